@@ -1,0 +1,84 @@
+"""The ipc_lab macro: one lab, its program, its wrong variants and its test."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary")
+load("@rules_python//python:defs.bzl", "py_library", "py_test")
+
+# Who may name the program of a lab: the syllabus, and the harness, which runs
+# every lab in the course and in the explorer.
+_READERS = [
+    "//harness:__pkg__",
+    "//labs:__pkg__",
+]
+
+def ipc_lab(
+        name,
+        deps,
+        srcs = ["main.cc"],
+        wrong = [],
+        wrong_deps = {},
+        size = "small",
+        tags = []):
+    """Declares the programs of a lab and the test that runs them.
+
+    The package holds the chapter README.md, the sources, <name>_test.py, and
+    wrong/<variant>.cc for each variant: a complete program with one defect, run
+    by `bazel run //labs/<name>:wrong_<variant>`.
+
+    Args:
+      name: the lab and its program: `bazel run //labs:<name>` runs it.
+      deps: the primitives of //common that the lab uses, and no others.
+      srcs: the sources of the program; main.cc comes first.
+      wrong: the names of the wrong variants.
+      wrong_deps: what a variant needs beyond `deps`, by its name.
+      size: the size of the test: "small" allows it 60 seconds.
+      tags: tags of the test, for example "exclusive".
+    """
+    for variant in wrong_deps:
+        if variant not in wrong:
+            fail("wrong_deps names %s, which is not in wrong" % variant)
+
+    cc_binary(
+        name = name,
+        srcs = srcs,
+        visibility = _READERS,
+        deps = deps,
+    )
+    for variant in wrong:
+        cc_binary(
+            name = "wrong_" + variant,
+            srcs = ["wrong/%s.cc" % variant],
+            visibility = _READERS,
+            deps = deps + wrong_deps.get(variant, []),
+        )
+
+    # What the course loads: the checks, and all that they run and read. The
+    # sources are there because the chapter is compared with them.
+    py_library(
+        name = name + "_checks",
+        testonly = True,
+        srcs = [name + "_test.py"],
+        data = [
+            ":" + name,
+            "README.md",
+            "//common:sources",
+        ] + srcs + [
+            ":wrong_" + variant
+            for variant in wrong
+        ] + native.glob(
+            # Also those that no target is made of: the test complains of them.
+            ["wrong/*.cc"],
+        ),
+        visibility = _READERS,
+        deps = ["//harness:lab"],
+    )
+    py_test(
+        name = name + "_test",
+        size = size,
+        srcs = [name + "_test.py"],
+        python_version = "PY3",
+        tags = tags,
+        deps = [":%s_checks" % name],
+    )
+
+    # The chapter's links are checked beside those of the other documents.
+    native.exports_files(["README.md"], visibility = _READERS)
