@@ -17,7 +17,8 @@ Result check(Result result, const char* call) {
 }
 
 // Throws if `error` is not 0, the way the pthread functions report failure:
-// they return the error and leave errno alone. See pthreads(7), "Return values".
+// they return the error and leave errno alone. See pthreads(7), "Return
+// values".
 inline void check_zero(int error, const char* call) {
   if (error != 0) throw_error(error, call);
 }

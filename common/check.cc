@@ -1,0 +1,14 @@
+#include "common/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+namespace ipc {
+
+void fail_check(const char* condition, const char* file, int line) {
+  // dprintf is one write(2): lines of several processes do not mix.
+  dprintf(2, "%s:%d: check failed: %s\n", file, line, condition);
+  abort();
+}
+
+}  // namespace ipc

@@ -1,0 +1,18 @@
+#include "common/check.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+TEST(Check, ATrueConditionIsEvaluatedOnceAndPasses) {
+  int evaluated = 0;
+  IPC_CHECK(++evaluated == 1);
+  EXPECT_EQ(evaluated, 1);
+}
+
+TEST(CheckDeathTest, AFalseConditionAbortsWithItsTextAndPlace) {
+  EXPECT_DEATH(IPC_CHECK(1 + 1 == 3),
+               "common/check_test.cc:[0-9]+: check failed: 1 \\+ 1 == 3");
+}
+
+}  // namespace

@@ -1,0 +1,57 @@
+#include "common/clock.h"
+
+#include <stdlib.h>
+
+#include <algorithm>
+
+namespace ipc {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kNsPerMs = 1'000'000;
+
+}  // namespace
+
+int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * kNsPerSecond + now.tv_nsec;
+}
+
+double time_scale() {
+  static const double factor = [] {
+    const char* const text = ::getenv("IPC_LABS_TIME_SCALE");
+    const double value = text == nullptr ? 1.0 : ::strtod(text, nullptr);
+    return value > 0 ? value : 1.0;
+  }();
+  return factor;
+}
+
+Deadline Deadline::after(double seconds) {
+  const double ns = seconds * static_cast<double>(kNsPerSecond);
+  const int64_t now = now_ns();
+  if (ns >= static_cast<double>(kNever - now)) return never();
+  return Deadline(now + static_cast<int64_t>(ns));
+}
+
+int64_t Deadline::left_ns() const {
+  if (is_never()) return kNever;
+  return std::max<int64_t>(0, ns_ - now_ns());
+}
+
+int Deadline::poll_ms() const {
+  if (is_never()) return -1;
+  // Rounded up: rounded down, the last millisecond would be a busy loop.
+  const int64_t ms = (left_ns() + kNsPerMs - 1) / kNsPerMs;
+  return static_cast<int>(
+      std::min<int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+timespec Deadline::to_timespec() const {
+  timespec time{};
+  time.tv_sec = ns_ / kNsPerSecond;
+  time.tv_nsec = ns_ % kNsPerSecond;
+  return time;
+}
+
+}  // namespace ipc

@@ -1,0 +1,56 @@
+// Deadlines: points in time of CLOCK_MONOTONIC, and "never".
+//
+// Below the public interface of a lab every wait takes a deadline and no
+// relative timeout: a relative one starts anew after each EINTR, so that a
+// process with a timer signal would wait for ever. See clock_gettime(2).
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+#include <limits>
+
+namespace ipc {
+
+// Nanoseconds of CLOCK_MONOTONIC, the same for all processes of a machine.
+int64_t now_ns();
+
+// The factor of IPC_LABS_TIME_SCALE, 1 if it is not set: how much longer than
+// usual tests, harness and labs wait before they call something a hang.
+double time_scale();
+
+class Deadline {
+ public:
+  // `seconds` from now; nothing is scaled.
+  static Deadline after(double seconds);
+  static Deadline at_ns(int64_t ns) { return Deadline(ns); }
+  static Deadline never() { return Deadline(kNever); }
+
+  [[nodiscard]] bool is_never() const { return ns_ == kNever; }
+  [[nodiscard]] bool expired() const { return !is_never() && now_ns() >= ns_; }
+  [[nodiscard]] int64_t ns() const { return ns_; }
+
+  // Nanoseconds that are left, at least 0; the largest number if never.
+  [[nodiscard]] int64_t left_ns() const;
+
+  // The same for poll(2): milliseconds rounded up, -1 if never.
+  [[nodiscard]] int poll_ms() const;
+
+  // The absolute time for calls such as pthread_mutex_clocklock(3). For
+  // "never" a time some 292 years after the machine was started.
+  [[nodiscard]] timespec to_timespec() const;
+
+  // The earlier of the two.
+  [[nodiscard]] Deadline sooner(Deadline other) const {
+    return other.ns_ < ns_ ? other : *this;
+  }
+
+ private:
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+  explicit Deadline(int64_t ns) : ns_(ns) {}
+
+  int64_t ns_;
+};
+
+}  // namespace ipc

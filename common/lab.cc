@@ -1,0 +1,205 @@
+#include "common/lab.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/signals.h"
+
+namespace ipc {
+namespace {
+
+constexpr int kWrongUsage = 2;
+
+double pace = 1;
+unsigned seed = 0;
+
+// The children of this process that are not reaped: zombies too. With
+// PR_SET_CHILD_SUBREAPER orphans of the lab become our own children.
+std::vector<pid_t> children() {
+  const std::string self = std::to_string(::getpid());
+  std::ifstream file("/proc/" + self + "/task/" + self + "/children");
+  std::vector<pid_t> pids;
+  for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+// Kills and reaps all that descends from this process; how many were alive.
+// Each round ends at least one process, or makes its children ours.
+int kill_descendants() {
+  int killed = 0;
+  while (true) {
+    const std::vector<pid_t> pids = children();
+    if (pids.empty()) return killed;
+    for (const pid_t pid : pids) {
+      // Not reaped yet, so the number still means our child.
+      siginfo_t info{};
+      ::waitid(P_PID, static_cast<id_t>(pid), &info,
+               WEXITED | WNOHANG | WNOWAIT);
+      if (info.si_pid == 0) ++killed;
+      ::kill(pid, SIGKILL);
+      (void)retry([&] { return ::waitpid(pid, nullptr, 0); });
+    }
+  }
+}
+
+int play(const std::function<std::string()>& lesson) {
+  std::string reason;
+  try {
+    reason = lesson();
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  if (reason.empty()) {
+    say("PASS");
+  } else {
+    say("FAIL {}", reason);
+  }
+  event(Event::exit, process_name());
+  return reason.empty() ? 0 : 1;
+}
+
+// Waits for the end of Main: its status, or what a shell would call it.
+int watch(Process& main, SignalQueue& signals, double limit_s) {
+  const Deadline limit = Deadline::after(limit_s);
+  while (true) {
+    const auto number = signals.next_until(limit);
+    if (!number) {
+      say("FAIL not finished within {:g} seconds", limit_s);
+      return 1;
+    }
+    if (*number != SIGCHLD) return 128 + *number;
+    // One SIGCHLD may stand for an orphan: look whether it was Main.
+    const auto status = main.exit_status();
+    if (!status) continue;
+    if (*status >= 0) return *status;
+    // Ctrl-C reaches Main as well, and its end may be seen first.
+    if (*status == -SIGINT || *status == -SIGTERM) return 128 - *status;
+    say("FAIL Main was {}", describe_status(*status));
+    return 1;
+  }
+}
+
+}  // namespace
+
+void pause_s(double seconds) {
+  const timespec until = Deadline::after(seconds * pace).to_timespec();
+  if (pace == 0) return;
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) ==
+         EINTR) {
+  }
+}
+
+std::mt19937 random_source(unsigned number) {
+  std::seed_seq sequence{seed, number};
+  return std::mt19937(sequence);
+}
+
+// Not the distributions of <random>: the standard leaves open how they turn
+// the generator's numbers into theirs.
+int random_int(std::mt19937& source, int low, int high) {
+  const double span = static_cast<double>(high) - low + 1;
+  return low + static_cast<int>(random_unit(source) * span);
+}
+
+double random_unit(std::mt19937& source) {
+  return static_cast<double>(source()) / 4294967296.0;
+}
+
+struct Lab::Flags {
+  explicit Flags(const std::string& sentence) : app(sentence) {}
+  CLI::App app;
+};
+
+Lab::Lab(std::string name, std::string sentence)
+    : flags_(std::make_unique<Flags>(sentence)), name_(std::move(name)) {
+  CLI::App& app = flags_->app;
+  app.name(name_);
+  app.get_formatter()->column_width(28);
+  check(::getrandom(&seed, sizeof seed, 0), "getrandom");
+  app.add_option("--pace", pace, "scale pauses; 0 for none (1)")
+      ->check(CLI::Range(0.0, 100.0).description(""))
+      ->option_text("FACTOR");
+  app.add_option("--seed", seed, "fix random choices (random)")
+      ->check(CLI::Range(0U, 4294967295U).description(""))
+      ->option_text("N");
+}
+
+Lab::~Lab() = default;
+
+void Lab::option(const char* flag, int& value, int min, int max,
+                 const char* help) {
+  flags_->app
+      .add_option(flag, value,
+                  fmt::format("{}, {} to {} ({})", help, min, max, value))
+      ->check(CLI::Range(min, max).description(""))
+      ->option_text("N");
+}
+
+void Lab::option(const char* flag, double& value, double min, double max,
+                 const char* help) {
+  flags_->app
+      .add_option(flag, value,
+                  fmt::format("{}, {:g} to {:g} ({:g})", help, min, max, value))
+      ->check(CLI::Range(min, max).description(""))
+      ->option_text("X");
+}
+
+void Lab::option(const char* flag, std::string& value, const char* help) {
+  flags_->app.add_option(flag, value, help)->option_text("TEXT");
+}
+
+void Lab::option(const char* flag, bool& value, const char* help) {
+  flags_->app.add_flag(flag, value, help);
+}
+
+void Lab::option(const char* flag, std::string& value, const Problem& problem,
+                 const char* help) {
+  flags_->app.add_option(flag, value, help)
+      ->check(CLI::Validator(
+          [problem](std::string& text) { return problem(text); }, ""))
+      ->option_text("TEXT");
+}
+
+int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
+             double limit_s) {
+  try {
+    flags_->app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const std::string help = flags_->app.help();
+    fputs(help.c_str(), stdout);
+    return 0;
+  } catch (const CLI::Error& error) {
+    fprintf(stderr, "%s: %s; see --help\n", name_.c_str(), error.what());
+    return kWrongUsage;
+  }
+  ignore_sigpipe();
+  check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
+  name_process(name_);
+  begin_run();  // Before the fork, so that all of the lab share the prefix.
+
+  SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
+  Process main("Main", [&] { ::_exit(play(lesson)); });
+  name_process("Main");  // What the keeper says is said for Main.
+  const int status = watch(main, signals, limit_s * time_scale());
+  main.kill();
+  main.join();
+  kill_descendants();
+  remove_names();
+  return status;
+}
+
+}  // namespace ipc

@@ -1,0 +1,81 @@
+// What every lab has around its lesson: flags, an end, and a clean world.
+//
+//   int main(int argc, char** argv) {
+//     ipc::Lab lab("pipes", "A sender and a receiver share a pipe.");
+//     lab.option("--messages", message_count, 1, 1000, "messages to send");
+//     return lab.run(argc, argv, lesson);
+//   }
+//
+// run() forks once: the lesson is played by "Main" and its children, while the
+// outer process only keeps watch. When Main has ended, on Ctrl-C, on SIGTERM or
+// at the time limit the keeper kills whatever still descends from the lab and
+// removes the names it left in /tmp and /dev/shm. So the end of a lab is the
+// same however it comes, and no lesson needs code for it.
+//
+// Flags:  --pace=<factor> scales pauses (1 as in the guide, 0 none),
+//         --seed=<n> fixes random choices, --help, and those of the lab.
+// Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>", 2 for a wrong
+//         flag or value, 128 + n after signal n.
+// Death:  if the keeper itself is killed, Main and its children die with it;
+//         names stay, and begin with the keeper's number (names.h).
+// See:    prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+
+namespace ipc {
+
+// Sleeps for `seconds` times --pace. It imitates work or a slow peer; no order
+// of events may depend on it.
+void pause_s(double seconds);
+
+// A generator that depends on --seed and on who asks: give each process its
+// own number, so that its choices do not depend on the others'. Without --seed
+// every run is different.
+std::mt19937 random_source(unsigned number);
+
+// A number from `low` to `high`, the same on every machine for the same seed.
+int random_int(std::mt19937& source, int low, int high);
+// A number from 0 up to 1.
+double random_unit(std::mt19937& source);
+
+class Lab {
+ public:
+  Lab(std::string name, std::string sentence);
+  Lab(const Lab&) = delete;
+  Lab& operator=(const Lab&) = delete;
+  Lab(Lab&&) = delete;
+  Lab& operator=(Lab&&) = delete;
+  ~Lab();
+
+  // Declares a flag with a value; `value` holds the default and gets the
+  // result. `flag` is spelled as on the command line: "--messages".
+  void option(const char* flag, int& value, int min, int max, const char* help);
+  void option(const char* flag, double& value, double min, double max,
+              const char* help);
+  void option(const char* flag, std::string& value, const char* help);
+  // Declares a flag that is true if given.
+  void option(const char* flag, bool& value, const char* help);
+
+  // Adds a rule for a text: `problem` returns what is wrong, or "".
+  using Problem = std::function<std::string(const std::string&)>;
+  void option(const char* flag, std::string& value, const Problem& problem,
+              const char* help);
+
+  // Reads the flags and plays `lesson`, which returns "" or the reason why
+  // the lab has failed. Returns the exit status. Blocks until all has ended,
+  // at most `limit_s` times time_scale().
+  int run(int argc, char** argv, const std::function<std::string()>& lesson,
+          double limit_s = 120);
+
+ private:
+  struct Flags;
+  std::unique_ptr<Flags> flags_;
+  std::string name_;
+};
+
+}  // namespace ipc

@@ -1,0 +1,170 @@
+#include "common/lab.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+struct Result {
+  int status = 0;
+  std::string out;
+};
+
+using Lesson = std::function<std::string()>;
+
+// Runs a lab with `arguments` in a child, with both outputs in a file.
+class LabRun {
+ public:
+  LabRun(std::vector<std::string> arguments, Lesson lesson, double limit_s = 60)
+      : child_("lab", [&, arguments = std::move(arguments)]() mutable {
+          const std::string out = dir_.file("out");
+          if (::freopen(out.c_str(), "w", stdout) == nullptr) ::_exit(9);
+          ::dup2(STDOUT_FILENO, STDERR_FILENO);
+          arguments.insert(arguments.begin(), "lab");
+          std::vector<char*> argv;
+          for (auto& argument : arguments) argv.push_back(argument.data());
+          ipc::Lab lab("lab", "A lab for tests.");
+          lab.option("--count", count, 1, 9, "how many");
+          const int argc = static_cast<int>(argv.size());
+          const int status = lab.run(argc, argv.data(), lesson, limit_s);
+          ::fflush(stdout);
+          ::_exit(status);
+        }) {}
+
+  ipc::Process& keeper() { return child_; }
+
+  Result end() {
+    const int status = child_.join();
+    std::stringstream out;
+    out << std::ifstream(dir_.file("out")).rdbuf();
+    return {status, out.str()};
+  }
+
+  static inline int count = 3;
+
+ private:
+  ipc::TempDir dir_{"lab"};
+  ipc::Process child_;
+};
+
+TEST(Lab, ALessonWithoutAReasonPasses) {
+  const Result result = LabRun({}, [] { return std::string(); }).end();
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out, "Main: PASS\n");
+}
+
+TEST(Lab, AReasonOrAnExceptionFails) {
+  Result result = LabRun({}, [] { return std::string("too slow"); }).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "Main: FAIL too slow\n");
+  result = LabRun({}, []() -> std::string {
+             ipc::throw_error(ENOSPC, "write");
+           }).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "Main: FAIL write: No space left on device\n");
+}
+
+TEST(Lab, AFlagSetsItsValue) {
+  const Lesson lesson = [] { return std::to_string(LabRun::count); };
+  EXPECT_EQ(LabRun({"--count=7"}, lesson).end().out, "Main: FAIL 7\n");
+}
+
+TEST(Lab, AWrongFlagOrValueIsOneLineAndStatusTwo) {
+  const Lesson lesson = [] { return std::string(); };
+  Result result = LabRun({"--cuont=7"}, lesson).end();
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out,
+            "lab: The following argument was not expected: --cuont=7; "
+            "see --help\n");
+  for (const char* const wrong : {"--count=10", "--count=x", "--pace=-1"}) {
+    result = LabRun({wrong}, lesson).end();
+    EXPECT_EQ(result.status, 2) << wrong;
+    EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1)
+        << result.out;
+  }
+}
+
+TEST(Lab, HelpNamesEveryFlag) {
+  const Result result = LabRun({"--help"}, [] { return std::string(); }).end();
+  EXPECT_EQ(result.status, 0);
+  for (const char* const flag : {"--count", "--pace", "--seed", "--help"}) {
+    EXPECT_NE(result.out.find(flag), std::string::npos) << result.out;
+  }
+}
+
+TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
+  const Lesson lesson = []() -> std::string {
+    while (true) ::pause();
+  };
+  const Result result = LabRun({}, lesson, 0.05).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(result.out.starts_with("Main: FAIL not finished within"))
+      << result.out;
+}
+
+TEST(Lab, AMainThatIsKilledIsToldOf) {
+  const Result result = LabRun({}, []() -> std::string {
+                          ::raise(SIGSEGV);
+                          return "";
+                        }).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "Main: FAIL Main was killed by SIGSEGV\n");
+}
+
+// Ends a lab in the middle, with a daemon, a folder and shared memory lying
+// about, and looks whether anything is left.
+TEST(Lab, ASignalEndsEverythingAndLeavesNothing) {
+  std::array<int, 2> fds{};
+  ipc::check(::pipe(fds.data()), "pipe");
+  const Lesson lesson = [&]() -> std::string {
+    const ipc::TempDir dir("left");
+    std::ofstream("/dev/shm/" + ipc::unique_name("left")) << "data";
+    if (::fork() == 0) {
+      ::setsid();
+      const std::string line = dir.path() + "\n";
+      (void)!::write(fds[1], line.data(), line.size());
+    }
+    while (true) ::pause();
+  };
+  LabRun lab({}, lesson);
+  ::close(fds[1]);
+  std::string path;
+  for (char c = 0; ::read(fds[0], &c, 1) == 1 && c != '\n';) path += c;
+  EXPECT_TRUE(std::filesystem::exists(path));
+
+  lab.keeper().send_signal(SIGTERM);
+  EXPECT_EQ(lab.end().status, 128 + SIGTERM);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  char byte = 0;
+  EXPECT_EQ(::read(fds[0], &byte, 1), 0) << "a process of the lab lives on";
+  ::close(fds[0]);
+}
+
+TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
+  auto first = ipc::random_source(1);
+  auto same = ipc::random_source(1);
+  auto other = ipc::random_source(2);
+  const double value = ipc::random_unit(first);
+  EXPECT_EQ(value, ipc::random_unit(same));
+  EXPECT_NE(value, ipc::random_unit(other));
+  for (int i = 0; i < 1000; ++i) {
+    const int number = ipc::random_int(first, 3, 7);
+    EXPECT_GE(number, 3);
+    EXPECT_LE(number, 7);
+  }
+}
+
+}  // namespace

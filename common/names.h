@@ -1,0 +1,50 @@
+// Names for what has to have one: files, sockets, shared memory.
+//
+// Every name of a run begins with one prefix, "ipc-labs-<pid>-<random>", which
+// all processes of a family share. Two runs never meet, and whoever cleans up
+// knows what belongs to whom.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ipc {
+
+// The prefix of this run: drawn once, inherited by fork(2).
+const std::string& name_prefix();
+
+// Begins a run of its own: from now on this process and the children that it
+// forks have another prefix.
+void begin_run();
+
+// A name that no other call returns: the prefix, a counter with the process
+// number, and `what`. 40 bytes and `what`, so that it fits a socket's path.
+std::string unique_name(std::string_view what);
+
+// Removes all that this run has left in /tmp and /dev/shm; how many.
+int remove_names();
+
+// A folder of its own in /tmp, mode 0700.
+//
+// Lifetime: made by the constructor and removed, with all that is in it, by
+//           the destructor of the process that made it; not by its children.
+// Errors:   std::system_error if it cannot be made.
+// Death:    it stays; Lab removes it when the run has ended.
+class TempDir {
+ public:
+  explicit TempDir(std::string_view what = "dir");
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  TempDir(TempDir&&) = delete;
+  TempDir& operator=(TempDir&&) = delete;
+  ~TempDir();
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string file(std::string_view name) const;
+
+ private:
+  std::string path_;
+  int owner_;
+};
+
+}  // namespace ipc

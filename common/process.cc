@@ -1,0 +1,152 @@
+#include "common/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <exception>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/report.h"
+#include "common/signals.h"
+
+namespace ipc {
+namespace {
+
+// glibc has these calls from 2.36 on; the kernel from 5.1 and 5.3 on.
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U));
+}
+
+int signal_pidfd(int pidfd, int number) {
+  return static_cast<int>(
+      ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0U));
+}
+
+constexpr auto kWaitPidfd = static_cast<idtype_t>(3);  // P_PIDFD, since 5.4.
+
+}  // namespace
+
+std::string describe_status(int status) {
+  if (status == kStatusLost) return "status lost: reaped by somebody else";
+  if (status >= 0) return fmt::format("exit status {}", status);
+  const char* const name = ::sigabbrev_np(-status);
+  if (name == nullptr) return fmt::format("killed by signal {}", -status);
+  return fmt::format("killed by SIG{}", name);
+}
+
+Process::Process(std::string name, const std::function<void()>& target,
+                 Group group)
+    : name_(std::move(name)), owner_(::getpid()), group_(group) {
+  pid_ = check(::fork(), "fork");
+  if (pid_ == 0) run_child(target, owner_);
+  if (group_ == Group::own) {
+    // Parent and child both do it: whoever comes first, the group exists
+    // before either goes on. It fails only if the child has already gone.
+    (void)::setpgid(pid_, pid_);
+  }
+  // Safe although the child may have ended: nobody has reaped it yet, so its
+  // number is not free. See pidfd_open(2), "NOTES".
+  const int pidfd = open_pidfd(pid_);
+  if (pidfd == -1) {
+    const int error = errno;
+    ::kill(pid_, SIGKILL);
+    (void)retry([&] { return ::waitpid(pid_, nullptr, 0); });
+    throw_error(error, "pidfd_open");
+  }
+  pidfd_.reset(pidfd);
+}
+
+Process::Process(Process&& other) noexcept { *this = std::move(other); }
+
+Process& Process::operator=(Process&& other) noexcept {
+  if (this == &other) return *this;
+  reap_by_force();
+  name_ = std::move(other.name_);
+  owner_ = std::exchange(other.owner_, -1);
+  pid_ = std::exchange(other.pid_, -1);
+  pidfd_ = std::move(other.pidfd_);
+  group_ = other.group_;
+  status_ = other.status_;
+  return *this;
+}
+
+Process::~Process() { reap_by_force(); }
+
+void Process::run_child(const std::function<void()>& target,
+                        pid_t parent) const {
+  int status = 1;
+  try {
+    check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl PR_SET_PDEATHSIG");
+    // The parent may have died before the call above; then no signal comes.
+    if (::getppid() != parent) ::_exit(1);
+    if (group_ == Group::own) (void)::setpgid(0, 0);
+    reset_signals();
+    name_process(name_);
+    event(Event::start, name_);
+    target();
+    status = 0;
+  } catch (const std::exception& error) {
+    say("failed: {}", error.what());
+  } catch (...) {
+    say("failed: unknown exception");
+  }
+  event(Event::exit, name_);
+  // Not exit(3): the parent's stdio buffers and exit handlers are not ours.
+  ::_exit(status);
+}
+
+std::optional<int> Process::join_until(Deadline deadline) {
+  if (status_) return status_;
+  if (owner_ != ::getpid()) throw_error(ECHILD, "join of another's child");
+  if (deadline.ns() != 0) event(Event::wait, name_);
+  pollfd poll_fd{pidfd_.get(), POLLIN, 0};
+  while (true) {
+    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
+    if (ready == 1) break;
+    if (ready == -1 && errno != EINTR) throw_error(errno, "poll pidfd");
+    if (deadline.expired()) return std::nullopt;
+  }
+  if (deadline.ns() != 0) event(Event::wake, name_);
+  // While the leader is a zombie the number of its group is still its own.
+  if (group_ == Group::own) (void)::kill(-pid_, SIGKILL);
+  siginfo_t info{};
+  const int result = retry([&] {
+    return ::waitid(kWaitPidfd, static_cast<id_t>(pidfd_.get()), &info,
+                    WEXITED);
+  });
+  if (result == -1 && errno == ECHILD) return status_ = kStatusLost;
+  check(result, "waitid");
+  status_ = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+  return status_;
+}
+
+bool Process::send_signal(int number) {
+  if (status_ || !pidfd_) return false;
+  if (signal_pidfd(pidfd_.get(), number) == 0) return true;
+  if (errno != ESRCH) throw_error(errno, "pidfd_send_signal");
+  return false;
+}
+
+void Process::kill_group() {
+  if (status_ || !pidfd_) return;
+  if (group_ == Group::own) (void)::kill(-pid_, SIGKILL);
+  (void)signal_pidfd(pidfd_.get(), SIGKILL);
+}
+
+void Process::reap_by_force() {
+  if (!pidfd_ || status_ || owner_ != ::getpid()) return;
+  kill_group();
+  (void)retry([&] {
+    siginfo_t info{};
+    return ::waitid(kWaitPidfd, static_cast<id_t>(pidfd_.get()), &info,
+                    WEXITED);
+  });
+}
+
+}  // namespace ipc

@@ -1,0 +1,92 @@
+// A child process that runs one function; after Python's
+// multiprocessing.Process with the "fork" start method.
+//
+//   ipc::Process worker("Worker 1", [&] { work(); });
+//   if (worker.join() != 0) ...
+//
+// Lifetime: the destructor kills a child that was not joined and reaps it, so
+//           an exception in the parent leaves neither an orphan nor a zombie.
+//           A child is also killed if its parent dies first: PR_SET_PDEATHSIG.
+// Errors:   std::system_error if fork(2) or pidfd_open(2) fails. An exception
+//           that leaves the function is said in the child, which then exits
+//           with status 1.
+// Death:    the child is held by a pidfd, which always means this process and
+//           never a stranger that got its number; it is readable once the
+//           child has ended. Signals go through it too.
+// Fork:     the child begins with default signal actions. Its own copy of its
+//           parent's Process objects owns nothing: only the parent reaps.
+// Threads:  create processes before threads; see fork(2), "NOTES".
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/unique_fd.h"
+
+namespace ipc {
+
+// The status of a child that some other code reaped with its own wait(2).
+inline constexpr int kStatusLost = -1000;
+
+// Explains what Process::join() returned: "exit status 3", "killed by SIGSEGV".
+std::string describe_status(int status);
+
+class Process {
+ public:
+  enum class Group {
+    parents,  // The child gets the signals of the terminal, such as Ctrl-C.
+    own,      // The child leads a group, all of which is killed with it.
+  };
+
+  // Forks a child that runs `target` under the name `name`.
+  Process(std::string name, const std::function<void()>& target,
+          Group group = Group::parents);
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&& other) noexcept;
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+  // Readable when the child has ended; for poll(2). See pidfd_open(2).
+  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+
+  // Waits for the end of the child and reaps it: its exit status, the negative
+  // number of the signal that killed it, or kStatusLost. May be repeated.
+  int join() { return *join_until(Deadline::never()); }
+  std::optional<int> join_until(Deadline deadline);
+
+  // The same without waiting: the status, or nothing while the child runs.
+  std::optional<int> exit_status() { return join_until(Deadline::at_ns(0)); }
+  [[nodiscard]] bool is_alive() { return !exit_status().has_value(); }
+
+  // Sends a signal; false if the child has ended, and then nobody got it.
+  bool send_signal(int number);
+  bool terminate() { return send_signal(SIGTERM); }
+  bool kill() { return send_signal(SIGKILL); }
+
+  // Kills the child and, with Group::own, its group. A group that is left when
+  // its leader has ended is killed by join().
+  void kill_group();
+
+ private:
+  [[noreturn]] void run_child(const std::function<void()>& target,
+                              pid_t parent) const;
+  void reap_by_force();
+
+  std::string name_;
+  pid_t owner_ = -1;  // The process that forked and may reap.
+  pid_t pid_ = -1;
+  UniqueFd pidfd_;
+  Group group_ = Group::parents;
+  std::optional<int> status_;
+};
+
+}  // namespace ipc

@@ -1,0 +1,84 @@
+// What a process says, for people, and what it does, for machines.
+//
+//   ipc::name_process("Worker 1");
+//   ipc::say("Got {}", number);     // Worker 1: Got 7
+//
+// Processes: every line and every event is one write(2), so those of different
+//            processes never mix, and no stdio buffer is copied by fork(2).
+// Ordering:  say before you release, after you acquire. Then the order of the
+//            lines is a consequence of the synchronization and not of luck.
+// Death:     nothing is buffered, so what was said is not lost.
+// See:       pipe(7), "PIPE_BUF".
+#pragma once
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+
+namespace ipc {
+
+// The speaker of this process; "Main" until it is named.
+const std::string& process_name();
+
+// Names this process, also for ps, top and gdb (PR_SET_NAME, 15 bytes).
+void name_process(std::string_view name);
+
+// Writes "Speaker: `text`" as one line; longer than PIPE_BUF (4,096) it is cut.
+void say_text(std::string_view text);
+
+// The same with a format, checked at compile time.
+template <typename... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  say_text(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// What an event tells; the words are those of the event log.
+enum class Event {
+  start,
+  exit,
+  say,
+  send,
+  receive,
+  acquire,
+  release,
+  wait,  // From here the process may sleep, until the `wake` that follows.
+  wake,
+  point,
+  name,
+};
+
+// The descriptor of the event log; -1 if IPC_LABS_EVENTS is not set.
+extern const int event_log_fd;
+
+// Appends one line to the log; see event().
+void write_event(Event kind, std::string_view object, std::string_view id);
+
+// Appends an event about `object` to the file named by IPC_LABS_EVENTS, as one
+// line of JSON: t_ns (CLOCK_MONOTONIC), pid, process, kind, object, id. `id`
+// pairs a send with its receive. Without a log it costs one branch.
+inline void event(Event kind, std::string_view object,
+                  std::string_view id = {}) {
+  if (event_log_fd != -1) [[unlikely]] {
+    write_event(kind, object, id);
+  }
+}
+
+// The name of an object in the log is its type and address, "Lock@7f12...":
+// the same in all processes that inherited the mapping.
+std::string object_name(std::string_view type, const void* address);
+inline void object_event(Event kind, std::string_view type, const void* address,
+                         std::string_view id = {}) {
+  if (event_log_fd != -1) [[unlikely]] {
+    write_event(kind, object_name(type, address), id);
+  }
+}
+
+// Tells readers of the log what people call the object: "left fork".
+inline void describe_object(std::string_view type, const void* address,
+                            std::string_view name) {
+  object_event(Event::name, type, address, name);
+}
+
+}  // namespace ipc

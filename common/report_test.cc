@@ -1,0 +1,105 @@
+#include "common/report.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "common/names.h"
+#include "common/process.h"
+
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// Runs `target` with standard output in a file; what it wrote.
+template <typename Target>
+std::string output_of(Target target) {
+  const ipc::TempDir dir("report");
+  const std::string path = dir.file("out");
+  ipc::Process child("Worker 1", [&] {
+    if (::freopen(path.c_str(), "w", stdout) == nullptr) ::_exit(9);
+    target();
+  });
+  EXPECT_EQ(child.join(), 0);
+  return read_file(path);
+}
+
+TEST(Report, ALineIsTheSpeakerAndTheText) {
+  EXPECT_EQ(output_of([] { ipc::say("Got {} of {}", 3, "five"); }),
+            "Worker 1: Got 3 of five\n");
+}
+
+TEST(Report, ALineIsCutAtTheSizeThatOneWriteKeepsTogether) {
+  const std::string out =
+      output_of([] { ipc::say_text(std::string(10'000, 'x')); });
+  EXPECT_EQ(out.size(), 4096U);
+  EXPECT_EQ(out.back(), '\n');
+}
+
+TEST(Report, LinesOfSeveralProcessesNeverMix) {
+  std::istringstream out(output_of([] {
+    std::vector<ipc::Process> children;
+    for (int i = 0; i < 4; ++i) {
+      children.emplace_back("Child", [i] {
+        for (int line = 0; line < 200; ++line) {
+          ipc::say_text(std::string(200, static_cast<char>('a' + i)));
+        }
+      });
+    }
+    for (auto& child : children) child.join();
+  }));
+  int count = 0;
+  for (std::string line; std::getline(out, line); ++count) {
+    ASSERT_EQ(line, "Child: " + std::string(200, line.at(7)));
+  }
+  EXPECT_EQ(count, 800);
+}
+
+// The log is opened when the program starts, so this needs a new program: the
+// test itself, with the log switched on.
+TEST(Report, EventsAreLinesOfJson) {
+  if (::getenv("IPC_LABS_EVENTS") != nullptr) {
+    ipc::name_process("a \"name\"");
+    ipc::object_event(ipc::Event::acquire, "Lock", nullptr);
+    ipc::event(ipc::Event::send, "pipe\n1", "7");
+    ipc::describe_object("Lock", nullptr, "left fork");
+    ::_exit(0);
+  }
+  const ipc::TempDir dir("events");
+  ::setenv("IPC_LABS_EVENTS", dir.file("log").c_str(), 1);
+  ipc::Process child("child", [] {
+    ::execl("/proc/self/exe", "report_test", "--gtest_filter=*LinesOfJson",
+            nullptr);
+  });
+  EXPECT_EQ(child.join(), 0);
+  ::unsetenv("IPC_LABS_EVENTS");
+
+  const std::string log = read_file(dir.file("log"));
+  const std::string process = R"("process":"a \"name\"","kind":)";
+  EXPECT_NE(log.find(process + R"("acquire","object":"Lock@0","id":""})"),
+            std::string::npos)
+      << log;
+  EXPECT_NE(log.find(R"("kind":"send","object":"pipe\u000a1","id":"7"})"),
+            std::string::npos)
+      << log;
+  EXPECT_NE(log.find(R"("kind":"name","object":"Lock@0","id":"left fork"})"),
+            std::string::npos)
+      << log;
+}
+
+TEST(Report, WithoutALogAnEventWritesNothing) {
+  EXPECT_EQ(ipc::event_log_fd, -1);
+  ipc::event(ipc::Event::acquire, "Lock");
+}
+
+}  // namespace

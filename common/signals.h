@@ -1,0 +1,54 @@
+// Signals taken in order, from a descriptor, instead of in a handler.
+//
+// A handler may call almost nothing; signal-safety(7) has the short list. A
+// process that blocks its signals and reads them from a signalfd(2) meets them
+// between two steps of its own, and can wait for them beside other descriptors.
+#pragma once
+
+#include <signal.h>
+
+#include <initializer_list>
+#include <optional>
+
+#include "common/clock.h"
+#include "common/unique_fd.h"
+
+namespace ipc {
+
+// A write to a pipe or socket without a reader then fails with EPIPE, an error
+// with a name, instead of ending the process.
+void ignore_sigpipe();
+
+// Makes every signal deliverable again with its default action: what a child
+// needs that was forked by a process which handles signals in its own way.
+void reset_signals();
+
+// Blocks signals while it lives and hands them out one by one.
+//
+// Blocks:    next() and next_until() wait for a signal.
+// Ordering:  one pending signal of a kind stands for any number of them
+//            (SIGCHLD of five children may be one); see signal(7).
+// Fork:      the child keeps the signals blocked and needs reset_signals().
+// Lifetime:  the destructor restores the mask from before; a signal that is
+//            still pending is delivered then.
+class SignalQueue {
+ public:
+  SignalQueue(std::initializer_list<int> signals);
+  SignalQueue(const SignalQueue&) = delete;
+  SignalQueue& operator=(const SignalQueue&) = delete;
+  SignalQueue(SignalQueue&&) = delete;
+  SignalQueue& operator=(SignalQueue&&) = delete;
+  ~SignalQueue();
+
+  // Readable when a signal is pending; for poll(2).
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  int next() { return *next_until(Deadline::never()); }
+  std::optional<int> next_until(Deadline deadline);
+
+ private:
+  sigset_t old_mask_;
+  UniqueFd fd_;
+};
+
+}  // namespace ipc

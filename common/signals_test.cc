@@ -1,0 +1,59 @@
+#include "common/signals.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "common/process.h"
+
+namespace {
+
+using ipc::Deadline;
+
+TEST(Signals, AQueueHandsOutABlockedSignal) {
+  ipc::SignalQueue queue({SIGUSR1});
+  ::raise(SIGUSR1);
+  EXPECT_EQ(queue.next(), SIGUSR1);
+  EXPECT_EQ(queue.next_until(Deadline::after(0.001)), std::nullopt);
+}
+
+TEST(Signals, ItsDescriptorIsReadableWhenASignalIsPending) {
+  ipc::SignalQueue queue({SIGUSR1});
+  pollfd poll_fd{queue.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&poll_fd, 1, 0), 0);
+  ::raise(SIGUSR1);
+  EXPECT_EQ(::poll(&poll_fd, 1, 0), 1);
+  EXPECT_EQ(queue.next(), SIGUSR1);
+}
+
+TEST(Signals, ItTellsOfTheDeathOfAChild) {
+  ipc::SignalQueue queue({SIGCHLD});
+  ipc::Process child("child", [] {});
+  EXPECT_EQ(queue.next(), SIGCHLD);
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Signals, TheMaskIsAsBeforeWhenTheQueueHasGone) {
+  sigset_t before;
+  sigset_t after;
+  ::sigprocmask(SIG_SETMASK, nullptr, &before);
+  { const ipc::SignalQueue queue({SIGUSR2}); }
+  ::sigprocmask(SIG_SETMASK, nullptr, &after);
+  EXPECT_EQ(::sigismember(&before, SIGUSR2), ::sigismember(&after, SIGUSR2));
+}
+
+TEST(Signals, WithSigpipeIgnoredAWriteWithoutReaderIsAnError) {
+  ipc::Process child("child", [] {
+    ipc::ignore_sigpipe();
+    std::array<int, 2> fds{};
+    if (::pipe(fds.data()) != 0) ::_exit(2);
+    ::close(fds[0]);
+    ::_exit(::write(fds[1], "x", 1) == -1 && errno == EPIPE ? 0 : 1);
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
+}  // namespace

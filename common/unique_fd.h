@@ -1,0 +1,48 @@
+// A file descriptor that one object owns and closes.
+//
+// Lifetime: closed by the destructor, reset() or assignment; release() gives
+//           the descriptor up without closing it.
+// Errors:   none are reported: close(2) is not repeated after EINTR, because
+//           Linux has freed the descriptor by then and another thread may
+//           already own the number; see close(2), "Dealing with error returns".
+// Fork:     the child owns a copy of its own. Each copy of a pipe's write end
+//           keeps the stream open until it is closed too.
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace ipc {
+
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    reset(other.release());
+    return *this;
+  }
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  ~UniqueFd() { reset(); }
+
+  // The descriptor, or -1 if there is none.
+  [[nodiscard]] int get() const { return fd_; }
+  explicit operator bool() const { return fd_ != -1; }
+
+  // Gives up ownership without closing.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+  // Closes the descriptor, if any, and owns `fd` instead.
+  void reset(int fd = -1) {
+    const int old = std::exchange(fd_, fd);
+    if (old != -1) ::close(old);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace ipc
