@@ -1,0 +1,130 @@
+// Messages, not bytes, over a pipe or a socket; after Python's
+// multiprocessing.connection.Connection.
+//
+//   auto [parent_end, child_end] = ipc::make_connections();
+//   parent_end.send("hello");
+//   while (const auto message = child_end.receive()) say("{}", *message);
+//
+// Layout:   each message is its length, 4 bytes, big-endian, signed, and then
+//           so many bytes; from 2^31 bytes on the length is -1 and 8 bytes with
+//           the true length follow. A Python process understands it
+//           (send_bytes and recv_bytes).
+// Lifetime: an end is closed by close(), its destructor, or its process's end.
+// Blocks:   send while the buffer is full, receive while no whole message has
+//           come; the forms with a deadline only until then. A message that
+//           did not go out or come in whole in time goes on with the next call
+//           of the same end, so a deadline never cuts a message in two.
+// Ordering: messages arrive in the order sent. What the sender did before
+//           sending is visible to the receiver after receiving.
+// Processes: one sender and one receiver an end. Two processes that send
+//           through copies of one end would mix their messages.
+// Fork:     the child has a copy of the end; close what you do not use.
+// Death:    a dead peer is `closed`, or `truncated` if it died inside a
+//           message. Nothing hangs, if nobody else holds a copy of its end.
+// Errors:   std::system_error if the environment fails; a length that is
+//           negative or above `max_bytes` is EMSGSIZE before any allocation.
+// See:      pipe(7), unix(7), socketpair(2).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+#include "common/report.h"
+#include "common/unique_fd.h"
+
+namespace ipc {
+
+enum class Transfer {
+  ok,
+  closed,     // The other end is closed, and no message is left.
+  timed_out,  // The deadline has passed.
+  truncated,  // The peer went away inside a message.
+};
+
+// What receive() returns: a message, or why there is none.
+struct Received {
+  Transfer status = Transfer::ok;
+  std::string message;
+
+  explicit operator bool() const { return status == Transfer::ok; }
+  const std::string& operator*() const { return message; }
+  const std::string* operator->() const { return &message; }
+};
+
+class Connection;
+struct ConnectionPair;
+
+// Two ends of a socket pair: each sends and receives. Python's Pipe().
+ConnectionPair make_connections();
+
+// Two ends of a pipe: `first` receives, `second` sends. Pipe(duplex=False).
+ConnectionPair make_one_way_connections();
+
+class Connection {
+ public:
+  static constexpr int64_t kMaxBytes = 64 << 20;
+
+  Connection() = default;
+  // An end that reads from and writes to `fd`, a socket.
+  explicit Connection(UniqueFd fd, int64_t max_bytes = kMaxBytes);
+  // An end that only reads, or only writes, for a pipe.
+  static Connection reading(UniqueFd fd, int64_t max_bytes = kMaxBytes);
+  static Connection writing(UniqueFd fd);
+
+  // Sends one message: ok or closed; with a deadline also timed_out, after
+  // which a message that was begun is still on its way: flush() it or send the
+  // next one.
+  Transfer send(std::string_view message) {
+    return send_until(message, Deadline::never());
+  }
+  Transfer send_until(std::string_view message, Deadline deadline);
+
+  // Goes on with a message that timed out: ok when nothing is left of it.
+  Transfer flush_until(Deadline deadline);
+
+  // Receives one message: ok, closed or truncated; with a deadline also
+  // timed_out.
+  [[nodiscard]] Received receive() { return receive_until(Deadline::never()); }
+  [[nodiscard]] Received receive_until(Deadline deadline);
+
+  // True once receive() would not wait for a first byte, or the peer has gone;
+  // false at the deadline. Python's poll().
+  [[nodiscard]] bool poll_until(Deadline deadline) const;
+
+  // For poll(2) beside other descriptors: readable, or writable.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  explicit operator bool() const { return static_cast<bool>(fd_); }
+  void close();
+
+ private:
+  friend ConnectionPair make_connections();
+  friend ConnectionPair make_one_way_connections();
+
+  void name_channel(int channel, char side);
+  void log(Event kind, char from = 0, uint64_t number = 0) const;
+  Transfer write_some(Deadline deadline);
+  Transfer read_some(size_t wanted, Deadline deadline);
+
+  UniqueFd fd_;
+  bool reads_ = true;
+  bool writes_ = true;
+  int64_t max_bytes_ = kMaxBytes;
+  std::string outgoing_;      // The message that is being sent, and
+  size_t outgoing_done_ = 0;  // how many bytes of it have gone.
+  std::string incoming_;      // What has come of the message that is received.
+
+  // For the event log, which pairs a send with its receive.
+  std::string channel_ = "Connection";
+  char side_ = 'a';
+  uint64_t sent_count_ = 0;
+  uint64_t received_count_ = 0;
+};
+
+struct ConnectionPair {
+  Connection first;
+  Connection second;
+};
+
+}  // namespace ipc

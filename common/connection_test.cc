@@ -1,0 +1,224 @@
+#include "common/connection.h"
+
+#include <endian.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/pipe.h"
+#include "common/process.h"
+#include "common/signals.h"
+
+namespace {
+
+using ipc::Connection;
+using ipc::Deadline;
+using ipc::Transfer;
+
+// A connection and the bare other end of its socket.
+struct Bare {
+  Connection connection;
+  ipc::UniqueFd peer;
+};
+
+Bare make_bare() {
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), "socketpair");
+  return {Connection(ipc::UniqueFd(fds[0])), ipc::UniqueFd(fds[1])};
+}
+
+void write_bytes(const ipc::UniqueFd& fd, std::string_view bytes) {
+  ipc::write_all(fd, std::as_bytes(std::span(bytes)));
+}
+
+std::string bytes_of(std::initializer_list<unsigned> values) {
+  std::string bytes;
+  for (const unsigned value : values) bytes += static_cast<char>(value);
+  return bytes;
+}
+
+TEST(Connection, CarriesMessagesOfEverySizeInBothDirections) {
+  auto [here, there] = ipc::make_connections();
+  ipc::Process echo("echo", [end = &there, other = &here] {
+    other->close();
+    while (const auto message = end->receive()) end->send(*message);
+  });
+  there.close();
+  for (const size_t size : {0U, 1U, 65'536U, 3U << 20U}) {
+    const std::string sent(size, 'x');
+    EXPECT_EQ(here.send(sent), Transfer::ok);
+    const auto got = here.receive();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(*got, sent);
+  }
+  here.close();
+  EXPECT_EQ(echo.join(), 0);
+}
+
+TEST(Connection, OneWayGoesFromSecondToFirst) {
+  auto [reader, writer] = ipc::make_one_way_connections();
+  EXPECT_EQ(writer.send("one"), Transfer::ok);
+  EXPECT_EQ(writer.send(""), Transfer::ok);
+  writer.close();
+  EXPECT_EQ(*reader.receive(), "one");
+  EXPECT_TRUE(reader.receive()) << "an empty message is a message";
+  EXPECT_EQ(reader.receive().status, Transfer::closed);
+}
+
+TEST(Connection, TheLengthIsFourBytesBigEndian) {
+  Bare bare = make_bare();
+  EXPECT_EQ(bare.connection.send("abc"), Transfer::ok);
+  std::array<char, 7> bytes{};
+  ASSERT_TRUE(
+      ipc::read_exact(bare.peer, std::as_writable_bytes(std::span(bytes))));
+  EXPECT_EQ(std::string(bytes.data(), bytes.size()),
+            bytes_of({0, 0, 0, 3}) + "abc");
+}
+
+TEST(Connection, UnderstandsTheLongFormOfALength) {
+  Bare bare = make_bare();
+  write_bytes(bare.peer,
+              bytes_of({255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 2}));
+  write_bytes(bare.peer, "ab");
+  EXPECT_EQ(*bare.connection.receive(), "ab");
+}
+
+TEST(Connection, RefusesALengthThatIsNegativeOrTooLargeBeforeAllocating) {
+  for (const auto& header :
+       {bytes_of({255, 255, 255, 254}), bytes_of({127, 255, 255, 255}),
+        bytes_of({255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}),
+        bytes_of(
+            {255, 255, 255, 255, 127, 255, 255, 255, 255, 255, 255, 255})}) {
+    Bare bare = make_bare();
+    write_bytes(bare.peer, header);
+    try {
+      (void)bare.connection.receive();
+      FAIL() << "the length was accepted";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code().value(), EMSGSIZE);
+    }
+  }
+}
+
+TEST(Connection, APeerThatEndsInsideAMessageIsTruncated) {
+  Bare bare = make_bare();
+  write_bytes(bare.peer, bytes_of({0, 0, 0, 9}) + "half");
+  bare.peer.reset();
+  EXPECT_EQ(bare.connection.receive().status, Transfer::truncated);
+}
+
+TEST(Connection, APeerThatHasGoneIsClosed) {
+  ipc::ignore_sigpipe();
+  Bare bare = make_bare();
+  bare.peer.reset();
+  EXPECT_EQ(bare.connection.send("x"), Transfer::closed);
+  EXPECT_EQ(bare.connection.receive().status, Transfer::closed);
+}
+
+TEST(Connection, ReceivingStopsAtTheDeadlineAndLosesNothing) {
+  Bare bare = make_bare();
+  const auto soon = [] { return Deadline::after(0.005); };
+  EXPECT_EQ(bare.connection.receive_until(soon()).status, Transfer::timed_out);
+  write_bytes(bare.peer, bytes_of({0, 0, 0}));
+  EXPECT_EQ(bare.connection.receive_until(soon()).status, Transfer::timed_out);
+  write_bytes(bare.peer, bytes_of({4}) + "ab");
+  EXPECT_EQ(bare.connection.receive_until(soon()).status, Transfer::timed_out);
+  write_bytes(bare.peer, "cd");
+  EXPECT_EQ(*bare.connection.receive(), "abcd");
+}
+
+TEST(Connection, SendingStopsAtTheDeadlineAndGoesOnLater) {
+  auto [reader, writer] = ipc::make_one_way_connections();
+  const std::string large(1 << 20, 'x');
+  EXPECT_EQ(writer.send_until(large, Deadline::after(0.005)),
+            Transfer::timed_out);
+  ipc::Process sender("sender", [end = &writer, other = &reader] {
+    other->close();
+    if (end->send("next") != Transfer::ok) ::_exit(1);
+  });
+  writer.close();
+  EXPECT_EQ(*reader.receive(), large);
+  EXPECT_EQ(*reader.receive(), "next");
+  EXPECT_EQ(reader.receive().status, Transfer::closed);
+  EXPECT_EQ(sender.join(), 0);
+}
+
+TEST(Connection, PollTellsOfAMessageOrOfTheEnd) {
+  auto [reader, writer] = ipc::make_one_way_connections();
+  EXPECT_FALSE(reader.poll_until(Deadline::at_ns(0)));
+  EXPECT_FALSE(reader.poll_until(Deadline::after(0.005)));
+  EXPECT_EQ(writer.send("x"), Transfer::ok);
+  EXPECT_TRUE(reader.poll_until(Deadline::never()));
+  EXPECT_EQ(*reader.receive(), "x");
+  writer.close();
+  EXPECT_TRUE(reader.poll_until(Deadline::never()));
+  EXPECT_EQ(reader.receive().status, Transfer::closed);
+}
+
+TEST(Connection, ASenderThatIsKilledInTheMiddleNeitherHangsNorTearsAMessage) {
+  int truncated = 0;
+  for (int trial = 0; trial < 100; ++trial) {
+    auto [reader, writer] = ipc::make_one_way_connections();
+    ipc::Process sender("sender", [end = &writer, other = &reader] {
+      other->close();
+      const std::string large(200'000, 'x');
+      while (end->send(large) == Transfer::ok) {
+      }
+    });
+    writer.close();
+    for (int i = 0; i <= trial % 3; ++i) {
+      const auto got = reader.receive();
+      ASSERT_TRUE(got);
+      ASSERT_EQ(got->size(), 200'000U);
+    }
+    sender.kill();
+    auto last = reader.receive();
+    while (last) last = reader.receive();
+    if (last.status == Transfer::truncated) ++truncated;
+    EXPECT_NE(last.status, Transfer::timed_out);
+  }
+  RecordProperty("truncated", truncated);
+  EXPECT_GT(truncated, 0) << "no kill landed inside a message";
+}
+
+// Python's own Connection at the other end of a socket pair.
+TEST(Connection, SpeaksWithPython) {
+  const char* const python = "/usr/bin/python3";
+  if (::access(python, X_OK) != 0) GTEST_SKIP() << "no " << python;
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), "socketpair");
+  ipc::Process peer("python", [&] {
+    ::close(fds[0]);
+    const std::string code =
+        "from multiprocessing.connection import Connection\n"
+        "end = Connection(" +
+        std::to_string(fds[1]) +
+        ")\n"
+        "try:\n"
+        "    while True: end.send_bytes(end.recv_bytes())\n"
+        "except EOFError: pass\n";
+    ::execl(python, python, "-c", code.c_str(), nullptr);
+    ::_exit(127);
+  });
+  ::close(fds[1]);
+  Connection here{ipc::UniqueFd(fds[0])};
+  for (const size_t size : {0U, 1U, 65'536U, 3U << 20U}) {
+    const std::string sent(size, 'y');
+    EXPECT_EQ(here.send(sent), Transfer::ok);
+    const auto got = here.receive();
+    ASSERT_TRUE(got);
+    EXPECT_EQ(*got, sent);
+  }
+  here.close();
+  EXPECT_EQ(peer.join(), 0);
+}
+
+}  // namespace

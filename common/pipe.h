@@ -1,0 +1,46 @@
+// A one-way stream of bytes from whoever holds the write end to whoever holds
+// the read end, and reading and writing all of a piece of it.
+//
+//   ipc::Pipe pipe = ipc::make_pipe();
+//
+// Lifetime: the kernel keeps the pipe until its last descriptor is closed. The
+//           descriptors are closed on exec(2).
+// Blocks:   a read waits while the pipe is empty and a write end is open, a
+//           write waits while it is full (64 KiB by default).
+// Ordering: bytes arrive in the order they were written; what the writer did
+//           before is visible to the reader. A write(2) of at most PIPE_BUF
+//           (4,096) bytes is never mixed with that of another writer.
+// Fork:     the child has a copy of both ends. Close the one you do not use:
+//           the stream ends only when the last copy of the write end is closed.
+// Death:    the kernel closes a dead process's ends, after the writer's death
+//           comes end of file, after the reader's EPIPE. Half of a message may
+//           be left in the stream.
+// See:      pipe(2), pipe(7).
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "common/unique_fd.h"
+
+namespace ipc {
+
+struct Pipe {
+  UniqueFd reader;
+  UniqueFd writer;
+};
+
+// Errors: std::system_error, EMFILE or ENFILE.
+Pipe make_pipe();
+
+// Writes all of `bytes`. Blocks while the pipe is full.
+// Errors: std::system_error, EPIPE if no reader is left (with SIGPIPE ignored,
+//         as in every lab).
+void write_all(const UniqueFd& writer, std::span<const std::byte> bytes);
+
+// Fills `bytes`; false at end of file. Blocks until as many have come.
+// Errors: std::system_error, EPROTO if the stream ends inside.
+[[nodiscard]] bool read_exact(const UniqueFd& reader,
+                              std::span<std::byte> bytes);
+
+}  // namespace ipc
