@@ -102,7 +102,7 @@ void Connection::name_channel(int channel, char side) {
   side_ = side;
 }
 
-void Connection::log(Event kind, char from, uint64_t number) const {
+void Connection::log(EventKind kind, char from, uint64_t number) const {
   if (event_log_fd == -1) return;
   event(kind, channel_, from == 0 ? "" : fmt::format("{}{}", from, number));
 }
@@ -113,7 +113,7 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   if (before != Transfer::ok) return before;
   append_header(outgoing_, message.size());
   outgoing_ += message;
-  log(Event::send, side_, ++sent_count_);
+  log(EventKind::send, side_, ++sent_count_);
   return flush_until(deadline);
 }
 
@@ -141,9 +141,9 @@ Transfer Connection::write_some(Deadline deadline) {
   }
   if (errno == EPIPE || errno == ECONNRESET) return Transfer::closed;
   if (errno != EAGAIN) throw_error(errno, "write");
-  log(Event::wait);
+  log(EventKind::wait);
   const bool ready = wait_for(fd_.get(), POLLOUT, deadline);
-  log(Event::wake);
+  log(EventKind::wake);
   return ready ? Transfer::ok : Transfer::timed_out;
 }
 
@@ -161,7 +161,7 @@ Received Connection::receive_until(Deadline deadline) {
       if (incoming_.size() >= wanted) {
         Received received{Transfer::ok, incoming_.substr(header.size)};
         incoming_.clear();
-        log(Event::receive, side_ == 'a' ? 'b' : 'a', ++received_count_);
+        log(EventKind::receive, side_ == 'a' ? 'b' : 'a', ++received_count_);
         return received;
       }
     } else if (incoming_.size() >= kShortHeader) {
@@ -187,9 +187,9 @@ Transfer Connection::read_some(size_t wanted, Deadline deadline) {
     return incoming_.empty() ? Transfer::closed : Transfer::truncated;
   }
   if (errno != EAGAIN) throw_error(errno, "read");
-  log(Event::wait);
+  log(EventKind::wait);
   const bool ready = wait_for(fd_.get(), POLLIN, deadline);
-  log(Event::wake);
+  log(EventKind::wake);
   return ready ? Transfer::ok : Transfer::timed_out;
 }
 

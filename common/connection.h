@@ -103,7 +103,7 @@ class Connection {
   friend ConnectionPair make_one_way_connections();
 
   void name_channel(int channel, char side);
-  void log(Event kind, char from = 0, uint64_t number = 0) const;
+  void log(EventKind kind, char from = 0, uint64_t number = 0) const;
   Transfer write_some(Deadline deadline);
   Transfer read_some(size_t wanted, Deadline deadline);
 

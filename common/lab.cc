@@ -68,7 +68,7 @@ int play(const std::function<std::string()>& lesson) {
   } else {
     say("FAIL {}", reason);
   }
-  event(Event::exit, process_name());
+  event(EventKind::exit, process_name());
   return reason.empty() ? 0 : 1;
 }
 

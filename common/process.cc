@@ -88,7 +88,7 @@ void Process::run_child(const std::function<void()>& target,
     if (group_ == Group::own) (void)::setpgid(0, 0);
     reset_signals();
     name_process(name_);
-    event(Event::start, name_);
+    event(EventKind::start, name_);
     target();
     status = 0;
   } catch (const std::exception& error) {
@@ -96,7 +96,7 @@ void Process::run_child(const std::function<void()>& target,
   } catch (...) {
     say("failed: unknown exception");
   }
-  event(Event::exit, name_);
+  event(EventKind::exit, name_);
   // Not exit(3): the parent's stdio buffers and exit handlers are not ours.
   ::_exit(status);
 }
@@ -104,7 +104,7 @@ void Process::run_child(const std::function<void()>& target,
 std::optional<int> Process::join_until(Deadline deadline) {
   if (status_) return status_;
   if (owner_ != ::getpid()) throw_error(ECHILD, "join of another's child");
-  if (deadline.ns() != 0) event(Event::wait, name_);
+  if (deadline.ns() != 0) event(EventKind::wait, name_);
   pollfd poll_fd{pidfd_.get(), POLLIN, 0};
   while (true) {
     const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
@@ -112,7 +112,7 @@ std::optional<int> Process::join_until(Deadline deadline) {
     if (ready == -1 && errno != EINTR) throw_error(errno, "poll pidfd");
     if (deadline.expired()) return std::nullopt;
   }
-  if (deadline.ns() != 0) event(Event::wake, name_);
+  if (deadline.ns() != 0) event(EventKind::wake, name_);
   // While the leader is a zombie the number of its group is still its own.
   if (group_ == Group::own) (void)::kill(-pid_, SIGKILL);
   siginfo_t info{};

@@ -68,11 +68,11 @@ void say_text(std::string_view text) {
   std::string line = speaker();
   line += ": ";
   line += text;
-  event(Event::say, text);
+  event(EventKind::say, text);
   write_line(STDOUT_FILENO, line);
 }
 
-void write_event(Event kind, std::string_view object, std::string_view id) {
+void write_event(EventKind kind, std::string_view object, std::string_view id) {
   std::string line =
       fmt::format("{{\"t_ns\":{},\"pid\":{},\"process\":", now_ns(), getpid());
   append_json(line, speaker());

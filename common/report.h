@@ -35,7 +35,7 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 // What an event tells; the words are those of the event log.
-enum class Event {
+enum class EventKind {
   start,
   exit,
   say,
@@ -53,12 +53,12 @@ enum class Event {
 extern const int event_log_fd;
 
 // Appends one line to the log; see event().
-void write_event(Event kind, std::string_view object, std::string_view id);
+void write_event(EventKind kind, std::string_view object, std::string_view id);
 
 // Appends an event about `object` to the file named by IPC_LABS_EVENTS, as one
 // line of JSON: t_ns (CLOCK_MONOTONIC), pid, process, kind, object, id. `id`
 // pairs a send with its receive. Without a log it costs one branch.
-inline void event(Event kind, std::string_view object,
+inline void event(EventKind kind, std::string_view object,
                   std::string_view id = {}) {
   if (event_log_fd != -1) [[unlikely]] {
     write_event(kind, object, id);
@@ -68,8 +68,8 @@ inline void event(Event kind, std::string_view object,
 // The name of an object in the log is its type and address, "Lock@7f12...":
 // the same in all processes that inherited the mapping.
 std::string object_name(std::string_view type, const void* address);
-inline void object_event(Event kind, std::string_view type, const void* address,
-                         std::string_view id = {}) {
+inline void object_event(EventKind kind, std::string_view type,
+                         const void* address, std::string_view id = {}) {
   if (event_log_fd != -1) [[unlikely]] {
     write_event(kind, object_name(type, address), id);
   }
@@ -78,7 +78,7 @@ inline void object_event(Event kind, std::string_view type, const void* address,
 // Tells readers of the log what people call the object: "left fork".
 inline void describe_object(std::string_view type, const void* address,
                             std::string_view name) {
-  object_event(Event::name, type, address, name);
+  object_event(EventKind::name, type, address, name);
 }
 
 }  // namespace ipc

@@ -70,8 +70,8 @@ TEST(Report, LinesOfSeveralProcessesNeverMix) {
 TEST(Report, EventsAreLinesOfJson) {
   if (::getenv("IPC_LABS_EVENTS") != nullptr) {
     ipc::name_process("a \"name\"");
-    ipc::object_event(ipc::Event::acquire, "Lock", nullptr);
-    ipc::event(ipc::Event::send, "pipe\n1", "7");
+    ipc::object_event(ipc::EventKind::acquire, "Lock", nullptr);
+    ipc::event(ipc::EventKind::send, "pipe\n1", "7");
     ipc::describe_object("Lock", nullptr, "left fork");
     ::_exit(0);
   }
@@ -99,7 +99,7 @@ TEST(Report, EventsAreLinesOfJson) {
 
 TEST(Report, WithoutALogAnEventWritesNothing) {
   EXPECT_EQ(ipc::event_log_fd, -1);
-  ipc::event(ipc::Event::acquire, "Lock");
+  ipc::event(ipc::EventKind::acquire, "Lock");
 }
 
 }  // namespace
