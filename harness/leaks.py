@@ -1,0 +1,296 @@
+"""What a lab leaves behind, seen from inside its world.
+
+A leak is reported as a plain tuple (kind, name, pid of the process it is about
+or 0, pid of its maker or 0, user id of its maker or -1); the side that started
+the run turns pids into the names of processes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat as modes
+
+from harness import proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from harness.hang import Descriptor, Found
+
+_IN_CREATE, _IN_MOVED_TO = 0x100, 0x80
+_PREFIX = "ipc-labs-"
+_MOST = 100
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _entries(folder: str, skip: frozenset[str]) -> list[str]:
+    """Returns everything in a folder except folders that are not empty."""
+    found: list[str] = []
+    for name in sorted(proc.list_dir(folder)):
+        if name in skip:
+            continue
+        path = f"{folder}/{name}"
+        try:
+            is_folder = modes.S_ISDIR(os.lstat(path).st_mode)
+        except OSError:
+            continue
+        inside = _entries(path, frozenset()) if is_folder else []
+        found += inside or [path]
+        if len(found) > _MOST:
+            break
+    return found
+
+
+def _prefix_pid(path: str) -> int:
+    """Returns the pid in a name as the labs make them, otherwise 0."""
+    for part in path.split("/"):
+        if part.startswith(_PREFIX):
+            pid = part[len(_PREFIX) :].partition("-")[0]
+            return int(pid) if pid.isdigit() else 0
+    return 0
+
+
+def _system_v() -> dict[tuple[str, str, int], tuple[int, int]]:
+    """Returns (kind, key, id) -> (pid of the maker or user, user id)."""
+    found = {}
+    for kind, pid_column, uid_column in (
+        ("shm", "cpid", "cuid"),
+        ("sem", "", "cuid"),
+        ("msg", "lspid", "cuid"),
+    ):
+        lines = proc.read_text(f"/proc/sysvipc/{kind}").splitlines()
+        if not lines:
+            continue
+        columns = lines[0].split()
+        for line in lines[1:]:
+            row = dict(zip(columns, line.split()))
+            number = int(row[{"sem": "semid"}.get(kind, kind + "id")])
+            if kind == "sem":
+                pid = int(_libc.semctl(number, 0, 11))  # GETPID
+            else:
+                pid = int(row[pid_column])
+            key = (f"sysv {kind}", row["key"], number)
+            found[key] = (max(pid, 0), int(row[uid_column]))
+    return found
+
+
+class Watch:
+    """Follows a run so that what it leaves can be laid at somebody's door.
+
+    Args:
+      owned: which namespaces belong to the run alone ("pid", "ipc", "mnt",
+        "net"). What is not in there was perhaps made by others, and only what
+        a process of this run was seen to hold, or what carries its pid, counts.
+      kept: paths below /tmp and /dev/shm that are no business of the run.
+      mqueue: the folder where the message queues are seen, "" if nowhere.
+    """
+
+    def __init__(
+        self, owned: frozenset[str], kept: frozenset[str], mqueue: str
+    ) -> None:
+        self.owned = owned
+        self._kept = kept
+        self._mqueue = mqueue
+        self.names: dict[int, str] = {}
+        self.parents: dict[int, int] = {}
+        self._looks: dict[int, int] = {}
+        self._holders: dict[str, int] = {}
+        self._inherited: dict[tuple[int, str], Found] = {}
+        self._images: dict[int, tuple[str, str]] = {}
+        self._before = self._objects()
+        self.inotify = self._open_inotify()
+
+    def _open_inotify(self) -> int:
+        """Asks to be told at once when a name appears: its maker holds it."""
+        fd = int(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        for folder in ("/tmp", "/dev/shm"):
+            _libc.inotify_add_watch(
+                fd, folder.encode(), _IN_CREATE | _IN_MOVED_TO
+            )
+        return fd
+
+    def drain_inotify(self) -> None:
+        """Forgets what has been announced."""
+        try:
+            while os.read(self.inotify, 65536):
+                pass
+        except OSError:
+            pass
+
+    def look(self, every: dict[int, proc.Stat], closely: bool) -> None:
+        """Notes who is there, and now and then what they hold."""
+        for pid, status in every.items():
+            if status.state in "ZX":
+                self.names.setdefault(pid, status.comm)
+                self.parents.setdefault(pid, status.ppid)
+                continue
+            self.names[pid] = status.comm
+            self.parents[pid] = status.ppid
+            looks = self._looks.get(pid, 0)
+            if closely or looks < 3:
+                self._looks[pid] = looks + 1
+                self._look_at(pid)
+
+    def _look_at(self, pid: int) -> None:
+        table = proc.descriptors(pid)
+        for descriptor in table.values():
+            target = descriptor["target"]
+            if target.startswith("/"):
+                self._holders.setdefault(target, pid)
+        for line in proc.read_text(f"/proc/{pid}/maps").splitlines():
+            path = line[73:]
+            if path.startswith(("/dev/shm/", "/tmp/")):
+                self._holders.setdefault(path.strip(), pid)
+        self._look_for_inherited(pid, table)
+
+    def _image(self, pid: int) -> tuple[str, str]:
+        """Returns what tells an executed program from a mere fork."""
+        stack = proc.read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        return proc.read_link(f"/proc/{pid}/exe"), "".join(stack[25:26])
+
+    def _look_for_inherited(
+        self, pid: int, table: dict[int, Descriptor]
+    ) -> None:
+        """Blames descriptors that went through exec without need.
+
+        A child that has executed a program, and has a pipe, socket or other
+        nameless object above 2 which its parent or a sibling also holds, was
+        given it by a missing O_CLOEXEC; unless the number is written in its
+        arguments, so that it knows what to do with it.
+        """
+        parent = self.parents.get(pid, 0)
+        if parent <= 1 or parent not in self.names:
+            return
+        self._images[pid] = self._image(pid)
+        if not self._images[pid][0]:
+            return
+        if parent not in self._images:
+            self._images[parent] = self._image(parent)
+        if self._images[pid] == self._images[parent]:
+            return
+        words = proc.read_text(f"/proc/{pid}/cmdline").split("\0")
+        numbers = {number for word in words for number in _numbers(word)}
+        others = {
+            descriptor["target"]
+            for descriptor in proc.descriptors(parent).values()
+        }
+        for fd, descriptor in table.items():
+            target = descriptor["target"]
+            if fd <= 2 or fd in numbers or target not in others:
+                continue
+            if not target.startswith(("pipe:", "socket:", "/memfd:")):
+                continue
+            end = ""
+            if target.startswith("pipe:"):
+                end = f"the {'write' if 'w' in descriptor['can'] else 'read'}"
+                end += " end of "
+            name = f"descriptor {fd}, {end}{target}, in"
+            self._inherited[pid, target + descriptor["can"]] = (
+                "descriptor",
+                name,
+                pid,
+                parent,
+                -1,
+            )
+
+    def _objects(self) -> dict[str, object]:
+        """Returns the names of everything that could be left behind."""
+        found: dict[str, object] = {}
+        for folder in ("/tmp", "/dev/shm", self._mqueue):
+            if folder and self._shared(folder):
+                # Many things lie here; only their names matter.
+                found.update(
+                    dict.fromkeys(
+                        f"{folder}/{name}" for name in proc.list_dir(folder)
+                    )
+                )
+        if "ipc" not in self.owned:
+            found.update(dict.fromkeys(map(str, _system_v())))
+        return found
+
+    def _shared(self, folder: str) -> bool:
+        owner = "ipc" if folder == self._mqueue else "mnt"
+        return owner not in self.owned
+
+    def _is_ours(self, pid: int) -> bool:
+        return pid in self.names
+
+    def left(self, main_pid: int, every: dict[int, proc.Stat]) -> list[Found]:
+        """Returns what is left now that the main process has ended."""
+        found: list[Found] = []
+        for pid, status in sorted(every.items()):
+            if pid == main_pid:
+                continue
+            kind = "zombie" if status.is_dying else "process"
+            parent = self.parents.get(pid, main_pid)
+            found.append((kind, "", pid, parent, -1))
+        found += self._inherited.values()
+        for folder, kind in (
+            ("/dev/shm", "shm"),
+            ("/tmp", "file"),
+            (self._mqueue, "mqueue"),
+        ):
+            if folder:
+                found += self._left_in(folder, kind)
+        for (kind, key, number), (pid, uid) in sorted(_system_v().items()):
+            if "ipc" not in self.owned:
+                if str((kind, key, number)) in self._before:
+                    continue
+                if not self._is_ours(pid):
+                    continue
+            name = f"{kind.split()[1]} id {number}, key {key}"
+            found.append((kind, name, 0, pid, uid))
+        if "net" in self.owned:
+            found += self._abstract_sockets()
+        return found
+
+    def _left_in(self, folder: str, kind: str) -> list[Found]:
+        found: list[Found] = []
+        skip = frozenset(
+            name
+            for name in proc.list_dir(folder)
+            if f"{folder}/{name}" in self._kept
+            or (self._shared(folder) and f"{folder}/{name}" in self._before)
+        )
+        for path in _entries(folder, skip):
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            is_socket = modes.S_ISSOCK(status.st_mode)
+            name, holder = path, self._holders.get(path, 0)
+            if kind == "mqueue":
+                name = path[len(folder) :]
+                holder = self._holders.get(name, 0)
+            elif is_socket:
+                holder = self._holders.get(self._socket(path), 0)
+            pid = holder or _prefix_pid(path)
+            if self._shared(folder) and not self._is_ours(pid):
+                continue
+            found.append(
+                ("socket" if is_socket else kind, name, 0, pid, status.st_uid)
+            )
+        return found
+
+    def _socket(self, path: str) -> str:
+        for line in proc.read_text("/proc/self/net/unix").splitlines():
+            if line.endswith(f" {path}"):
+                return f"socket:[{line.split()[6]}]"
+        return ""
+
+    def _abstract_sockets(self) -> list[Found]:
+        names = {}
+        for line in proc.read_text("/proc/self/net/unix").splitlines():
+            fields = line.split()
+            if len(fields) == 8 and fields[7].startswith("@"):
+                names[fields[7]] = self._holders.get(f"socket:[{fields[6]}]", 0)
+        return [
+            ("socket", f"{name} (abstract)", 0, pid, -1)
+            for name, pid in sorted(names.items())
+        ]
+
+
+def _numbers(word: str) -> list[int]:
+    """Returns the whole numbers in a word."""
+    digits = "".join(char if char.isdigit() else " " for char in word)
+    return [int(number) for number in digits.split()]

@@ -1,0 +1,272 @@
+"""Runs a lab in a world of its own and says what happened.
+
+    run = harness.run.run(["labs/pipes/pipes", "--pace=0"])
+    assert run.status == 0 and not run.leaks
+    assert run.said("Receiver")[-1] == "done"
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness import hang as hangs
+from harness.hang import Blocked, Event, Hang
+
+__all__ = ["Blocked", "Event", "Hang", "Leak", "Line", "Run", "run"]
+
+_NAMESPACES = 0x20000000 | 0x8000000 | 0x20000 | 0x40000000
+_PID, _USER = 0x20000000, 0x10000000
+
+# The ways to make a world, best first: (name, flags of unshare(2)).
+_WORLDS = (
+    ("namespaces", _NAMESPACES),
+    ("user namespaces", _NAMESPACES | _USER),
+    ("namespaces without pids", _NAMESPACES & ~_PID),
+    ("user namespaces without pids", (_NAMESPACES | _USER) & ~_PID),
+    ("subreaper", 0),
+)
+_SPEAKER = re.compile(r"([A-Z][\w .#()/-]{0,40}):(?: (.*))?$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the lab's standard output."""
+
+    t_s: float
+    speaker: str
+    text: str
+    raw: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something that the lab has left behind."""
+
+    kind: str
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a lab: all that was seen of it."""
+
+    command: tuple[str, ...]
+    lines: tuple[Line, ...]
+    stderr: str
+    status: int
+    duration_s: float
+    hang: Hang | None
+    leaks: tuple[Leak, ...]
+    events: tuple[Event, ...]
+    world: str
+    interrupted_s: float | None = None
+
+    def said(self, speaker: str) -> list[str]:
+        """Returns what one speaker has said, in order."""
+        return [line.text for line in self.lines if line.speaker == speaker]
+
+    def transcript(self) -> str:
+        """Returns the standard output as it was printed."""
+        return "".join(f"{line.raw}\n" for line in self.lines)
+
+
+def time_scale() -> float:
+    """Returns the factor by which all limits are stretched."""
+    return float(os.environ.get("IPC_LABS_TIME_SCALE") or 1)
+
+
+def _line(t_s: float, data: bytes) -> Line:
+    raw = data.decode(errors="replace").rstrip("\r")
+    match = _SPEAKER.match(raw)
+    if match:
+        return Line(t_s, match[1], match[2] or "", raw)
+    return Line(t_s, "", raw, raw)
+
+
+def _events(data: bytes) -> tuple[Event, ...]:
+    found = []
+    for line in data.splitlines():
+        try:
+            fields = json.loads(line)
+            found.append(
+                Event(
+                    int(fields["t_ns"]),
+                    int(fields["pid"]),
+                    str(fields["process"]),
+                    str(fields["kind"]),
+                    str(fields.get("object", "")),
+                    str(fields.get("id", "")),
+                )
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # Not one of ours: a lab may write nonsense.
+    return tuple(found)
+
+
+class _World:
+    """Which way to make a world works here; found out by the first run."""
+
+    first = 0
+    why = ""
+
+
+def _candidates() -> list[tuple[str, int]]:
+    wanted = os.environ.get("IPC_LABS_WORLD")
+    if wanted is None:
+        return list(_WORLDS[_World.first :])
+    found = [world for world in _WORLDS if world[0] == wanted]
+    if not found:
+        names = ", ".join(name for name, _ in _WORLDS)
+        raise ValueError(f"IPC_LABS_WORLD is {wanted!r}, not one of: {names}")
+    return found
+
+
+def _ask(question: hangs.Question) -> hangs.Answer:
+    """Has a fresh process make the world and run the lab in it."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = (
+        f"import sys; sys.path.insert(0, {root!r});"
+        "from harness.world import main; main()"
+    )
+    data = marshal.dumps(dict(question))
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout
+        try:
+            process.stdin.write(struct.pack("I", len(data)) + data)
+            process.stdin.flush()
+            # The pipe stays open: its end tells the world that we are gone.
+            answer_data = process.stdout.read()
+        except BaseException:
+            process.kill()
+            raise
+    if not answer_data:
+        raise RuntimeError("the process that makes the world has died")
+    answer: hangs.Answer = marshal.loads(answer_data)
+    return answer
+
+
+def _kept_paths(command: Sequence[str], env: Mapping[str, str]) -> list[str]:
+    """Returns what the lab needs, in case it lies below /tmp."""
+    paths = [os.getcwd(), sys.executable, os.path.abspath(__file__)]
+    paths += [os.path.realpath(__file__), os.path.realpath(sys.executable)]
+    paths += [os.path.abspath(command[0])]
+    paths += [word for word in command[1:] if word.startswith("/")]
+    for name in ("RUNFILES_DIR", "TEST_SRCDIR", "TEST_TMPDIR", "HOME"):
+        paths += [env[name]] if env.get(name) else []
+    return [path for path in paths if os.path.exists(path)]
+
+
+def run(
+    command: Sequence[str],
+    *,
+    limit_s: float = 60,
+    quiet_s: float = 2,
+    events: bool = True,
+    interrupt_after: str | None = None,
+    interrupt_signal: int = signal.SIGINT,
+    tty: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> Run:
+    """Runs a command in a world of its own until it ends or hangs.
+
+    Args:
+      command: the program and its arguments.
+      limit_s: after this time it is taken to hang, and killed.
+      quiet_s: if all its processes are blocked for this time and nothing is
+        said, it is taken to hang.
+      events: whether the lab shall write its events.
+      interrupt_after: once a line with this text has appeared,
+        `interrupt_signal` is sent to the lab's foreground process group.
+      interrupt_signal: which signal that is.
+      tty: whether standard input and output are a terminal; otherwise input is
+        empty and output a pipe. Standard error is a pipe in both cases.
+      env: variables in addition to those of this process.
+
+    Raises:
+      OSError: the program cannot be started.
+    """
+    environment = {**os.environ, **(env or {})}
+    scale = time_scale()
+    question: hangs.Question = {
+        "command": list(command),
+        "env": environment,
+        "flags": 0,
+        "keep": _kept_paths(command, environment),
+        "scratch": "",
+        "limit_s": limit_s * scale,
+        "quiet_s": quiet_s * scale,
+        "events": events,
+        "interrupt_after": interrupt_after,
+        "interrupt_signal": int(interrupt_signal),
+        "tty": tty,
+    }
+    why = _World.why
+    for name, flags in _candidates():
+        question["flags"] = flags
+        with tempfile.TemporaryDirectory(prefix="ipc-labs-run-") as scratch:
+            question["scratch"] = scratch
+            answer = _ask(question)
+        if not answer["error"].startswith("world: "):
+            break
+        why = why or answer["error"].removeprefix("world: ")
+    if answer["error"]:
+        number = answer["errno"] or 5
+        raise OSError(number, os.strerror(number), command[0])
+    if "IPC_LABS_WORLD" not in os.environ:
+        _World.first = [world for world, _ in _WORLDS].index(name)
+        _World.why = why
+    return _result(tuple(command), answer, _world(name, why))
+
+
+def _world(name: str, why: str) -> str:
+    if name in ("namespaces", "user namespaces") or not why:
+        return name
+    return f"{name} ({why})"
+
+
+def _result(command: tuple[str, ...], answer: hangs.Answer, world: str) -> Run:
+    events = _events(answer["events"])
+    names = dict(answer["names"])
+    names.update({event.pid: event.process for event in events})
+    hang = None
+    if answer["hang"] is not None:
+        why, snapshot = answer["hang"]
+        hang = hangs.explain(snapshot, events, names, why)
+    return Run(
+        command=command,
+        lines=tuple(_line(t_s, data) for t_s, data in answer["lines"]),
+        stderr=answer["stderr"].decode(errors="replace"),
+        status=answer["status"],
+        duration_s=answer["duration_s"],
+        hang=hang,
+        leaks=tuple(_leak(found, names) for found in answer["leaks"]),
+        events=events,
+        world=world,
+        interrupted_s=answer["interrupted_s"],
+    )
+
+
+def _leak(found: hangs.Found, names: Mapping[int, str]) -> Leak:
+    kind, name, pid, maker, uid = found
+    if pid:
+        who = f"pid {pid} ({names.get(pid, 'unknown')})"
+        name = f"{name} {who}" if name else who
+    owner = names.get(maker, "")
+    if not owner and uid >= 0:
+        owner = f"user {uid}"
+    return Leak(kind, name, owner)

@@ -1,0 +1,157 @@
+"""What a run sees of a lab: its lines, its end, its signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from concurrent import futures
+from unittest import mock
+
+from harness.run import Run, run
+
+
+def shell(script: str, **options: object) -> Run:
+    """Runs a shell script in a world of its own."""
+    return run(["/bin/sh", "-c", script], **options)  # type: ignore[arg-type]
+
+
+class RunTest(unittest.TestCase):
+    """Each name is a promise of harness.run.run."""
+
+    def test_lines_have_a_speaker_and_a_text(self) -> None:
+        result = shell("echo 'Worker 1: Got 7'; echo; echo plain: text")
+        self.assertEqual(
+            [(line.speaker, line.text) for line in result.lines],
+            [("Worker 1", "Got 7"), ("", ""), ("", "plain: text")],
+        )
+        self.assertEqual(result.said("Worker 1"), ["Got 7"])
+
+    def test_a_last_line_without_a_newline_is_a_line(self) -> None:
+        self.assertEqual(shell("printf 'Main: PASS'").said("Main"), ["PASS"])
+
+    def test_standard_error_is_kept_apart(self) -> None:
+        result = shell("echo Main: out; echo wrong >&2")
+        self.assertEqual(result.transcript(), "Main: out\n")
+        self.assertEqual(result.stderr, "wrong\n")
+
+    def test_the_exit_status_is_told(self) -> None:
+        self.assertEqual(shell("exit 7").status, 7)
+
+    def test_death_by_a_signal_is_told_as_its_negative_number(self) -> None:
+        self.assertEqual(shell("kill -SEGV $$").status, -signal.SIGSEGV)
+
+    def test_a_program_that_does_not_exist_is_an_error(self) -> None:
+        with self.assertRaises(FileNotFoundError):
+            run(["/does/not/exist"])
+
+    def test_standard_input_is_empty(self) -> None:
+        self.assertEqual(shell("cat; echo end").transcript(), "end\n")
+
+    def test_nothing_but_the_standard_descriptors_is_inherited(self) -> None:
+        read_fd, write_fd = os.pipe()
+        self.addCleanup(os.close, read_fd)
+        self.addCleanup(os.close, write_fd)
+        os.set_inheritable(write_fd, True)
+        code = "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))))"
+        result = run([sys.executable, "-c", code])
+        self.assertEqual(result.transcript(), "[0, 1, 2, 3]\n")  # 3: listdir.
+
+    def test_no_ignored_or_blocked_signal_is_inherited(self) -> None:
+        result = shell("grep -E '^Sig(Blk|Ign)' /proc/self/status")
+        sets = [int(line.raw.split()[1], 16) for line in result.lines]
+        ordinary = (1 << 31) - 1  # 32 and 33 belong to the C library.
+        self.assertEqual([each & ordinary for each in sets], [0, 0])
+
+    def test_variables_are_added_to_the_environment(self) -> None:
+        with mock.patch.dict(os.environ, {"IPC_LABS_MINE": "here"}):
+            result = shell("echo $TALK $IPC_LABS_MINE", env={"TALK": "much"})
+        self.assertEqual(result.transcript(), "much here\n")
+
+    def test_events_are_read_back(self) -> None:
+        line = (
+            '{"t_ns":5,"pid":9,"process":"Main","kind":"wait",'
+            '"object":"Lock@7","id":"x"}'
+        )
+        result = shell(
+            f"echo '{line}' >> $IPC_LABS_EVENTS; echo nonsense >> $IPC_LABS_EVENTS"
+        )
+        event = result.events[0]
+        self.assertEqual(len(result.events), 1)
+        self.assertEqual((event.t_ns, event.pid, event.kind), (5, 9, "wait"))
+        self.assertEqual((event.object, event.id), ("Lock@7", "x"))
+        self.assertEqual(result.leaks, ())
+
+    def test_events_can_be_off(self) -> None:
+        result = shell("echo x$IPC_LABS_EVENTS", events=False)
+        self.assertEqual(result.transcript(), "x\n")
+
+    def test_interrupt_after_a_line_ends_the_whole_group(self) -> None:
+        result = shell(
+            "sleep 100 & echo Main: ready; wait", interrupt_after="ready"
+        )
+        self.assertEqual(result.status, -signal.SIGINT)
+        self.assertIsNotNone(result.interrupted_s)
+        self.assertIsNone(result.hang)
+
+    def test_a_terminal_is_a_terminal(self) -> None:
+        result = shell("test -t 0 && test -t 1 && echo yes; tty", tty=True)
+        self.assertEqual(result.lines[0].raw, "yes")
+
+    def test_interrupt_reaches_the_foreground_of_a_terminal(self) -> None:
+        result = shell(
+            "trap 'echo Main: interrupted; exit 5' INT; echo Main: ready;"
+            " while :; do sleep 0.01; done",
+            tty=True,
+            interrupt_after="ready",
+        )
+        self.assertEqual(result.status, 5)
+
+    def test_children_that_hold_the_pipes_do_not_hold_up_the_run(self) -> None:
+        result = shell("sleep 100 & exec sleep 0")
+        self.assertLess(result.duration_s, 50)
+
+    def test_much_output_is_read_to_its_end(self) -> None:
+        result = shell("seq 200000")
+        self.assertEqual(len(result.lines), 200000)
+        self.assertEqual(result.lines[-1].raw, "200000")
+
+
+class WorldTest(unittest.TestCase):
+    """Runs do not meet, and nothing of them stays."""
+
+    def test_twenty_runs_at_once_do_not_meet(self) -> None:
+        script = (
+            "set -C; echo x > /tmp/one && echo x > /dev/shm/one"
+            " && ls /tmp /dev/shm"
+        )
+        with futures.ThreadPoolExecutor(20) as pool:
+            runs = list(pool.map(shell, [script] * 20))
+        for result in runs:
+            if "namespaces" not in result.world:
+                self.skipTest(f"no namespaces here: {result.world}")
+            self.assertEqual(result.status, 0, result.stderr)
+            self.assertEqual(len(result.leaks), 2, result.leaks)
+        self.assertFalse(os.path.exists("/tmp/one"))
+
+    def test_survivors_are_killed(self) -> None:
+        for world in (None, "subreaper"):
+            with self.subTest(world=world):
+                mark = f"{time.time_ns() % 10**9 + 10**9}"
+                environment = {} if world is None else {"IPC_LABS_WORLD": world}
+                with mock.patch.dict(os.environ, environment):
+                    shell(
+                        f"setsid sleep {mark} & setsid sh -c 'sleep {mark} &'"
+                    )
+                everything = subprocess.run(
+                    ["ps", "axww", "-o", "args"],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                ).stdout
+                self.assertNotIn(mark, everything)
+
+
+if __name__ == "__main__":
+    unittest.main()
