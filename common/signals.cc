@@ -20,7 +20,7 @@ void reset_signals() {
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
 }
 
-SignalQueue::SignalQueue(std::initializer_list<int> signals) : old_mask_{} {
+SignalQueue::SignalQueue(std::initializer_list<int> signals) {
   sigset_t mask;
   ::sigemptyset(&mask);
   for (const int number : signals) ::sigaddset(&mask, number);

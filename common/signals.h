@@ -47,7 +47,7 @@ class SignalQueue {
   std::optional<int> next_until(Deadline deadline);
 
  private:
-  sigset_t old_mask_;
+  sigset_t old_mask_{};
   UniqueFd fd_;
 };
 
