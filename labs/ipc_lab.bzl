@@ -51,23 +51,27 @@ def ipc_lab(
             deps = deps + wrong_deps.get(variant, []),
         )
 
-    # What the course loads: the checks, and all that they run and read. The
-    # sources are there because the chapter is compared with them.
+    # What the chapter quotes and links to.
+    native.filegroup(
+        name = name + "_sources",
+        # Also variants that no target is made of: the test complains of them.
+        srcs = srcs + native.glob(["README.md", "*_test.py", "wrong/*.cc"]),
+        visibility = _READERS,
+    )
+
+    # What the course loads: the checks, and all that they run and read.
     py_library(
         name = name + "_checks",
         testonly = True,
         srcs = [name + "_test.py"],
         data = [
             ":" + name,
-            "README.md",
+            ":%s_sources" % name,
             "//common:sources",
-        ] + srcs + [
+        ] + [
             ":wrong_" + variant
             for variant in wrong
-        ] + native.glob(
-            # Also those that no target is made of: the test complains of them.
-            ["wrong/*.cc"],
-        ),
+        ],
         visibility = _READERS,
         deps = ["//harness:lab"],
     )
@@ -79,6 +83,3 @@ def ipc_lab(
         tags = tags,
         deps = [":%s_checks" % name],
     )
-
-    # The chapter's links are checked beside those of the other documents.
-    native.exports_files(["README.md"], visibility = _READERS)

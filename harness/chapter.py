@@ -1,0 +1,422 @@
+"""Checks a lab's chapter against the lab: headings, code, transcripts, links.
+
+A problem is a text that begins with the file and line it is about. In a
+chapter,
+
+    ```cpp main.cc#eof          the lines of main.cc around `// [eof]`
+    ```console                  the output of its first line, `$ ./bazelw run ...`
+    ```console unordered        the same, and each speaker's lines in any order
+
+In a transcript `<n>` or any `<word>` stands for a token, a line `...` for any
+number of lines, and `^C` for the key.
+"""
+
+import collections
+import dataclasses
+import difflib
+import pathlib
+import re
+import shlex
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from harness import match
+
+HEADINGS = (
+    "Question",
+    "Run it",
+    "What you see",
+    "Why",
+    "Under the hood",
+    "What goes wrong",
+    "If a process dies",
+    "Try",
+    "See",
+)
+
+_FENCE = re.compile(r"^ {0,3}```+\s*(.*?)\s*$")
+_HEADING = re.compile(r"^(#+)\s+(.*?)\s*#*$")
+_LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
+_TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
+_TOKEN = re.compile(r"<(?:[a-z][a-z _-]*|\.\.\.)>")
+_CODE = ("cpp", "c++", "cc")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fence:
+    """A fenced block; `line` is the number of its opening line."""
+
+    line: int
+    info: tuple[str, ...]
+    body: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Console:
+    """A command in a transcript, and what it printed."""
+
+    place: str  # "README.md:12", where the command is
+    file: str
+    first: int  # The number of the first line of the output.
+    label: str  # "//labs:pipes"
+    flags: tuple[str, ...]
+    output: tuple[str, ...]
+    unordered: bool
+
+    def variant_of(self, lab: str) -> str | None:
+        """Returns "" for the lab, a wrong variant's name, or None."""
+        if self.label in (
+            f"//labs:{lab}",
+            f"//labs/{lab}",
+            f"//labs/{lab}:{lab}",
+        ):
+            return ""
+        variant = re.fullmatch(
+            rf"//labs/{re.escape(lab)}:wrong_(\w+)", self.label
+        )
+        return variant[1] if variant else None
+
+    def problems(self, lines: Sequence[str]) -> list[str]:
+        """Compares the output with what the command prints now, `lines`."""
+        elided = any(text.strip() == "..." for text in self.output)
+        speakers = {_speaker(t): None for t in self.output if not _is_mark(t)}
+        problems = []
+        for speaker in speakers:
+            problems += self._speaker_problems(speaker, lines)
+        if not elided:
+            for line in lines:
+                if _speaker(line) not in speakers:
+                    problems.append(
+                        f"{self.place}: stale, this line is new: {line}"
+                    )
+        if problems:
+            problems.append(_diff(self.output, lines))
+        return problems
+
+    def _speaker_problems(
+        self, speaker: str, lines: Sequence[str]
+    ) -> list[str]:
+        expected: list[match.Expected] = []
+        numbers: list[int] = []  # Of the lines in the chapter.
+        for number, text in enumerate(self.output, self.first):
+            if text.strip() == "...":
+                expected.append(...)
+                numbers.append(number)
+            elif not _is_mark(text) and _speaker(text) == speaker:
+                expected.append(_expression(text))
+                numbers.append(number)
+        said = [line for line in lines if _speaker(line) == speaker]
+        if self.unordered:
+            missing, extra = _pair_unordered(expected, said)
+        else:
+            alignment = match.align(expected, said)
+            missing = [i for i, _ in alignment.missing]
+            extra = [said[j] for j in alignment.extra]
+        problems = [
+            f"{self.file}:{numbers[i]}: stale, not printed"
+            f"{' (here)' if not self.unordered else ''}: "
+            f"{self.output[numbers[i] - self.first]}"
+            for i in missing
+        ]
+        return problems + [
+            f"{self.place}: stale, this line is new: {line}" for line in extra
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """A document of the course."""
+
+    file: pathlib.Path
+    lines: tuple[str, ...]
+    fences: tuple[Fence, ...]
+
+    @staticmethod
+    def read(file: pathlib.Path) -> "Chapter":
+        """Reads a Markdown file."""
+        lines = tuple(file.read_text(encoding="utf-8").splitlines())
+        return Chapter(file, lines, tuple(_fences(lines)))
+
+    @property
+    def place(self) -> str:
+        """The file as problems name it."""
+        return self.file.name
+
+    def _prose(self) -> list[tuple[int, str]]:
+        """Returns the numbered lines that are in no fence."""
+        fenced = {
+            number
+            for fence in self.fences
+            for number in range(fence.line, fence.line + len(fence.body) + 2)
+        }
+        return [
+            (number, line)
+            for number, line in enumerate(self.lines, 1)
+            if number not in fenced
+        ]
+
+    def headings(self) -> list[tuple[int, int, str]]:
+        """Returns (line, level, text) of each heading."""
+        found = ((n, _HEADING.match(line)) for n, line in self._prose())
+        return [(n, len(m[1]), m[2]) for n, m in found if m]
+
+    def heading_problems(self) -> list[str]:
+        """A chapter has the fixed headings, all of them, in order."""
+        problems = []
+        if not self.lines or not self.lines[0].startswith("# "):
+            problems.append(f"{self.place}:1: begin with a title, '# ...'")
+        found = [(n, text) for n, level, text in self.headings() if level == 2]
+        for number, text in found:
+            if text not in HEADINGS:
+                problems.append(
+                    f"{self.place}:{number}: '{text}' is no heading"
+                )
+        texts = [text for _, text in found]
+        for heading in HEADINGS:
+            if texts.count(heading) != 1:
+                problems.append(
+                    f"{self.place}: there must be one heading '## {heading}', "
+                    f"not {texts.count(heading)}"
+                )
+        if not problems and texts != list(HEADINGS):
+            problems.append(
+                f"{self.place}: the order of headings is {', '.join(HEADINGS)}"
+            )
+        return problems
+
+    def naming_problems(self, variants: Iterable[str]) -> list[str]:
+        """Every wrong variant is named in the chapter."""
+        text = "\n".join(self.lines)
+        return [
+            f"{self.place}: does not name wrong variant {variant}"
+            for variant in variants
+            if not re.search(
+                rf"(?<!\w)(wrong_)?{re.escape(variant)}(?!\w)", text
+            )
+        ]
+
+    def code_problems(self, root: pathlib.Path) -> list[str]:
+        """Each listing consists of consecutive lines of the source it names.
+
+        `root` is the folder of the whole tree, for files in common/.
+        """
+        problems = []
+        for fence in self.fences:
+            if not fence.info or fence.info[0] not in _CODE:
+                continue
+            place = f"{self.place}:{fence.line}"
+            if len(fence.info) != 2:
+                problems.append(f"{place}: name the source: ```cpp main.cc#tag")
+                continue
+            path, _, tag = fence.info[1].partition("#")
+            start = root if path.startswith("common/") else self.file.parent
+            if ".." in pathlib.PurePath(path).parts:
+                problems.append(f"{place}: {path} is outside of the lab")
+            elif not (start / path).is_file():
+                problems.append(f"{place}: there is no {path}")
+            else:
+                source = (start / path).read_text(encoding="utf-8")
+                problem = _code_problem(fence, source.splitlines(), tag)
+                if problem:
+                    problems.append(f"{place}: {path}{problem}")
+        return problems
+
+    def consoles(self) -> list[Console]:
+        """Returns the transcripts of labs; those of other programs are left."""
+        found = []
+        for fence in self.fences:
+            if not fence.info or fence.info[0] != "console":
+                continue
+            starts = [i for i, t in enumerate(fence.body) if t.startswith("$ ")]
+            for begin, end in zip(starts, [*starts[1:], len(fence.body)]):
+                command = _lab_command(fence.body[begin][2:])
+                if command:
+                    line = fence.line + 1 + begin
+                    found.append(
+                        Console(
+                            f"{self.place}:{line}",
+                            self.place,
+                            line + 1,
+                            command[0],
+                            command[1],
+                            fence.body[begin + 1 : end],
+                            "unordered" in fence.info[1:],
+                        )
+                    )
+        return found
+
+    def links(self) -> list[tuple[int, str]]:
+        """Returns (line, target) of each link."""
+        return [
+            (number, target)
+            for number, line in self._prose()
+            for target in _LINK.findall(re.sub(r"`[^`]*`", "", line))
+        ]
+
+    def link_problems(
+        self, inside: Sequence[pathlib.Path] | None = None
+    ) -> list[str]:
+        """Relative links lead to files, and anchors to headings.
+
+        With `inside`, only the links into these folders are followed.
+        """
+        problems = []
+        for number, target in self.links():
+            if re.match(r"[a-z][a-z0-9+.-]*:", target):
+                continue
+            path, _, anchor = target.partition("#")
+            file = _normal(self.file.parent / path) if path else self.file
+            if inside is not None and not any(
+                file.is_relative_to(_normal(folder)) for folder in inside
+            ):
+                continue
+            place = f"{self.place}:{number}"
+            if not file.exists():
+                problems.append(
+                    f"{place}: link to {path}, which does not exist"
+                )
+            elif anchor and file.suffix == ".md":
+                other = self if file == self.file else Chapter.read(file)
+                if anchor not in {
+                    _slug(text) for _, _, text in other.headings()
+                }:
+                    problems.append(
+                        f"{place}: there is no heading #{anchor} in {file.name}"
+                    )
+        return problems
+
+
+def _fences(lines: Sequence[str]) -> list[Fence]:
+    found = []
+    start, info = 0, ""
+    for number, line in enumerate(lines, 1):
+        fence = _FENCE.match(line)
+        if not fence:
+            continue
+        if not start:
+            start, info = number, fence[1]
+        elif not fence[1]:
+            body = tuple(lines[start : number - 1])
+            found.append(Fence(start, tuple(info.split()), body))
+            start = 0
+    return found
+
+
+def _code_problem(fence: Fence, source: Sequence[str], tag: str) -> str:
+    """Returns what is wrong with a listing, or ""."""
+    tagged = [i for i, line in enumerate(source) if f"[{tag}]" in _tags(line)]
+    if tag and len(tagged) != 1:
+        return f" has {len(tagged)} lines tagged // [{tag}], not one"
+    shown = _plain(fence.body)
+    if not shown:
+        return ": the listing is empty"
+    # Compared without tags and, as a whole, without indentation.
+    places = [
+        start
+        for start in range(len(source) - len(shown) + 1)
+        if not tag or start <= tagged[0] < start + len(shown)
+    ]
+    for start in places:
+        if _plain(source[start : start + len(shown)]) == shown:
+            return ""
+    if not tag:
+        return " has no such consecutive lines"
+    # Show what the lines are now that look most like the listing.
+    nearest = max(
+        (_plain(source[start : start + len(shown)]) for start in places),
+        key=lambda lines: _likeness(lines, shown),
+        default=_plain(source),
+    )
+    return (
+        f" does not have these consecutive lines around // [{tag}]\n"
+        + _diff(shown, nearest)
+    )
+
+
+def _likeness(lines: Sequence[str], shown: Sequence[str]) -> int:
+    return sum(a == b for a, b in zip(lines, shown))
+
+
+def _tags(line: str) -> str:
+    return " ".join(f"[{tag}]" for tag in _TAG.findall(line))
+
+
+def _plain(lines: Sequence[str]) -> list[str]:
+    """Takes tags, indentation and space at the end of lines away."""
+    untagged = []
+    for line in lines:
+        line = _TAG.sub("// ", line).rstrip()
+        if line.endswith("//"):  # The tag was all of the comment.
+            line = line[:-2].rstrip()
+        untagged.append(line)
+    return textwrap.dedent("\n".join(untagged)).splitlines()
+
+
+def _lab_command(command: str) -> tuple[str, tuple[str, ...]] | None:
+    """Returns label and flags of `./bazelw run //labs... -- flags`."""
+    words = shlex.split(command)
+    if len(words) < 3 or words[1] != "run" or not words[2].startswith("//labs"):
+        return None
+    if pathlib.PurePath(words[0]).name not in ("bazelw", "bazel", "bazelisk"):
+        return None
+    flags = words[3:]
+    if flags and flags[0] == "--":
+        flags = flags[1:]
+    return words[2], tuple(flags)
+
+
+def _is_mark(text: str) -> bool:
+    return text.strip() in ("...", "^C")
+
+
+def _speaker(line: str) -> str:
+    speaker, colon, _ = line.partition(": ")
+    return speaker if colon else ""
+
+
+def _expression(text: str) -> str:
+    """Makes an expression of a line in which <word> stands for any token."""
+    parts = _TOKEN.split(text)
+    return r"\S+".join(re.escape(part) for part in parts)
+
+
+def _pair_unordered(
+    expected: Sequence[match.Expected], said: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Pairs lines in any order; returns what is missing and what is new."""
+    # Lines that leave nothing open choose first, so that they are not taken.
+    rest = collections.deque(said)
+    missing = []
+    patterns = [
+        (i, item) for i, item in enumerate(expected) if isinstance(item, str)
+    ]
+    patterns.sort(key=lambda pattern: r"\S+" in pattern[1])
+    for i, pattern in patterns:
+        found = next((t for t in rest if match.full_match(pattern, t)), None)
+        if found is None:
+            missing.append(i)
+        else:
+            rest.remove(found)
+    return sorted(missing), [] if ... in expected else list(rest)
+
+
+def _diff(shown: Sequence[str], now: Sequence[str]) -> str:
+    lines = difflib.unified_diff(shown, now, "chapter", "now", lineterm="", n=2)
+    return textwrap.indent("\n".join(lines), "    ")
+
+
+def _normal(path: pathlib.Path) -> pathlib.Path:
+    """Takes `..` out without following symbolic links, as runfiles need it."""
+    parts: list[str] = []
+    for part in path.absolute().parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return pathlib.Path(*parts)
+
+
+def _slug(heading: str) -> str:
+    """Returns the anchor that code hosts make of a heading."""
+    text = re.sub(r"[^\w\- ]", "", heading.lower())
+    return text.replace(" ", "-")

@@ -1,0 +1,369 @@
+"""Runs and checks the labs of the course: bazel run //harness:course.
+
+    bazel run //harness:course                    # all labs, in order
+    bazel run //harness:course -- pipes queues    # these
+    bazel run //harness:course -- --html=report.html --junit=report.xml
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from harness import html_report, report, worker
+
+_WRONG_USAGE = 2
+_END_LIMIT_S = 5.0
+_WIDTH = 72
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """A lab of the syllabus and the question that it answers."""
+
+    lab: str
+    question: str
+
+
+def read_syllabus(root: pathlib.Path) -> list[Lesson]:
+    """Reads what //harness:syllabus made of labs/syllabus.bzl."""
+    text = (root / "harness" / "syllabus.json").read_text(encoding="utf-8")
+    return [Lesson(lab, question) for lab, question in json.loads(text)]
+
+
+class Screen:
+    """Prints lines, and on a terminal below them one that tells what goes on."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._live = out.isatty()
+        self._status = ""
+
+    def paint(self, colour: str, text: str) -> str:
+        """Returns the text in a colour, if this is a terminal that has any."""
+        if not self._live or "NO_COLOR" in os.environ:
+            return text
+        code = {"good": "32", "bad": "31;1", "faint": "2", "bold": "1"}[colour]
+        return f"\x1b[{code}m{text}\x1b[0m"
+
+    def line(self, text: str = "") -> None:
+        """Prints a line for good."""
+        clear = "\r\x1b[K" if self._status else ""
+        self._out.write(f"{clear}{text}\n{self._status}")
+        self._out.flush()
+
+    def status(self, text: str = "") -> None:
+        """Replaces the line that tells what goes on."""
+        if not self._live:
+            return
+        try:
+            columns = os.get_terminal_size(self._out.fileno()).columns
+        except OSError:
+            columns = 80
+        self._status = self.paint("faint", text[: columns - 1]) if text else ""
+        self._out.write(f"\r\x1b[K{self._status}")
+        self._out.flush()
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """The last message of a worker, with its status."""
+
+    status: int
+
+
+class Worker:
+    """A process that checks one lab; its messages go to `inbox`."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        lesson: Lesson,
+        inbox: "Inbox",
+    ) -> None:
+        self.report = report.LabReport(lesson.lab, lesson.question)
+        self.expected_checks = 0
+        self.ended = False
+        self._start_s = time.monotonic()
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")
+        # A session of its own: Ctrl-C comes to the course alone, which then
+        # ends the workers.
+        self._process = subprocess.Popen(
+            [sys.executable, worker.__file__, str(root), lesson.lab],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,
+        )
+        thread = threading.Thread(target=self._read, args=[inbox], daemon=True)
+        thread.start()
+
+    def _read(self, inbox: "Inbox") -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as messages:
+            try:
+                while True:
+                    inbox.put((self, pickle.load(messages)))
+            except (EOFError, pickle.UnpicklingError):
+                pass
+        inbox.put((self, Ended(self._process.wait())))
+
+    def take(self, message: "int | report.Check | Ended") -> None:
+        """Takes in a message: the number of checks, a check, or the end."""
+        if isinstance(message, int):
+            self.expected_checks = message
+        elif isinstance(message, report.Check):
+            self.report.checks.append(message)
+        else:
+            self.ended = True
+            self.report.duration_s = time.monotonic() - self._start_s
+            count = len(self.report.checks)
+            if message.status or not count or count < self.expected_checks:
+                self.report.checks.append(self._crash(message.status))
+
+    def _crash(self, status: int) -> report.Check:
+        self._errors.seek(0)
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        return report.Check(
+            name="the test of the lab ends",
+            status=report.FAILED,
+            duration_s=self.report.duration_s,
+            detail=f"it ended early, with {how}\n{self._errors.read()}",
+        )
+
+    def end(self, deadline_s: float) -> None:
+        """Ends the worker, if need be by force at the deadline."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(max(0.0, deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def progress(self) -> str:
+        """Returns "pipes 3/13"."""
+        total = self.expected_checks or "?"
+        return f"{self.report.lab} {len(self.report.checks)}/{total}"
+
+
+Inbox = queue.SimpleQueue[tuple[Worker, int | report.Check | Ended]]
+
+
+class Course:
+    """Checks lessons, `jobs` at a time, and shows them in their order."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        lessons: Sequence[Lesson],
+        jobs: int,
+        screen: Screen,
+    ) -> None:
+        self._root = root
+        self._waiting = list(lessons)
+        self._jobs = jobs
+        self._screen = screen
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._workers: list[Worker] = []
+        self._current = 0  # The worker that is shown,
+        self._shown = 0  # and how many of its checks were.
+
+    def run(self) -> report.CourseReport:
+        """Checks all lessons; on Ctrl-C ends what runs."""
+        start_s = time.monotonic()
+        try:
+            self._start_workers()
+            while any(not w.ended for w in self._workers):
+                self._show()
+                sender, message = self._inbox.get()
+                sender.take(message)
+                self._start_workers()
+            self._show()
+        except KeyboardInterrupt:
+            # A second one would leave half of the ending undone.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._screen.status()
+            deadline_s = time.monotonic() + _END_LIMIT_S
+            for running in self._workers:
+                running.end(deadline_s)
+            raise
+        self._screen.status()
+        return report.CourseReport(
+            [w.report for w in self._workers], time.monotonic() - start_s
+        )
+
+    def _start_workers(self) -> None:
+        running = sum(not w.ended for w in self._workers)
+        for lesson in self._waiting[: self._jobs - running]:
+            self._workers.append(Worker(self._root, lesson, self._inbox))
+        del self._waiting[: self._jobs - running]
+
+    def _show(self) -> None:
+        # A lab is shown when those before it are complete, so that lines of
+        # two labs never mix.
+        while self._current < len(self._workers):
+            worker_shown = self._workers[self._current]
+            lab = worker_shown.report
+            new = lab.checks[self._shown :]
+            if new and not self._shown:
+                title = self._screen.paint("bold", lab.lab)
+                self._screen.line(f"{title}: {lab.question}")
+            for check in new:
+                show_check(self._screen, check)
+            self._shown += len(new)
+            if not worker_shown.ended:
+                break
+            self._screen.line()
+            self._current += 1
+            self._shown = 0
+        running = [w.progress() for w in self._workers if not w.ended]
+        waiting = f", {len(self._waiting)} to come" if self._waiting else ""
+        self._screen.status(f"  ... {', '.join(running)}{waiting}")
+
+
+def show_check(screen: Screen, check: report.Check) -> None:
+    """Prints one line for a check, and what is wrong if it failed."""
+    colour, word = {
+        report.OK: ("good", "ok"),
+        report.FAILED: ("bad", "FAIL"),
+        report.SKIPPED: ("faint", "skip"),
+    }[check.status]
+    time_text = screen.paint("faint", f"{check.duration_s:6.2f} s")
+    mark = screen.paint(colour, f"{word:4}")
+    screen.line(f"  {mark}  {check.name:{_WIDTH - 18}} {time_text}")
+    if check.status != report.OK and check.detail:
+        for line in textwrap.indent(
+            report.xml_text(check.detail), " " * 8
+        ).splitlines():
+            screen.line(line)
+
+
+def show_summary(screen: Screen, course: report.CourseReport) -> None:
+    """Prints how many checks of how many labs, in which world, and what failed."""
+    checks = [check for lab in course.labs for check in lab.checks]
+    failed = [(lab, check) for lab in course.labs for check in lab.failed]
+    for world in course.worlds:
+        screen.line(f"The world of the runs: {world}")
+    for lab, check in failed:
+        screen.line(f"{screen.paint('bad', 'FAIL')}  {lab.lab}: {check.name}")
+    labs = f"{len(course.labs)} lab{'' if len(course.labs) == 1 else 's'}"
+    verdict = (
+        screen.paint("bad", f"{len(failed)} failed")
+        if failed
+        else screen.paint("good", "all passed")
+    )
+    screen.line(
+        f"{labs}, {report.display_checks(checks)}: {verdict} "
+        f"in {course.duration_s:.0f} s"
+    )
+
+
+_FORMS: dict[str, Callable[[report.CourseReport], str]] = {
+    "html": html_report.to_html,
+    "json": report.to_json,
+    "junit": report.to_junit,
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="course",
+        description="Runs the labs of the course and checks them.",
+    )
+    parser.add_argument("lab", nargs="*", help="labs to check (all)")
+    parser.add_argument("--list", action="store_true", help="list the labs")
+    for form in _FORMS:
+        parser.add_argument(
+            f"--{form}", metavar="FILE", help=f"write the report as {form}"
+        )
+    parser.add_argument(
+        "--jobs", type=int, default=2, metavar="N", help="labs at a time (2)"
+    )
+    parser.add_argument(
+        "--root",
+        type=pathlib.Path,
+        default=pathlib.Path(__file__).absolute().parent.parent,
+        help=argparse.SUPPRESS,
+    )
+    return parser.parse_args(arguments)
+
+
+def usage_problem(
+    options: argparse.Namespace, lessons: Sequence[Lesson]
+) -> str:
+    """Returns what is wrong with the command line, or ""."""
+    known = [lesson.lab for lesson in lessons]
+    for lab in options.lab:
+        if lab not in known:
+            return f"there is no lab {lab!r}; --list shows what there is"
+    if options.jobs < 1:
+        return f"--jobs must be at least 1, not {options.jobs}"
+    for form in _FORMS:
+        name = getattr(options, form)
+        if name is not None and not output_path(name).parent.is_dir():
+            return f"--{form}: there is no folder {output_path(name).parent}"
+    return ""
+
+
+def output_path(name: str) -> pathlib.Path:
+    """Returns the path that the user means; bazel run changes the folder."""
+    return pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), name)
+
+
+def write_reports(
+    options: argparse.Namespace, course: report.CourseReport, screen: Screen
+) -> None:
+    """Writes the files that were asked for."""
+    for form, convert in _FORMS.items():
+        name = getattr(options, form)
+        if name is not None:
+            path = output_path(name)
+            path.write_text(convert(course), encoding="utf-8")
+            screen.line(f"Wrote {path}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the course; returns 0, 1 if a check failed, 2 for wrong usage."""
+    options = parse(arguments)
+    lessons = read_syllabus(options.root)
+    problem = usage_problem(options, lessons)
+    if problem:
+        print(f"course: {problem}", file=sys.stderr)
+        return _WRONG_USAGE
+    if options.list:
+        width = max((len(lesson.lab) for lesson in lessons), default=0)
+        for lesson in lessons:
+            print(f"{lesson.lab:{width}}  {lesson.question}")
+        return 0
+    chosen = [x for x in lessons if not options.lab or x.lab in options.lab]
+    screen = Screen(sys.stdout)
+    try:
+        course = Course(options.root, chosen, options.jobs, screen).run()
+    except KeyboardInterrupt:
+        print("course: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    show_summary(screen, course)
+    try:
+        write_reports(options, course, screen)
+    except OSError as error:
+        print(f"course: {error}", file=sys.stderr)
+        return 1
+    return 1 if any(lab.failed for lab in course.labs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,338 @@
+"""The tests of a lab's test: what is wrong must be found, and said clearly."""
+
+import os
+import pathlib
+import tempfile
+import unittest
+
+from harness import fake_lab, lab
+from harness.run import Line, Run
+
+
+def run_of(*texts: str, status: int = 0, stderr: str = "") -> Run:
+    """Returns a run that printed these lines."""
+    lines = []
+    for text in texts:
+        speaker, colon, said = text.partition(": ")
+        lines.append(
+            Line(0, speaker if colon else "", said if colon else text, text)
+        )
+    return Run(
+        command=("labs/fake/fake", "--pace=0"),
+        lines=tuple(lines),
+        stderr=stderr,
+        status=status,
+        duration_s=0.1,
+        hang=None,
+        leaks=(),
+        events=(),
+        world="none",
+    )
+
+
+class ExpectationsTest(unittest.TestCase):
+    """Each expectation holds, fails, and shows what it failed on."""
+
+    def setUp(self) -> None:
+        self.lab = lab.LabTest()
+
+    def message(self, function: str, *arguments: object, **more: object) -> str:
+        """Returns the message with which the expectation fails."""
+        with self.assertRaises(lab.CheckFailed) as caught:
+            getattr(self.lab, function)(*arguments, **more)
+        return str(caught.exception)
+
+    def test_what_a_speaker_said_is_compared_in_order(self) -> None:
+        """Other speakers may come between; groups are captured."""
+        run = run_of("A: 1 of 2", "B: x", "A: 2 of 2", "A: end (all)")
+        self.assertEqual(
+            self.lab.assert_said(
+                run, "A", [r"(\d) of (\d)", r"2 of (2)", "end (all)"]
+            ),
+            [("1", "2"), ("2",), ()],
+        )
+        self.lab.assert_said(run, "A", [..., "end (all)"])
+        self.lab.assert_said(run, "A", ["1 of 2", ..., "end (all)", ...])
+
+    def test_a_wrong_order_is_shown_in_the_margin(self) -> None:
+        """GOOD, BAD and MISSING, with two lines around."""
+        run = run_of(
+            *(f"B: {i}" for i in range(5)),
+            "A: 1",
+            "B: 5",
+            "A: 3",
+            "A: 2",
+            "B: 6",
+            "B: 7",
+            "B: 8",
+            "B: 9",
+        )
+        self.assertEqual(
+            self.message("assert_said", run, "A", ["1", "2", "3", "4"]),
+            "A did not say what it should\n"
+            "  $ fake/fake --pace=0\n"
+            "          ...\n"
+            "  GOOD    A: 1\n"
+            "          B: 5\n"
+            "  BAD     A: 3\n"
+            "  GOOD    A: 2\n"
+            "          B: 6\n"
+            "          ...\n"
+            "          B: 8\n"
+            "          B: 9\n"
+            "  MISSING A: 3\n"
+            "  MISSING A: 4\n",
+        )
+
+    def test_an_edge_is_an_order_of_two_lines(self) -> None:
+        """Both must be there, and the first line that matches counts."""
+        run = run_of("A: sent 1", "B: got 1", "A: sent 2")
+        self.lab.assert_before(run, "A: sent 1", "B: got 1")
+        self.lab.assert_before(run, r"A: sent \d", "B: got 1")
+        message = self.message("assert_before", run, "A: sent 2", "B: got 1")
+        self.assertIn("'B: got 1' comes before 'A: sent 2'", message)
+        self.assertIn("  BAD     B: got 1\n  GOOD    A: sent 2\n", message)
+        message = self.message("assert_before", run, "A: sent 1", "B: got 2")
+        self.assertIn("there is no line 'B: got 2'", message)
+        self.assertIn("  MISSING B: got 2", message)
+
+    def test_lines_are_counted(self) -> None:
+        """Too few and too many are both wrong."""
+        run = run_of("A: x", "A: x", "B: x")
+        self.lab.assert_count(run, "A: x", 2)
+        self.lab.assert_count(run, "x", 3)
+        self.lab.assert_count(run, "y", 0)
+        self.assertIn("BAD     B: x", self.message("assert_count", run, "x", 2))
+        self.assertIn("MISSING y", self.message("assert_count", run, "y", 1))
+
+    def test_what_must_never_be_said_is_found_in_any_line(self) -> None:
+        """A part of a line is enough."""
+        run = run_of("A: all is well", "B: torn: 1 and 2")
+        self.lab.assert_never(run, "lost")
+        message = self.message("assert_never", run, "torn|lost")
+        self.assertIn("BAD     B: torn: 1 and 2", message)
+
+    def test_values_are_captured(self) -> None:
+        """capture wants one at least."""
+        run = run_of("A: sum 3", "A: sum 4")
+        self.assertEqual(self.lab.capture(run, r"sum (\d)"), "3")
+        self.assertEqual(self.lab.captures(run, r"sum (\d)"), ["3", "4"])
+        self.assertIn("MISSING", self.message("capture", run, r"total (\d)"))
+
+    def test_outcomes_are_compared_in_both_directions(self) -> None:
+        """One not declared, one never reached, and another count."""
+        self.lab.assert_outcomes(["1", "2", "1"], {"1", "2"})
+        self.lab.assert_outcomes({"1": 48, "2": 36}, {"2": 36, "1": 48})
+        self.lab.assert_outcomes({"1": 48, "2": 36}, ["1", "2"])
+        message = self.message("assert_outcomes", {"1": 48, "4": 6}, {"1": 48})
+        self.assertEqual(
+            message,
+            "outcome 4 was reached but not declared\n"
+            "  GOOD    1 in 48\n  BAD     4 in 6",
+        )
+        message = self.message("assert_outcomes", ["1"], ["1", "2"])
+        self.assertIn("outcome 2 was declared but never reached", message)
+        self.assertIn("  MISSING 2", message)
+        message = self.message("assert_outcomes", {"1": 48}, {"1": 47})
+        self.assertIn("BAD     1 in 48, not in 47", message)
+
+    def test_the_outcome_of_a_run_is_captured(self) -> None:
+        """A run without one fails."""
+        runs = [run_of("A: sum 3"), run_of("A: sum 2")]
+        self.lab.assert_outcomes(runs, ["2", "3"], capture=r"sum (\d)")
+        self.assertIn(
+            "nothing matches",
+            self.message("assert_outcomes", [run_of()], ["3"], capture="sum"),
+        )
+
+    def test_a_run_that_is_not_clean_is_told_why(self) -> None:
+        """Status, last line and stderr."""
+        self.lab.assert_clean(run_of("Main: PASS"))
+        for run, told in (
+            (run_of("Main: PASS", status=3), "exit status is 3"),
+            (run_of("Main: PASS", status=-11), "killed by signal 11"),
+            (run_of("Main: FAIL it", status=1), "last line is not"),
+            (run_of(), "(it printed nothing)"),
+            (
+                run_of("Main: PASS", stderr="oh\n"),
+                "it wrote to stderr:\n    oh",
+            ),
+        ):
+            self.assertIn(told, self.message("assert_clean", run))
+
+
+class FakeLabTest(unittest.TestCase):
+    """The base of the tests of a lab that is right until they break it."""
+
+    def setUp(self) -> None:
+        # Not in /tmp: a run may have a /tmp of its own.
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.fake = fake_lab.FakeLab(pathlib.Path(folder.name))
+
+    def assert_fails(self, test: str, *told: str) -> None:
+        """The test of the lab fails, and says so."""
+        message = self.fake.run_test(test)
+        for text in told:
+            self.assertIn(text, message)
+
+
+class LabTestTest(FakeLabTest):
+    """What every lab inherits."""
+
+    def test_a_right_lab_passes_every_check(self) -> None:
+        """The control: nothing is found where nothing is wrong."""
+        self.assertEqual("\n".join(self.fake.run_all().values()), "")
+
+    def test_a_lab_that_prints_out_of_order_is_caught(self) -> None:
+        """With the transcript marked in its margin."""
+        self.fake.program("fake", fake_lab.LATE)
+        self.assert_fails(
+            "test_it_passes_and_leaves_nothing",
+            "GOOD    Receiver: Got 1\n",
+            "BAD     Receiver: Got 1\n",
+            "MISSING Receiver: Got 2\n",
+        )
+
+    def test_an_edge_in_the_wrong_order_is_caught(self) -> None:
+        """Each speaker's own order is right here."""
+        early = fake_lab.RIGHT.splitlines(keepends=True)
+        early[2], early[3] = early[3], early[2]
+        self.fake.program("fake", "".join(early))
+        self.assert_fails(
+            "test_it_passes_and_leaves_nothing",
+            "'Receiver: Got 2' comes before 'Sender: Sent 2'",
+            "BAD     Receiver: Got 2\n  GOOD    Sender: Sent 2\n",
+        )
+
+    def test_a_lab_must_have_expectations(self) -> None:
+        """A lab that checks nothing fails."""
+        self.fake.test("from harness import lab\nclass T(lab.LabTest): pass\n")
+        self.assert_fails(
+            "test_it_passes_and_leaves_nothing", "does not say what to check"
+        )
+
+    def test_a_lab_that_ignores_ctrl_c_is_caught(self) -> None:
+        """It goes on for longer than a second."""
+        self.fake.program(
+            "fake", "trap '' INT\necho 'Main: begin'\nsleep 1.3\n"
+        )
+        self.assert_fails("test_ctrl_c_ends_it_and_leaves_nothing", "SIGINT")
+
+    def test_help_must_fit_on_a_screen(self) -> None:
+        """At most 24 lines of 80 columns."""
+        self.fake.program("fake", "", "#!/bin/sh\nseq 25\n")
+        self.assert_fails("test_help_fits_on_one_screen", "25 not less")
+        self.fake.program("fake", "", "#!/bin/sh\nprintf '%081d\\n' 1\n")
+        self.assert_fails("test_help_fits_on_one_screen", "81 not less")
+
+    def test_a_wrong_flag_must_get_one_line_and_status_two(self) -> None:
+        """Flags that only this lab has are tried too."""
+        test = "test_a_wrong_flag_gets_one_clear_line"
+        self.fake.program("fake", "", "#!/bin/sh\necho no-such-flag >&2\n")
+        self.assert_fails(test, "--no-such-flag: status 0")
+        self.fake.program(
+            "fake", "", "#!/bin/sh\nprintf 'a\\nb\\n' >&2; exit 2\n"
+        )
+        self.assert_fails(test, "2 != 1")
+        self.fake.replace("fake", "a\\nb", "no-such-flag --pace --seed")
+        # It has no --help either, and so no flags of its own.
+        self.assertEqual(self.fake.run_test(test), "")
+        self.fake.program("fake", fake_lab.RIGHT)
+        self.fake.replace("fake", "--count=[0-9]*", "--count=*")
+        self.assert_fails(test, "--count=many: status 0")
+
+    def test_every_variant_is_declared_and_every_declared_one_exists(
+        self,
+    ) -> None:
+        """In both directions, and two at least."""
+        test = "test_every_wrong_variant_says_how_it_is_caught"
+        self.fake.wrong("other", fake_lab.LATE)
+        self.assert_fails(test, "wrong/other.cc does not say how it is caught")
+        (self.fake.folder / "wrong" / "other.cc").unlink()
+        (self.fake.folder / "wrong" / "late.cc").unlink()
+        self.assert_fails(test, "there is no wrong/late.cc")
+
+
+class VariantsTest(FakeLabTest):
+    """A wrong variant must be caught, and for the declared reason only."""
+
+    TEST = "test_wrong_late_is_caught_by_its_{}"
+
+    def declare(self, by: str, saying: str, also: str = "") -> str:
+        """Declares how `late` is caught; returns what the test then says."""
+        self.fake.replace(
+            "fake_test.py",
+            'by="output", saying="MISSING Receiver: Got 2"',
+            f"by={by!r}, saying={saying!r}"
+            + (f", also=({also!r},)" * bool(also)),
+        )
+        return self.fake.run_test(self.TEST.format(by))
+
+    def test_a_variant_without_a_defect_is_not_caught(self) -> None:
+        """It shows that the check sees nothing."""
+        self.fake.wrong("late", fake_lab.RIGHT)
+        self.assert_fails(
+            self.TEST.format("output"),
+            "wrong_late must be caught by its output",
+            "but nothing was found wrong with it:",
+            "Receiver: Sum 3",
+        )
+
+    def test_another_reason_than_the_declared_one_fails(self) -> None:
+        """Another text of the same kind."""
+        message = self.declare("output", "MISSING Receiver: Got 7")
+        self.assertIn(
+            "saying 'MISSING Receiver: Got 7', but it is caught", message
+        )
+        self.assertIn("MISSING Receiver: Got 2", message)
+
+    def test_another_kind_than_the_declared_one_fails(self) -> None:
+        """The same words, but not a hang."""
+        self.assertIn("by its hang", self.declare("hang", "Got 2"))
+
+    def test_a_hang_is_caught_as_a_hang(self) -> None:
+        """Its killing is no second defect."""
+        self.fake.wrong("late", fake_lab.HANGS)
+        self.assertEqual(self.declare("hang", "it hangs"), "")
+
+    def test_a_hang_is_no_wrong_output(self) -> None:
+        """A variant that hangs before it is wrong has another defect."""
+        self.fake.wrong("late", fake_lab.HANGS)
+        self.assert_fails(self.TEST.format("output"), "by its hang:")
+
+    def test_a_leak_is_caught_by_its_kind_and_name(self) -> None:
+        """A file in /dev/shm."""
+        leak = "touch /dev/shm/ipc-labs-1-test-left\n"
+        self.fake.wrong("late", leak + fake_lab.RIGHT)
+        self.assertEqual(
+            self.declare("leak", "/dev/shm/ipc-labs-1-test-left"), ""
+        )
+
+    def test_a_leak_beside_the_declared_defect_fails(self) -> None:
+        """Unless it is declared as well."""
+        leak = "touch /dev/shm/ipc-labs-1-test-left\n"
+        self.fake.wrong("late", leak + fake_lab.LATE)
+        self.assert_fails(
+            self.TEST.format("output"),
+            "a second defect beside its output",
+            "/dev/shm/ipc-labs-1-test-left",
+        )
+        self.assertEqual(
+            self.declare("output", "MISSING Receiver: Got 2", also="leak"), ""
+        )
+
+    def test_a_wrong_status_is_caught_with_its_output(self) -> None:
+        """A lab that sees its own failure has both."""
+        fails = fake_lab.LATE.replace("PASS", "FAIL out of order") + "exit 1\n"
+        self.fake.wrong("late", fails)
+        self.assertEqual(self.declare("status", "exit status is 1"), "")
+
+    def test_a_kind_that_does_not_exist_is_refused(self) -> None:
+        """A mistake in the declaration, not in the lab."""
+        with self.assertRaisesRegex(ValueError, "'luck' is none of output"):
+            lab.Caught(by="luck", saying="")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+"""The tests of the reports: they are well formed whatever a lab prints."""
+
+import dataclasses
+import html.parser
+import json
+import unittest
+from typing import Any
+from xml.etree import ElementTree
+
+from harness import diagram, html_report, report
+from harness.run import Event, Leak, Line, Run
+
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = '<script>alert("x")</script> & \x1b[31m \x00 ]]>'
+
+
+def events(*rows: str) -> tuple[Event, ...]:
+    """Makes events of "pid kind object id", one nanosecond apart."""
+    found = []
+    for t_ns, row in enumerate(rows):
+        pid, kind, name, number = row.split(" ")
+        found.append(Event(t_ns, int(pid), f"P {pid}", kind, name, number))
+    return tuple(found)
+
+
+def run_of(*rows: str, **changes: Any) -> Run:
+    """Returns a run with these events that went well, but for the changes."""
+    run = Run(
+        command=("/somewhere/labs/fake/fake", "--pace=0"),
+        lines=(Line(0, "Main", "PASS", "Main: PASS"),),
+        stderr="",
+        status=0,
+        duration_s=0.25,
+        hang=None,
+        leaks=(),
+        events=events(*rows),
+        world="namespaces",
+    )
+    return dataclasses.replace(run, **changes)
+
+
+def course_of(*checks: report.Check) -> report.CourseReport:
+    """Returns a course of one lab with these checks."""
+    lab = report.LabReport("fake", "What & why?", list(checks), 1.5)
+    return report.CourseReport([lab], 2)
+
+
+FAILED = report.Check(
+    NASTY, report.FAILED, 0.5, f"{NASTY}\nmore", (run_of(stderr=NASTY),)
+)
+PASSED = report.Check("fine", report.OK, 0.25, "", (run_of("1 send a 1"),))
+SKIPPED = report.Check("later", report.SKIPPED, 0, "not here")
+
+
+class Tags(html.parser.HTMLParser):
+    """Counts the elements of a page, and sees that they are closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.count: dict[str, int] = {}
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        opened = self.open.pop()
+        assert opened == tag, f"{opened} is closed by {tag}"
+
+
+class ReportTest(unittest.TestCase):
+    """JSON, JUnit XML and HTML."""
+
+    def test_json_tells_all(self) -> None:
+        """Also of each run."""
+        document = json.loads(report.to_json(course_of(PASSED, FAILED)))
+        self.assertIs(document["passed"], False)
+        self.assertEqual(document["worlds"], ["namespaces"])
+        fine, nasty = document["labs"][0]["checks"]
+        self.assertEqual(nasty["name"], NASTY)
+        self.assertEqual(fine["runs"][0]["events"][0]["kind"], "send")
+        document = json.loads(report.to_json(course_of(PASSED)))
+        self.assertIs(document["passed"], True)
+
+    def test_junit_can_be_parsed(self) -> None:
+        """With the totals, and what XML cannot contain replaced."""
+        text = report.to_junit(course_of(PASSED, FAILED, SKIPPED))
+        suites = ElementTree.fromstring(text)
+        (suite,) = suites
+        for element in (suites, suite):
+            self.assertEqual(element.get("tests"), "3")
+            self.assertEqual(element.get("failures"), "1")
+            self.assertEqual(element.get("skipped"), "1")
+        fine, nasty, later = suite
+        self.assertEqual(fine.get("classname"), "labs.fake")
+        self.assertEqual(fine.get("time"), "0.250")
+        self.assertIsNone(fine.find("failure"))
+        self.assertIn("\\x1b[31m", str(nasty.findtext("failure")))
+        self.assertIsNotNone(later.find("skipped"))
+
+    def test_the_page_escapes_everything(self) -> None:
+        """And is complete in itself."""
+        nasty_run = run_of(
+            "1 say x 1",
+            lines=(Line(0, "", NASTY, NASTY),),
+            leaks=(Leak("file", NASTY, NASTY),),
+            events=(
+                Event(0, 1, NASTY, "start", NASTY, NASTY),
+                Event(1, 1, NASTY, "say", NASTY, ""),
+                Event(2, 1, NASTY, "wait", NASTY, ""),
+                Event(3, 1, NASTY, NASTY, NASTY, NASTY),
+            ),
+            world=NASTY,
+        )
+        nasty = dataclasses.replace(FAILED, runs=(nasty_run,))
+        page = html_report.to_html(course_of(nasty, PASSED, SKIPPED))
+        tags = Tags(page)
+        self.assertEqual(tags.open, [])
+        self.assertNotIn("script", tags.count)
+        self.assertNotIn("\x1b", page)
+        self.assertEqual(tags.count["svg"], 1)
+        for outside in ("src=", "@import", "url(", "<link"):
+            self.assertNotIn(outside, page)
+
+    def test_the_page_shows_each_command_once(self) -> None:
+        """The run that failed, if one did; none that tells nothing."""
+        run = run_of("1 send a 1")
+        bad = dataclasses.replace(run, status=1)
+        checks = [
+            report.Check("first", report.OK, 1, "", (run, run)),
+            report.Check("help", report.OK, 1, "", (run_of(),)),
+            report.Check("second", report.FAILED, 1, "", (bad,)),
+        ]
+        lab = report.LabReport("fake", "", checks)
+        self.assertEqual(list(html_report.chosen_runs(lab)), [(checks[2], bad)])
+
+
+class DiagramTest(unittest.TestCase):
+    """The sequence diagram of a run."""
+
+    def draw(self, *rows: str) -> ElementTree.Element:
+        """Draws the events; the result must be well formed."""
+        return ElementTree.fromstring(diagram.sequence_diagram(events(*rows)))
+
+    def found(self, svg: ElementTree.Element, style: str) -> list[str]:
+        """Returns the texts of the elements of a class."""
+        return [
+            "".join(element.itertext())
+            for element in svg.iter()
+            if style in str(element.get("class")).split()
+        ]
+
+    def test_nothing_is_drawn_of_nothing(self) -> None:
+        """No events, or only names."""
+        self.assertEqual(diagram.sequence_diagram(()), "")
+        names = events("1 name Lock@1 fork")
+        self.assertEqual(diagram.sequence_diagram(names), "")
+
+    def test_a_receive_is_joined_to_its_send(self) -> None:
+        """By object and id; what has no partner has no arrow."""
+        svg = self.draw(
+            "1 send a 1", "2 send b 1", "3 receive a 1", "3 receive a 2"
+        )
+        self.assertEqual(self.found(svg, "arrow"), ["1 through a"])
+        (arrow,) = (g for g in svg.iter(f"{SVG}g") if g.get("class") == "arrow")
+        line = arrow.find(f"{SVG}line")
+        assert line is not None
+        self.assertLess(int(line.get("x1", 0)), int(line.get("x2", 0)))
+        self.assertLess(int(line.get("y1", 0)), int(line.get("y2", 0)))
+        self.assertEqual(self.found(svg, "headtext"), ["P 1", "P 2", "P 3"])
+
+    def test_a_wait_is_shaded_and_one_without_end_is_a_fault(self) -> None:
+        """Objects have the names that people gave them."""
+        svg = self.draw(
+            "1 name Lock@1 fork",
+            "1 wait Lock@1 ",
+            "2 wait Pipe@2 ",
+            "1 wake Lock@1 ",
+        )
+        self.assertEqual(
+            self.found(svg, "waiting"),
+            ["waits for fork", "waits for Pipe@2, for ever"],
+        )
+        self.assertEqual(
+            self.found(svg, "never"), ["waits for Pipe@2, for ever"]
+        )
+
+    def test_what_is_held_is_a_bar(self) -> None:
+        """From acquire to release."""
+        svg = self.draw("1 acquire a ", "1 acquire b ", "1 release a ")
+        self.assertEqual(self.found(svg, "held"), ["holds a", "holds b"])
+
+    def test_a_long_run_is_cut_and_says_so(self) -> None:
+        """In the middle; processes that are too many are counted."""
+        svg = self.draw(*(f"{i % 15} point p {i}" for i in range(1000)))
+        gaps = self.found(svg, "gap")
+        self.assertEqual(
+            gaps,
+            [
+                "... 622 events are not drawn ...",
+                "3 more processes are not drawn",
+            ],
+        )
+        self.assertEqual(len(self.found(svg, "time")), 180)
+
+
+if __name__ == "__main__":
+    unittest.main()

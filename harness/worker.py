@@ -1,0 +1,163 @@
+"""Checks one lab for the course and tells it of each check.
+
+In a process of its own, so that labs can be checked at the same time, and so
+that whatever a lab does to its test cannot end the course. On its standard output it writes,
+pickled, the number of checks and then each report.Check.
+"""
+
+import ctypes
+import importlib.util
+import os
+import pathlib
+import pickle
+import re
+import signal
+import sys
+import time
+import types
+import unittest
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from harness import lab, report
+
+_PR_SET_PDEATHSIG = 1
+
+
+def load(root: pathlib.Path, name: str) -> types.ModuleType:
+    """Imports the test of a lab from labs/<name>/<name>_test.py."""
+    full_name = f"labs.{name}.{name}_test"
+    file = root / "labs" / name / f"{name}_test.py"
+    spec = importlib.util.spec_from_file_location(full_name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot load {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
+    """Returns the tests of a suite and of those within it."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from tests(test)
+        elif type(test) is not lab.LabTest:
+            yield test
+
+
+def sentence(test: unittest.TestCase) -> str:
+    """Returns what a test promises, from its name."""
+    name = test.id().rpartition(".")[2]
+    wrong = re.fullmatch(r"test_wrong_(\w+)_is_caught_by_its_(\w+)", name)
+    if wrong:
+        return f"wrong variant {wrong[1]} is caught by its {wrong[2]}"
+    words = name.removeprefix("test_").replace("_", " ")
+    for word, spelling in (("ctrl c", "Ctrl-C"), ("sigterm", "SIGTERM")):
+        words = words.replace(word, spelling)
+    return words
+
+
+def _place(test: unittest.TestCase) -> int:
+    """Orders the tests: what the lab promises goes before what all promise."""
+    name = test.id().rpartition(".")[2]
+    if name == "test_it_passes_and_leaves_nothing":
+        return 0
+    if name.startswith("test_wrong_"):
+        return 2
+    return 1 if name in vars(type(test)) else 3
+
+
+class _Result(unittest.TestResult):
+    """Turns the outcome of each test into a message on `out`."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        super().__init__()
+        self._out = out
+        self._start_s = 0.0
+        self._faults: list[tuple[str, str]] = []
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self._faults = []
+        self._start_s = time.monotonic()
+
+    def _add(self, status: str, detail: str) -> None:
+        self._faults.append((status, detail))
+
+    # The types of these arguments are those of unittest, as far as it has any.
+    def addError(self, test, err):  # type: ignore[no-untyped-def]
+        super().addError(test, err)
+        self._add(report.FAILED, self.errors[-1][1])
+
+    def addFailure(self, test, err):  # type: ignore[no-untyped-def]
+        super().addFailure(test, err)
+        # Of our own failures everything is in the message; of others the line
+        # that failed is worth having.
+        if isinstance(err[1], lab.CheckFailed):
+            self._add(report.FAILED, str(err[1]))
+        else:
+            self._add(report.FAILED, self.failures[-1][1])
+
+    def addSubTest(self, test, subtest, err):  # type: ignore[no-untyped-def]
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._add(report.FAILED, f"{subtest}: {err[1]}")
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        super().addSkip(test, reason)
+        self._add(report.SKIPPED, reason)
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        super().addUnexpectedSuccess(test)
+        self._add(report.FAILED, "it was expected to fail, but did not")
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        statuses = [status for status, _ in self._faults]
+        status = report.OK
+        if statuses:
+            failed = report.FAILED in statuses
+            status = report.FAILED if failed else report.SKIPPED
+        check = report.Check(
+            name=sentence(test),
+            status=status,
+            duration_s=time.monotonic() - self._start_s,
+            detail="\n".join(detail.rstrip() for _, detail in self._faults),
+            runs=tuple(getattr(test, "runs", ())),
+        )
+        _tell(self._out, check)
+
+
+def _tell(out: BinaryIO, message: int | report.Check) -> None:
+    pickle.dump(message, out)
+    out.flush()
+
+
+def _end(signal_number: int, frame: object) -> None:
+    # As for Ctrl-C: what a run has open is closed on the way out.
+    raise KeyboardInterrupt
+
+
+def main(root: pathlib.Path, name: str) -> int:
+    """Checks a lab; returns the exit status."""
+    # Ctrl-C is for the course, which ends its workers by SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # What a test prints must not get among our messages.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        suite = unittest.defaultTestLoader.loadTestsFromModule(load(root, name))
+        found = sorted(tests(suite), key=_place)
+        _tell(out, len(found))
+        # Suites, not tests, call setUpClass; this one has them all in order.
+        unittest.TestSuite(found).run(_Result(out))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGTERM
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2]))
