@@ -1,0 +1,178 @@
+#include "common/condition.h"
+
+#include <gtest/gtest.h>
+
+#include "common/lock.h"
+#include "common/rlock.h"
+#include "common/shared.h"
+#include "common/sync_testing.h"
+
+namespace {
+
+using ipc::Condition;
+using ipc::Deadline;
+using ipc::Guard;
+using ipc::Lock;
+using ipc::Process;
+using ipc::RLock;
+using ipc::Shared;
+using ipc::testing::await_asleep;
+using ipc::testing::status_of;
+
+struct Shop {
+  Lock lock;
+  Condition changed;
+  int items = 0;
+  int taken = 0;
+};
+
+void take_one(Shop& shop) {
+  Guard guard(shop.lock);
+  shop.changed.wait(guard, [&] { return shop.items > 0; });
+  --shop.items;
+  ++shop.taken;
+}
+
+TEST(Condition, APredicateThatIsTrueIsNotWaitedFor) {
+  const Shared<Shop> shop;
+  Guard guard(shop->lock);
+  int asked = 0;
+  shop->changed.wait(guard, [&] { return ++asked == 1; });
+  EXPECT_EQ(asked, 1);
+}
+
+TEST(Condition, TheLockIsFreeWhileAProcessWaitsAndHeldAfterwards) {
+  const Shared<Shop> shop;
+  Process waiter("Waiter", [&] {
+    Guard guard(shop->lock);
+    shop->changed.wait(guard, [&] { return shop->items > 0; });
+    shop->lock.unlock();  // Were it not held, this would abort.
+    ::_exit(0);
+  });
+  await_asleep(waiter);
+  {
+    const Guard guard(shop->lock, ipc::testing::limit());
+    ASSERT_TRUE(guard);
+    shop->items = 1;
+    shop->changed.notify_one();
+  }
+  EXPECT_EQ(status_of(waiter), 0);
+}
+
+TEST(Condition, NotifyOneLetsOneWaiterOnAndNotifyAllEvery) {
+  const Shared<Shop> shop;
+  std::vector<Process> takers;
+  for (int i = 0; i < 4; ++i) {
+    takers.emplace_back("Taker", [&] { take_one(*shop); });
+  }
+  for (const Process& taker : takers) await_asleep(taker);
+  {
+    const Guard guard(shop->lock);
+    shop->items = 1;
+    shop->changed.notify_one();
+  }
+  {
+    Guard guard(shop->lock);
+    while (shop->taken == 0) {
+      guard.unlock();
+      ::usleep(100);
+      guard.lock();
+    }
+    EXPECT_EQ(shop->taken, 1);
+    EXPECT_EQ(shop->items, 0);
+    shop->items = 3;
+  }
+  shop->changed.notify_all();  // Outside the lock is as good.
+  for (Process& taker : takers) EXPECT_EQ(status_of(taker), 0);
+  EXPECT_EQ(shop->taken, 4);
+}
+
+TEST(Condition, ATimedWaitTellsThatThePredicateIsStillFalse) {
+  const Shared<Shop> shop;
+  Guard guard(shop->lock);
+  const Deadline deadline = Deadline::after(0.15);  // Past one re-check.
+  const auto has_items = [&] { return shop->items > 0; };
+  EXPECT_FALSE(shop->changed.wait_until(guard, deadline, has_items));
+  EXPECT_TRUE(deadline.expired());
+  EXPECT_TRUE(guard);
+  shop->items = 1;
+  EXPECT_TRUE(shop->changed.wait_until(guard, deadline, has_items));
+}
+
+TEST(Condition, AChangeWithoutNotifyIsFoundByTheRecheck) {
+  const Shared<Shop> shop;
+  Process taker("Taker", [&] { take_one(*shop); });
+  await_asleep(taker);
+  {
+    const Guard guard(shop->lock);
+    shop->items = 1;  // As if the notifier had been killed here.
+  }
+  EXPECT_EQ(status_of(taker), 0);
+}
+
+TEST(Condition, TheGuardTellsThatSomebodyDiedDuringTheWait) {
+  const Shared<Shop> shop;
+  Process waiter("Waiter", [&] {
+    Guard guard(shop->lock);
+    if (guard.owner_died()) ::_exit(1);
+    shop->changed.wait(guard,
+                       [&] { return guard.owner_died() || shop->items > 0; });
+    ::_exit(guard.owner_died() && shop->items == 0 ? 0 : 2);
+  });
+  await_asleep(waiter);
+  Process notifier("Notifier", [&] {
+    const Guard guard(shop->lock);
+    ::kill(::getpid(), SIGKILL);
+  });
+  EXPECT_EQ(status_of(notifier), -SIGKILL);
+  EXPECT_EQ(status_of(waiter), 0);
+}
+
+TEST(Condition, NothingIsLostBetweenProducersAndConsumers) {
+  const Shared<Shop> shop;
+  constexpr int kRounds = 1'000;
+  std::vector<Process> processes;
+  for (int i = 0; i < 2; ++i) {
+    processes.emplace_back("Taker", [&] {
+      for (int round = 0; round < kRounds; ++round) take_one(*shop);
+    });
+    processes.emplace_back("Maker", [&] {
+      for (int round = 0; round < kRounds; ++round) {
+        const Guard guard(shop->lock);
+        ++shop->items;
+        shop->changed.notify_one();
+      }
+    });
+  }
+  for (Process& process : processes) EXPECT_EQ(status_of(process), 0);
+  EXPECT_EQ(shop->items, 0);
+  EXPECT_EQ(shop->taken, 2 * kRounds);
+}
+
+TEST(ConditionDeathTest, AnRLockThatIsHeldTwiceIsABug) {
+  EXPECT_DEATH(
+      {
+        RLock lock;
+        Condition condition;
+        Guard outer(lock);
+        Guard inner(lock);
+        condition.wait(inner, [] { return false; });
+      },
+      "would not be released");
+}
+
+TEST(Condition, TheEventLogTellsWhoWaits) {
+  if (ipc::testing::logs_events()) {
+    Shop shop;
+    Guard guard(shop.lock);
+    (void)shop.changed.wait_until(guard, Deadline::after(0.001),
+                                  [] { return false; });
+    ::_exit(0);
+  }
+  const auto events = ipc::testing::events_of("Condition.TheEventLog*");
+  EXPECT_EQ(events, (std::vector<std::string>{"acquire Lock", "wait Condition",
+                                              "release Lock", "acquire Lock",
+                                              "wake Condition"}));
+}
+
+}  // namespace

@@ -1,0 +1,41 @@
+#include "common/event.h"
+
+#include "common/futex.h"
+#include "common/report.h"
+
+namespace ipc {
+
+void Event::set() {
+  uint32_t changes = changes_.load();
+  // Sequentially consistent, and so also a release: it publishes to waiters
+  // what was done before. They pair with it by the loads in wait_until().
+  while (!is_set(changes)) {
+    if (changes_.compare_exchange_weak(changes, changes + 1)) {
+      futex_wake_all(changes_);
+      return;
+    }
+  }
+}
+
+void Event::clear() {
+  uint32_t changes = changes_.load();
+  while (is_set(changes)) {
+    if (changes_.compare_exchange_weak(changes, changes + 1)) return;
+  }
+}
+
+bool Event::wait_until(Deadline deadline) const {
+  const uint32_t before = changes_.load();
+  bool was_set = is_set(before);
+  if (!was_set) {
+    object_event(EventKind::wait, "Event", this);
+    // From even to anything else it was odd in between.
+    while (!(was_set = changes_.load() != before) && !deadline.expired()) {
+      futex_wait(changes_, before, deadline);
+    }
+    object_event(EventKind::wake, "Event", this);
+  }
+  return was_set;
+}
+
+}  // namespace ipc

@@ -1,0 +1,34 @@
+#include "common/futex.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+
+namespace ipc {
+
+void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
+                Deadline deadline) {
+  const timespec until =
+      deadline.sooner(Deadline::after(kRecheckSeconds)).to_timespec();
+  // FUTEX_WAIT_BITSET because its time is absolute, and CLOCK_MONOTONIC. Not
+  // FUTEX_PRIVATE_FLAG: with it, waker and sleeper must be one process.
+  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected,
+                                &until, nullptr, FUTEX_BITSET_MATCH_ANY);
+  if (result == 0) return;
+  if (errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return;
+  throw_error(errno, "futex FUTEX_WAIT_BITSET");
+}
+
+void futex_wake(const std::atomic<uint32_t>& word, int count) {
+  check(::syscall(SYS_futex, &word, FUTEX_WAKE, count), "futex FUTEX_WAKE");
+}
+
+void futex_wake_all(const std::atomic<uint32_t>& word) {
+  futex_wake(word, INT_MAX);
+}
+
+}  // namespace ipc

@@ -1,0 +1,58 @@
+#include "common/futex.h"
+
+#include <gtest/gtest.h>
+
+#include "common/shared.h"
+#include "common/sync_testing.h"
+
+namespace {
+
+using ipc::Deadline;
+using ipc::Process;
+using Word = std::atomic<uint32_t>;
+
+TEST(Futex, AWordThatHasChangedIsNotSleptOn) {
+  const Word word = 2;
+  // It would be an error of the test's time limit, were it to sleep.
+  for (int i = 0; i < 100; ++i) ipc::futex_wait(word, 1, Deadline::never());
+}
+
+TEST(Futex, AWakeUpReachesAnotherProcess) {
+  const ipc::Shared<Word> word(0U);
+  Process sleeper("Sleeper", [&] {
+    while (word->load() == 0) ipc::futex_wait(*word, 0, Deadline::never());
+  });
+  ipc::testing::await_asleep(sleeper);
+  word->store(1);
+  ipc::futex_wake(*word, 1);
+  EXPECT_EQ(ipc::testing::status_of(sleeper), 0);
+}
+
+TEST(Futex, NobodySleepsPastTheDeadlineNorPastTheRecheck) {
+  const Word word = 0;
+  const int64_t begin_ns = ipc::now_ns();
+  ipc::futex_wait(word, 0, Deadline::after(0.02));
+  const int64_t middle_ns = ipc::now_ns();
+  EXPECT_GE(middle_ns - begin_ns, 20'000'000);
+  ipc::futex_wait(word, 0, Deadline::never());
+  EXPECT_GE(ipc::now_ns() - middle_ns,
+            static_cast<int64_t>(ipc::kRecheckSeconds * 1e9));
+}
+
+TEST(Futex, ADeadlineThatHasPassedIsNotSleptOn) {
+  const Word word = 0;
+  ipc::futex_wait(word, 0, Deadline::at_ns(0));
+}
+
+TEST(Futex, ASignalEndsTheSleepWithoutAnError) {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, nullptr), 0);
+  const pid_t parent = ::getpid();
+  Process child("Child", [parent] { ::kill(parent, SIGUSR1); });
+  const Word word = 0;
+  ipc::futex_wait(word, 0, Deadline::never());
+  EXPECT_EQ(ipc::testing::status_of(child), 0);
+}
+
+}  // namespace

@@ -1,0 +1,81 @@
+// The processes that sleep until something in shared memory has changed.
+//
+//   waiter                                    whoever changes it
+//   Sleepers::Stay stay(sleepers);            change what is waited for
+//   while (true) {                            sleepers.wake_all();
+//     const uint32_t ticket = sleepers.ticket();
+//     if (what is waited for is there) break;
+//     sleepers.sleep(ticket, deadline);
+//   }
+//
+// A ticket that was drawn before the look is stale after a wake-up, and a sleep
+// with a stale ticket ends at once: no change between look and sleep is missed.
+//
+// Ordering: the waiter counts itself, then looks; the waker changes, then reads
+//           the count; each with a full fence between. So either the waiter
+//           sees the change or the waker sees the waiter.
+// Death:    a killed sleeper leaves the count one too high: from then on each
+//           wake costs a system call, and nothing else. See futex.h for the
+//           wake-ups that death can swallow.
+// See:      futex.h; "event count" in the literature (Reed and Kanodia 1979).
+#pragma once
+
+#include <stdint.h>
+
+#include <atomic>
+#include <limits>
+
+#include "common/clock.h"
+#include "common/futex.h"
+
+namespace ipc {
+
+class Sleepers {
+ public:
+  // Counts its process as a sleeper while it lives.
+  class [[nodiscard]] Stay {
+   public:
+    explicit Stay(Sleepers& sleepers) : sleepers_(sleepers) {
+      sleepers_.count_.fetch_add(1);
+      // Pairs with the fence in wake().
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+    Stay(Stay&&) = delete;
+    Stay& operator=(Stay&&) = delete;
+    ~Stay() { sleepers_.count_.fetch_sub(1); }
+
+   private:
+    Sleepers& sleepers_;
+  };
+
+  [[nodiscard]] uint32_t ticket() const { return sequence_.load(); }
+
+  // Sleeps as futex_wait() does; at once awake if the ticket is stale.
+  void sleep(uint32_t ticket, Deadline deadline) const {
+    futex_wait(sequence_, ticket, deadline);
+  }
+
+  // Makes the tickets stale and wakes one sleeper, or all. Without a sleeper it
+  // is one load.
+  void wake_one() { wake(1); }
+  void wake_all() { wake(kAll); }
+
+ private:
+  static constexpr int kAll = std::numeric_limits<int>::max();
+
+  void wake(int count) {
+    // Pairs with the fence in Stay: the caller's change, whatever its memory
+    // order was, is not still on its way when the count is read.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (count_.load() == 0) return;
+    sequence_.fetch_add(1);
+    futex_wake(sequence_, count);
+  }
+
+  std::atomic<uint32_t> sequence_{0};
+  std::atomic<uint32_t> count_{0};
+};
+
+}  // namespace ipc

@@ -1,0 +1,83 @@
+// What the tests of the synchronization objects share.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace ipc::testing {
+
+// Long enough for anything that does not hang.
+inline Deadline limit() { return Deadline::after(20 * time_scale()); }
+
+// The status of a child that must end by itself; it is killed if it does not.
+inline int status_of(Process& child) {
+  const std::optional<int> status = child.join_until(limit());
+  if (status) return *status;
+  ADD_FAILURE() << child.name() << " hangs";
+  child.kill();
+  return child.join();
+}
+
+// What /proc says that a process does: state letter and kernel function.
+inline std::string activity(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  std::string stat;
+  std::string function;
+  std::getline(std::ifstream(folder + "/stat"), stat);
+  std::getline(std::ifstream(folder + "/wchan"), function);
+  const size_t name_end = stat.rfind(") ");
+  if (name_end == std::string::npos) return "";
+  return stat.substr(name_end + 2, 1) + " " + function;
+}
+
+// Returns when the process sleeps in a futex. The kernel has no event for that,
+// so this asks again and again.
+inline void await_asleep(const Process& process) {
+  const Deadline deadline = limit();
+  while (activity(process.pid()).rfind("S futex", 0) != 0) {
+    if (deadline.expired()) {
+      FAIL() << process.name()
+             << " does not sleep but: " << activity(process.pid());
+    }
+    ::usleep(200);
+  }
+}
+
+// Runs one test of this program again with the event log on, and returns the
+// log's lines as "kind object" without the object's address. The test has to
+// begin with `if (logs_events()) { ...; ::_exit(0); }`.
+inline bool logs_events() { return event_log_fd != -1; }
+inline std::vector<std::string> events_of(const std::string& test) {
+  const TempDir dir("events");
+  const std::string path = dir.file("log");
+  Process child("Child", [&] {
+    ::setenv("IPC_LABS_EVENTS", path.c_str(), 1);
+    ::execl("/proc/self/exe", "test", ("--gtest_filter=" + test).c_str(),
+            nullptr);
+    ::_exit(127);
+  });
+  EXPECT_EQ(status_of(child), 0);
+  std::vector<std::string> events;
+  std::ifstream log(path);
+  for (std::string line; std::getline(log, line);) {
+    const auto field = [&line](const std::string& name) {
+      const std::string key = "\"" + name + "\":\"";
+      const size_t begin = line.find(key) + key.size();
+      return line.substr(begin, line.find_first_of("\"@", begin) - begin);
+    };
+    events.push_back(field("kind") + " " + field("object"));
+  }
+  return events;
+}
+
+}  // namespace ipc::testing
