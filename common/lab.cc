@@ -190,6 +190,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
   name_process(name_);
   begin_run();  // Before the fork, so that all of the lab share the prefix.
+  remove_stale_names();  // Of labs whose keeper was killed.
 
   SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
   Process main("Main", [&] { ::_exit(play(lesson)); });

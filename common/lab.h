@@ -17,7 +17,7 @@
 // Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>", 2 for a wrong
 //         flag or value, 128 + n after signal n.
 // Death:  if the keeper itself is killed, Main and its children die with it;
-//         names stay, and begin with the keeper's number (names.h).
+//         their names stay until the next lab begins (remove_stale_names()).
 // See:    prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 #pragma once
 

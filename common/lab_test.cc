@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/errors.h"
 #include "common/names.h"
 #include "common/process.h"
@@ -151,6 +152,30 @@ TEST(Lab, ASignalEndsEverythingAndLeavesNothing) {
   char byte = 0;
   EXPECT_EQ(::read(fds[0], &byte, 1), 0) << "a process of the lab lives on";
   ::close(fds[0]);
+}
+
+TEST(Lab, WhatAKilledKeeperLeftIsRemovedByTheNextLab) {
+  const ipc::TempDir dir;
+  const Lesson lesson = [&]() -> std::string {
+    const ipc::TempDir left("left");
+    std::ofstream(dir.file("half")) << left.path();
+    std::filesystem::rename(dir.file("half"), dir.file("path"));
+    while (true) ::pause();
+  };
+  LabRun lab({}, lesson);
+  while (!std::filesystem::exists(dir.file("path"))) ::usleep(1000);
+  lab.keeper().kill();
+  EXPECT_EQ(lab.end().status, -SIGKILL);
+  std::string path;
+  std::ifstream(dir.file("path")) >> path;
+  EXPECT_TRUE(std::filesystem::exists(path));
+  // The lock goes with the last process of the run, which the kernel ends
+  // after the keeper and tells nobody of.
+  const auto deadline = ipc::Deadline::after(10 * ipc::time_scale());
+  while (std::filesystem::exists(path) && !deadline.expired()) {
+    LabRun({}, [] { return std::string(); }).end();
+  }
+  EXPECT_FALSE(std::filesystem::exists(path)) << path;
 }
 
 TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {

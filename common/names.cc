@@ -1,35 +1,111 @@
 #include "common/names.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "common/errors.h"
+#include "common/lock_file.h"
+#include "common/unique_fd.h"
 
 namespace ipc {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFamily = "ipc-labs-";
+constexpr std::string_view kLockSuffix = "-run";
+
+UniqueFd open_tmp() {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  return UniqueFd(check(::open("/tmp", kFlags), "open /tmp"));
+}
+
 std::string make_prefix() {
   uint32_t random = 0;
   check(::getrandom(&random, sizeof random, 0), "getrandom");
-  return fmt::format("ipc-labs-{}-{:08x}", ::getpid(), random);
+  return fmt::format("{}{}-{:08x}", kFamily, ::getpid(), random);
 }
 
-std::string& prefix() {
-  static std::string prefix = make_prefix();
-  return prefix;
+// A run: its prefix, and the lock that says that it is not over.
+class Run {
+ public:
+  Run()
+      : prefix_(make_prefix()),
+        lock_name_(prefix_ + std::string(kLockSuffix)),
+        maker_(::getpid()),
+        lock_(create_locked(open_tmp().get(), lock_name_)) {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  Run(Run&&) = delete;
+  Run& operator=(Run&&) = delete;
+  ~Run() {
+    if (maker_ == ::getpid()) ::unlink(("/tmp/" + lock_name_).c_str());
+  }
+
+  [[nodiscard]] const std::string& prefix() const { return prefix_; }
+
+ private:
+  std::string prefix_;
+  std::string lock_name_;
+  int maker_;
+  UniqueFd lock_;  // Children have it too: the run lives as long as they do.
+};
+
+std::unique_ptr<Run>& run() {
+  static std::unique_ptr<Run> run;
+  return run;
+}
+
+// "ipc-labs-<pid>-<random>-run"; what unique_name() makes has more parts.
+bool is_lock_file(std::string_view name) {
+  return name.starts_with(kFamily) && name.ends_with(kLockSuffix) &&
+         std::count(name.begin(), name.end(), '-') == 4;
+}
+
+// Removes the names of a run but its lock file; how many.
+int remove_names_of(const std::string& prefix) {
+  int removed = 0;
+  for (const char* const folder : {"/tmp", "/dev/shm"}) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with(prefix) || is_lock_file(name)) continue;
+      if (fs::remove_all(entry.path(), ignored) > 0) ++removed;
+    }
+  }
+  return removed;
+}
+
+// The lock files in /tmp.
+std::vector<std::string> lock_files() {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/tmp", ignored)) {
+    std::string name = entry.path().filename().string();
+    if (is_lock_file(name)) names.push_back(std::move(name));
+  }
+  return names;
 }
 
 }  // namespace
 
-const std::string& name_prefix() { return prefix(); }
+const std::string& name_prefix() {
+  if (!run()) begin_run();
+  return run()->prefix();
+}
 
-void begin_run() { prefix() = make_prefix(); }
+void begin_run() { run() = std::make_unique<Run>(); }
 
 std::string unique_name(std::string_view what) {
   static int counter = 0;
@@ -38,17 +114,20 @@ std::string unique_name(std::string_view what) {
 }
 
 int remove_names() {
-  namespace fs = std::filesystem;
+  const int removed = remove_names_of(name_prefix());
+  run().reset();
+  return removed;
+}
+
+int remove_stale_names() {
+  const UniqueFd tmp = open_tmp();
   int removed = 0;
-  for (const char* const folder : {"/tmp", "/dev/shm"}) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (!entry.path().filename().string().starts_with(name_prefix())) {
-        continue;
-      }
-      fs::remove_all(entry.path(), ignored);
-      ++removed;
-    }
+  for (const std::string& lock_name : lock_files()) {
+    const UniqueFd lock = lock_abandoned(tmp.get(), lock_name);
+    if (!lock) continue;
+    const size_t length = lock_name.size() - kLockSuffix.size();
+    removed += remove_names_of(lock_name.substr(0, length));
+    ::unlinkat(tmp.get(), lock_name.c_str(), 0);
   }
   return removed;
 }

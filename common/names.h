@@ -2,7 +2,8 @@
 //
 // Every name of a run begins with one prefix, "ipc-labs-<pid>-<random>", which
 // all processes of a family share. Two runs never meet, and whoever cleans up
-// knows what belongs to whom.
+// knows what belongs to whom: the file /tmp/<prefix>-run is locked as long as a
+// process of the run lives (lock_file.h).
 #pragma once
 
 #include <string>
@@ -17,11 +18,18 @@ const std::string& name_prefix();
 // forks have another prefix.
 void begin_run();
 
+// Removes from /tmp and /dev/shm what runs have left whose processes are all
+// dead; how many names. Safe beside runs that begin, work or sweep: a run is
+// locked before it has its first name, and its lock file is the last to go.
+// Names of other users, and names without a lock file, are left alone.
+int remove_stale_names();
+
 // A name that no other call returns: the prefix, a counter with the process
 // number, and `what`. 40 bytes and `what`, so that it fits a socket's path.
 std::string unique_name(std::string_view what);
 
-// Removes all that this run has left in /tmp and /dev/shm; how many.
+// Ends the run: removes all that it has left in /tmp and /dev/shm; how many
+// names. The next name begins another run.
 int remove_names();
 
 // A folder of its own in /tmp, mode 0700.

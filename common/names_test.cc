@@ -1,6 +1,8 @@
 #include "common/names.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "common/pipe.h"
 #include "common/process.h"
 
 namespace {
@@ -68,8 +71,95 @@ TEST(Names, RemoveNamesTakesWhatADeadProcessLeft) {
     ::_exit(0);
   });
   ASSERT_EQ(child.join(), 0);
+  const std::string lock = "/tmp/" + ipc::name_prefix() + "-run";
+  EXPECT_TRUE(fs::exists(lock));
   EXPECT_EQ(ipc::remove_names(), 2);
+  EXPECT_FALSE(fs::exists(lock));
   EXPECT_EQ(ipc::remove_names(), 0);
+}
+
+// A run with a name in either folder that lasts until it is killed.
+struct ForeignRun {
+  ipc::TempDir dir;
+  ipc::Pipe ready = ipc::make_pipe();
+  ipc::Process process{"run", [this] {
+                         ipc::begin_run();
+                         const ipc::TempDir left("left");
+                         const std::string shm = ipc::unique_name("left");
+                         std::ofstream("/dev/shm/" + shm) << "data";
+                         std::ofstream(dir.file("names"))
+                             << left.path() << " /dev/shm/" << shm << " /tmp/"
+                             << ipc::name_prefix() << "-run";
+                         ready = {};
+                         while (true) ::pause();
+                       }};
+  std::string folder, shm, lock;
+
+  ForeignRun() {
+    ready.writer.reset();
+    char byte = 0;
+    EXPECT_EQ(::read(ready.reader.get(), &byte, 1), 0);
+    std::ifstream(dir.file("names")) >> folder >> shm >> lock;
+  }
+};
+
+TEST(Names, AreSweptOnceAllProcessesOfTheirRunAreDead) {
+  ForeignRun run;
+  ipc::remove_stale_names();
+  for (const auto& path : {run.folder, run.shm, run.lock}) {
+    EXPECT_TRUE(fs::exists(path)) << path << " was taken from a live run";
+  }
+  run.process.kill();
+  EXPECT_EQ(run.process.join(), -SIGKILL);
+  EXPECT_GE(ipc::remove_stale_names(), 2);
+  for (const auto& path : {run.folder, run.shm, run.lock}) {
+    EXPECT_FALSE(fs::exists(path)) << path << " was left behind";
+  }
+}
+
+TEST(Names, ASweepDoesNoHarmToARunThatBeginsMeanwhile) {
+  ipc::Pipe done = ipc::make_pipe();
+  ipc::Process sweeper("sweeper", [&] {
+    done.writer.reset();
+    pollfd over{done.reader.get(), 0, 0};
+    while (::poll(&over, 1, 0) == 0) ipc::remove_stale_names();
+  });
+  for (int i = 0; i < 300; ++i) {
+    ipc::begin_run();
+    const ipc::TempDir dir("new");
+    EXPECT_TRUE(fs::exists("/tmp/" + ipc::name_prefix() + "-run"));
+    EXPECT_TRUE(fs::exists(dir.path()));
+  }
+  done.writer.reset();
+  EXPECT_EQ(sweeper.join(), 0);
+}
+
+TEST(Names, ASweepLeavesWhatOnlyLooksLikeALockFile) {
+  const ipc::TempDir folder("folder");
+  const std::string file = "/tmp/" + ipc::unique_name("run");
+  std::ofstream(file).close();
+  ipc::remove_stale_names();
+  EXPECT_TRUE(fs::exists(file));
+  EXPECT_TRUE(fs::exists(folder.path()));
+  fs::remove(file);
+
+  ForeignRun run;
+  // The lock file of a dead run, replaced by a trap.
+  run.process.kill();
+  run.process.join();
+  fs::remove(run.lock);
+  ASSERT_EQ(::mkfifo(run.lock.c_str(), 0600), 0);
+  ipc::remove_stale_names();
+  EXPECT_TRUE(fs::exists(run.shm));
+  fs::remove(run.lock);
+  fs::create_symlink(run.dir.file("names"), run.lock);
+  ipc::remove_stale_names();
+  EXPECT_TRUE(fs::exists(run.shm));
+  fs::remove(run.lock);
+
+  std::ofstream(run.lock).close();
+  ipc::remove_stale_names();
+  EXPECT_FALSE(fs::exists(run.shm));
 }
 
 }  // namespace

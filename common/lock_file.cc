@@ -1,0 +1,43 @@
+#include "common/lock_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+
+namespace ipc {
+
+UniqueFd create_locked(int folder_fd, const std::string& name) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  while (true) {
+    UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600), "open"));
+    // Between these two calls the file looks abandoned. Whoever takes it then
+    // removes it before giving up the lock: so look whether it is still there.
+    check(retry([&] { return ::flock(fd.get(), LOCK_EX); }), "flock");
+    struct stat status {};
+    check(::fstat(fd.get(), &status), "fstat");
+    if (status.st_nlink != 0) return fd;
+  }
+}
+
+UniqueFd lock_abandoned(int folder_fd, const std::string& name) {
+  // O_NONBLOCK: in a folder for everybody the name may be that of a FIFO,
+  // which otherwise blocks until somebody writes.
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  UniqueFd fd(::openat(folder_fd, name.c_str(), kFlags));
+  if (!fd) return {};
+  struct stat opened {};
+  if (::fstat(fd.get(), &opened) == -1) return {};
+  if (!S_ISREG(opened.st_mode) || opened.st_uid != ::geteuid()) return {};
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == -1) return {};
+  // The maker may have renamed or removed it before the lock was ours.
+  struct stat named {};
+  constexpr int kNoFollow = AT_SYMLINK_NOFOLLOW;
+  if (::fstatat(folder_fd, name.c_str(), &named, kNoFollow) == -1) return {};
+  if (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev) return {};
+  return fd;
+}
+
+}  // namespace ipc

@@ -1,0 +1,114 @@
+#include "common/lock_file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <system_error>
+#include <utility>
+
+#include "common/names.h"
+#include "common/process.h"
+
+namespace {
+
+// What happens just before the next flock(2) of this process.
+std::function<void()> before_flock;
+
+}  // namespace
+
+// In place of the C library's, so that a test can get in between two calls.
+extern "C" int flock(int fd, int operation) noexcept {
+  const auto interfere = std::exchange(before_flock, nullptr);
+  if (interfere) interfere();
+  return static_cast<int>(::syscall(SYS_flock, fd, operation));
+}
+
+namespace {
+
+struct LockFile : testing::Test {
+  ipc::TempDir dir;
+  ipc::UniqueFd folder{::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY)};
+  bool exists() { return std::filesystem::exists(dir.file("lock")); }
+};
+
+TEST_F(LockFile, IsAbandonedWhenItsMakerIsDead) {
+  ipc::Process maker("maker", [&] {
+    (void)ipc::create_locked(folder.get(), "lock").release();
+    ::raise(SIGKILL);
+  });
+  EXPECT_EQ(maker.join(), -SIGKILL);
+  ASSERT_TRUE(exists());
+  const ipc::UniqueFd first = ipc::lock_abandoned(folder.get(), "lock");
+  EXPECT_TRUE(first);
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"))
+      << "two believe that it is theirs to remove";
+}
+
+TEST_F(LockFile, IsNotAbandonedWhileAnyProcessHasIt) {
+  ipc::UniqueFd lock = ipc::create_locked(folder.get(), "lock");
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"));
+  ipc::Process child("child", [] {
+    while (true) ::pause();
+  });
+  lock.reset();
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"));
+  child.kill();
+  child.join();
+  EXPECT_TRUE(ipc::lock_abandoned(folder.get(), "lock"));
+}
+
+TEST_F(LockFile, AnExistingNameIsAnErrorWhateverItIs) {
+  std::filesystem::create_symlink(dir.file("victim"), dir.file("lock"));
+  EXPECT_THROW(ipc::create_locked(folder.get(), "lock"), std::system_error);
+  EXPECT_FALSE(std::filesystem::exists(dir.file("victim")));
+  std::filesystem::remove(dir.file("lock"));
+  ASSERT_EQ(::mkfifo(dir.file("lock").c_str(), 0600), 0);
+  EXPECT_THROW(ipc::create_locked(folder.get(), "lock"), std::system_error);
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"));
+}
+
+TEST_F(LockFile, AFileTakenBeforeItWasLockedIsMadeAgain) {
+  before_flock = [&] {
+    const ipc::UniqueFd taken = ipc::lock_abandoned(folder.get(), "lock");
+    EXPECT_TRUE(taken);
+    ::unlinkat(folder.get(), "lock", 0);
+  };
+  const ipc::UniqueFd lock = ipc::create_locked(folder.get(), "lock");
+  EXPECT_TRUE(exists());
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"));
+}
+
+TEST_F(LockFile, ANameThatIsUsedAgainIsNotAbandoned) {
+  ipc::create_locked(folder.get(), "lock").reset();
+  ipc::UniqueFd lock;
+  before_flock = [&] {
+    ::unlinkat(folder.get(), "lock", 0);
+    lock = ipc::create_locked(folder.get(), "lock");
+  };
+  EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"))
+      << "opened the old file, and would remove the new one";
+}
+
+// One process makes files, another takes for abandoned what looks so: a file
+// that its maker got must still be there.
+TEST_F(LockFile, AFileInTheMakingIsNeverTaken) {
+  ipc::Process sweeper("sweeper", [&] {
+    while (true) {
+      const ipc::UniqueFd lock = ipc::lock_abandoned(folder.get(), "lock");
+      if (lock) ::unlinkat(folder.get(), "lock", 0);
+    }
+  });
+  for (int i = 0; i < 5'000; ++i) {
+    const ipc::UniqueFd lock = ipc::create_locked(folder.get(), "lock");
+    ASSERT_TRUE(exists()) << "round " << i;
+    ::unlinkat(folder.get(), "lock", 0);
+  }
+}
+
+}  // namespace
