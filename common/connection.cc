@@ -103,7 +103,7 @@ void Connection::name_channel(int channel, char side) {
 }
 
 void Connection::log(EventKind kind, char from, uint64_t number) const {
-  if (event_log_fd == -1) return;
+  if (!events_wanted) return;
   event(kind, channel_, from == 0 ? "" : fmt::format("{}{}", from, number));
 }
 

@@ -45,6 +45,8 @@ void append_json(std::string& line, std::string_view text) {
   line += '"';
 }
 
+EventObserver event_observer = nullptr;
+
 // One write, of at most PIPE_BUF bytes; what does not fit is cut off.
 void write_line(int fd, std::string& line) {
   line.resize(std::min<size_t>(line.size(), PIPE_BUF - 1));
@@ -53,9 +55,26 @@ void write_line(int fd, std::string& line) {
   (void)retry([&] { return ::write(fd, line.data(), line.size()); });
 }
 
+void log_event(EventKind kind, std::string_view object, std::string_view id) {
+  std::string line =
+      fmt::format("{{\"t_ns\":{},\"pid\":{},\"process\":", now_ns(), getpid());
+  append_json(line, speaker());
+  line += ",\"kind\":";
+  append_json(line, kEventNames[static_cast<int>(kind)]);
+  line += ",\"object\":";
+  // Cut here and not in write_line, so that the line stays valid JSON: six
+  // bytes for each byte at worst.
+  append_json(line, object.substr(0, 400));
+  line += ",\"id\":";
+  append_json(line, id.substr(0, 100));
+  line += '}';
+  write_line(event_log_fd, line);
+}
+
 }  // namespace
 
 const int event_log_fd = open_event_log();
+bool events_wanted = event_log_fd != -1;
 
 const std::string& process_name() { return speaker(); }
 
@@ -72,20 +91,14 @@ void say_text(std::string_view text) {
   write_line(STDOUT_FILENO, line);
 }
 
+void observe_events(EventObserver observer) {
+  event_observer = observer;
+  events_wanted = event_log_fd != -1 || observer != nullptr;
+}
+
 void write_event(EventKind kind, std::string_view object, std::string_view id) {
-  std::string line =
-      fmt::format("{{\"t_ns\":{},\"pid\":{},\"process\":", now_ns(), getpid());
-  append_json(line, speaker());
-  line += ",\"kind\":";
-  append_json(line, kEventNames[static_cast<int>(kind)]);
-  line += ",\"object\":";
-  // Cut here and not in write_line, so that the line stays valid JSON: six
-  // bytes for each byte at worst.
-  append_json(line, object.substr(0, 400));
-  line += ",\"id\":";
-  append_json(line, id.substr(0, 100));
-  line += '}';
-  write_line(event_log_fd, line);
+  if (event_log_fd != -1) log_event(kind, object, id);
+  if (event_observer != nullptr) event_observer(kind, object);
 }
 
 std::string object_name(std::string_view type, const void* address) {

@@ -52,15 +52,24 @@ enum class EventKind {
 // The descriptor of the event log; -1 if IPC_LABS_EVENTS is not set.
 extern const int event_log_fd;
 
-// Appends one line to the log; see event().
+// Whether anybody asked for events: the log or an observer.
+extern bool events_wanted;
+
+// Makes `observer` see every event of this process, and of the children that
+// it forks from now on, after it was logged. For Schedule, which has to know
+// when a process waits.
+using EventObserver = void (*)(EventKind kind, std::string_view object);
+void observe_events(EventObserver observer);
+
+// Appends one line to the log and tells the observer; see event().
 void write_event(EventKind kind, std::string_view object, std::string_view id);
 
 // Appends an event about `object` to the file named by IPC_LABS_EVENTS, as one
 // line of JSON: t_ns (CLOCK_MONOTONIC), pid, process, kind, object, id. `id`
-// pairs a send with its receive. Without a log it costs one branch.
+// pairs a send with its receive. If nobody asked it costs one branch.
 inline void event(EventKind kind, std::string_view object,
                   std::string_view id = {}) {
-  if (event_log_fd != -1) [[unlikely]] {
+  if (events_wanted) [[unlikely]] {
     write_event(kind, object, id);
   }
 }
@@ -70,7 +79,7 @@ inline void event(EventKind kind, std::string_view object,
 std::string object_name(std::string_view type, const void* address);
 inline void object_event(EventKind kind, std::string_view type,
                          const void* address, std::string_view id = {}) {
-  if (event_log_fd != -1) [[unlikely]] {
+  if (events_wanted) [[unlikely]] {
     write_event(kind, object_name(type, address), id);
   }
 }

@@ -1,0 +1,238 @@
+#include "common/schedule.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "common/pipe.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+using Counter = ipc::Shared<std::atomic<int>>;
+
+void increment(Counter& counter) {
+  const int seen = counter->load(std::memory_order_relaxed);
+  ipc::point("after load");
+  counter->store(seen + 1, std::memory_order_relaxed);
+}
+
+std::string final_value(const std::string& order) {
+  Counter counter(0);
+  ipc::Schedule schedule;
+  for (int i = 0; i < ipc::order_size(order); ++i) {
+    schedule.add("Worker", [&] { increment(counter); });
+  }
+  EXPECT_EQ(schedule.play(order), "") << order;
+  return std::to_string(counter->load());
+}
+
+// A lock that sleeps in a system call which announces nothing: a byte in a
+// pipe is the key.
+struct PipeLock {
+  ipc::Pipe pipe = ipc::make_pipe();
+  PipeLock() { unlock(); }
+  void lock() {
+    char key = 0;
+    ASSERT_EQ(::read(pipe.reader.get(), &key, 1), 1);
+  }
+  void unlock() { ASSERT_EQ(::write(pipe.writer.get(), "k", 1), 1); }
+};
+
+// The same, announced.
+struct AnnouncedLock : PipeLock {
+  void lock() {
+    ipc::object_event(ipc::EventKind::wait, "Lock", this);
+    PipeLock::lock();
+    ipc::object_event(ipc::EventKind::wake, "Lock", this);
+  }
+};
+
+template <typename Lock>
+std::string final_value_with(Lock& lock, const std::string& order) {
+  Counter counter(0);
+  ipc::Schedule schedule;
+  for (int i = 0; i < ipc::order_size(order); ++i) {
+    schedule.add("Worker", [&] {
+      lock.lock();
+      increment(counter);
+      lock.unlock();
+    });
+  }
+  EXPECT_EQ(schedule.play(order), "") << order;
+  return std::to_string(counter->load());
+}
+
+TEST(Point, IsPassedIfThereIsNoSchedule) {
+  ipc::point("nobody holds the gate");
+  EXPECT_EQ(ipc::point_gate, nullptr);
+}
+
+TEST(Schedule, PlaysTheOrderThatItIsGiven) {
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(final_value("ABAB"), "1");
+    EXPECT_EQ(final_value("BBAA"), "2");
+  }
+}
+
+TEST(Schedule, ReachesEveryOutcomeOfTwoAndThreeProcesses) {
+  const auto two = ipc::outcomes_of(ipc::all_orders(2, 2), final_value);
+  ASSERT_EQ(two.size(), 2U);
+  EXPECT_EQ(two.at("1").count, 4);
+  EXPECT_EQ(two.at("2").count, 2);
+  EXPECT_EQ(two.at("1").witness, "ABBA");
+  EXPECT_EQ(two.at("2").witness, "AABB");
+
+  const auto three = ipc::outcomes_of(ipc::all_orders(3, 2), final_value);
+  ASSERT_EQ(three.size(), 3U);
+  EXPECT_EQ(three.at("1").count, 48);
+  EXPECT_EQ(three.at("2").count, 36);
+  EXPECT_EQ(three.at("3").count, 6);
+  EXPECT_EQ(three.at("3").witness, "AABBCC");
+}
+
+TEST(Schedule, TakesOneStepAtATimeAndTellsWhereEachProcessIs) {
+  using State = ipc::Schedule::State;
+  Counter counter(0);
+  ipc::Schedule schedule;
+  schedule.add("A", [&] { increment(counter); });
+  EXPECT_EQ(schedule.place(0), "start");
+  EXPECT_EQ(schedule.step(0), State::at_point);
+  EXPECT_EQ(schedule.place(0), "after load");
+  EXPECT_EQ(counter->load(), 0);
+  EXPECT_EQ(schedule.step(0), State::finished);
+  EXPECT_EQ(schedule.place(0), "exit status 0");
+  EXPECT_EQ(counter->load(), 1);
+}
+
+TEST(Schedule, GoesOnWithTheOthersWhileAProcessSleeps) {
+  PipeLock lock;
+  for (const std::string& order : ipc::all_orders(2, 2)) {
+    EXPECT_EQ(final_value_with(lock, order), "2") << order;
+  }
+}
+
+TEST(Schedule, GoesOnWithTheOthersWhileAProcessSaysThatItWaits) {
+  AnnouncedLock lock;
+  const auto outcomes = ipc::outcomes_of(
+      ipc::all_orders(3, 2),
+      [&](const std::string& order) { return final_value_with(lock, order); });
+  ASSERT_EQ(outcomes.size(), 1U);
+  EXPECT_EQ(outcomes.at("3").count, 90);
+}
+
+TEST(Schedule, KnowsWhatAProcessWaitsFor) {
+  AnnouncedLock lock;
+  lock.lock();
+  ipc::Schedule schedule;
+  schedule.add("A", [&] { lock.lock(); });
+  EXPECT_EQ(schedule.step(0), ipc::Schedule::State::waiting);
+  EXPECT_EQ(schedule.place(0), "the Lock");
+}
+
+TEST(Schedule, SaysThatNobodyCanGoOn) {
+  AnnouncedLock left;
+  AnnouncedLock right;
+  const auto eat = [](AnnouncedLock& first, AnnouncedLock& second) {
+    first.lock();
+    ipc::point("between the forks");
+    second.lock();
+    second.unlock();
+    first.unlock();
+  };
+  ipc::Schedule schedule;
+  schedule.add("Philosopher 0", [&] { eat(left, right); });
+  schedule.add("Philosopher 1", [&] { eat(right, left); });
+  EXPECT_EQ(schedule.play("ABAB"),
+            "nobody can go on: Philosopher 0 waits for the Lock, "
+            "Philosopher 1 waits for the Lock");
+}
+
+TEST(Schedule, WaitsForAProcessThatSleepsForATime) {
+  Counter counter(0);
+  ipc::Schedule schedule;
+  schedule.add("A", [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    counter->store(1);
+  });
+  EXPECT_EQ(schedule.step(0), ipc::Schedule::State::finished);
+  EXPECT_EQ(counter->load(), 1);
+}
+
+TEST(Schedule, NoticesThatAProcessWasKilledOrFailed) {
+  Counter counter(0);
+  ipc::Schedule killed;
+  killed.add("A", [&] {
+    increment(counter);
+    ::raise(SIGKILL);
+  });
+  EXPECT_EQ(killed.play("AA"), "A ended with killed by SIGKILL");
+  EXPECT_EQ(killed.status(0), -SIGKILL);
+
+  ipc::Schedule failed;
+  failed.add("A", [] { ::_exit(3); });
+  EXPECT_EQ(failed.play("A"), "A ended with exit status 3");
+}
+
+TEST(Schedule, DoesNotArrangeTheChildrenOfAProcess) {
+  ipc::Schedule schedule;
+  schedule.add("A", [] {
+    ipc::Process child("Child", [] { ipc::point("in the child"); });
+    if (child.join() != 0) ::_exit(1);
+  });
+  EXPECT_EQ(schedule.play("A"), "");
+}
+
+TEST(Schedule, SaysThatAnOrderDoesNotFit) {
+  const auto play = [](const std::string& order) {
+    Counter counter(0);
+    ipc::Schedule schedule;
+    schedule.add("Worker 0", [&] { increment(counter); });
+    schedule.add("Worker 1", [&] { increment(counter); });
+    return schedule.play(order);
+  };
+  EXPECT_EQ(play("AABBA"),
+            "the order is too long: A has finished (exit status 0)");
+  EXPECT_EQ(play("AAB"),
+            "the order is too short: Worker 1 is still at \"after load\"");
+  EXPECT_EQ(play("AAC"), "the order has a C, but the processes are A to B");
+}
+
+TEST(Schedule, KillsWhatIsLeftWhenItEnds) {
+  pid_t pid = 0;
+  {
+    ipc::Shared<std::atomic<pid_t>> stopped(0);
+    ipc::Schedule schedule;
+    schedule.add("A", [&] {
+      stopped->store(::getpid());
+      ipc::point("for ever");
+    });
+    (void)schedule.step(0);
+    pid = stopped->load();
+  }
+  EXPECT_EQ(::kill(pid, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
+TEST(Order, IsRefusedInOneLine) {
+  EXPECT_EQ(ipc::order_problem("ABAB", 2), "");
+  EXPECT_EQ(ipc::order_problem("ABCCBA", 2), "");
+  EXPECT_EQ(ipc::order_problem("ABA", 2),
+            "ABA is too short: B takes 2 steps, not 1");
+  EXPECT_EQ(ipc::order_problem("ABABA", 2),
+            "ABABA is too long: A takes 2 steps, not 3");
+  EXPECT_EQ(ipc::order_problem("ACAC", 2),
+            "ACAC is too short: B takes 2 steps, not 0");
+  EXPECT_EQ(ipc::order_problem("AB1B", 2),
+            "'1' is no process: an order is written as ABAB");
+  EXPECT_EQ(ipc::order_problem("", 2), "an order is written as ABAB");
+}
+
+}  // namespace
