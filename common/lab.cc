@@ -72,14 +72,20 @@ int play(const std::function<std::string()>& lesson) {
   return reason.empty() ? 0 : 1;
 }
 
+// What the keeper says it says for Main.
+int fail(const std::string& reason) {
+  name_process("Main");
+  say("FAIL {}", reason);
+  return 1;
+}
+
 // Waits for the end of Main: its status, or what a shell would call it.
 int watch(Process& main, SignalQueue& signals, double limit_s) {
   const Deadline limit = Deadline::after(limit_s);
   while (true) {
     const auto number = signals.next_until(limit);
     if (!number) {
-      say("FAIL not finished within {:g} seconds", limit_s);
-      return 1;
+      return fail(fmt::format("not finished within {:g} seconds", limit_s));
     }
     if (*number != SIGCHLD) return 128 + *number;
     // One SIGCHLD may stand for an orphan: look whether it was Main.
@@ -88,20 +94,21 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
     if (*status >= 0) return *status;
     // Ctrl-C reaches Main as well, and its end may be seen first.
     if (*status == -SIGINT || *status == -SIGTERM) return 128 - *status;
-    say("FAIL Main was {}", describe_status(*status));
-    return 1;
+    return fail("Main was " + describe_status(*status));
   }
 }
 
 }  // namespace
 
 void pause_s(double seconds) {
-  const timespec until = Deadline::after(seconds * pace).to_timespec();
   if (pace == 0) return;
+  const timespec until = Deadline::after(paced_s(seconds)).to_timespec();
   while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) ==
          EINTR) {
   }
 }
+
+double paced_s(double seconds) { return seconds * pace; }
 
 std::mt19937 random_source(unsigned number) {
   std::seed_seq sequence{seed, number};
@@ -194,7 +201,6 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
 
   SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
   Process main("Main", [&] { ::_exit(play(lesson)); });
-  name_process("Main");  // What the keeper says is said for Main.
   const int status = watch(main, signals, limit_s * time_scale());
   main.kill();
   main.join();

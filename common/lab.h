@@ -33,6 +33,9 @@ namespace ipc {
 // of events may depend on it.
 void pause_s(double seconds);
 
+// `seconds` times --pace, for a lab whose timeout is part of its story.
+double paced_s(double seconds);
+
 // A generator that depends on --seed and on who asks: give each process its
 // own number, so that its choices do not depend on the others'. Without --seed
 // every run is different.
