@@ -5,6 +5,7 @@
 # pipes, queues, bounded_queue, shared_values, counter_without_lock,
 # counter_with_lock, file_ipc, config_watcher, supervisor.
 LESSONS = [
+    ("pipes", "How does a receiver learn that no more will come?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

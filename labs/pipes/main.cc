@@ -1,0 +1,95 @@
+// pipes: a sender and a receiver, and two ways to say "that was all".
+//
+//   Main --fork--> Sender === messages ==> Receiver <--fork-- Main
+//                         <== "ready" ====
+//
+// Watch for: how the receiver learns that no more will come. In the first act
+// the sender says so. In the second it is killed and says nothing, yet the
+// receiver ends: the kernel has closed the sender's end of the channel.
+// Try: delete a line marked [close] and run again; Ctrl-C ends the wait.
+
+#include <signal.h>
+
+#include <string>
+
+#include "common/clock.h"
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+using ipc::ConnectionPair;
+using ipc::Deadline;
+
+constexpr double kPauseS = 0.5;
+constexpr double kPollS = 1.0;
+constexpr const char* kNoMore = "";  // No message of ours is empty.
+
+int message_count = 5;
+int dies_after = 2;
+
+void send_messages(ConnectionPair& ends, int count, bool dies) {
+  ends.second.close();         // [close-sender]
+  (void)ends.first.receive();  // The receiver is ready.
+  ipc::say("Starting to send messages");
+  for (int i = 0; i < count; ++i) {
+    ipc::say("Sent 'Message {}'", i);  // Said before it can be received.
+    ends.first.send("Message " + std::to_string(i));
+    ipc::pause_s(kPauseS);
+  }
+  if (dies) ::raise(SIGKILL);
+  ipc::say("Done sending");
+  ends.first.send(kNoMore);  // [signal]
+}
+
+void receive_messages(ConnectionPair& ends) {
+  ends.first.close();  // [close-receiver]
+  ipc::say("Starting to receive");
+  // The sender waits for our word, so this poll must find nothing.
+  if (!ends.second.poll_until(Deadline::after(ipc::paced_s(kPollS)))) {
+    ipc::say("No message received in the last second");
+  }
+  ends.second.send("ready");
+  while (const auto message = ends.second.receive()) {  // [receive]
+    if (*message == kNoMore) {
+      ipc::say("Done receiving: the sender said so");
+      return;
+    }
+    ipc::say("Got '{}'", *message);
+  }
+  ipc::say("Done receiving: end of file, no sender is left");  // [eof]
+}
+
+// Plays one act; the sender's exit status, as Process::join() returns it.
+int play(int count, bool dies) {
+  ConnectionPair ends = ipc::make_connections();
+  ipc::Process sender("Sender", [&] { send_messages(ends, count, dies); });
+  ipc::Process receiver("Receiver", [&] { receive_messages(ends); });
+  ends = {};  // [close-main] Main uses neither end.
+
+  const int status = sender.join();
+  return receiver.join() == 0 ? status : receiver.join();
+}
+
+std::string lesson() {
+  ipc::say("Act 1: the sender says that it is done");
+  if (play(message_count, false) != 0) return "an act 1 process failed";
+
+  ipc::say("Act 2: the sender is killed");
+  const int status = play(dies_after, true);
+  ipc::say("The sender was {}", ipc::describe_status(status));
+  if (status != -SIGKILL) return "the sender was not killed";
+  ipc::say("All done!");
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("pipes", "A sender, a receiver, and the end of the messages.");
+  lab.option("--messages", message_count, 0, 1000, "messages in act 1");
+  lab.option("--dies-after", dies_after, 0, 1000, "messages in act 2");
+  return lab.run(argc, argv, lesson);
+}

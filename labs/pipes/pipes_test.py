@@ -1,0 +1,70 @@
+"""Proves what the chapter on pipes promises."""
+
+from harness import lab
+
+ACT_ONE = (
+    "Starting to receive",
+    "No message received in the last second",
+    *(f"Got 'Message {i}'" for i in range(5)),
+    "Done receiving: the sender said so",
+)
+ACT_TWO = (
+    "Starting to receive",
+    "No message received in the last second",
+    "Got 'Message 0'",
+    "Got 'Message 1'",
+    "Done receiving: end of file, no sender is left",
+)
+
+
+class PipesTest(lab.LabTest):
+    """A sender, a receiver, and the end of the messages."""
+
+    wrong = {
+        "unclosed_end": lab.Caught(
+            by="hang",
+            saying=r"Receiver waits in (read|poll) .*Receiver itself",
+        ),
+        "no_framing": lab.Caught(by="output", saying="Got 'Message 0Message 1'"),
+        "ignored_status": lab.Caught(
+            by="output", saying="'Receiver: failed.*' must never be said"
+        ),
+    }
+
+    def check(self, run: lab.Run) -> None:
+        """Every message that was sent is received, whole and in order."""
+        self.assert_never(run, "Receiver: failed.*")
+        sent = self.captures(run, "Sender: Sent ('.*')")
+        got = self.captures(run, "Receiver: Got (.*)")
+        for message in dict.fromkeys(got):
+            self.assert_before(
+                run, f"Sender: Sent {message}", f"Receiver: Got {message}"
+            )
+        self.assertEqual(sent, got)
+
+    def test_both_acts_end_and_only_the_first_by_a_word(self) -> None:
+        """The end signal, and end of file where there is none."""
+        run = self.run_lab()
+        self.assert_said(run, "Receiver", [*ACT_ONE, *ACT_TWO])
+        self.assert_count(run, "Sender: Done sending", 1)
+        self.assert_count(run, "Main: The sender was killed by SIGKILL", 1)
+
+    def test_each_message_is_sent_before_it_is_received(self) -> None:
+        """Said before the send, and after the receive."""
+        run = self.run_lab("--dies-after=0")
+        for i in range(5):
+            self.assert_before(
+                run,
+                f"Sender: Sent 'Message {i}'",
+                f"Receiver: Got 'Message {i}'",
+            )
+
+    def test_a_sender_that_sends_nothing_is_understood_too(self) -> None:
+        """No messages at all, in either act."""
+        run = self.run_lab("--messages=0", "--dies-after=0")
+        self.assert_never(run, "Got|Sent")
+        self.assert_count(run, "Receiver: Done receiving.*", 2)
+
+
+if __name__ == "__main__":
+    lab.main()
