@@ -25,7 +25,9 @@ class PipesTest(lab.LabTest):
             by="hang",
             saying=r"Receiver waits in (read|poll) .*Receiver itself",
         ),
-        "no_framing": lab.Caught(by="output", saying="Got 'Message 0Message 1'"),
+        "no_framing": lab.Caught(
+            by="output", saying="Got 'Message 0Message 1'"
+        ),
         "ignored_status": lab.Caught(
             by="output", saying="'Receiver: failed.*' must never be said"
         ),
