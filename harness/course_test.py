@@ -130,7 +130,7 @@ class CourseTest(unittest.TestCase):
     def test_wrong_usage_is_one_line_and_status_two(self) -> None:
         """Before anything is run."""
         for arguments, told in (
-            (["thrid"], "there is no lab 'thrid'; --list shows what there is"),
+            (["fourth"], "there is no lab 'fourth'; --list shows what there is"),
             (["--jobs=0"], "--jobs must be at least 1, not 0"),
             (["--html=none/x.html"], f"there is no folder {self.root}/none"),
         ):
