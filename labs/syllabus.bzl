@@ -5,6 +5,7 @@
 # pipes, queues, bounded_queue, shared_values, counter_without_lock,
 # counter_with_lock, file_ipc, config_watcher, supervisor.
 LESSONS = [
+    ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
 ]
 
