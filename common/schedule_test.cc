@@ -70,11 +70,6 @@ std::string final_value_with(Lock& lock, const std::string& order) {
   return std::to_string(counter->load());
 }
 
-TEST(Point, IsPassedIfThereIsNoSchedule) {
-  ipc::point("nobody holds the gate");
-  EXPECT_EQ(ipc::point_gate, nullptr);
-}
-
 TEST(Schedule, PlaysTheOrderThatItIsGiven) {
   for (int round = 0; round < 20; ++round) {
     EXPECT_EQ(final_value("ABAB"), "1");
