@@ -65,7 +65,8 @@ class Snapshot(TypedDict):
     watcher_pid: int
 
 
-Found = tuple[str, str, int, int, int]
+# Kind, name, pid it is about or 0, pid of its maker or 0: see leaks.py.
+Found = tuple[str, str, int, int]
 
 
 class Answer(TypedDict):
@@ -148,7 +149,7 @@ class Blocked:
                 f" is held by {holders}, who {'do' if plural else 'does'} not"
                 " read."
             )
-        if self.on.startswith(("a child", "its child")):
+        if self.on in ("a child", "its child", "a thread"):
             end = f": {holders}" if holders else ""
             return f"{who} waits in {self.call} for {self.on} to end{end}."
         held = f", held by {holders}" if holders else ""
@@ -244,6 +245,8 @@ class _Explainer:
         self._names = dict(names)
         self._by_tid = {task["tid"]: task for task in self._tasks}
         processes = {task["pid"] for task in self._tasks}
+        self._keeper = self._find_keeper(processes)
+        processes.discard(self._keeper)
         self._label: dict[int, str] = {}
         taken: dict[str, int] = {}
         for pid in processes:
@@ -251,7 +254,7 @@ class _Explainer:
             taken[name] = taken.get(name, 0) + 1
         for task in self._tasks:
             name = self._name(task["pid"])
-            if taken[name] > 1:
+            if taken.get(name, 0) > 1:
                 name = f"{name} (pid {task['pid']})"
             if task["tid"] != task["pid"]:
                 own = task["comm"]
@@ -260,6 +263,24 @@ class _Explainer:
                     own = f"thread {task['tid']}"
                 name = f"{name}, {own}"
             self._label[task["tid"]] = name
+
+    def _find_keeper(self, pids: set[int]) -> int:
+        """Returns the pid of the lab's outer process, 0 if it has none.
+
+        The keeper only waits for the lab to end and is called Main as well, so
+        it would say nothing to a reader.
+        """
+        for task in self._tasks:
+            if task["ppid"] != self._snapshot["watcher_pid"]:
+                continue
+            for child in self._tasks:
+                if (
+                    child["ppid"] == task["pid"]
+                    and child["pid"] in pids
+                    and self._name(child["pid"]) == self._name(task["pid"])
+                ):
+                    return task["pid"]
+        return 0
 
     def _name(self, pid: int) -> str:
         task = self._by_tid.get(pid)
@@ -274,6 +295,8 @@ class _Explainer:
         found: list[Blocked] = []
         edges: dict[str, tuple[str, ...]] = {}
         for task in self._tasks:
+            if task["pid"] == self._keeper:
+                continue
             state = _STATES.get(task["state"], "waiting")
             on, holders = "", list[int]()
             if state in ("waiting", "in the kernel"):
@@ -322,34 +345,42 @@ class _Explainer:
             return f"somebody to open the other end of {path}", []
         if call in ("flock", "fcntl") and task["waits_on"]:
             return self._file_lock(task)
-        return self._descriptors(task)
+        on, holders = self._descriptors(task)
+        thing = self._objects.awaited(task["pid"])
+        if thing and not on:
+            return self._objects.called(thing), self._objects.holders(thing)
+        return on, holders
 
     def _futex(self, task: Task) -> tuple[str, list[int]]:
+        what, owners = self._mutex(task)
         thing = self._objects.awaited(task["pid"])
         if thing:
-            holders = self._objects.holders(thing) or self._mutex_owner(task)
+            holders = self._objects.holders(thing) or owners
             return self._objects.called(thing), holders
-        holders = self._mutex_owner(task)
-        if holders:
-            return "a mutex", holders
+        if what:
+            return what, owners
         address = f" at {task['args'][0]:#x}" if task["args"] else ""
         return f"a futex{address} that nobody wakes", []
 
-    def _mutex_owner(self, task: Task) -> list[int]:
-        """Guesses the owner from the memory of a glibc mutex.
+    def _mutex(self, task: Task) -> tuple[str, list[int]]:
+        """Guesses what a futex word means to the C library, and its owner.
 
         The word of a robust or priority-inheriting mutex holds the thread id
-        of its owner; an ordinary one has the owner two words further.
+        of its owner and a mark that somebody waits; an ordinary mutex has its
+        owner two words further. A thread id without mark is what
+        pthread_join(3) waits on.
         """
         if len(task["word"]) != 3:
-            return []
+            return "", []
         lock, _, owner = task["word"]
-        lock &= 0x3FFFFFFF
+        thread_id = lock & 0x3FFFFFFF
         if lock > 2 and lock in self._by_tid:
-            return [lock]
+            return "a thread", [lock]
+        if thread_id > 2 and thread_id in self._by_tid:
+            return "a mutex", [thread_id]
         if lock in (1, 2) and owner in self._by_tid:
-            return [owner]
-        return []
+            return "a mutex", [owner]
+        return "", []
 
     def _child(self, task: Task) -> tuple[str, list[int]]:
         children = [
@@ -390,7 +421,7 @@ class _Explainer:
 
     def _file_lock(self, task: Task) -> tuple[str, list[int]]:
         pid, fd = task["pid"], task["waits_on"][0][0]
-        descriptor = self._snapshot["descriptors"].get(pid, {}).get(fd)
+        descriptor = self._table(pid).get(fd)
         if descriptor is None:
             return "a file lock", []
         path = descriptor["target"]
@@ -410,17 +441,35 @@ class _Explainer:
     def _descriptors(self, task: Task) -> tuple[str, list[int]]:
         parts: list[str] = []
         holders: list[int] = []
-        for fd, to_write in task["waits_on"]:
+        waits_on = task["waits_on"]
+        if not waits_on and task["call"] in ("read", "write"):
+            waits_on = self._only_pipe(task)
+        for fd, to_write in waits_on:
             what, who = self._descriptor(task, fd, to_write)
             if what and what not in parts:
                 parts.append(what)
             holders += who
         return " or ".join(parts), holders
 
+    def _only_pipe(self, task: Task) -> list[tuple[int, bool]]:
+        """Guesses the descriptor where the kernel does not tell it."""
+        to_write = task["call"] == "write"
+        pipes = [
+            (fd, to_write)
+            for fd, descriptor in self._table(task["pid"]).items()
+            if descriptor["fifo"]
+            and fd > 2
+            and ("w" if to_write else "r") in descriptor["can"]
+        ]
+        return pipes if len(pipes) == 1 else []
+
+    def _table(self, pid: int) -> dict[int, Descriptor]:
+        return self._snapshot["descriptors"].get(pid, {})
+
     def _descriptor(
         self, task: Task, fd: int, to_write: bool
     ) -> tuple[str, list[int]]:
-        descriptor = self._snapshot["descriptors"].get(task["pid"], {}).get(fd)
+        descriptor = self._table(task["pid"]).get(fd)
         if descriptor is None:
             return f"descriptor {fd}", []
         target = descriptor["target"]

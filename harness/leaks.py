@@ -1,8 +1,8 @@
 """What a lab leaves behind, seen from inside its world.
 
 A leak is reported as a plain tuple (kind, name, pid of the process it is about
-or 0, pid of its maker or 0, user id of its maker or -1); the side that started
-the run turns pids into the names of processes.
+or 0, pid of its maker or 0); the side that started the run turns pids into the
+names of processes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,21 @@ def _entries(folder: str, skip: frozenset[str]) -> list[str]:
     return found
 
 
+def _remove_path(path: str, folder: str) -> None:
+    """Removes a file or empty folder, then the folders that it leaves empty."""
+    try:
+        if modes.S_ISDIR(os.lstat(path).st_mode):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+        parent = os.path.dirname(path)
+        while parent.startswith(folder + "/"):
+            os.rmdir(parent)
+            parent = os.path.dirname(parent)
+    except OSError:
+        pass  # Not ours to remove, or the folder holds more.
+
+
 def _prefix_pid(path: str) -> int:
     """Returns the pid in a name as the labs make them, otherwise 0."""
     for part in path.split("/"):
@@ -50,13 +65,13 @@ def _prefix_pid(path: str) -> int:
     return 0
 
 
-def _system_v() -> dict[tuple[str, str, int], tuple[int, int]]:
-    """Returns (kind, key, id) -> (pid of the maker or user, user id)."""
+def _system_v() -> dict[tuple[str, str, int], int]:
+    """Returns (kind, key, id) -> pid of the maker or last user, or 0."""
     found = {}
-    for kind, pid_column, uid_column in (
-        ("shm", "cpid", "cuid"),
-        ("sem", "", "cuid"),
-        ("msg", "lspid", "cuid"),
+    for kind, id_column, pid_column in (
+        ("shm", "shmid", "cpid"),
+        ("sem", "semid", ""),
+        ("msg", "msqid", "lspid"),
     ):
         lines = proc.read_text(f"/proc/sysvipc/{kind}").splitlines()
         if not lines:
@@ -64,13 +79,12 @@ def _system_v() -> dict[tuple[str, str, int], tuple[int, int]]:
         columns = lines[0].split()
         for line in lines[1:]:
             row = dict(zip(columns, line.split()))
-            number = int(row[{"sem": "semid"}.get(kind, kind + "id")])
-            if kind == "sem":
-                pid = int(_libc.semctl(number, 0, 11))  # GETPID
-            else:
+            number = int(row[id_column])
+            if pid_column:
                 pid = int(row[pid_column])
-            key = (f"sysv {kind}", row["key"], number)
-            found[key] = (max(pid, 0), int(row[uid_column]))
+            else:
+                pid = int(_libc.semctl(number, 0, 11))  # GETPID
+            found[f"sysv {kind}", row["key"], number] = max(pid, 0)
     return found
 
 
@@ -96,6 +110,7 @@ class Watch:
         self._looks: dict[int, int] = {}
         self._holders: dict[str, int] = {}
         self._inherited: dict[tuple[int, str], Found] = {}
+        self._passed: set[tuple[int, str]] = set()
         self._images: dict[int, tuple[str, str]] = {}
         self._before = self._objects()
         self.inotify = self._open_inotify()
@@ -119,13 +134,14 @@ class Watch:
 
     def look(self, every: dict[int, proc.Stat], closely: bool) -> None:
         """Notes who is there, and now and then what they hold."""
+        me = os.getpid()
         for pid, status in every.items():
-            if status.state in "ZX":
-                self.names.setdefault(pid, status.comm)
-                self.parents.setdefault(pid, status.ppid)
-                continue
             self.names[pid] = status.comm
-            self.parents[pid] = status.ppid
+            # An orphan is ours, but it was made by the parent that it had.
+            if status.ppid != me or pid not in self.parents:
+                self.parents[pid] = status.ppid
+            if status.state in "ZX":
+                continue
             looks = self._looks.get(pid, 0)
             if closely or looks < 3:
                 self._looks[pid] = looks + 1
@@ -135,7 +151,7 @@ class Watch:
         table = proc.descriptors(pid)
         for descriptor in table.values():
             target = descriptor["target"]
-            if target.startswith("/"):
+            if target.startswith(("/", "socket:")):
                 self._holders.setdefault(target, pid)
         for line in proc.read_text(f"/proc/{pid}/maps").splitlines():
             path = line[73:]
@@ -156,7 +172,8 @@ class Watch:
         A child that has executed a program, and has a pipe, socket or other
         nameless object above 2 which its parent or a sibling also holds, was
         given it by a missing O_CLOEXEC; unless the number is written in its
-        arguments, so that it knows what to do with it.
+        arguments, so that it knows what to do with it. What its own children
+        then inherit is not told again.
         """
         parent = self.parents.get(pid, 0)
         if parent <= 1 or parent not in self.names:
@@ -176,22 +193,20 @@ class Watch:
         }
         for fd, descriptor in table.items():
             target = descriptor["target"]
-            if fd <= 2 or fd in numbers or target not in others:
+            if fd <= 2 or target not in others:
                 continue
             if not target.startswith(("pipe:", "socket:", "/memfd:")):
+                continue
+            what = target + descriptor["can"]
+            self._passed.add((pid, what))
+            if fd in numbers or (parent, what) in self._passed:
                 continue
             end = ""
             if target.startswith("pipe:"):
                 end = f"the {'write' if 'w' in descriptor['can'] else 'read'}"
                 end += " end of "
             name = f"descriptor {fd}, {end}{target}, in"
-            self._inherited[pid, target + descriptor["can"]] = (
-                "descriptor",
-                name,
-                pid,
-                parent,
-                -1,
-            )
+            self._inherited[pid, what] = ("descriptor", name, pid, parent)
 
     def _objects(self) -> dict[str, object]:
         """Returns the names of everything that could be left behind."""
@@ -212,6 +227,16 @@ class Watch:
         owner = "ipc" if folder == self._mqueue else "mnt"
         return owner not in self.owned
 
+    def _only_one(self) -> int:
+        """Returns the pid of the only process there was, 0 if there were more.
+
+        The kernel tells the last number given to a process (proc(5), loadavg).
+        """
+        numbers = proc.read_text("/proc/loadavg").split()[-1:]
+        if "pid" in self.owned and numbers == [str(max(self.names))]:
+            return max(self.names) if len(self.names) == 1 else 0
+        return 0
+
     def _is_ours(self, pid: int) -> bool:
         return pid in self.names
 
@@ -222,8 +247,10 @@ class Watch:
             if pid == main_pid:
                 continue
             kind = "zombie" if status.is_dying else "process"
-            parent = self.parents.get(pid, main_pid)
-            found.append((kind, "", pid, parent, -1))
+            parent = self.parents[pid]
+            if parent == os.getpid():
+                parent = main_pid  # Or one that was never seen.
+            found.append((kind, "", pid, parent))
         found += self._inherited.values()
         for folder, kind in (
             ("/dev/shm", "shm"),
@@ -232,17 +259,33 @@ class Watch:
         ):
             if folder:
                 found += self._left_in(folder, kind)
-        for (kind, key, number), (pid, uid) in sorted(_system_v().items()):
+        for (kind, key, number), pid in sorted(_system_v().items()):
             if "ipc" not in self.owned:
                 if str((kind, key, number)) in self._before:
                     continue
                 if not self._is_ours(pid):
                     continue
             name = f"{kind.split()[1]} id {number}, key {key}"
-            found.append((kind, name, 0, pid, uid))
+            found.append((kind, name, 0, pid or self._only_one()))
         if "net" in self.owned:
             found += self._abstract_sockets()
         return found
+
+    def remove(self, found: list[Found]) -> None:
+        """Removes what this run has left in places that others share."""
+        for kind, name, _, _ in found:
+            if kind.startswith("sysv") and "ipc" not in self.owned:
+                number = int(name.split()[2].rstrip(","))
+                if kind == "sysv sem":
+                    _libc.semctl(number, 0, 0)  # IPC_RMID
+                elif kind == "sysv shm":
+                    _libc.shmctl(number, 0, None)
+                else:
+                    _libc.msgctl(number, 0, None)
+            elif kind == "mqueue" and "ipc" not in self.owned:
+                _remove_path(self._mqueue + name, self._mqueue)
+            elif name.startswith("/") and "mnt" not in self.owned:
+                _remove_path(name, "/tmp")
 
     def _left_in(self, folder: str, kind: str) -> list[Found]:
         found: list[Found] = []
@@ -268,7 +311,12 @@ class Watch:
             if self._shared(folder) and not self._is_ours(pid):
                 continue
             found.append(
-                ("socket" if is_socket else kind, name, 0, pid, status.st_uid)
+                (
+                    "socket" if is_socket else kind,
+                    name,
+                    0,
+                    pid or self._only_one(),
+                )
             )
         return found
 
@@ -285,7 +333,7 @@ class Watch:
             if len(fields) == 8 and fields[7].startswith("@"):
                 names[fields[7]] = self._holders.get(f"socket:[{fields[6]}]", 0)
         return [
-            ("socket", f"{name} (abstract)", 0, pid, -1)
+            ("socket", f"{name} (abstract)", 0, pid or self._only_one())
             for name, pid in sorted(names.items())
         ]
 

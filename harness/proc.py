@@ -365,6 +365,14 @@ def _semaphore(pid: int, args: list[int]) -> list[int]:
     return [index, change, int(_libc.semctl(int(args[0]), index, get_pid))]
 
 
+def call_of_function(function: str) -> str:
+    """Returns the call in which the kernel sleeps in a function, or ""."""
+    for part, call in _CALL_OF_WCHAN:
+        if part in function:
+            return call
+    return ""
+
+
 def _task(process: Stat, tid: int) -> Task | None:
     pid = process.pid
     status = stat(pid, tid)
@@ -378,10 +386,7 @@ def _task(process: Stat, tid: int) -> Task | None:
         args = [int(field, 16) for field in fields[1:7]]
     if not call:
         args = []
-        for part, named in _CALL_OF_WCHAN:
-            if part in wchan:
-                call = named
-                break
+        call = call_of_function(wchan)
     task: Task = {
         "pid": pid,
         "tid": tid,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import marshal
 import os
@@ -25,7 +26,7 @@ from harness.hang import Blocked, Event, Hang
 __all__ = ["Blocked", "Event", "Hang", "Leak", "Line", "Run", "run"]
 
 _NAMESPACES = 0x20000000 | 0x8000000 | 0x20000 | 0x40000000
-_PID, _USER = 0x20000000, 0x10000000
+_PID, _USER, _OWN_MOUNTS = 0x20000000, 0x10000000, 0x20000
 
 # The ways to make a world, best first: (name, flags of unshare(2)).
 _WORLDS = (
@@ -218,8 +219,11 @@ def run(
     why = _World.why
     for name, flags in _candidates():
         question["flags"] = flags
-        with tempfile.TemporaryDirectory(prefix="ipc-labs-run-") as scratch:
-            question["scratch"] = scratch
+        with contextlib.ExitStack() as stack:
+            if not flags & _OWN_MOUNTS:
+                question["scratch"] = stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
+                )
             answer = _ask(question)
         if not answer["error"].startswith("world: "):
             break
@@ -254,19 +258,28 @@ def _result(command: tuple[str, ...], answer: hangs.Answer, world: str) -> Run:
         status=answer["status"],
         duration_s=answer["duration_s"],
         hang=hang,
-        leaks=tuple(_leak(found, names) for found in answer["leaks"]),
+        leaks=tuple(_leak(found, names, events) for found in answer["leaks"]),
         events=events,
         world=world,
         interrupted_s=answer["interrupted_s"],
     )
 
 
-def _leak(found: hangs.Found, names: Mapping[int, str]) -> Leak:
-    kind, name, pid, maker, uid = found
+def _leak(
+    found: hangs.Found, names: Mapping[int, str], events: Sequence[Event]
+) -> Leak:
+    kind, name, pid, maker = found
+    owner = names.get(maker, "") or _who_mentioned(name, events)
     if pid:
         who = f"pid {pid} ({names.get(pid, 'unknown')})"
         name = f"{name} {who}" if name else who
-    owner = names.get(maker, "")
-    if not owner and uid >= 0:
-        owner = f"user {uid}"
     return Leak(kind, name, owner)
+
+
+def _who_mentioned(name: str, events: Sequence[Event]) -> str:
+    """Returns the process whose events name a leaked object first."""
+    last = name.rpartition("/")[2]
+    for event in events:
+        if last and last in (*event.object.split("/"), *event.id.split("/")):
+            return event.process
+    return ""

@@ -316,8 +316,7 @@ class Session:
         self._kill_all()
         self._out.drain(self._now_s())
         self._err.drain(self._now_s())
-        if "mnt" not in self._watch.owned:
-            self._remove(found)
+        self._watch.remove(found or self._watch.left(self._pid, {}))
         return {
             "error": "",
             "errno": 0,
@@ -426,15 +425,6 @@ class Session:
             except ChildProcessError:
                 return
             select.select((), (), (), 0.001)
-
-    def _remove(self, found: list[Found]) -> None:
-        """Removes what this run has left in places that others share."""
-        for kind, name, _, _, _ in found:
-            if kind in ("shm", "file", "socket") and name.startswith("/"):
-                try:
-                    os.unlink(name)
-                except OSError:
-                    pass
 
     def _events_size(self) -> int:
         return os.fstat(self._events_fd).st_size if self._events_fd >= 0 else 0

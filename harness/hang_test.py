@@ -1,0 +1,345 @@
+"""Every kind of wait is noticed and explained."""
+
+import pathlib
+import unittest
+from concurrent import futures
+from typing import ClassVar
+
+from harness import hang, proc
+from harness.run import Event, Hang, Run, run
+
+_STUCK = pathlib.Path(__file__).absolute().parent / "testdata" / "stuck"
+
+
+# All at once, since those that are stuck leave the processor to others.
+_MODES = (
+    "deadlock deadlock_silent deadlock_robust deadlock_threads own_write_end"
+    " only_own_write_end full_pipe child futex futex_slices stopped flock fcntl"
+    " ofd socket tcp accept poll epoll mqueue sysv_sem sysv_msg fifo sleep"
+    " short_sleep spin zombie"
+).split()
+
+
+def get_stuck(mode: str) -> Run:
+    """Runs the program that gets stuck in one kind of wait."""
+    limit_s = 1 if mode == "spin" else 60
+    return run([str(_STUCK), mode], quiet_s=0.3, limit_s=limit_s)
+
+
+class HangTest(unittest.TestCase):
+    """Each name is a promise of the explanation."""
+
+    runs: ClassVar[dict[str, Run]] = {}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Gets stuck in every way."""
+        with futures.ThreadPoolExecutor(8) as pool:
+            cls.runs = dict(zip(_MODES, pool.map(get_stuck, _MODES)))
+
+    def hang(self, mode: str) -> Hang:
+        """Returns the explanation of a run that must hang."""
+        result = self.runs[mode]
+        assert result.hang is not None, result
+        self.assertEqual(result.leaks, ())
+        return result.hang
+
+    def check(self, mode: str, process: str, sentence: str) -> Hang:
+        """Fails unless a process is explained by this pattern."""
+        found = self.hang(mode)
+        sentences = [
+            blocked.sentence()
+            for blocked in found.processes
+            if blocked.process == process
+        ]
+        self.assertEqual(len(sentences), 1, found.explain())
+        self.assertRegex(sentences[0], f"^{sentence}$")
+        return found
+
+    def test_a_deadlock_names_the_locks_and_the_circle(self) -> None:
+        found = self.check(
+            "deadlock",
+            "Worker 1",
+            r"Worker 1 waits for Lock 'right', held by Worker 2\.",
+        )
+        self.assertEqual(set(found.cycle), {"Worker 1", "Worker 2"})
+        self.assertIn(
+            "Worker 2 waits for Lock 'left', held by Worker 1.",
+            found.explain(),
+        )
+        self.assertIn("in a circle: Worker 1 -> Worker 2", found.explain())
+
+    def test_a_deadlock_without_events_shows_in_the_mutexes(self) -> None:
+        for mode in ("deadlock_silent", "deadlock_robust"):
+            with self.subTest(mode=mode):
+                found = self.check(
+                    mode,
+                    "Worker 2",
+                    r"Worker 2 waits for a mutex, held by Worker 1\.",
+                )
+                self.assertEqual(set(found.cycle), {"Worker 1", "Worker 2"})
+
+    def test_threads_are_told_apart(self) -> None:
+        found = self.check(
+            "deadlock_threads",
+            "Main",
+            r"Main waits in futex for a thread to end: Main, thread \d+\.",
+        )
+        self.assertEqual(len(found.cycle), 2)
+
+    def test_the_readers_own_copy_of_the_write_end(self) -> None:
+        found = self.check(
+            "own_write_end",
+            "Receiver",
+            r"Receiver waits in read for the write end of pipe:\[\d+\], which"
+            r" Receiver itself and Main still hold open\.",
+        )
+        self.assertEqual(found.cycle, ("Receiver",))
+
+    def test_only_the_readers_own_copy_of_the_write_end(self) -> None:
+        self.check(
+            "only_own_write_end",
+            "Receiver",
+            r"Receiver waits .* which Receiver itself still holds open\.",
+        )
+
+    def test_a_full_pipe(self) -> None:
+        found = self.check(
+            "full_pipe",
+            "Sender",
+            r"Sender waits in write because the pipe is full: the read end of"
+            r" pipe:\[\d+\] is held by Main, who does not read\.",
+        )
+        self.assertEqual(set(found.cycle), {"Main", "Sender"})
+
+    def test_a_child_that_never_ends(self) -> None:
+        found = self.check(
+            "child", "Main", r"Main waits in wait4 for a child to end: Worker\."
+        )
+        self.assertEqual(found.cycle, ())
+
+    def test_a_child_that_nobody_reaps(self) -> None:
+        self.check(
+            "zombie",
+            "Worker",
+            r"Worker has ended, but Main has not waited for it\.",
+        )
+
+    def test_a_futex(self) -> None:
+        for mode in ("futex", "futex_slices"):
+            with self.subTest(mode=mode):
+                self.check(
+                    mode,
+                    "Main",
+                    r"Main waits for a futex at 0x\w+ that nobody wakes\.",
+                )
+
+    def test_a_stopped_process(self) -> None:
+        self.check(
+            "stopped",
+            "Worker",
+            r"Worker is stopped by a signal and goes on only when somebody"
+            r" sends it SIGCONT\.",
+        )
+
+    def test_file_locks(self) -> None:
+        for mode in ("flock", "fcntl", "ofd"):
+            with self.subTest(mode=mode):
+                self.check(
+                    mode,
+                    "Waiter",
+                    r"Waiter waits for the lock on /tmp/stuck-lock, held by"
+                    r" Owner\.",
+                )
+
+    def test_the_other_side_of_a_socket(self) -> None:
+        for mode in ("socket", "tcp"):
+            with self.subTest(mode=mode):
+                found = self.check(
+                    mode,
+                    "Client",
+                    r"Client waits in \w+ for data from the other side of"
+                    r" socket:\[\d+\], held by Main\.",
+                )
+                self.assertEqual(set(found.cycle), {"Main", "Client"})
+
+    def test_a_connection_that_never_comes(self) -> None:
+        self.check(
+            "accept",
+            "Main",
+            r"Main waits in accept for a connection to TCP port 8765\.",
+        )
+
+    def test_poll_and_epoll_are_looked_into(self) -> None:
+        for mode in ("poll", "epoll"):
+            with self.subTest(mode=mode):
+                self.check(
+                    mode,
+                    "Poller",
+                    r"Poller waits in \w+ for the write end of pipe:\[\d+\],"
+                    r" which Main still holds open\.",
+                )
+
+    def test_message_queues(self) -> None:
+        self.check(
+            "mqueue",
+            "Main",
+            r"Main waits in \w+ for a message in message queue /stuck.*",
+        )
+        self.check(
+            "sysv_msg",
+            "Main",
+            r"Main waits in msgrcv for a message in System V message queue"
+            r" \d+\.",
+        )
+
+    def test_a_system_v_semaphore(self) -> None:
+        self.check(
+            "sysv_sem",
+            "Waiter",
+            r"Waiter waits in \w+ for System V semaphore \d+\[0\], held by"
+            r" Owner\.",
+        )
+
+    def test_a_fifo_that_nobody_opens(self) -> None:
+        self.check(
+            "fifo",
+            "Main",
+            r"Main waits in \w+ for somebody to open the other end of"
+            r" /tmp/stuck-fifo\.",
+        )
+
+    def test_a_sleep_beyond_the_limit(self) -> None:
+        self.check(
+            "sleep",
+            "Main",
+            r"Main waits in \w+ for a sleep of 1e\+06 s to pass\.",
+        )
+
+    def test_a_sleep_within_the_limit_is_no_hang(self) -> None:
+        result = self.runs["short_sleep"]
+        self.assertIsNone(result.hang)
+        self.assertEqual(result.status, 0)
+
+    def test_a_loop_without_end_is_stopped_at_the_limit(self) -> None:
+        found = self.hang("spin")
+        self.assertIn("had not ended after", found.explain())
+        self.assertIn("Main is running", found.explain())
+
+
+def task(pid: int, name: str, call: str, **more: object) -> hang.Task:
+    """Returns a task as the kernel tells it where it tells little."""
+    known: hang.Task = {
+        "pid": pid,
+        "tid": pid,
+        "ppid": 2,
+        "comm": name,
+        "state": "S",
+        "wchan": "",
+        "call": call,
+        "args": [],
+        "timeout_s": None,
+        "waits_on": [],
+        "word": [],
+        "path": "",
+    }
+    known.update(more)  # type: ignore[typeddict-item]
+    return known
+
+
+def snapshot(*tasks: hang.Task) -> hang.Snapshot:
+    """Returns a snapshot of these tasks, which share one pipe."""
+    read_end: hang.Descriptor = {"target": "pipe:[5]", "can": "r", "fifo": True}
+    write_end: hang.Descriptor = {
+        "target": "pipe:[5]",
+        "can": "w",
+        "fifo": True,
+    }
+    return {
+        "tasks": list(tasks),
+        "descriptors": {
+            each["pid"]: {3: read_end, 4: write_end} for each in tasks
+        },
+        "details": {},
+        "locks": "",
+        "unix_peers": {},
+        "tcp": "",
+        "unix": "",
+        "watcher_pid": 1,
+    }
+
+
+def event(pid: int, kind: str, thing: str) -> Event:
+    """Returns an event as a lab writes it."""
+    return Event(0, pid, f"Worker {pid}", kind, thing, "")
+
+
+class LittleKnownTest(unittest.TestCase):
+    """Where /proc/PID/syscall cannot be read, less is said, but the truth."""
+
+    def test_the_kernel_function_tells_the_call(self) -> None:
+        for function, call in (
+            ("anon_pipe_read", "read"),
+            ("pipe_write", "write"),
+            ("futex_wait_queue", "futex"),
+            ("do_wait", "wait4"),
+            ("hrtimer_nanosleep", "clock_nanosleep"),
+            ("poll_schedule_timeout.constprop.0", "poll"),
+            ("something_new", ""),
+            ("0", ""),
+        ):
+            self.assertEqual(proc.call_of_function(function), call)
+
+    def test_the_only_pipe_of_a_reader_is_taken_for_the_one(self) -> None:
+        found = hang.explain(snapshot(task(3, "Receiver", "read")), (), {})
+        self.assertEqual(
+            found.processes[0].on, "the write end of pipe:[5]", found
+        )
+
+    def test_a_call_that_nobody_knows_is_admitted(self) -> None:
+        found = hang.explain(snapshot(task(3, "Odd", "")), (), {})
+        self.assertEqual(
+            found.processes[0].sentence(), "Odd waits in an unknown call."
+        )
+
+    def test_events_alone_tell_a_deadlock(self) -> None:
+        tasks = [task(pid, f"w{pid}", "futex") for pid in (3, 4, 5)]
+        events = [
+            event(3, "acquire", "Lock@1"),
+            event(4, "acquire", "Lock@2"),
+            event(5, "acquire", "Lock@3"),
+            event(5, "release", "Lock@3"),
+            event(3, "wait", "Lock@2"),
+            event(4, "wait", "Lock@1"),
+            event(5, "wait", "Event@9"),
+        ]
+        names = {pid: f"Worker {pid}" for pid in (3, 4, 5)}
+        found = hang.explain(snapshot(*tasks), events, names)
+        self.assertEqual(set(found.cycle), {"Worker 3", "Worker 4"})
+        self.assertEqual(
+            found.processes[2].sentence(), "Worker 5 waits for Event@9."
+        )
+
+    def test_a_wait_that_is_over_does_not_count(self) -> None:
+        events = [event(3, "wait", "Lock@1"), event(3, "wake", "Lock@1")]
+        found = hang.explain(snapshot(task(3, "w", "futex")), events, {})
+        self.assertEqual(found.processes[0].on, "a futex that nobody wakes")
+
+    def test_a_holder_that_has_ended_is_said_to_have_ended(self) -> None:
+        events = [event(9, "acquire", "Lock@1"), event(3, "wait", "Lock@1")]
+        names = {3: "Worker 3", 9: "Worker 9"}
+        found = hang.explain(snapshot(task(3, "w", "futex")), events, names)
+        self.assertEqual(
+            found.processes[0].sentence(),
+            "Worker 3 waits for Lock@1, held by Worker 9 (which has ended).",
+        )
+
+    def test_the_keeper_is_not_told_of(self) -> None:
+        keeper = task(2, "Main", "rt_sigtimedwait", ppid=1)
+        found = hang.explain(snapshot(keeper, task(3, "Main", "pause")), (), {})
+        self.assertEqual([each.process for each in found.processes], ["Main"])
+        self.assertEqual([each.pid for each in found.processes], [3])
+
+
+if __name__ == "__main__":
+    unittest.main()

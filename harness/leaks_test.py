@@ -1,0 +1,161 @@
+"""Every kind of object that a lab can leave behind is found and named."""
+
+import os
+import pathlib
+import tempfile
+import unittest
+from concurrent import futures
+from unittest import mock
+
+from harness.run import Run, run
+
+_LEAKY = pathlib.Path(__file__).absolute().parent / "testdata" / "leaky"
+
+
+def leave(mode: str) -> Run:
+    """Runs the program that leaves one kind of object behind."""
+    result = run([str(_LEAKY), mode])
+    assert result.status == 0, result.stderr
+    return result
+
+
+class LeakTest(unittest.TestCase):
+    """Each name is a promise of the verdict."""
+
+    def check(self, mode: str, kind: str, name: str, owner: str) -> None:
+        """Fails unless the program leaves exactly this; `name` is a pattern."""
+        leaks = leave(mode).leaks
+        self.assertEqual([leak.kind for leak in leaks], [kind], leaks)
+        self.assertRegex(leaks[0].name, f"^{name}$")
+        self.assertEqual(leaks[0].owner, owner)
+
+    def test_a_program_that_cleans_up_leaves_nothing(self) -> None:
+        self.assertEqual(leave("clean").leaks, ())
+
+    def test_a_process(self) -> None:
+        self.check("process", "process", r"pid \d+ \(Worker\)", "Main")
+
+    def test_a_process_that_ignores_sigterm(self) -> None:
+        self.check("stubborn", "process", r"pid \d+ \(Worker\)", "Main")
+
+    def test_a_daemon_that_has_forked_twice(self) -> None:
+        leaks = leave("daemon").leaks
+        self.assertEqual([leak.kind for leak in leaks], ["process"])
+        self.assertRegex(leaks[0].name, r"pid \d+ \(Daemon\)")
+
+    def test_a_zombie(self) -> None:
+        self.check("zombie", "zombie", r"pid \d+ \(Worker\)", "Main")
+
+    def test_shared_memory(self) -> None:
+        self.check("shm", "shm", "/dev/shm/leaky-shm", "Main")
+
+    def test_a_message_queue(self) -> None:
+        self.check("mqueue", "mqueue", "/leaky-queue", "Main")
+
+    def test_system_v_shared_memory(self) -> None:
+        self.check("sysv_shm", "sysv shm", r"shm id \d+, key 0", "Main")
+
+    def test_a_system_v_semaphore(self) -> None:
+        self.check("sysv_sem", "sysv sem", r"sem id \d+, key 0", "Main")
+
+    def test_a_system_v_message_queue(self) -> None:
+        self.check("sysv_msg", "sysv msg", r"msg id \d+, key 0", "Main")
+
+    def test_a_file(self) -> None:
+        self.check("file", "file", "/tmp/leaky-file", "Main")
+
+    def test_a_file_in_a_folder(self) -> None:
+        self.check("folder", "file", "/tmp/leaky-folder/inside", "Main")
+
+    def test_a_symbolic_link_to_nowhere(self) -> None:
+        self.check("link", "file", "/tmp/leaky-link", "Main")
+
+    def test_a_socket(self) -> None:
+        self.check("socket", "socket", "/tmp/leaky-socket", "Main")
+
+    def test_an_abstract_socket_and_the_process_that_has_it(self) -> None:
+        leaks = leave("abstract").leaks
+        self.assertEqual(
+            [(leak.kind, leak.owner) for leak in leaks],
+            [("process", "Main"), ("socket", "Worker")],
+        )
+        self.assertEqual(leaks[1].name, "@leaky-abstract (abstract)")
+
+    def test_a_descriptor_that_a_program_inherits_by_oversight(self) -> None:
+        self.check(
+            "descriptor",
+            "descriptor",
+            r"descriptor \d+, the write end of pipe:\[\d+\], in pid \d+ \(sh\)",
+            "Main",
+        )
+
+    def test_a_descriptor_that_is_named_in_the_arguments_is_meant(self) -> None:
+        self.assertEqual(leave("descriptor_meant").leaks, ())
+
+    def test_a_descriptor_that_exec_closes_is_no_leak(self) -> None:
+        self.assertEqual(leave("descriptor_closed").leaks, ())
+
+
+class SubreaperLeakTest(unittest.TestCase):
+    """Without namespaces only what surely belongs to the run is blamed."""
+
+    def setUp(self) -> None:
+        """Takes the last resort among the worlds."""
+        patch = mock.patch.dict(os.environ, {"IPC_LABS_WORLD": "subreaper"})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_processes_are_found(self) -> None:
+        for mode, kind in (
+            ("process", "process"),
+            ("daemon", "process"),
+            ("stubborn", "process"),
+            ("zombie", "zombie"),
+        ):
+            with self.subTest(mode=mode):
+                result = leave(mode)
+                self.assertEqual(result.world, "subreaper")
+                self.assertEqual([leak.kind for leak in result.leaks], [kind])
+
+    def test_system_v_objects_are_known_by_the_pid_of_their_maker(self) -> None:
+        leaks = leave("sysv_shm").leaks
+        self.assertEqual(
+            [(leak.kind, leak.owner) for leak in leaks], [("sysv shm", "Main")]
+        )
+
+    def test_a_name_with_the_pid_of_a_process_is_found_and_removed(
+        self,
+    ) -> None:
+        leaks = leave("prefix").leaks
+        self.assertEqual([leak.kind for leak in leaks], ["shm", "file"])
+        for leak in leaks:
+            self.assertEqual(leak.owner, "Main")
+            self.assertFalse(os.path.exists(leak.name), leak)
+
+    def test_a_file_that_a_process_holds_open_is_found_and_removed(
+        self,
+    ) -> None:
+        script = "exec 3> /dev/shm/leaky-$$; echo /dev/shm/leaky-$$; sleep 0.5"
+        result = run(["/bin/sh", "-c", script])
+        name = result.lines[0].raw
+        self.assertEqual([leak.name for leak in result.leaks], [name])
+        self.assertFalse(os.path.exists(name))
+
+    def test_what_others_make_meanwhile_is_not_blamed_on_the_lab(self) -> None:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            futures.ThreadPoolExecutor(1) as pool,
+        ):
+            fifo = os.path.join(folder, "go")
+            os.mkfifo(fifo)
+            running = pool.submit(run, ["/bin/cat", fifo])
+            with (
+                open(fifo, "w", encoding="utf-8"),
+                tempfile.NamedTemporaryFile(dir="/dev/shm"),
+            ):
+                pass
+            self.assertEqual(running.result().leaks, ())
+
+
+if __name__ == "__main__":
+    unittest.main()
