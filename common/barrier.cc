@@ -1,0 +1,147 @@
+#include "common/barrier.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "common/report.h"
+
+namespace ipc {
+
+Barrier::Barrier(int parties) : parties_(parties) {
+  IPC_CHECK(parties >= 1 && parties <= kMaxParties);
+}
+
+std::optional<int> Barrier::wait_until(Deadline deadline) {
+  Guard guard(mutex_);
+  enter(guard);
+  Seat* const seat = take_seat(guard, deadline);
+  if (seat == nullptr) return std::nullopt;
+  const int place = count_waiting() - 1;
+  if (place + 1 == parties_) {
+    end_round(true);
+  } else {
+    await_end(guard, *seat, deadline);
+  }
+  const bool complete = seat->complete;
+  seat->holder = Holder::nobody;
+  if (!complete) return std::nullopt;
+  return place;
+}
+
+void Barrier::abort() {
+  Guard guard(mutex_);
+  enter(guard);
+  break_round();
+}
+
+void Barrier::reset() {
+  Guard guard(mutex_);
+  enter(guard);
+  if (count_waiting() > 0) end_round(false);
+  broken_ = false;
+}
+
+bool Barrier::broken() {
+  Guard guard(mutex_);
+  enter(guard);
+  return broken_;
+}
+
+int Barrier::n_waiting() {
+  Guard guard(mutex_);
+  enter(guard);
+  return count_waiting();
+}
+
+// Whoever died with the mutex may have been counted or not, and may have begun
+// to end the round: the others cannot tell, so it is broken.
+void Barrier::enter(Guard& guard) {
+  if (!guard.owner_died()) return;
+  break_round();
+  guard.repaired();
+}
+
+// A seat in the present round, or nothing if that is broken.
+Barrier::Seat* Barrier::take_seat(Guard& guard, Deadline deadline) {
+  while (!broken_) {
+    if (Seat* const seat = find_seat()) {
+      *seat = {holder_self(), round_.load(), false};
+      return seat;
+    }
+    // More processes than parties, and so many still have to read how their
+    // round ended.
+    if (deadline.expired()) break_round();
+    if (!broken_) sleep(guard, deadline);
+  }
+  return nullptr;
+}
+
+void Barrier::await_end(Guard& guard, const Seat& seat, Deadline deadline) {
+  object_event(EventKind::wait, "Barrier", this);
+  {
+    const Sleepers::Stay stay(sleepers_);
+    while (is_waiting(seat)) {
+      sleep(guard, deadline);
+      if (!is_waiting(seat)) break;
+      if (deadline.expired() || !neighbour_lives(seat)) break_round();
+    }
+  }
+  object_event(EventKind::wake, "Barrier", this);
+}
+
+void Barrier::sleep(Guard& guard, Deadline deadline) {
+  const uint32_t ticket = sleepers_.ticket();
+  guard.unlock();
+  sleepers_.sleep(ticket, deadline);
+  guard.lock();
+  enter(guard);
+}
+
+void Barrier::end_round(bool complete) {
+  for (Seat& seat : seats_) {
+    if (is_waiting(seat)) seat.complete = complete;
+  }
+  // Release: the outcomes are in the seats before the round has ended. If we
+  // die in between, the round goes on, and the next to enter breaks it.
+  round_.store(round_.load() + 1, std::memory_order_release);
+  sleepers_.wake_all();
+}
+
+void Barrier::break_round() {
+  broken_ = true;
+  end_round(false);
+}
+
+Barrier::Seat* Barrier::find_seat() {
+  for (Seat& seat : seats_) {
+    if (seat.holder == Holder::nobody) return &seat;
+  }
+  // Somebody may have died before reading how an earlier round ended.
+  for (Seat& seat : seats_) {
+    if (!is_waiting(seat) && !holder_alive(seat.holder)) return &seat;
+  }
+  return nullptr;
+}
+
+bool Barrier::is_waiting(const Seat& seat) const {
+  return seat.holder != Holder::nobody && seat.round == round_.load();
+}
+
+int Barrier::count_waiting() const {
+  return static_cast<int>(
+      std::count_if(seats_.begin(), seats_.end(),
+                    [this](const Seat& seat) { return is_waiting(seat); }));
+}
+
+// Whether the next one who waits is alive. Each looks after one other, in a
+// circle: so each is looked after, and as long as one lives, a death is seen.
+bool Barrier::neighbour_lives(const Seat& seat) const {
+  const auto own = static_cast<size_t>(&seat - seats_.data());
+  for (size_t step = 1; step < seats_.size(); ++step) {
+    const Seat& next = seats_[(own + step) % seats_.size()];
+    if (is_waiting(next)) return holder_alive(next.holder);
+  }
+  return true;
+}
+
+}  // namespace ipc

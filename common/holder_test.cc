@@ -1,0 +1,86 @@
+#include "common/holder.h"
+
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <thread>
+
+#include "common/shared.h"
+#include "common/sync_testing.h"
+
+namespace {
+
+using ipc::Holder;
+using ipc::Process;
+using ipc::Shared;
+using ipc::testing::status_of;
+using HolderWord = std::atomic<Holder>;
+
+TEST(Holder, AProcessIsOneHolderAndAlive) {
+  const Holder self = ipc::holder_self();
+  EXPECT_NE(self, Holder::nobody);
+  EXPECT_TRUE(ipc::holder_alive(self));
+  Holder of_thread = Holder::nobody;
+  std::thread([&] { of_thread = ipc::holder_self(); }).join();
+  EXPECT_EQ(of_thread, self);
+}
+
+TEST(Holder, AChildIsAnotherHolderThanItsParentAlthoughThatIsCached) {
+  const Holder self = ipc::holder_self();
+  const Shared<HolderWord> of_child(Holder::nobody);
+  Process child("Child", [&] {
+    *of_child = ipc::holder_self();
+    if (!ipc::holder_alive(self)) ::_exit(1);
+  });
+  EXPECT_EQ(status_of(child), 0);
+  EXPECT_NE(of_child->load(), self);
+  EXPECT_NE(of_child->load(), Holder::nobody);
+}
+
+TEST(Holder, AZombieIsNotAliveAndNorIsAProcessThatHasGone) {
+  const Shared<HolderWord> of_child(Holder::nobody);
+  Process child("Child", [&] {
+    *of_child = ipc::holder_self();
+    ::pause();
+  });
+  while (of_child->load() == Holder::nobody) ::usleep(100);
+  EXPECT_TRUE(ipc::holder_alive(*of_child));
+  child.kill();
+  while (ipc::testing::activity(child.pid()).front() != 'Z') ::usleep(100);
+  EXPECT_FALSE(ipc::holder_alive(*of_child)) << "zombie";
+  EXPECT_EQ(status_of(child), -SIGKILL);
+  EXPECT_FALSE(ipc::holder_alive(*of_child)) << "gone";
+}
+
+TEST(Holder, AProcessWhoseFirstThreadHasEndedIsAlive) {
+  const Shared<HolderWord> of_child(Holder::nobody);
+  Process child("Child", [&] {
+    *of_child = ipc::holder_self();
+    std::thread([] { ::pause(); }).detach();
+    // Not pthread_exit(3), which would unwind into Process.
+    ::syscall(SYS_exit, 0);
+  });
+  while (of_child->load() == Holder::nobody ||
+         ipc::testing::activity(child.pid()).front() != 'Z') {
+    ::usleep(100);
+  }
+  EXPECT_TRUE(ipc::holder_alive(*of_child));
+}
+
+TEST(Holder, ANumberThatWasGivenToAnotherProcessIsNotTheHolder) {
+  // The same process number with another time of start, as after a reuse.
+  const auto self = static_cast<uint64_t>(ipc::holder_self());
+  EXPECT_FALSE(ipc::holder_alive(static_cast<Holder>(self + 1)));
+  EXPECT_FALSE(ipc::holder_alive(static_cast<Holder>(self - 1)));
+}
+
+TEST(Holder, ANameThatLooksLikeTheNextFieldsDoesNotConfuse) {
+  Process child("Child", [] {
+    ::prctl(PR_SET_NAME, "x) Z 1 2 (3) Z");
+    ::_exit(ipc::holder_alive(ipc::holder_self()) ? 0 : 1);
+  });
+  EXPECT_EQ(status_of(child), 0);
+}
+
+}  // namespace
