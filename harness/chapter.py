@@ -4,7 +4,7 @@ A problem is a text that begins with the file and line it is about. In a
 chapter,
 
     ```cpp main.cc#eof          the lines of main.cc around `// [eof]`
-    ```console                  the output of its first line, `$ ./bazelw run ...`
+    ```console                  what its first line, `$ ./bazelw run`, prints
     ```console unordered        the same, and each speaker's lines in any order
 
 In a transcript `<n>` or any `<word>` stands for a token, a line `...` for any

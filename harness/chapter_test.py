@@ -1,8 +1,5 @@
 """The tests of the chapter's checks: a stale chapter fails and says where."""
 
-import os
-import pathlib
-import tempfile
 import unittest
 
 from harness import chapter, fake_lab
@@ -21,9 +18,7 @@ class ChapterTest(unittest.TestCase):
     """The base: a folder labs/fake with one source, below a tree."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
+        self.root = fake_lab.scratch_folder(self)
         self.folder = self.root / "labs" / "fake"
         self.folder.mkdir(parents=True)
         (self.root / "common").mkdir()
@@ -141,7 +136,7 @@ class CodeTest(ChapterTest):
         self.assertIn("is empty", self.one(self.problems(fence)))
 
     def test_the_library_may_be_quoted(self) -> None:
-        """By its path from the root; without a tag the lines may be anywhere."""
+        """By its path from the root; without a tag from anywhere in it."""
         fence = "```cpp common/pipe.h\nint b;\n```\n"
         self.assertEqual(self.problems(fence), [])
         fence = "```cpp common/pipe.h\nint c;\n```\n"
@@ -165,7 +160,7 @@ class ConsoleTest(ChapterTest):
         """Compares a transcript with what is printed; returns the problems."""
         command = "$ ./bazelw run //labs:fake -- --count=2"
         text = self.chapter(f"# F\n```console{info}\n{command}\n{output}```\n")
-        (console,) = text.consoles()
+        console = text.consoles()[0]
         self.assertEqual(console.variant_of("fake"), "")
         self.assertEqual(console.flags, ("--count=2",))
         found = lines if isinstance(lines, tuple) else self.LINES
@@ -233,7 +228,9 @@ class ConsoleTest(ChapterTest):
             "$ ./bazelw run //labs/fake:wrong_late\nA: 1\n"
             "$ bazel run //labs:other\nB: 2\n```\n"
         )
-        first, second = text.consoles()
+        consoles = text.consoles()
+        self.assertEqual(len(consoles), 2)
+        first, second = consoles[0], consoles[1]
         self.assertEqual(first.variant_of("fake"), "late")
         self.assertEqual(first.output, ("A: 1",))
         self.assertEqual(first.place, "README.md:4")
@@ -247,7 +244,7 @@ class LinksTest(ChapterTest):
         """Those to the web are not followed, and code has none."""
         text = self.chapter(
             "# A title: with `code`\n[a](main.cc) [b](#a-title-with-code)\n"
-            "[c](../../common/pipe.h) [d](https://example.org/x) [e](../fake/)\n"
+            "[c](../../common/pipe.h) [d](https://example.org) [e](../fake/)\n"
             "`[f](gone.cc)` [g](mailto:x@example.org)\n"
         )
         self.assertEqual(text.link_problems(), [])
@@ -271,9 +268,7 @@ class StaleChapterTest(unittest.TestCase):
     """A whole lab whose chapter has become stale fails its test."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
-        self.addCleanup(folder.cleanup)
-        self.fake = fake_lab.FakeLab(pathlib.Path(folder.name))
+        self.fake = fake_lab.FakeLab(fake_lab.scratch_folder(self))
 
     def test_a_program_that_prints_something_new_makes_it_stale(self) -> None:
         """The transcript is that of an older program."""

@@ -44,7 +44,7 @@ def read_syllabus(root: pathlib.Path) -> list[Lesson]:
 
 
 class Screen:
-    """Prints lines, and on a terminal below them one that tells what goes on."""
+    """Prints lines, and on a terminal a last one that tells what goes on."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -252,21 +252,21 @@ def show_check(screen: Screen, check: report.Check) -> None:
 
 
 def show_summary(screen: Screen, course: report.CourseReport) -> None:
-    """Prints how many checks of how many labs, in which world, and what failed."""
+    """Prints what failed, how much was checked, and in which world."""
     checks = [check for lab in course.labs for check in lab.checks]
     failed = [(lab, check) for lab in course.labs for check in lab.failed]
     for world in course.worlds:
         screen.line(f"The world of the runs: {world}")
     for lab, check in failed:
         screen.line(f"{screen.paint('bad', 'FAIL')}  {lab.lab}: {check.name}")
-    labs = f"{len(course.labs)} lab{'' if len(course.labs) == 1 else 's'}"
     verdict = (
         screen.paint("bad", f"{len(failed)} failed")
         if failed
         else screen.paint("good", "all passed")
     )
     screen.line(
-        f"{labs}, {report.display_checks(checks)}: {verdict} "
+        f"{report.count(course.labs, 'lab')}, "
+        f"{report.count(checks, 'check')}: {verdict} "
         f"in {course.duration_s:.0f} s"
     )
 

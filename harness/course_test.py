@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from xml.etree import ElementTree
@@ -19,9 +18,7 @@ class CourseTest(unittest.TestCase):
     """A course of two labs made of scripts."""
 
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
-        self.addCleanup(folder.cleanup)
-        self.root = pathlib.Path(folder.name)
+        self.root = fake_lab.scratch_folder(self)
         self.second = fake_lab.FakeLab(self.root, "second")
         self.first = fake_lab.FakeLab(self.root, "first")
         (self.root / "harness").mkdir()
@@ -130,7 +127,10 @@ class CourseTest(unittest.TestCase):
     def test_wrong_usage_is_one_line_and_status_two(self) -> None:
         """Before anything is run."""
         for arguments, told in (
-            (["fourth"], "there is no lab 'fourth'; --list shows what there is"),
+            (
+                ["fourth"],
+                "there is no lab 'fourth'; --list shows what there is",
+            ),
             (["--jobs=0"], "--jobs must be at least 1, not 0"),
             (["--html=none/x.html"], f"there is no folder {self.root}/none"),
         ):

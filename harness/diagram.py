@@ -15,7 +15,7 @@ from harness.run import Event
 _FIRST_ROWS, _LAST_ROWS = 120, 60
 _COLUMNS_MAX = 12
 
-_COLUMN, _ROW, _LEFT, _HEAD = 210, 22, 76, 40
+_COLUMN, _ROW, _LEFT, _RIGHT, _HEAD = 210, 22, 76, 24, 40
 _NOTE_CHARS = 30
 
 # The kinds that are drawn; `name` is only for machines, and what else a lab
@@ -39,28 +39,18 @@ class _Row:
 def sequence_diagram(events: Sequence[Event]) -> str:
     """Returns an SVG element; "" if there is nothing to draw."""
     ordered = sorted(events, key=lambda event: event.t_ns)
-    names = {e.object: e.id for e in ordered if e.kind == "name"}
     drawn = [event for event in ordered if event.kind in _KINDS]
     if not drawn:
         return ""
     processes = _processes(drawn)
-    omitted_processes = len(processes) - _COLUMNS_MAX
     columns = {pid: i for i, pid in enumerate(list(processes)[:_COLUMNS_MAX])}
     drawn = [event for event in drawn if event.pid in columns]
     omitted = max(0, len(drawn) - _FIRST_ROWS - _LAST_ROWS)
     if omitted:
         drawn = drawn[:_FIRST_ROWS] + drawn[-_LAST_ROWS:]
-
-    gap_y = _HEAD + _FIRST_ROWS * _ROW
-    rows = []
-    for index, event in enumerate(drawn):
-        y = _HEAD + _ROW // 2 + index * _ROW
-        if omitted and index >= _FIRST_ROWS:
-            y += _ROW
-        x = _LEFT + columns[event.pid] * _COLUMN + 30
-        rows.append(_Row(event, x, y, names.get(event.object, event.object)))
+    names = {e.object: e.id for e in ordered if e.kind == "name"}
+    rows = _rows(drawn, columns, names, bool(omitted))
     height = rows[-1].y + _ROW
-    width = _LEFT + len(columns) * _COLUMN
 
     parts = _lifelines(processes, columns, rows, height)
     parts += _waits(rows, height)
@@ -69,23 +59,50 @@ def sequence_diagram(events: Sequence[Event]) -> str:
     parts += _marks(rows, drawn[0].t_ns)
     if omitted:
         text = f"... {omitted} events are not drawn ..."
-        parts.append(_text(_LEFT, gap_y + 15, text, "gap"))
-    if omitted_processes > 0:
-        text = f"{omitted_processes} more processes are not drawn"
+        gap_y = _HEAD + _FIRST_ROWS * _ROW + 15
+        parts.append(_text(_LEFT, gap_y, text, "gap"))
+    if len(processes) > len(columns):
+        text = f"{len(processes) - len(columns)} more processes are not drawn"
         parts.append(_text(_LEFT, height + 14, text, "gap"))
         height += _ROW
+    width = _LEFT + len(columns) * _COLUMN + _RIGHT
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" width="{width}"'
-        f' height="{height}" viewBox="0 0 {width} {height}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" role="img"'
+        f' width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' aria-label="sequence diagram">' + "".join(parts) + "</svg>"
     )
 
 
+def _rows(
+    events: Sequence[Event],
+    columns: dict[int, int],
+    names: dict[str, str],
+    gap: bool,
+) -> list[_Row]:
+    """Places the events; `gap` leaves a row free in the middle."""
+    rows = []
+    for index, event in enumerate(events):
+        if gap and index >= _FIRST_ROWS:
+            index += 1
+        y = _HEAD + _ROW // 2 + index * _ROW
+        x = _LEFT + columns[event.pid] * _COLUMN + 30
+        rows.append(_Row(event, x, y, names.get(event.object, event.object)))
+    return rows
+
+
 def _processes(events: Sequence[Event]) -> dict[int, str]:
-    """Returns the last name of each process, in order of appearance."""
+    """Returns the last name of each process, in order of appearance.
+
+    The second process of a name is marked so, as a worker's second life.
+    """
     names: dict[int, str] = {}
     for event in events:
         names[event.pid] = event.process
+    times: dict[str, int] = {}
+    for pid, name in names.items():
+        times[name] = times.get(name, 0) + 1
+        if times[name] > 1:
+            names[pid] = f"{name} ({times[name]})"
     return names
 
 
@@ -111,13 +128,17 @@ def _lifelines(
     parts = []
     for pid, column in columns.items():
         x = _LEFT + column * _COLUMN + 30
-        ys = [row.y for row in rows if row.event.pid == pid]
-        ended = any(
-            row.event.kind == "exit" for row in rows if row.event.pid == pid
-        )
-        bottom = max(ys) if ended else height
+        own = [row for row in rows if row.event.pid == pid]
+        last_y = own[-1].y if own else _HEAD
+        ended = any(row.event.kind == "exit" for row in own)
+        if not ended:
+            # It said no more: blocked, or killed.
+            parts.append(
+                f'<line x1="{x}" y1="{last_y}" x2="{x}" y2="{height}"'
+                ' class="life silent"/>'
+            )
         parts.append(
-            f'<line x1="{x}" y1="{_HEAD - 8}" x2="{x}" y2="{bottom}"'
+            f'<line x1="{x}" y1="{_HEAD - 8}" x2="{x}" y2="{last_y}"'
             ' class="life"/>'
             f"<g><title>pid {pid}</title>"
             f'<rect x="{x - 24}" y="6" width="{_COLUMN - 30}" height="22"'

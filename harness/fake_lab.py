@@ -5,6 +5,7 @@ import os
 import pathlib
 import stat
 import sys
+import tempfile
 import textwrap
 import unittest
 
@@ -107,6 +108,13 @@ class FakeTest(lab.LabTest):
 )
 
 
+def scratch_folder(test: unittest.TestCase) -> pathlib.Path:
+    """Returns an empty folder that is there as long as the test runs."""
+    # Not just in /tmp: there a run may have a folder of its own.
+    folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+    return pathlib.Path(test.enterContext(folder))
+
+
 class FakeLab:
     """The lab `name` in the tree below `root`, right until it is changed."""
 
@@ -156,7 +164,8 @@ class FakeLab:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         # Python would take a test of the same length and second from its cache.
-        exec(compile(file.read_text(), str(file), "exec"), module.__dict__)
+        code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
+        exec(code, module.__dict__)  # pylint: disable=exec-used
         (found,) = (
             value
             for value in vars(module).values()

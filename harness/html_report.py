@@ -15,7 +15,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2939; margin: 0 auto;
 h1 { margin: 0 0 .25rem; } h2 { margin: 2.5rem 0 0; }
 a { color: #175cd3; } code, pre { font: 13px/1.45 ui-monospace, monospace; }
 table { border-collapse: collapse; margin: .75rem 0; }
-td, th { padding: .15rem .9rem .15rem 0; text-align: left; vertical-align: top; }
+td, th { padding: .15rem .9rem .15rem 0; text-align: left;
+  vertical-align: top; }
 td.number { text-align: right; color: var(--faint);
   font-variant-numeric: tabular-nums; }
 .ok { color: var(--ok); } .failed { color: var(--bad); font-weight: 600; }
@@ -28,6 +29,9 @@ summary { cursor: pointer; }
 .scroll { overflow-x: auto; }
 svg.diagram { font: 11px system-ui, sans-serif; display: block; }
 svg .life { stroke: #98a2b3; } svg .head { fill: #eef4ff; stroke: #84adff; }
+svg .silent { stroke-dasharray: 2 4; }
+svg .label { paint-order: stroke; stroke: #fff; stroke-width: 3px; }
+svg .label.say { stroke: none; }
 svg .headtext { font-weight: 600; font-size: 12px; }
 svg .note { fill: #fffaeb; stroke: #fec84b; }
 svg text { fill: #344054; } svg .time, svg .gap { fill: #98a2b3; }
@@ -54,7 +58,8 @@ def to_html(course: report.CourseReport) -> str:
         f"<title>IPC Labs: {verdict}</title>",
         f"<style>{_STYLE}</style>\n</head>\n<body>",
         "<h1>IPC Labs</h1>",
-        f"<p>{len(course.labs)} labs, {len(checks)} checks: "
+        f"<p>{report.count(course.labs, 'lab')}, "
+        f"{report.count(checks, 'check')}: "
         f'<span class="{style}">{verdict}</span> '
         f"in {course.duration_s:.0f} s.<br>"
         f'<span class="faint">The world of the runs: {_escape(worlds)}</span>'
@@ -96,7 +101,7 @@ def _lab(lab: report.LabReport) -> Iterator[str]:
         )
         if check.detail and check.status != report.OK:
             yield f'<pre class="fault">{_escape(check.detail)}</pre>'
-        yield (f'</td><td class="number">{check.duration_s:.2f} s</td></tr>')
+        yield f'</td><td class="number">{check.duration_s:.2f} s</td></tr>'
     yield "</table>"
     for check, run in chosen_runs(lab):
         yield from _run(check, run)

@@ -7,7 +7,8 @@
             self.assert_said(run, "Receiver", ["Got 1", "Got 2", "End of file"])
 
         def test_what_is_received_was_sent_before(self) -> None:
-            self.assert_before(self.run_lab(), "Sender: Sent 1", "Receiver: Got 1")
+            run = self.run_lab()
+            self.assert_before(run, "Sender: Sent 1", "Receiver: Got 1")
 
 `check` is what holds for every run of the right program; each wrong variant is
 a program for which the harness must find the declared fault. A pattern is a
@@ -20,19 +21,15 @@ import re
 import signal
 import sys
 import unittest
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from harness import chapter, match
+from harness import chapter, expect
 from harness import run as harness_run
+from harness.expect import CheckFailed, Verdict
 from harness.run import Run
 
 __all__ = ["Caught", "CheckFailed", "LabTest", "Run", "Verdict", "main"]
-
-# The kinds of verdict. The first three judge what a program told us, so that
-# one defect may well show in several of them; the others stand alone.
-_TOLD = ("output", "outcome", "status")
-KINDS = (*_TOLD, "hang", "leak")
 
 _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
@@ -63,27 +60,13 @@ class Caught:
 
     def __post_init__(self) -> None:
         for kind in (self.by, *self.also):
-            if kind not in KINDS:
-                raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+            if kind not in expect.KINDS:
+                raise ValueError(
+                    f"{kind!r} is none of {', '.join(expect.KINDS)}"
+                )
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """Something that is wrong with a run."""
-
-    kind: str
-    text: str
-
-
-class CheckFailed(AssertionError):
-    """An expectation that a run did not meet."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.verdict = Verdict(kind, text)
-
-
-class LabTest(unittest.TestCase):
+class LabTest(expect.Expectations):
     """The base of every lab's test, which inherits the checks it has here."""
 
     wrong: ClassVar[Mapping[str, Caught]] = {}
@@ -91,12 +74,10 @@ class LabTest(unittest.TestCase):
     # Every run of this test, for reports.
     runs: list[Run]
 
-    # A test that compares texts shows all of the difference.
-    maxDiff = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    # pylint: disable-next=arguments-differ
+    def __init_subclass__(cls) -> None:
         """Adds one test for each wrong variant that the class declares."""
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__()
         for variant, caught in cls.wrong.items():
             _add_variant_test(cls, variant, caught)
 
@@ -130,7 +111,7 @@ class LabTest(unittest.TestCase):
     # Runs.
 
     def run_program(self, program: str, *flags: str, **options: Any) -> Run:
-        """Runs a program at --pace=0 unless told; options are those of run()."""
+        """Runs a program, at --pace=0 unless told, with options of run()."""
         if not any(flag.startswith("--pace") for flag in flags):
             flags = (*flags, "--pace=0")
         return self._run([program, *flags], **options)
@@ -158,167 +139,11 @@ class LabTest(unittest.TestCase):
         self.runs.append(run)
         return run
 
-    # Expectations.
+    # Verdicts.
 
     def check(self, run: Run) -> None:
-        """Fails unless `run` is what the lab promises; every lab has its own."""
-        self.fail(f"{type(self).__name__} does not say what to check in a run")
-
-    def fail_run(
-        self, run: Run, message: str, margin: match.Margin, kind: str = "output"
-    ) -> NoReturn:
-        """Fails with the transcript of the run, marked in its margin."""
-        raise CheckFailed(kind, f"{message}\n{_title(run)}{margin.text()}")
-
-    def assert_clean(self, run: Run) -> None:
-        """The run has ended by itself with PASS and has left nothing behind."""
-        found = verdicts(run)
-        if found:
-            kind = found[0].kind
-            raise CheckFailed(kind, "\n".join(v.text for v in found))
-
-    def assert_said(
-        self, run: Run, speaker: str, expected: Sequence[match.Expected]
-    ) -> list[tuple[str, ...]]:
-        """The speaker said exactly this, in this order.
-
-        An item `...` stands for any number of lines. Returns what the groups
-        of each pattern captured.
-        """
-        places = [
-            i for i, line in enumerate(run.lines) if line.speaker == speaker
-        ]
-        said = [run.lines[i].text for i in places]
-        alignment = match.align(expected, said)
-        if alignment.complete:
-            return [
-                _match(expected[i], said[j]).groups("")
-                for i, j in alignment.pairs
-            ]
-        margin = match.Margin([line.raw for line in run.lines])
-        margin.good = {places[j] for _, j in alignment.pairs}
-        margin.bad = {places[j] for j in alignment.extra}
-        places.append(len(run.lines))
-        margin.missing = [
-            (places[j], f"{speaker}: {expected[i]}")
-            for i, j in alignment.missing
-        ]
-        self.fail_run(run, f"{speaker} did not say what it should", margin)
-
-    def assert_before(self, run: Run, first: str, then: str) -> None:
-        """Some line matches `first`, and the first that matches `then` follows."""
-        margin = _margin(run)
-        place = _find(run, first)
-        later = _find(run, then)
-        if place is not None and later is not None and place < later:
-            return
-        for pattern, found in ((first, place), (then, later)):
-            if found is None:
-                margin.missing.append((len(run.lines), pattern))
-                message = f"there is no line {pattern!r}"
-        if place is not None:
-            margin.good.add(place)
-        if later is not None:
-            margin.bad.add(later)
-        if place is not None and later is not None:
-            message = f"{then!r} comes before {first!r}"
-        self.fail_run(run, message, margin)
-
-    def assert_count(self, run: Run, pattern: str, count: int) -> None:
-        """Exactly `count` lines match the pattern."""
-        places = _places(run, pattern)
-        if len(places) == count:
-            return
-        margin = _margin(run)
-        margin.good = set(places[:count])
-        margin.bad = set(places[count:])
-        if len(places) < count:
-            margin.missing = [(len(run.lines), pattern)]
-        self.fail_run(
-            run,
-            f"there are {len(places)} lines {pattern!r}, not {count}",
-            margin,
-        )
-
-    def assert_never(self, run: Run, pattern: str) -> None:
-        """The pattern is found nowhere in any line."""
-        margin = _margin(run)
-        margin.bad = {
-            i
-            for i, line in enumerate(run.lines)
-            if re.search(pattern, line.raw)
-        }
-        if margin.bad:
-            self.fail_run(run, f"{pattern!r} must never be said", margin)
-
-    def captures(self, run: Run, pattern: str) -> list[str]:
-        """Returns what the first group captured in each line that matches.
-
-        The pattern may match a part of the line.
-        """
-        found = (re.search(pattern, line.raw) for line in run.lines)
-        return [m[1] if m.re.groups else m[0] for m in found if m]
-
-    def capture(self, run: Run, pattern: str) -> str:
-        """Returns what `captures` finds in the first line; there must be one."""
-        found = self.captures(run, pattern)
-        if not found:
-            margin = _margin(run)
-            margin.missing = [(len(run.lines), pattern)]
-            self.fail_run(run, f"nothing matches {pattern!r}", margin)
-        return found[0]
-
-    def assert_outcomes(
-        self,
-        found: Mapping[str, int] | Iterable[str | Run],
-        declared: Mapping[str, int] | Iterable[str],
-        capture: str = "",
-    ) -> None:
-        """What was found is what was declared: no more, and no less.
-
-        `found` are outcomes, or runs whose outcome is what `capture` captures.
-        If both are counts by outcome, the counts must agree too.
-        """
-        counts: dict[str, int] = {}
-        if isinstance(found, Mapping):
-            counts.update(found)
-        else:
-            for item in found:
-                outcome = (
-                    self.capture(item, capture)
-                    if isinstance(item, Run)
-                    else item
-                )
-                counts[outcome] = counts.get(outcome, 0) + 1
-        wanted = declared if isinstance(declared, Mapping) else None
-        exact = wanted is not None and isinstance(found, Mapping)
-        expected = set(declared)
-        lines, message = [], []
-        for outcome in sorted({*counts, *expected}, key=_by_number):
-            count = counts.get(outcome, 0)
-            note = f"{outcome} in {count}"
-            if outcome not in expected:
-                lines.append(f"BAD     {note}")
-                message.append(
-                    f"outcome {outcome} was reached but not declared"
-                )
-            elif not count:
-                lines.append(f"MISSING {outcome}")
-                message.append(
-                    f"outcome {outcome} was declared but never reached"
-                )
-            elif exact and wanted and wanted[outcome] != count:
-                lines.append(f"BAD     {note}, not in {wanted[outcome]}")
-                message.append(
-                    f"outcome {outcome} has another count than declared"
-                )
-            else:
-                lines.append(f"GOOD    {note}")
-        if message:
-            raise CheckFailed(
-                "outcome",
-                "\n".join([*message, *(f"  {line}" for line in lines)]),
-            )
+        """Fails unless `run` is what the lab promises."""
+        self.fail(f"there is no {type(self).__name__}.check for {run.command}")
 
     # What every lab promises.
 
@@ -344,14 +169,14 @@ class LabTest(unittest.TestCase):
         run = self.run_lab(
             "--pace=1", interrupt_after=": ", interrupt_signal=signal_number
         )
-        found = [v for v in verdicts(run) if v.kind in ("hang", "leak")]
+        found = [v for v in expect.verdicts(run) if v.kind in ("hang", "leak")]
         if run.interrupted_s is None:
-            text = f"it said nothing before it ended\n{_title(run)}"
+            text = f"it said nothing before it ended\n{expect.title(run)}"
             raise CheckFailed("output", text)
         took_s = run.duration_s - run.interrupted_s
         if took_s > _INTERRUPT_LIMIT_S * harness_run.time_scale():
             text = f"it ended {took_s:.1f} s after {signal_number.name}"
-            found.append(Verdict("status", text + "\n" + _title(run)))
+            found.append(Verdict("status", text + "\n" + expect.title(run)))
         if found:
             raise CheckFailed(found[0].kind, "\n".join(v.text for v in found))
 
@@ -449,7 +274,7 @@ class LabTest(unittest.TestCase):
 
     def judge(self, run: Run) -> list[Verdict]:
         """Returns all that is wrong with a run, `check` included."""
-        found = verdicts(run)
+        found = expect.verdicts(run)
         if not run.hang:
             try:
                 self.check(run)
@@ -469,14 +294,14 @@ class LabTest(unittest.TestCase):
                 "output",
                 f"wrong_{variant} must be caught by its {caught.by}, "
                 f"saying {caught.saying!r}, but {_sum_up(found)}\n"
-                + (_title(run) + run.transcript() if not found else ""),
+                + (expect.title(run) + run.transcript() if not found else ""),
             )
         allowed = {caught.by, *caught.also}
-        if caught.by in _TOLD:
-            allowed.update(_TOLD)
+        if caught.by in expect.TOLD:
+            allowed.update(expect.TOLD)
         if caught.by == "hang":
             # It was killed: of course it was not done, nor tidy.
-            allowed.update(KINDS)
+            allowed.update(expect.KINDS)
         others = [v for v in found if v.kind not in allowed]
         if others:
             raise CheckFailed(
@@ -484,35 +309,6 @@ class LabTest(unittest.TestCase):
                 f"wrong_{variant} has a second defect beside its {caught.by}: "
                 + _sum_up(others),
             )
-
-
-def verdicts(run: Run) -> list[Verdict]:
-    """Returns what is wrong with a run whatever the lab is."""
-    found = []
-    if run.hang:
-        text = f"it hangs:\n{_indent(run.hang.explain())}"
-        found.append(Verdict("hang", f"{text}\n{_said_at_the_end(run)}"))
-    for leak in run.leaks:
-        owner = f", made by {leak.owner}" if leak.owner else ""
-        found.append(
-            Verdict(
-                "leak", f"it leaves a {leak.kind} behind: {leak.name}{owner}"
-            )
-        )
-    if not run.hang:
-        faults = []
-        if run.status < 0:
-            faults.append(f"it was killed by signal {-run.status}")
-        elif run.status > 0:
-            faults.append(f"its exit status is {run.status}")
-        if not run.lines or run.lines[-1].raw != "Main: PASS":
-            faults.append("its last line is not 'Main: PASS'")
-        if run.stderr:
-            faults.append(f"it wrote to stderr:\n{_indent(run.stderr)}")
-        if faults:
-            text = "; ".join(faults)
-            found.append(Verdict("status", f"{text}\n{_said_at_the_end(run)}"))
-    return found
 
 
 def main() -> None:
@@ -530,58 +326,9 @@ def _add_variant_test(cls: type[LabTest], variant: str, caught: Caught) -> None:
     setattr(cls, name, test)
 
 
-def _title(run: Run) -> str:
-    program = "/".join(pathlib.Path(run.command[0]).parts[-2:])
-    return f"  $ {' '.join((program, *run.command[1:]))}\n"
-
-
-def _said_at_the_end(run: Run, count: int = 5) -> str:
-    lines = [line.raw for line in run.lines[-count:]]
-    if len(run.lines) > count:
-        lines.insert(0, "...")
-    if not lines:
-        lines.append("(it printed nothing)")
-    return _title(run) + _indent("\n".join(lines), 10)
-
-
-def _indent(text: str, columns: int = 4) -> str:
-    return "\n".join(" " * columns + line for line in text.splitlines())
-
-
 def _sum_up(found: Sequence[Verdict]) -> str:
     if not found:
         return "nothing was found wrong with it:"
     return "it is caught so:\n" + "\n".join(
-        f"  by its {v.kind}:\n{_indent(v.text)}" for v in found
+        f"  by its {v.kind}:\n{expect.indent(v.text)}" for v in found
     )
-
-
-def _margin(run: Run) -> match.Margin:
-    return match.Margin([line.raw for line in run.lines])
-
-
-def _match(expected: match.Expected, text: str) -> re.Match[str]:
-    assert isinstance(expected, str)
-    found = match.full_match(expected, text)
-    assert found
-    return found
-
-
-def _places(run: Run, pattern: str) -> list[int]:
-    return [
-        i
-        for i, line in enumerate(run.lines)
-        if match.full_match(pattern, line.raw)
-        or match.full_match(pattern, line.text)
-    ]
-
-
-def _find(run: Run, pattern: str) -> int | None:
-    return next(iter(_places(run, pattern)), None)
-
-
-def _by_number(outcome: str) -> tuple[float, str]:
-    try:
-        return float(outcome), outcome
-    except ValueError:
-        return float("inf"), outcome

@@ -1,8 +1,5 @@
 """The tests of a lab's test: what is wrong must be found, and said clearly."""
 
-import os
-import pathlib
-import tempfile
 import unittest
 
 from harness import fake_lab, lab
@@ -165,10 +162,7 @@ class FakeLabTest(unittest.TestCase):
     """The base of the tests of a lab that is right until they break it."""
 
     def setUp(self) -> None:
-        # Not in /tmp: a run may have a /tmp of its own.
-        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
-        self.addCleanup(folder.cleanup)
-        self.fake = fake_lab.FakeLab(pathlib.Path(folder.name))
+        self.fake = fake_lab.FakeLab(fake_lab.scratch_folder(self))
 
     def assert_fails(self, test: str, *told: str) -> None:
         """The test of the lab fails, and says so."""
@@ -209,7 +203,7 @@ class LabTestTest(FakeLabTest):
         """A lab that checks nothing fails."""
         self.fake.test("from harness import lab\nclass T(lab.LabTest): pass\n")
         self.assert_fails(
-            "test_it_passes_and_leaves_nothing", "does not say what to check"
+            "test_it_passes_and_leaves_nothing", "there is no T.check"
         )
 
     def test_a_lab_that_ignores_ctrl_c_is_caught(self) -> None:

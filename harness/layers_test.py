@@ -148,7 +148,8 @@ cc_test(name = "pipe_test")
         self.assert_found(
             '["errors.h"])',
             '["errors.h"], deps = ["//common:pipe"])',
-            "BUILD.bazel:3: errors (layer 0) must not depend on pipe (layer 3b)",
+            "BUILD.bazel:3: errors (layer 0) must not depend on "
+            "pipe (layer 3b)",
         )
 
     def test_a_library_without_test_or_layer_is_found(self) -> None:

@@ -1,6 +1,7 @@
 """Compares what a process said with what it should have said."""
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
 from types import EllipsisType
@@ -41,7 +42,7 @@ class Alignment:
 
 
 def align(expected: Sequence[Expected], lines: Sequence[str]) -> Alignment:
-    """Pairs the lines with what was expected, in order, with least left over."""
+    """Pairs lines with what was expected, in order, with least left over."""
     # What fits at both ends is paired at once: no other pairing leaves less
     # over, and mostly that is all there is.
     head = _common(expected, lines)
@@ -71,63 +72,62 @@ def _common(expected: Sequence[Expected], lines: Sequence[str]) -> int:
     return count
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def _fits(item: Expected, line: str) -> bool:
+    return isinstance(item, str) and full_match(item, line) is not None
+
+
+def _costs(
+    expected: Sequence[Expected], lines: Sequence[str]
+) -> list[list[int]]:
+    """Returns the usual edit distance, of all beginnings of both.
+
+    cost[i][j] is what is left over at least, if the first i items are to
+    explain the first j lines. Of two ways that leave the same over, the one
+    with more pairs is nearer to what a reader sees.
+    """
+    cost = [[j * _LEFT_OVER for j in range(len(lines) + 1)]]
+    for item in expected:
+        above = cost[-1]
+        left_over = 0 if isinstance(item, EllipsisType) else _LEFT_OVER
+        row = [above[0] + left_over]
+        for j, line in enumerate(lines, 1):
+            best = min(above[j], row[j - 1]) + left_over
+            if _fits(item, line):
+                best = min(best, above[j - 1] - 1)
+            row.append(best)
+        cost.append(row)
+    return cost
+
+
 def _align_middle(
     expected: Sequence[Expected], lines: Sequence[str]
 ) -> Alignment:
-    fits: dict[tuple[str, str], bool] = {}
-
-    def fit(item: Expected, line: str) -> bool:
-        if isinstance(item, EllipsisType):
-            return False
-        if (item, line) not in fits:
-            fits[item, line] = full_match(item, line) is not None
-        return fits[item, line]
-
-    # The usual edit distance: cost[i][j] is what is left over at least, if the
-    # first i items are to explain the first j lines. Of two ways that leave
-    # the same over, the one with more pairs is nearer to what a reader sees.
-    rows, columns = len(expected), len(lines)
-    cost = [[j * _LEFT_OVER for j in range(columns + 1)]]
-    for i, item in enumerate(expected, 1):
-        above = cost[-1]
-        free = isinstance(item, EllipsisType)
-        row = [above[0] if free else above[0] + _LEFT_OVER]
-        for j, line in enumerate(lines, 1):
-            if free:
-                best = min(above[j], row[j - 1])
-            else:
-                best = min(above[j], row[j - 1]) + _LEFT_OVER
-                if fit(item, line):
-                    best = min(best, above[j - 1] - 1)
-            row.append(best)
-        cost.append(row)
-
+    cost = _costs(expected, lines)
     pairs, extra, missing = [], [], []
-    i, j = rows, columns
+    i, j = len(expected), len(lines)
     while i or j:
-        here = cost[i][j]
         item = expected[i - 1] if i else ""
         if isinstance(item, EllipsisType):
-            if j and here == cost[i][j - 1]:
+            if j and cost[i][j] == cost[i][j - 1]:
                 j -= 1
             else:
                 i -= 1
         elif (
-            i
-            and j
-            and fit(item, lines[j - 1])
-            and here == cost[i - 1][j - 1] - 1
+            min(i, j) > 0
+            and _fits(item, lines[j - 1])
+            and cost[i][j] == cost[i - 1][j - 1] - 1
         ):
             i, j = i - 1, j - 1
             pairs.append((i, j))
-        elif i and here == cost[i - 1][j] + _LEFT_OVER:
+        elif i and cost[i][j] == cost[i - 1][j] + _LEFT_OVER:
             i -= 1
             missing.append((i, j))
         else:
             j -= 1
             extra.append(j)
     return Alignment(
-        tuple(reversed(pairs)), tuple(reversed(extra)), tuple(reversed(missing))
+        tuple(pairs[::-1]), tuple(extra[::-1]), tuple(missing[::-1])
     )
 
 

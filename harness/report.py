@@ -133,11 +133,11 @@ def xml_text(text: str) -> str:
 
 
 def display_command(run: Run) -> str:
-    """Returns the command as a student may type it, without the machine's path."""
+    """Returns the command without the path of this machine."""
     program = pathlib.PurePath(run.command[0])
     return " ".join([program.name, *run.command[1:]])
 
 
-def display_checks(checks: Sequence[Check]) -> str:
-    """Returns "13 checks" or the like."""
-    return f"{len(checks)} check{'' if len(checks) == 1 else 's'}"
+def count(items: Sequence[object], word: str) -> str:
+    """Returns "1 check", "2 checks" or the like."""
+    return f"{len(items)} {word}{'' if len(items) == 1 else 's'}"

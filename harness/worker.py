@@ -1,8 +1,8 @@
 """Checks one lab for the course and tells it of each check.
 
 In a process of its own, so that labs can be checked at the same time, and so
-that whatever a lab does to its test cannot end the course. On its standard output it writes,
-pickled, the number of checks and then each report.Check.
+that whatever a lab does to its test cannot end the course. On its standard
+output it writes, pickled, the number of checks and then each report.Check.
 """
 
 import ctypes
@@ -42,7 +42,7 @@ def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
     for test in suite:
         if isinstance(test, unittest.TestSuite):
             yield from tests(test)
-        elif type(test) is not lab.LabTest:
+        elif test.__class__ is not lab.LabTest:
             yield test
 
 

@@ -1,0 +1,275 @@
+"""What may be expected of a run, and how it is told when it is not so.
+
+A pattern is a line's text, or a regular expression for all of it.
+"""
+
+import dataclasses
+import pathlib
+import re
+import unittest
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness import match
+from harness.run import Run
+
+# What a program tells of itself: one defect may well show in several of these.
+TOLD = ("output", "outcome", "status")
+KINDS = (*TOLD, "hang", "leak")
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Something that is wrong with a run; the kind is one of KINDS."""
+
+    kind: str
+    text: str
+
+
+class CheckFailed(AssertionError):
+    """An expectation that a run did not meet."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.verdict = Verdict(kind, text)
+
+
+def verdicts(run: Run) -> list[Verdict]:
+    """Returns what is wrong with a run whatever the lab is."""
+    found = []
+    if run.hang:
+        text = f"it hangs:\n{indent(run.hang.explain())}"
+        found.append(Verdict("hang", f"{text}\n{_said_at_the_end(run)}"))
+    for leak in run.leaks:
+        owner = f", made by {leak.owner}" if leak.owner else ""
+        found.append(
+            Verdict(
+                "leak", f"it leaves a {leak.kind} behind: {leak.name}{owner}"
+            )
+        )
+    if not run.hang:
+        faults = []
+        if run.status < 0:
+            faults.append(f"it was killed by signal {-run.status}")
+        elif run.status > 0:
+            faults.append(f"its exit status is {run.status}")
+        if not run.lines or run.lines[-1].raw != "Main: PASS":
+            faults.append("its last line is not 'Main: PASS'")
+        if run.stderr:
+            faults.append(f"it wrote to stderr:\n{indent(run.stderr)}")
+        if faults:
+            text = "; ".join(faults)
+            found.append(Verdict("status", f"{text}\n{_said_at_the_end(run)}"))
+    return found
+
+
+def run_failure(run: Run, message: str, margin: match.Margin) -> CheckFailed:
+    """Returns a failure with the transcript, marked in its margin."""
+    return CheckFailed("output", f"{message}\n{title(run)}{margin.text()}")
+
+
+class Expectations(unittest.TestCase):
+    """Assertions about runs, which show what they failed on."""
+
+    # A test that compares texts shows all of the difference.
+    maxDiff = None
+
+    def assert_clean(self, run: Run) -> None:
+        """The run has ended by itself with PASS and has left nothing behind."""
+        found = verdicts(run)
+        if found:
+            kind = found[0].kind
+            raise CheckFailed(kind, "\n".join(v.text for v in found))
+
+    def assert_said(
+        self, run: Run, speaker: str, expected: Sequence[match.Expected]
+    ) -> list[tuple[str, ...]]:
+        """The speaker said exactly this, in this order.
+
+        An item `...` stands for any number of lines. Returns what the groups
+        of each pattern captured.
+        """
+        places = [
+            i for i, line in enumerate(run.lines) if line.speaker == speaker
+        ]
+        said = [run.lines[i].text for i in places]
+        alignment = match.align(expected, said)
+        if not alignment.complete:
+            margin = _margin(run)
+            margin.good = {places[j] for _, j in alignment.pairs}
+            margin.bad = {places[j] for j in alignment.extra}
+            ends = [*places, len(run.lines)]
+            margin.missing = [
+                (ends[j], f"{speaker}: {expected[i]}")
+                for i, j in alignment.missing
+            ]
+            message = f"{speaker} did not say what it should"
+            raise run_failure(run, message, margin)
+        return [
+            _match(expected[i], said[j]).groups("") for i, j in alignment.pairs
+        ]
+
+    def assert_before(self, run: Run, first: str, then: str) -> None:
+        """A line matches `first`, and the first that matches `then` follows."""
+        margin = _margin(run)
+        place = _find(run, first)
+        later = _find(run, then)
+        if place is not None and later is not None and place < later:
+            return
+        for pattern, found in ((first, place), (then, later)):
+            if found is None:
+                margin.missing.append((len(run.lines), pattern))
+                message = f"there is no line {pattern!r}"
+        if place is not None:
+            margin.good.add(place)
+        if later is not None:
+            margin.bad.add(later)
+        if place is not None and later is not None:
+            message = f"{then!r} comes before {first!r}"
+        raise run_failure(run, message, margin)
+
+    def assert_count(self, run: Run, pattern: str, count: int) -> None:
+        """Exactly `count` lines match the pattern."""
+        places = _places(run, pattern)
+        if len(places) == count:
+            return
+        margin = _margin(run)
+        margin.good = set(places[:count])
+        margin.bad = set(places[count:])
+        if len(places) < count:
+            margin.missing = [(len(run.lines), pattern)]
+        raise run_failure(
+            run,
+            f"there are {len(places)} lines {pattern!r}, not {count}",
+            margin,
+        )
+
+    def assert_never(self, run: Run, pattern: str) -> None:
+        """The pattern is found nowhere in any line."""
+        margin = _margin(run)
+        margin.bad = {
+            i
+            for i, line in enumerate(run.lines)
+            if re.search(pattern, line.raw)
+        }
+        if margin.bad:
+            raise run_failure(run, f"{pattern!r} must never be said", margin)
+
+    def captures(self, run: Run, pattern: str) -> list[str]:
+        """Returns what the first group captured in each line that matches.
+
+        The pattern may match a part of the line.
+        """
+        found = (re.search(pattern, line.raw) for line in run.lines)
+        return [m[1] if m.re.groups else m[0] for m in found if m]
+
+    def capture(self, run: Run, pattern: str) -> str:
+        """Returns what `captures` finds first; there must be something."""
+        found = self.captures(run, pattern)
+        if not found:
+            margin = _margin(run)
+            margin.missing = [(len(run.lines), pattern)]
+            raise run_failure(run, f"nothing matches {pattern!r}", margin)
+        return found[0]
+
+    def assert_outcomes(
+        self,
+        found: Mapping[str, int] | Iterable[str | Run],
+        declared: Mapping[str, int] | Iterable[str],
+        capture: str = "",
+    ) -> None:
+        """What was found is what was declared: no more, and no less.
+
+        `found` are outcomes, or runs whose outcome is what `capture` captures.
+        If both are counts by outcome, the counts must agree too.
+        """
+        counts: dict[str, int] = {}
+        if isinstance(found, Mapping):
+            counts.update(found)
+        else:
+            for item in found:
+                outcome = (
+                    self.capture(item, capture)
+                    if isinstance(item, Run)
+                    else item
+                )
+                counts[outcome] = counts.get(outcome, 0) + 1
+        wanted = declared if isinstance(declared, Mapping) else None
+        exact = wanted is not None and isinstance(found, Mapping)
+        expected = set(declared)
+        lines, message = [], []
+        for outcome in sorted({*counts, *expected}, key=_by_number):
+            count = counts.get(outcome, 0)
+            note = f"{outcome} in {count}"
+            if outcome not in expected:
+                lines.append(f"BAD     {note}")
+                message.append(
+                    f"outcome {outcome} was reached but not declared"
+                )
+            elif not count:
+                lines.append(f"MISSING {outcome}")
+                message.append(
+                    f"outcome {outcome} was declared but never reached"
+                )
+            elif exact and wanted and wanted[outcome] != count:
+                lines.append(f"BAD     {note}, not in {wanted[outcome]}")
+                message.append(
+                    f"outcome {outcome} has another count than declared"
+                )
+            else:
+                lines.append(f"GOOD    {note}")
+        if message:
+            raise CheckFailed(
+                "outcome",
+                "\n".join([*message, *(f"  {line}" for line in lines)]),
+            )
+
+
+def title(run: Run) -> str:
+    """Returns the command of a run as the line above its transcript."""
+    program = "/".join(pathlib.Path(run.command[0]).parts[-2:])
+    return f"  $ {' '.join((program, *run.command[1:]))}\n"
+
+
+def _said_at_the_end(run: Run, count: int = 5) -> str:
+    lines = [line.raw for line in run.lines[-count:]]
+    if len(run.lines) > count:
+        lines.insert(0, "...")
+    if not lines:
+        lines.append("(it printed nothing)")
+    return title(run) + indent("\n".join(lines), 10)
+
+
+def indent(text: str, columns: int = 4) -> str:
+    """Moves all lines of a text to the right."""
+    return "\n".join(" " * columns + line for line in text.splitlines())
+
+
+def _margin(run: Run) -> match.Margin:
+    return match.Margin([line.raw for line in run.lines])
+
+
+def _match(expected: match.Expected, text: str) -> re.Match[str]:
+    assert isinstance(expected, str)
+    found = match.full_match(expected, text)
+    assert found
+    return found
+
+
+def _places(run: Run, pattern: str) -> list[int]:
+    return [
+        i
+        for i, line in enumerate(run.lines)
+        if match.full_match(pattern, line.raw)
+        or match.full_match(pattern, line.text)
+    ]
+
+
+def _find(run: Run, pattern: str) -> int | None:
+    return next(iter(_places(run, pattern)), None)
+
+
+def _by_number(outcome: str) -> tuple[float, str]:
+    try:
+        return float(outcome), outcome
+    except ValueError:
+        return float("inf"), outcome
