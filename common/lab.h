@@ -18,6 +18,8 @@
 //         flag or value, 128 + n after signal n.
 // Death:  if the keeper itself is killed, Main and its children die with it;
 //         their names stay until the next lab begins (remove_stale_names()).
+// Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
+//         exited, so that the harness sees what the lesson has forgotten.
 // See:    prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 #pragma once
 

@@ -155,6 +155,27 @@ TEST(Lab, ASignalEndsEverythingAndLeavesNothing) {
   ::close(fds[0]);
 }
 
+TEST(Lab, WhatMainLeftIsClearedAwayUnlessTheHarnessLooksForIt) {
+  const Lesson lesson = []() -> std::string {
+    const std::string path = "/tmp/" + ipc::unique_name("forgotten");
+    std::ofstream(path) << "data";
+    return path;
+  };
+  constexpr std::string_view kStart = "Main: FAIL ";
+  const auto forgotten = [&] {
+    const std::string out = LabRun({}, lesson).end().out;
+    return out.substr(kStart.size(), out.size() - kStart.size() - 1);
+  };
+  EXPECT_FALSE(std::filesystem::exists(forgotten()));
+  ::setenv("IPC_LABS_NO_SWEEP", "1", 1);
+  const std::string path = forgotten();
+  ::unsetenv("IPC_LABS_NO_SWEEP");
+  EXPECT_TRUE(std::filesystem::remove(path)) << path;
+  // "/tmp/ipc-labs-<pid>-<8 digits>" is the prefix of that run.
+  const std::string prefix = path.substr(0, path.find('-', 14) + 9);
+  EXPECT_FALSE(std::filesystem::exists(prefix + "-run")) << prefix;
+}
+
 TEST(Lab, WhatAKilledKeeperLeftIsRemovedByTheNextLab) {
   const ipc::TempDir dir;
   const Lesson lesson = [&]() -> std::string {

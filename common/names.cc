@@ -119,6 +119,8 @@ int remove_names() {
   return removed;
 }
 
+void leave_names() { run().reset(); }
+
 int remove_stale_names() {
   const UniqueFd tmp = open_tmp();
   int removed = 0;

@@ -32,6 +32,9 @@ std::string unique_name(std::string_view what);
 // names. The next name begins another run.
 int remove_names();
 
+// Ends the run and leaves its names behind, for somebody to look at them.
+void leave_names();
+
 // A folder of its own in /tmp, mode 0700.
 //
 // Lifetime: made by the constructor and removed, with all that is in it, by

@@ -267,18 +267,16 @@ class _Explainer:
     def _find_keeper(self, pids: set[int]) -> int:
         """Returns the pid of the lab's outer process, 0 if it has none.
 
-        The keeper only waits for the lab to end and is called Main as well, so
-        it would say nothing to a reader.
+        It only waits for Main and for signals, which tells a reader nothing.
         """
+        mains = {
+            task["ppid"]
+            for task in self._tasks
+            if task["pid"] in pids and self._name(task["pid"]) == "Main"
+        }
         for task in self._tasks:
-            if task["ppid"] != self._snapshot["watcher_pid"]:
-                continue
-            for child in self._tasks:
-                if (
-                    child["ppid"] == task["pid"]
-                    and child["pid"] in pids
-                    and self._name(child["pid"]) == self._name(task["pid"])
-                ):
+            if task["ppid"] == self._snapshot["watcher_pid"]:
+                if task["pid"] in mains:
                     return task["pid"]
         return 0
 

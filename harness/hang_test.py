@@ -335,7 +335,7 @@ class LittleKnownTest(unittest.TestCase):
         )
 
     def test_the_keeper_is_not_told_of(self) -> None:
-        keeper = task(2, "Main", "rt_sigtimedwait", ppid=1)
+        keeper = task(2, "pipes", "rt_sigtimedwait", ppid=1)
         found = hang.explain(snapshot(keeper, task(3, "Main", "pause")), (), {})
         self.assertEqual([each.process for each in found.processes], ["Main"])
         self.assertEqual([each.pid for each in found.processes], [3])

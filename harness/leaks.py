@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import stat as modes
+import time
 
 from harness import proc
 
@@ -56,13 +58,17 @@ def _remove_path(path: str, folder: str) -> None:
         pass  # Not ours to remove, or the folder holds more.
 
 
-def _prefix_pid(path: str) -> int:
-    """Returns the pid in a name as the labs make them, otherwise 0."""
+def _pids_in(path: str) -> list[int]:
+    """Returns the pids in a name as the labs make them, the maker's first.
+
+    Such a name is ipc-labs-<first pid of the run>-<random>-<maker's pid>-...
+    """
     for part in path.split("/"):
         if part.startswith(_PREFIX):
-            pid = part[len(_PREFIX) :].partition("-")[0]
-            return int(pid) if pid.isdigit() else 0
-    return 0
+            fields = part[len(_PREFIX) :].split("-")
+            pids = (*fields[2:3], fields[0])
+            return [int(pid) for pid in pids if pid.isdigit()]
+    return []
 
 
 def _system_v() -> dict[tuple[str, str, int], int]:
@@ -237,16 +243,31 @@ class Watch:
             return max(self.names) if len(self.names) == 1 else 0
         return 0
 
-    def _is_ours(self, pid: int) -> bool:
-        return pid in self.names
+    def _alive(self, every: dict[int, proc.Stat]) -> set[int]:
+        """Returns who lives on.
+
+        Those whom the end of their parent kills get a moment to die of it, so
+        that the verdict does not depend on who is faster.
+        """
+        deadline_s = time.monotonic() + 0.1
+        while True:
+            alive = {
+                pid for pid, status in every.items() if not status.is_dying
+            }
+            if not alive or time.monotonic() > deadline_s:
+                return alive
+            select.select((), (), (), 0.005)
+            later = ((pid, proc.stat(pid)) for pid in alive)
+            every = {pid: status for pid, status in later if status}
 
     def left(self, main_pid: int, every: dict[int, proc.Stat]) -> list[Found]:
         """Returns what is left now that the main process has ended."""
         found: list[Found] = []
-        for pid, status in sorted(every.items()):
+        alive = self._alive(every)
+        for pid in sorted(every):
             if pid == main_pid:
                 continue
-            kind = "zombie" if status.is_dying else "process"
+            kind = "process" if pid in alive else "zombie"
             parent = self.parents[pid]
             if parent == os.getpid():
                 parent = main_pid  # Or one that was never seen.
@@ -263,7 +284,7 @@ class Watch:
             if "ipc" not in self.owned:
                 if str((kind, key, number)) in self._before:
                     continue
-                if not self._is_ours(pid):
+                if pid not in self.names:
                     continue
             name = f"{kind.split()[1]} id {number}, key {key}"
             found.append((kind, name, 0, pid or self._only_one()))
@@ -307,15 +328,15 @@ class Watch:
                 holder = self._holders.get(name, 0)
             elif is_socket:
                 holder = self._holders.get(self._socket(path), 0)
-            pid = holder or _prefix_pid(path)
-            if self._shared(folder) and not self._is_ours(pid):
+            pids = [pid for pid in (holder, *_pids_in(path)) if pid]
+            if self._shared(folder) and not self.names.keys() & set(pids):
                 continue
             found.append(
                 (
                     "socket" if is_socket else kind,
                     name,
                     0,
-                    pid or self._only_one(),
+                    pids[0] if pids else self._only_one(),
                 )
             )
         return found

@@ -201,7 +201,8 @@ def run(
     Raises:
       OSError: the program cannot be started.
     """
-    environment = {**os.environ, **(env or {})}
+    # A lab sweeps up after itself; here it is to be seen what there is to sweep.
+    environment = {**os.environ, "IPC_LABS_NO_SWEEP": "1", **(env or {})}
     scale = time_scale()
     question: hangs.Question = {
         "command": list(command),
@@ -247,6 +248,8 @@ def _result(command: tuple[str, ...], answer: hangs.Answer, world: str) -> Run:
     events = _events(answer["events"])
     names = dict(answer["names"])
     names.update({event.pid: event.process for event in events})
+    if "Main" in names.values():
+        names[answer["main_pid"]] = "Main"  # Or its keeper, who acts for it.
     hang = None
     if answer["hang"] is not None:
         why, snapshot = answer["hang"]

@@ -69,6 +69,9 @@ class RunTest(unittest.TestCase):
             result = shell("echo $TALK $IPC_LABS_MINE", env={"TALK": "much"})
         self.assertEqual(result.transcript(), "much here\n")
 
+    def test_a_lab_is_asked_to_leave_what_it_would_sweep_up(self) -> None:
+        self.assertEqual(shell("echo $IPC_LABS_NO_SWEEP").transcript(), "1\n")
+
     def test_events_are_read_back(self) -> None:
         line = (
             '{"t_ns":5,"pid":9,"process":"Main","kind":"wait",'

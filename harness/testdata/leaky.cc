@@ -87,7 +87,8 @@ void leave_stubborn() {
 
 // A name as the labs make it tells its maker even where others put theirs.
 void leave_with_prefix() {
-  const std::string name = "ipc-labs-" + std::to_string(getpid()) + "-x";
+  const std::string pid = std::to_string(getpid());
+  const std::string name = "ipc-labs-1-0123abcd-" + pid + "-1-x";
   check(shm_open(("/" + name).c_str(), O_CREAT | O_RDWR, 0600), "shm_open");
   check(mkdir(("/tmp/" + name).c_str(), 0700), "mkdir");
 }
