@@ -1,0 +1,141 @@
+#include "common/atomic_file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/lock_file.h"
+#include "common/unique_fd.h"
+
+namespace ipc {
+namespace {
+
+constexpr std::string_view kPrefix = ".ipc-labs-";
+constexpr std::string_view kSuffix = ".tmp";
+
+// A temporary file in the folder of what it is to replace: rename(2) does not
+// cross file systems. It is removed unless it got its final name.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(int folder_fd)
+      : folder_fd_(folder_fd),
+        name_(random_name()),
+        fd_(create_locked(folder_fd, name_)) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  TemporaryFile(TemporaryFile&&) = delete;
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  ~TemporaryFile() {
+    if (!name_.empty()) ::unlinkat(folder_fd_, name_.c_str(), 0);
+  }
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  void rename_to(const std::string& name) {
+    check(::renameat(folder_fd_, name_.c_str(), folder_fd_, name.c_str()),
+          "rename");
+    name_.clear();
+  }
+
+ private:
+  static std::string random_name() {
+    uint64_t random = 0;
+    check(::getrandom(&random, sizeof random, 0), "getrandom");
+    return fmt::format("{}{:016x}{}", kPrefix, random, kSuffix);
+  }
+
+  int folder_fd_;
+  std::string name_;
+  UniqueFd fd_;  // Locked: while we live nobody takes the file for abandoned.
+};
+
+// "folder/name" in two; the folder is "." if there is none.
+std::pair<std::string, std::string> split(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return {".", path};
+  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
+}
+
+// Removes the temporary files of writers that died.
+void remove_abandoned(int folder_fd) {
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  const int copy = check(::openat(folder_fd, ".", kFlags), "open");
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(copy),
+                                                    ::closedir);
+  while (const dirent* const entry = ::readdir(entries.get())) {
+    const std::string name = entry->d_name;
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    if (const UniqueFd lock = lock_abandoned(folder_fd, name)) {
+      ::unlinkat(folder_fd, name.c_str(), 0);
+    }
+  }
+}
+
+// write(2) may write less than it is asked to, and says so.
+void write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = check(
+        retry([&] { return ::write(fd, content.data(), content.size()); }),
+        "write");
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+mode_t permissions_of(int folder_fd, const std::string& name) {
+  struct stat status {};
+  constexpr int kNoFollow = AT_SYMLINK_NOFOLLOW;
+  const bool is_ours =
+      ::fstatat(folder_fd, name.c_str(), &status, kNoFollow) == 0 &&
+      S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
+  return is_ours ? status.st_mode & 0777U : 0600;
+}
+
+}  // namespace
+
+void replace_file(const std::string& path, std::string_view content) {
+  const auto [folder, name] = split(path);
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  const UniqueFd folder_fd(check(::open(folder.c_str(), kFlags), "open"));
+  remove_abandoned(folder_fd.get());
+
+  TemporaryFile file(folder_fd.get());
+  check(::fchmod(file.fd(), permissions_of(folder_fd.get(), name)), "fchmod");
+  write_all(file.fd(), content);
+  // Before the rename: otherwise a crash may leave the new name with nothing.
+  check(retry([&] { return ::fsync(file.fd()); }), "fsync");
+  file.rename_to(name);  // [rename] From here on readers see the new content.
+  check(retry([&] { return ::fsync(folder_fd.get()); }), "fsync of the folder");
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  // O_NONBLOCK: a FIFO would wait for a writer.
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+  const UniqueFd fd(retry([&] { return ::open(path.c_str(), kFlags); }));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  struct stat status {};
+  check(fd.get(), "open");
+  check(::fstat(fd.get(), &status), "fstat");
+  if (!S_ISREG(status.st_mode)) throw_error(EINVAL, "read of no regular file");
+
+  std::string content;
+  std::vector<char> piece(64 << 10U);
+  while (true) {
+    const ssize_t length = check(
+        retry([&] { return ::read(fd.get(), piece.data(), piece.size()); }),
+        "read");
+    if (length == 0) return content;
+    content.append(piece.data(), static_cast<size_t>(length));
+  }
+}
+
+}  // namespace ipc

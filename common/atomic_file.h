@@ -1,0 +1,43 @@
+// Files that are replaced as a whole: readers see the old or the new content.
+//
+//   ipc::replace_file(path, text);
+//   std::optional<std::string> text = ipc::read_file(path);
+//
+// The content is written to a file of its own in the same folder, made durable
+// by fsync(2), and put in place by rename(2), the one call that changes a name
+// from one file to another in a single step.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ipc {
+
+// Replaces or creates the file `path`.
+//
+// Errors:   std::system_error, and the old content stays: ENOSPC, EFBIG, EIO of
+//           fsync(2) (final: the kernel forgets it, so trying again would look
+//           like success), EPERM if the old file is another user's in a folder
+//           with the sticky bit. After the rename only the folder's fsync can
+//           fail: then the new content is there, and may not survive a crash.
+// Ordering: of two writers the last to rename wins; contents never mix.
+// Death:    old or new content, at whatever instruction. The writer's temporary
+//           file stays, locked by nobody; the next replace_file() in that
+//           folder removes it (lock_file.h).
+// Trust:    a symbolic link at `path` is replaced, not followed. Permissions
+//           are those of the file that is replaced, 0600 if there is none; the
+//           owner is whoever calls. In a folder where others may write, use the
+//           sticky bit, as /tmp does: without it they can rename too.
+// See:      rename(2), fsync(2); "All File Systems Are Not Created Equal",
+//           Pillai et al., OSDI 2014.
+void replace_file(const std::string& path, std::string_view content);
+
+// The content of a file, or nothing if there is none. It follows links. Whole
+// if the file is only ever changed by replace_file(); a file that somebody
+// writes in place may be read half written.
+//
+// Errors:   std::system_error; EINVAL for what is no regular file.
+std::optional<std::string> read_file(const std::string& path);
+
+}  // namespace ipc
