@@ -18,7 +18,7 @@
 namespace ipc {
 namespace {
 
-constexpr double kLookEvery_s = 0.001;
+constexpr double kLookEveryS = 0.001;
 constexpr size_t kTextBytesMax = 200;
 
 // What a process tells the controller: the first byte of its message.
@@ -168,7 +168,7 @@ void Schedule::settle() {
       moving = moving || !asleep;
     }
     if (moving) {
-      receive_until(Deadline::after(kLookEvery_s));
+      receive_until(Deadline::after(kLookEveryS));
       continue;
     }
     // One at a time: the next is let go when this one is still again.
@@ -289,10 +289,17 @@ std::string order_problem(std::string_view order, int steps) {
   for (char letter = 'A'; letter <= last; ++letter) {
     const auto count = std::count(order.begin(), order.end(), letter);
     if (count == steps) continue;
-    return fmt::format("{} is too {}: {} takes {} steps, not {}", order,
-                       count < steps ? "short" : "long", letter, steps, count);
+    return fmt::format("{} is too {}: {} takes {} step{}, not {}", order,
+                       count < steps ? "short" : "long", letter, steps,
+                       steps == 1 ? "" : "s", count);
   }
   return "";
+}
+
+std::function<std::string(const std::string&)> order_rule(int steps) {
+  return [steps](const std::string& order) {
+    return order == "all" ? "" : order_problem(order, steps);
+  };
 }
 
 int order_size(std::string_view order) {
@@ -326,6 +333,16 @@ std::map<std::string, Outcome> outcomes_of(
     if (is_new) place->second.witness = order;
   }
   return outcomes;
+}
+
+void say_outcomes(std::string_view what,
+                  const std::map<std::string, Outcome>& outcomes) {
+  int orders = 0;
+  for (const auto& [text, outcome] : outcomes) orders += outcome.count;
+  for (const auto& [text, outcome] : outcomes) {
+    say("{} {} in {} of {} orders, first in {}", what, text, outcome.count,
+        orders, outcome.witness);
+  }
 }
 
 }  // namespace ipc

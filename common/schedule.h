@@ -93,10 +93,12 @@ class Schedule {
   std::vector<Actor> actors_;
 };
 
-// What is wrong with an order in which each process takes `steps` steps, for a
-// flag of the command line; "" if it is good. Its letters say how many
-// processes there are.
+// What is wrong with an order in which each process takes `steps` steps; "" if
+// it is good. Its letters say how many processes there are.
 std::string order_problem(std::string_view order, int steps);
+
+// The same as a rule for Lab::option(); the word "all" is good too.
+std::function<std::string(const std::string&)> order_rule(int steps);
 
 // The number of processes that a good order is for.
 int order_size(std::string_view order);
@@ -115,5 +117,9 @@ struct Outcome {
 std::map<std::string, Outcome> outcomes_of(
     const std::vector<std::string>& orders,
     const std::function<std::string(const std::string& order)>& play);
+
+// Says of each outcome in how many orders it came, and the first of them.
+void say_outcomes(std::string_view what,
+                  const std::map<std::string, Outcome>& outcomes);
 
 }  // namespace ipc

@@ -228,6 +228,9 @@ TEST(Order, IsRefusedInOneLine) {
   EXPECT_EQ(ipc::order_problem("AB1B", 2),
             "'1' is no process: an order is written as ABAB");
   EXPECT_EQ(ipc::order_problem("", 2), "an order is written as ABAB");
+  EXPECT_EQ(ipc::order_rule(2)("all"), "");
+  EXPECT_EQ(ipc::order_rule(1)("ABA"),
+            "ABA is too long: A takes 1 step, not 2");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
+    ("counter_without_lock", "How can an update be lost although nothing fails?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

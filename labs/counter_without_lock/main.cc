@@ -1,0 +1,120 @@
+// counter_without_lock: how an update is lost, and how often.
+//
+//   Worker 0 --load, add 1, store--> [ counter ] <--load, add 1, store-- Worker
+//   1
+//
+// Watch for: both workers load the same number, so both store the same number,
+// and one of two updates is lost. First in an order that is arranged, where it
+// happens on every run; then in tight loops, where it happens as it comes.
+// Try: --schedule=AABB (A is a step of worker 0, B of worker 1) or =all.
+
+#include <algorithm>
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using Counter = std::atomic<int>;
+
+constexpr const char* kFatalOrder = "ABAB";
+constexpr int kSteps = 2;  // Of one increment: to the point, and to the end.
+
+int worker_count = 2;
+int increment_count = 1'000'000;
+std::string order;
+
+// The defect is here: load and store are each whole, but they are two. Relaxed,
+// because the counter tells nothing about other memory.
+void increment(Counter& counter, bool narrated) {
+  const int seen = counter.load(std::memory_order_relaxed);
+  if (narrated) ipc::say("Loaded {}", seen);
+  ipc::point("after load");  // [point]
+  counter.store(seen + 1, std::memory_order_relaxed);
+  if (narrated) ipc::say("Incremented counter to {} (unsafe)", seen + 1);
+}
+
+// Each worker increments once, in the given order; the final value.
+int play(const std::string& steps, bool narrated) {
+  const ipc::Shared<Counter> counter(0);
+  ipc::Schedule schedule;
+  for (int i = 0; i < ipc::order_size(steps); ++i) {
+    schedule.add("Worker " + std::to_string(i),
+                 [&] { increment(*counter, narrated); });
+  }
+  const std::string problem = schedule.play(steps);
+  if (!problem.empty()) throw std::runtime_error(problem);
+  return counter->load();
+}
+
+void tell(int final, int updates) {
+  ipc::say("Final counter value (without lock): {}", final);
+  ipc::say("Lost {} of {} updates ({:.1f} %)", updates - final, updates,
+           100.0 * (updates - final) / updates);
+}
+
+std::string play_one(const std::string& steps) {
+  ipc::say("Order {}: each worker increments once", steps);
+  const int final = play(steps, true);
+  tell(final, ipc::order_size(steps));
+  return steps != kFatalOrder || final == 1 ? "" : "no update was lost";
+}
+
+std::string play_all() {
+  const int workers = std::min(worker_count, 3);  // 4 have 2,520 orders.
+  ipc::say("Every order of {} workers, one increment each", workers);
+  const auto final_value = [](const std::string& steps) {
+    return std::to_string(play(steps, false));
+  };
+  const auto orders = ipc::all_orders(workers, kSteps);
+  ipc::say_outcomes("Final value", ipc::outcomes_of(orders, final_value));
+  return "";
+}
+
+// All begin at the same time and are as fast as they can.
+void race() {
+  ipc::say("No order: {} workers, {} increments each", worker_count,
+           increment_count);
+  const ipc::Shared<Counter> counter(0);
+  const ipc::Shared<ipc::Event> start;
+  std::vector<ipc::Process> workers;
+  workers.reserve(static_cast<size_t>(worker_count));
+  for (int i = 0; i < worker_count; ++i) {
+    workers.emplace_back("Worker " + std::to_string(i), [&] {
+      start->wait();
+      for (int k = 0; k < increment_count; ++k) increment(*counter, false);
+    });
+  }
+  start->set();
+  for (ipc::Process& worker : workers) {
+    if (worker.join() != 0) throw std::runtime_error("a worker failed");
+  }
+  tell(counter->load(), worker_count * increment_count);
+}
+
+std::string lesson() {
+  if (order == "all") return play_all();
+  std::string problem = play_one(order.empty() ? kFatalOrder : order);
+  if (order.empty()) race();
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("counter_without_lock", "How an update is lost, and how often.");
+  lab.option("--workers", worker_count, 1, 20, "how many race");
+  lab.option("--increments", increment_count, 1, 10'000'000, "of each worker");
+  lab.option("--schedule", order, ipc::order_rule(kSteps),
+             "only play this order, such as ABAB, or all");
+  return lab.run(argc, argv, lesson);
+}

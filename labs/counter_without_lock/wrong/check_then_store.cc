@@ -1,0 +1,44 @@
+// Wrong: the worker looks again just before it stores, and believes what it
+// saw. The gap is smaller, so the race is rarer and harder to find, but it is
+// there.
+
+#include <atomic>
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using Counter = std::atomic<int>;
+
+void increment(Counter& counter) {
+  int seen = 0;
+  do {
+    seen = counter.load();
+  } while (counter.load() != seen);
+  ipc::point("after the check");
+  counter.store(seen + 1);
+  ipc::say("Incremented counter to {}", seen + 1);
+}
+
+std::string lesson() {
+  const ipc::Shared<Counter> counter(0);
+  ipc::Schedule schedule;
+  schedule.add("Worker 0", [&] { increment(*counter); });
+  schedule.add("Worker 1", [&] { increment(*counter); });
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("Final counter value: {}", static_cast<int>(*counter));
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("check_then_store",
+               "A counter that is checked before the store.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,40 @@
+// Wrong: the strongest memory order is taken for a lock. The load is atomic and
+// the store is atomic; the increment is still two steps.
+
+#include <atomic>
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using Counter = std::atomic<int>;
+
+void increment(Counter& counter) {
+  const int seen = counter.load(std::memory_order_seq_cst);
+  ipc::point("after load");
+  counter.store(seen + 1, std::memory_order_seq_cst);
+  ipc::say("Incremented counter to {}", seen + 1);
+}
+
+std::string lesson() {
+  const ipc::Shared<Counter> counter(0);
+  ipc::Schedule schedule;
+  schedule.add("Worker 0", [&] { increment(*counter); });
+  schedule.add("Worker 1", [&] { increment(*counter); });
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("Final counter value: {}", static_cast<int>(*counter));
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("sequential_consistency",
+               "A counter with the strongest memory order.");
+  return lab.run(argc, argv, lesson);
+}

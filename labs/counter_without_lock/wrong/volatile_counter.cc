@@ -1,0 +1,38 @@
+// Wrong: volatile is taken for atomic. It makes the compiler really load and
+// really store; between the two another process may do the same.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using Counter = volatile int;
+
+void increment(Counter& counter) {
+  const int seen = counter;
+  ipc::point("after load");
+  counter = seen + 1;
+  ipc::say("Incremented counter to {}", seen + 1);
+}
+
+std::string lesson() {
+  const ipc::Shared<Counter> counter(0);
+  ipc::Schedule schedule;
+  schedule.add("Worker 0", [&] { increment(*counter); });
+  schedule.add("Worker 1", [&] { increment(*counter); });
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("Final counter value: {}", static_cast<int>(*counter));
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("volatile_counter", "A counter that is volatile.");
+  return lab.run(argc, argv, lesson);
+}
