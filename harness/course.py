@@ -69,7 +69,7 @@ class Screen:
         if not self._live:
             return
         try:
-            columns = os.get_terminal_size(self._out.fileno()).columns
+            columns = os.get_terminal_size(self._out.fileno()).columns or 80
         except OSError:
             columns = 80
         self._status = self.paint("faint", text[: columns - 1]) if text else ""

@@ -161,7 +161,7 @@ class LabTest(expect.Expectations):
         self._assert_ends_by(signal.SIGINT)
 
     def test_sigterm_ends_it_and_leaves_nothing(self) -> None:
-        """SIGTERM, in the middle."""
+        """SIGTERM to its first process only, in the middle."""
         self._assert_ends_by(signal.SIGTERM)
 
     def _assert_ends_by(self, signal_number: signal.Signals) -> None:

@@ -213,6 +213,14 @@ class LabTestTest(FakeLabTest):
         )
         self.assert_fails("test_ctrl_c_ends_it_and_leaves_nothing", "SIGINT")
 
+    def test_a_lab_that_leaves_a_child_behind_is_caught(self) -> None:
+        """SIGTERM is for the lab alone; its children are its own business."""
+        self.fake.program("fake", "echo 'Main: begin'\nsleep 300 &\nwait\n")
+        self.assert_fails(
+            "test_sigterm_ends_it_and_leaves_nothing",
+            "it leaves a process behind: ",
+        )
+
     def test_help_must_fit_on_a_screen(self) -> None:
         """At most 24 lines of 80 columns."""
         self.fake.program("fake", "", "#!/bin/sh\nseq 25\n")

@@ -192,7 +192,8 @@ def run(
         said, it is taken to hang.
       events: whether the lab shall write its events.
       interrupt_after: once a line with this text has appeared,
-        `interrupt_signal` is sent to the lab's foreground process group.
+        `interrupt_signal` is sent: SIGINT and SIGQUIT, as from a terminal, to
+        the lab's foreground process group, others to its first process only.
       interrupt_signal: which signal that is.
       tty: whether standard input and output are a terminal; otherwise input is
         empty and output a pipe. Standard error is a pipe in both cases.

@@ -382,12 +382,17 @@ class Session:
             return
         if not any(wanted.encode() in line for _, line in self._out.lines):
             return
+        number = self._question["interrupt_signal"]
         group = self._pid
         if self._terminal >= 0:
             group = os.tcgetpgrp(self._terminal) or group
         self._interrupted_s = self._now_s()
         try:
-            os.killpg(group, self._question["interrupt_signal"])
+            # A terminal sends to the group; kill(1) and others to one process.
+            if number in (signal.SIGINT, signal.SIGQUIT):
+                os.killpg(group, number)
+            else:
+                os.kill(self._pid, number)
         except ProcessLookupError:
             pass
 
