@@ -35,30 +35,27 @@ class CheckFailed(AssertionError):
 
 def verdicts(run: Run) -> list[Verdict]:
     """Returns what is wrong with a run whatever the lab is."""
-    found = []
     if run.hang:
+        # It was killed then: of course it was not done, nor tidy.
         text = f"it hangs:\n{indent(run.hang.explain())}"
-        found.append(Verdict("hang", f"{text}\n{_said_at_the_end(run)}"))
+        return [Verdict("hang", f"{text}\n{_said_at_the_end(run)}")]
+    found = []
     for leak in run.leaks:
         owner = f", made by {leak.owner}" if leak.owner else ""
-        found.append(
-            Verdict(
-                "leak", f"it leaves a {leak.kind} behind: {leak.name}{owner}"
-            )
-        )
-    if not run.hang:
-        faults = []
-        if run.status < 0:
-            faults.append(f"it was killed by signal {-run.status}")
-        elif run.status > 0:
-            faults.append(f"its exit status is {run.status}")
-        if not run.lines or run.lines[-1].raw != "Main: PASS":
-            faults.append("its last line is not 'Main: PASS'")
-        if run.stderr:
-            faults.append(f"it wrote to stderr:\n{indent(run.stderr)}")
-        if faults:
-            text = "; ".join(faults)
-            found.append(Verdict("status", f"{text}\n{_said_at_the_end(run)}"))
+        text = f"it leaves a {leak.kind} behind: {leak.name}{owner}"
+        found.append(Verdict("leak", text))
+    faults = []
+    if run.status < 0:
+        faults.append(f"it was killed by signal {-run.status}")
+    elif run.status > 0:
+        faults.append(f"its exit status is {run.status}")
+    if not run.lines or run.lines[-1].raw != "Main: PASS":
+        faults.append("its last line is not 'Main: PASS'")
+    if run.stderr:
+        faults.append(f"it wrote to stderr:\n{indent(run.stderr)}")
+    if faults:
+        text = "; ".join(faults)
+        found.append(Verdict("status", f"{text}\n{_said_at_the_end(run)}"))
     return found
 
 

@@ -299,9 +299,6 @@ class LabTest(expect.Expectations):
         allowed = {caught.by, *caught.also}
         if caught.by in expect.TOLD:
             allowed.update(expect.TOLD)
-        if caught.by == "hang":
-            # It was killed: of course it was not done, nor tidy.
-            allowed.update(expect.KINDS)
         others = [v for v in found if v.kind not in allowed]
         if others:
             raise CheckFailed(

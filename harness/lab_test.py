@@ -1,9 +1,10 @@
 """The tests of a lab's test: what is wrong must be found, and said clearly."""
 
+import dataclasses
 import unittest
 
-from harness import fake_lab, lab
-from harness.run import Line, Run
+from harness import expect, fake_lab, lab
+from harness.run import Hang, Leak, Line, Run
 
 
 def run_of(*texts: str, status: int = 0, stderr: str = "") -> Run:
@@ -156,6 +157,17 @@ class ExpectationsTest(unittest.TestCase):
             ),
         ):
             self.assertIn(told, self.message("assert_clean", run))
+
+    def test_a_run_that_was_killed_is_blamed_for_nothing_else(self) -> None:
+        """It could neither end nor tidy up."""
+        run = dataclasses.replace(
+            run_of("A: 1", status=-9, stderr="oh\n"),
+            hang=Hang((), ("A", "B")),
+            leaks=(Leak("file", "/dev/shm/x", ""),),
+        )
+        found = expect.verdicts(run)
+        self.assertEqual([verdict.kind for verdict in found], ["hang"])
+        self.assertIn("A: 1", found[0].text)
 
 
 class FakeLabTest(unittest.TestCase):
