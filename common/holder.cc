@@ -30,7 +30,8 @@ std::optional<Stat> read_stat(pid_t pid) {
   (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
   const UniqueFd file(
       retry([&] { return ::open(path, O_RDONLY | O_CLOEXEC); }));
-  if (!file && errno == ENOENT) return std::nullopt;
+  // ESRCH: it was there when its folder was found, and no longer after that.
+  if (!file && (errno == ENOENT || errno == ESRCH)) return std::nullopt;
   check(file.get(), "open /proc/PID/stat");
   char text[1024];
   const ssize_t size =

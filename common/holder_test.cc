@@ -53,6 +53,24 @@ TEST(Holder, AZombieIsNotAliveAndNorIsAProcessThatHasGone) {
   EXPECT_FALSE(ipc::holder_alive(*of_child)) << "gone";
 }
 
+TEST(Holder, AProcessThatGoesWhileItIsLookedAtIsNotAlive) {
+  const Shared<HolderWord> of_child(Holder::nobody);
+  for (int i = 0; i < 300; ++i) {
+    *of_child = Holder::nobody;
+    Process child("Child", [&] { *of_child = ipc::holder_self(); });
+    while (of_child->load() == Holder::nobody) ::usleep(10);
+    std::thread reaper([&] { child.join(); });
+    EXPECT_NO_THROW({
+      while (ipc::holder_alive(*of_child)) {
+      }
+      for (int again = 0; again < 20; ++again) {
+        EXPECT_FALSE(ipc::holder_alive(*of_child));
+      }
+    });
+    reaper.join();
+  }
+}
+
 TEST(Holder, AProcessWhoseFirstThreadHasEndedIsAlive) {
   const Shared<HolderWord> of_child(Holder::nobody);
   Process child("Child", [&] {
