@@ -1,7 +1,5 @@
 #include "common/barrier.h"
 
-#include <algorithm>
-
 #include "common/check.h"
 #include "common/report.h"
 
@@ -128,9 +126,11 @@ bool Barrier::is_waiting(const Seat& seat) const {
 }
 
 int Barrier::count_waiting() const {
-  return static_cast<int>(
-      std::count_if(seats_.begin(), seats_.end(),
-                    [this](const Seat& seat) { return is_waiting(seat); }));
+  int count = 0;
+  for (const Seat& seat : seats_) {
+    if (is_waiting(seat)) ++count;
+  }
+  return count;
 }
 
 // Whether the next one who waits is alive. Each looks after one other, in a

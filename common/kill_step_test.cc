@@ -1,0 +1,342 @@
+// R3 of the list of faults: a process is killed at each point of an operation,
+// and after each the object must still do its work. What random kills hit once
+// in a million is hit here each time.
+//
+// The process is driven by ptrace(2), one instruction at a time. The points are
+// those after each change of the object's bytes, which are what the others can
+// see, and so many in between as there is time for.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <set>
+
+#include "common/barrier.h"
+#include "common/condition.h"
+#include "common/errors.h"
+#include "common/event.h"
+#include "common/holder.h"
+#include "common/lock.h"
+#include "common/rlock.h"
+#include "common/semaphore.h"
+#include "common/shared.h"
+#include "common/sync_testing.h"
+
+namespace {
+
+using ipc::Barrier;
+using ipc::BoundedSemaphore;
+using ipc::Condition;
+using ipc::Deadline;
+using ipc::Event;
+using ipc::Guard;
+using ipc::Lock;
+using ipc::Process;
+using ipc::RLock;
+using ipc::Semaphore;
+using ipc::Shared;
+using ipc::testing::await_asleep;
+using ipc::testing::limit;
+using ipc::testing::status_of;
+
+// To get to n points of an operation takes n / 2 times its length in steps, and
+// a step takes 3 to 30 us. This is for the points between the changes.
+constexpr int64_t kStepsAtMost = 5'000;
+
+// A child that stops, and goes on by steps, and then is killed.
+class SteppedChild {
+ public:
+  explicit SteppedChild(const std::function<void()>& operation) {
+    pid_ = ipc::check(::fork(), "fork");
+    if (pid_ == 0) {
+      (void)ipc::holder_self();  // It reads a file, and that is not tested.
+      if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(1);
+      (void)::raise(SIGSTOP);
+      operation();
+      ::_exit(0);
+    }
+    await_stop();
+  }
+  SteppedChild(const SteppedChild&) = delete;
+  SteppedChild& operator=(const SteppedChild&) = delete;
+  ~SteppedChild() {
+    if (!runs_) return;
+    (void)::kill(pid_, SIGKILL);
+    while (runs_) await_stop();
+  }
+
+  [[nodiscard]] bool runs() const { return runs_; }
+
+  void step() {
+    ipc::check(::ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr),
+               "ptrace PTRACE_SINGLESTEP");
+    await_stop();
+  }
+
+ private:
+  void await_stop() {
+    int status = 0;
+    ipc::check(ipc::retry([&] { return ::waitpid(pid_, &status, 0); }),
+               "waitpid");
+    runs_ = WIFSTOPPED(status);
+  }
+
+  pid_t pid_ = -1;
+  bool runs_ = true;
+};
+
+// Steps and steppers on one CPU: else each step would wake another.
+class OneCpu {
+ public:
+  OneCpu() {
+    CPU_ZERO(&before_);
+    ipc::check(::sched_getaffinity(0, sizeof before_, &before_), "getaffinity");
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(ipc::check(::sched_getcpu(), "sched_getcpu"), &here);
+    ipc::check(::sched_setaffinity(0, sizeof here, &here), "setaffinity");
+  }
+  OneCpu(const OneCpu&) = delete;
+  OneCpu& operator=(const OneCpu&) = delete;
+  ~OneCpu() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+// An operation on a shared object, to be killed in.
+template <typename T>
+struct Trial {
+  const char* name;
+  const Shared<T>& object;
+  std::function<void()> operation;
+  std::function<void()> check;
+  std::function<void()> prepare = [] {};
+
+  void kill_after(int64_t steps) const;
+  [[nodiscard]] std::set<int64_t> find_points() const;
+  void run() const;
+};
+
+template <typename T>
+void Trial<T>::kill_after(int64_t steps) const {
+  prepare();
+  {
+    SteppedChild child(operation);
+    for (int64_t i = 0; i < steps && child.runs(); ++i) child.step();
+  }
+  check();
+}
+
+template <typename T>
+std::set<int64_t> Trial<T>::find_points() const {
+  prepare();
+  std::set<int64_t> points;
+  std::string bytes(reinterpret_cast<const char*>(object.get()), sizeof(T));
+  int64_t length = 0;
+  for (SteppedChild child(operation); child.runs(); child.step()) {
+    if (::memcmp(bytes.data(), object.get(), sizeof(T)) != 0) {
+      ::memcpy(bytes.data(), object.get(), sizeof(T));
+      points.insert(length);
+    }
+    ++length;
+  }
+  check();
+  const size_t changes = points.size();
+  const int64_t stride = length * length / 2 / kStepsAtMost + 1;
+  for (int64_t i = 0; i < length; i += stride) points.insert(i);
+  printf("%s: %zu changes in %ld instructions, killed at %zu points\n", name,
+         changes, length, points.size());
+  EXPECT_GE(changes, 2U);
+  return points;
+}
+
+template <typename T>
+void Trial<T>::run() const {
+  const OneCpu one_cpu;
+  // The first time, functions are looked up by the dynamic linker: that is done
+  // here, and inherited by the children.
+  prepare();
+  operation();
+  check();
+  for (const int64_t point : find_points()) {
+    kill_after(point);
+    if (::testing::Test::HasFailure()) {
+      FAIL() << name << ", killed after instruction " << point;
+    }
+  }
+}
+
+template <typename Mutex>
+void check_mutex(Mutex& mutex) {
+  Guard guard(mutex, limit());
+  ASSERT_TRUE(guard);
+  if (guard.owner_died()) guard.repaired();
+  EXPECT_EQ(guard.depth(), 1U);
+}
+
+TEST(KillStep, Lock) {
+  const Shared<Lock> lock;
+  const Trial<Lock> trial{"Lock", lock, [&] { const Guard guard(*lock); },
+                          [&] { check_mutex(*lock); }};
+  trial.run();
+}
+
+TEST(KillStep, ALockWhoseOwnerHasDied) {
+  struct Board {
+    Lock lock;
+    std::atomic<bool> repaired{false};
+  };
+  const Shared<Board> board;
+  const Trial<Board> trial{"Lock after a death", board,
+                           [&] {
+                             Guard guard(board->lock);
+                             board->repaired = true;
+                             guard.repaired();
+                           },
+                           [&] {
+                             Guard guard(board->lock, limit());
+                             ASSERT_TRUE(guard);
+                             // No notice is lost before the repair.
+                             EXPECT_TRUE(guard.owner_died() || board->repaired);
+                             guard.repaired();
+                           },
+                           [&] {
+                             board->repaired = false;
+                             Process owner("Owner", [&] {
+                               (void)board->lock.lock();
+                               ::kill(::getpid(), SIGKILL);
+                             });
+                             EXPECT_EQ(owner.join(), -SIGKILL);
+                           }};
+  trial.run();
+}
+
+TEST(KillStep, RLock) {
+  const Shared<RLock> lock;
+  const Trial<RLock> trial{"RLock", lock,
+                           [&] {
+                             const Guard outer(*lock);
+                             const Guard inner(*lock);
+                           },
+                           [&] { check_mutex(*lock); }};
+  trial.run();
+}
+
+TEST(KillStep, Semaphore) {
+  const Shared<Semaphore> semaphore(1U);
+  const Trial<Semaphore> trial{"Semaphore", semaphore,
+                               [&] {
+                                 semaphore->acquire();
+                                 semaphore->release();
+                               },
+                               [&] {
+                                 // Its permit may be lost, and then anyone
+                                 // gives it back.
+                                 ASSERT_LE(semaphore->value(), 1U);
+                                 if (semaphore->value() == 0)
+                                   semaphore->release();
+                                 EXPECT_TRUE(semaphore->acquire_until(limit()));
+                                 semaphore->release();
+                               }};
+  trial.run();
+}
+
+TEST(KillStep, BoundedSemaphore) {
+  const Shared<BoundedSemaphore> semaphore(1U);
+  const Trial<BoundedSemaphore> trial{
+      "BoundedSemaphore", semaphore,
+      [&] {
+        semaphore->acquire();
+        semaphore->release();
+      },
+      [&] {
+        EXPECT_EQ(semaphore->value(), 1U);
+        EXPECT_TRUE(semaphore->acquire_until(limit()));
+        semaphore->release();
+      }};
+  trial.run();
+}
+
+TEST(KillStep, AnEventThatAProcessWaitsFor) {
+  const Shared<Event> event;
+  std::optional<Process> waiter;
+  const Trial<Event> trial{"Event", event,
+                           [&] {
+                             event->set();
+                             event->clear();
+                           },
+                           [&] {
+                             event->set();
+                             EXPECT_EQ(status_of(*waiter), 0);
+                             event->clear();
+                             EXPECT_FALSE(event->is_set());
+                           },
+                           [&] {
+                             waiter.emplace("Waiter", [&] { event->wait(); });
+                             await_asleep(*waiter);
+                           }};
+  trial.run();
+}
+
+TEST(KillStep, ACondition) {
+  struct Board {
+    Lock lock;
+    Condition changed;
+    bool ready = false;
+  };
+  const Shared<Board> board;
+  const auto check = [&] {
+    check_mutex(board->lock);
+    Process waiter("Waiter", [&] {
+      Guard guard(board->lock);
+      board->changed.wait(guard, [&] { return board->ready; });
+    });
+    {
+      const Guard guard(board->lock, limit());
+      ASSERT_TRUE(guard);
+      board->ready = true;
+      board->changed.notify_one();
+    }
+    EXPECT_EQ(status_of(waiter), 0);
+    board->ready = false;
+  };
+  const auto wait_and_notify = [&] {
+    Guard guard(board->lock);
+    (void)board->changed.wait_until(guard, Deadline::at_ns(0),
+                                    [&] { return board->ready; });
+    board->changed.notify_all();
+  };
+  const Trial<Board> trial{"Condition", board, wait_and_notify, check};
+  trial.run();
+}
+
+TEST(KillStep, ABarrierAtWhichAnotherWaits) {
+  constexpr int kComplete = 10;
+  constexpr int kBroken = 20;
+  const Shared<Barrier> barrier(2);
+  std::optional<Process> other;
+  const Trial<Barrier> trial{
+      "Barrier", barrier, [&] { (void)barrier->wait_until(limit()); },
+      [&] {
+        // The dead one had come or not. If not, we come in its place.
+        if (!barrier->broken() && barrier->n_waiting() == 1) {
+          EXPECT_TRUE(barrier->wait_until(limit()));
+        }
+        // Broken it may be also because the dead one was on its way out.
+        const int status = status_of(*other);
+        EXPECT_TRUE(status == kComplete ||
+                    (status == kBroken && barrier->broken()));
+        barrier->reset();
+      },
+      [&] {
+        other.emplace("Other",
+                      [&] { ::_exit(barrier->wait() ? kComplete : kBroken); });
+        await_asleep(*other);
+      }};
+  trial.run();
+}
+
+}  // namespace

@@ -1,0 +1,239 @@
+// Killing participants at random instants, and looking what becomes of the
+// others.
+//
+// A trial runs some processes that repeat a step for ever, kills one after the
+// other with SIGKILL, and after each kill demands that all the others get on. A
+// killed one is replaced. It counts where the kills landed: a thousand kills
+// that all land outside the critical section prove nothing.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "common/process.h"
+#include "common/shared.h"
+#include "common/sync_testing.h"
+
+namespace ipc::testing {
+
+// Where a participant is; it says so itself.
+enum class Phase { outside, calling, inside };
+
+struct Participant {
+  std::atomic<Phase> phase{Phase::outside};
+  std::atomic<uint64_t> steps{0};
+};
+
+// Takes about so long without sleeping.
+inline void spin_us(int64_t duration_us) {
+  const int64_t end_ns = now_ns() + duration_us * 1000;
+  while (now_ns() < end_ns) {
+  }
+}
+
+class KillTrial {
+ public:
+  // One step of participant `index`, who tells its phase in `self`. A step that
+  // finds something wrong ends the process with a status that is not 0.
+  using Step = std::function<void(int index, Participant& self)>;
+
+  KillTrial(std::string name, int participants, Step step)
+      : name_(std::move(name)), step_(std::move(step)), count_(participants) {}
+
+  // What the test does after a death, before it looks at the others.
+  std::function<void(int index, Phase phase)> after_death = [](int, Phase) {};
+  // What it does while they are slow to get on.
+  std::function<void()> meanwhile = [] {};
+  // What it does to let those who wait end, when no more steps begin.
+  std::function<void()> at_end = [] {};
+
+  // Whether everybody got on after each of so many kills, each time within
+  // `limit_s` (scaled), and nobody found anything wrong.
+  ::testing::AssertionResult run(int kills, double limit_s = 1);
+
+  // The same without a kill: that everybody gets on so many times. A control
+  // that hangs without being killed would show nothing.
+  ::testing::AssertionResult run_calmly(int rounds, double limit_s = 1);
+
+  [[nodiscard]] int kills_in(Phase phase) const {
+    return landed_[static_cast<size_t>(phase)];
+  }
+
+ private:
+  static constexpr int kMaxParticipants = 8;
+  static constexpr unsigned kSeed = 20'260'801;
+
+  struct Board {
+    Participant participants[kMaxParticipants];
+    std::atomic<bool> stop{false};
+  };
+
+  void start(int index);
+  int choose_victim();
+  std::string kill_one();
+  std::string await_progress(int victim);
+  std::string stop();
+  ::testing::AssertionResult result(const std::string& trouble);
+  void print() const;
+
+  std::string name_;
+  Step step_;
+  int count_;
+  double limit_s_ = 1;
+  std::mt19937 random_{kSeed};
+  Shared<Board> board_;
+  std::vector<Process> processes_;
+  int landed_[3] = {};
+  int64_t begin_ns_ = 0;
+  int64_t slowest_ns_ = 0;
+};
+
+inline ::testing::AssertionResult KillTrial::run(int kills, double limit_s) {
+  limit_s_ = limit_s * time_scale();
+  begin_ns_ = now_ns();
+  for (int i = 0; i < count_; ++i) start(i);
+  std::string trouble = await_progress(-1);
+  for (int i = 0; i < kills && trouble.empty(); ++i) trouble = kill_one();
+  return result(trouble);
+}
+
+inline ::testing::AssertionResult KillTrial::run_calmly(int rounds,
+                                                        double limit_s) {
+  limit_s_ = limit_s * time_scale();
+  begin_ns_ = now_ns();
+  for (int i = 0; i < count_; ++i) start(i);
+  std::string trouble;
+  for (int i = 0; i < rounds && trouble.empty(); ++i) {
+    trouble = await_progress(-1);
+  }
+  return result(trouble);
+}
+
+inline ::testing::AssertionResult KillTrial::result(
+    const std::string& trouble) {
+  const std::string found = trouble.empty() ? stop() : trouble;
+  processes_.clear();
+  print();
+  board_->stop = false;
+  if (found.empty()) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << name_ << ": " << found;
+}
+
+inline void KillTrial::start(int index) {
+  Participant& self = board_->participants[index];
+  self.phase = Phase::outside;
+  Process process("Participant " + std::to_string(index), [this, index, &self] {
+    while (!board_->stop) {
+      step_(index, self);
+      ++self.steps;
+    }
+  });
+  const auto place = static_cast<size_t>(index);
+  if (place < processes_.size()) {
+    processes_[place] = std::move(process);
+  } else {
+    processes_.push_back(std::move(process));
+  }
+}
+
+// Mostly somebody who is inside just now, or in a call, as soon as there is
+// one; sometimes anybody.
+inline int KillTrial::choose_victim() {
+  const auto first =
+      static_cast<int>(random_() % static_cast<unsigned>(count_));
+  const unsigned dice = random_() % 10;
+  const Phase aim = dice < 6 ? Phase::inside : Phase::calling;
+  const Deadline deadline = Deadline::after(dice < 9 ? 0.002 : 0);
+  while (!deadline.expired()) {
+    for (int i = 0; i < count_; ++i) {
+      const int index = (first + i) % count_;
+      if (board_->participants[index].phase == aim) return index;
+    }
+  }
+  return first;
+}
+
+inline std::string KillTrial::kill_one() {
+  ::usleep(random_() % 300);  // A random instant; nothing depends on it.
+  const int victim = choose_victim();
+  Process& process = processes_[static_cast<size_t>(victim)];
+  process.kill();
+  const int status = process.join();
+  if (status != -SIGKILL) {
+    return process.name() + " had ended: " + describe_status(status);
+  }
+  // It is dead, so this is where it was when it died.
+  const Phase phase = board_->participants[victim].phase;
+  ++landed_[static_cast<size_t>(phase)];
+  after_death(victim, phase);
+  const std::string trouble = await_progress(victim);
+  if (trouble.empty()) start(victim);
+  return trouble;
+}
+
+// Waits until everybody but the victim has begun and ended a step. What is
+// counted against the limit is the time in which this process could run: on a
+// busy machine the others could not run either in the rest.
+inline std::string KillTrial::await_progress(int victim) {
+  constexpr int64_t kLongestTurnNs = 2'000'000;
+  int64_t waited_ns = 0;
+  int64_t last_ns = now_ns();
+  for (int i = 0; i < count_; ++i) {
+    if (i == victim) continue;
+    const std::atomic<uint64_t>& steps = board_->participants[i].steps;
+    Process& process = processes_[static_cast<size_t>(i)];
+    // Two: the step that is under way was begun before the kill.
+    const uint64_t goal = steps + 2;
+    while (steps < goal) {
+      if (!process.is_alive()) {
+        return process.name() + " has ended with " +
+               describe_status(process.join());
+      }
+      if (static_cast<double>(waited_ns) > limit_s_ * 1e9) {
+        return process.name() + " hangs: " + activity(process.pid());
+      }
+      meanwhile();
+      ::usleep(50);
+      const int64_t now = now_ns();
+      waited_ns += std::min(now - last_ns, kLongestTurnNs);
+      last_ns = now;
+    }
+  }
+  slowest_ns_ = std::max(slowest_ns_, waited_ns);
+  return "";
+}
+
+inline std::string KillTrial::stop() {
+  board_->stop = true;
+  for (Process& process : processes_) {
+    std::optional<int> status;
+    const Deadline deadline = limit();
+    while (!(status = process.exit_status()) && !deadline.expired()) {
+      at_end();
+      ::usleep(50);
+    }
+    if (!status) return process.name() + " does not end";
+    if (*status != 0) {
+      return process.name() + " has ended with " + describe_status(*status);
+    }
+  }
+  return "";
+}
+
+inline void KillTrial::print() const {
+  printf(
+      "%s, seed %u: %d kills inside, %d in a call, %d outside; slowest "
+      "recovery %.1f ms; %.2f s in all\n",
+      name_.c_str(), kSeed, kills_in(Phase::inside), kills_in(Phase::calling),
+      kills_in(Phase::outside), static_cast<double>(slowest_ns_) / 1e6,
+      static_cast<double>(now_ns() - begin_ns_) / 1e9);
+}
+
+}  // namespace ipc::testing
