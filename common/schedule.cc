@@ -1,5 +1,6 @@
 #include "common/schedule.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -46,6 +47,13 @@ void wait_until_let_go() {
   const auto count = retry([&] { return ::recv(gate_fd, &go, 1, 0); });
   // Without a controller nobody would ever let this process go.
   if (check(count, "recv from the schedule") == 0) ::_exit(1);
+}
+
+// From here on what this process says is only in the event log.
+void silence() {
+  const UniqueFd null(
+      check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null"));
+  check(::dup2(null.get(), STDOUT_FILENO), "dup2");
 }
 
 void stop_at_point(std::string_view place) {
@@ -123,6 +131,7 @@ void Schedule::add(const std::string& name,
   Process process(name, [&] {
     for (Actor& other : actors_) other.gate.reset();
     ours.reset();
+    if (!narrated_) silence();
     gate_fd = theirs.get();
     gate_owner = ::getpid();
     point_gate = stop_at_point;
@@ -139,6 +148,9 @@ Schedule::State Schedule::step(size_t index) {
   IPC_CHECK(actor.state == State::at_point);
   let_go(actor);
   settle();
+  if (narrated_ && actor.state == State::waiting) {
+    say("{} has to wait for {}", actor.process.name(), actor.place);
+  }
   return actor.state;
 }
 
@@ -197,6 +209,9 @@ void Schedule::receive_until(Deadline deadline) {
     actor.state = State::finished;
     actor.status = actor.process.exit_status().value_or(kStatusLost);
     actor.place = describe_status(actor.status);
+    if (narrated_ && actor.status != 0) {
+      say("{} ended: {}", actor.process.name(), actor.place);
+    }
   }
 }
 
@@ -224,6 +239,7 @@ void Schedule::receive(Actor& actor) {
 }
 
 std::string Schedule::play(std::string_view order) {
+  if (narrated_) say("Order {}", order);
   std::string put_off;
   for (const char letter : order) {
     const auto index = static_cast<size_t>(letter - 'A');
@@ -237,8 +253,8 @@ std::string Schedule::play(std::string_view order) {
     }
     if (state(index) == State::waiting) {
       put_off += letter;
-    } else if (step(index) == State::waiting && narrate_ == Narrate::yes) {
-      say("{} has to wait for {}", actors_[index].process.name(), place(index));
+    } else {
+      (void)step(index);
     }
   }
   return play_put_off(std::move(put_off));
@@ -271,7 +287,7 @@ std::string Schedule::unfinished() const {
       waits += fmt::format("{}{} waits for {}", waits.empty() ? "" : ", ", name,
                            actor.place);
     } else if (actor.status != 0) {
-      return fmt::format("{} ended with {}", name, actor.place);
+      return fmt::format("{} ended: {}", name, actor.place);
     }
   }
   return waits.empty() ? "" : "nobody can go on: " + waits;
@@ -323,10 +339,8 @@ std::vector<std::string> all_orders(int processes, int steps) {
   return orders;
 }
 
-std::map<std::string, Outcome> outcomes_of(
-    const std::vector<std::string>& orders,
-    const std::function<std::string(const std::string& order)>& play) {
-  std::map<std::string, Outcome> outcomes;
+Outcomes outcomes_of(const std::vector<std::string>& orders, const Play& play) {
+  Outcomes outcomes;
   for (const std::string& order : orders) {
     const auto [place, is_new] = outcomes.try_emplace(play(order));
     ++place->second.count;
@@ -335,14 +349,17 @@ std::map<std::string, Outcome> outcomes_of(
   return outcomes;
 }
 
-void say_outcomes(std::string_view what,
-                  const std::map<std::string, Outcome>& outcomes) {
-  int orders = 0;
-  for (const auto& [text, outcome] : outcomes) orders += outcome.count;
+Outcomes play_all(int processes, int steps, std::string_view what,
+                  const Play& play) {
+  processes = std::min(processes, 3);
+  const std::vector<std::string> orders = all_orders(processes, steps);
+  say("Every order of {} processes, {} steps each", processes, steps);
+  Outcomes outcomes = outcomes_of(orders, play);
   for (const auto& [text, outcome] : outcomes) {
     say("{} {} in {} of {} orders, first in {}", what, text, outcome.count,
-        orders, outcome.witness);
+        orders.size(), outcome.witness);
   }
+  return outcomes;
 }
 
 }  // namespace ipc

@@ -168,12 +168,12 @@ TEST(Schedule, NoticesThatAProcessWasKilledOrFailed) {
     increment(counter);
     ::raise(SIGKILL);
   });
-  EXPECT_EQ(killed.play("AA"), "A ended with killed by SIGKILL");
+  EXPECT_EQ(killed.play("AA"), "A ended: killed by SIGKILL");
   EXPECT_EQ(killed.status(0), -SIGKILL);
 
   ipc::Schedule failed;
   failed.add("A", [] { ::_exit(3); });
-  EXPECT_EQ(failed.play("A"), "A ended with exit status 3");
+  EXPECT_EQ(failed.play("A"), "A ended: exit status 3");
 }
 
 TEST(Schedule, DoesNotArrangeTheChildrenOfAProcess) {

@@ -8,6 +8,7 @@ LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
+    ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

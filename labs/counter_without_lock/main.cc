@@ -8,7 +8,6 @@
 // happens on every run; then in tight loops, where it happens as it comes.
 // Try: --schedule=AABB (A is a step of worker 0, B of worker 1) or =all.
 
-#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 #include <string>
@@ -46,7 +45,7 @@ void increment(Counter& counter, bool narrated) {
 // Each worker increments once, in the given order; the final value.
 int play(const std::string& steps, bool narrated) {
   const ipc::Shared<Counter> counter(0);
-  ipc::Schedule schedule;
+  ipc::Schedule schedule(narrated);
   for (int i = 0; i < ipc::order_size(steps); ++i) {
     schedule.add("Worker " + std::to_string(i),
                  [&] { increment(*counter, narrated); });
@@ -56,6 +55,10 @@ int play(const std::string& steps, bool narrated) {
   return counter->load();
 }
 
+std::string final_value(const std::string& steps) {
+  return std::to_string(play(steps, false));
+}
+
 void tell(int final, int updates) {
   ipc::say("Final counter value (without lock): {}", final);
   ipc::say("Lost {} of {} updates ({:.1f} %)", updates - final, updates,
@@ -63,27 +66,14 @@ void tell(int final, int updates) {
 }
 
 std::string play_one(const std::string& steps) {
-  ipc::say("Order {}: each worker increments once", steps);
   const int final = play(steps, true);
   tell(final, ipc::order_size(steps));
   return steps != kFatalOrder || final == 1 ? "" : "no update was lost";
 }
 
-std::string play_all() {
-  const int workers = std::min(worker_count, 3);  // 4 have 2,520 orders.
-  ipc::say("Every order of {} workers, one increment each", workers);
-  const auto final_value = [](const std::string& steps) {
-    return std::to_string(play(steps, false));
-  };
-  const auto orders = ipc::all_orders(workers, kSteps);
-  ipc::say_outcomes("Final value", ipc::outcomes_of(orders, final_value));
-  return "";
-}
-
 // All begin at the same time and are as fast as they can.
 void race() {
-  ipc::say("No order: {} workers, {} increments each", worker_count,
-           increment_count);
+  ipc::say("Now {} workers, {} times each", worker_count, increment_count);
   const ipc::Shared<Counter> counter(0);
   const ipc::Shared<ipc::Event> start;
   std::vector<ipc::Process> workers;
@@ -102,7 +92,10 @@ void race() {
 }
 
 std::string lesson() {
-  if (order == "all") return play_all();
+  if (order == "all") {
+    (void)ipc::play_all(worker_count, kSteps, "Final value", final_value);
+    return "";
+  }
   std::string problem = play_one(order.empty() ? kFatalOrder : order);
   if (order.empty()) race();
   return problem;

@@ -22,7 +22,7 @@ void increment(Counter& counter) {
 
 std::string lesson() {
   const ipc::Shared<Counter> counter(0);
-  ipc::Schedule schedule;
+  ipc::Schedule schedule(true);
   schedule.add("Worker 0", [&] { increment(*counter); });
   schedule.add("Worker 1", [&] { increment(*counter); });
   const std::string problem = schedule.play("ABAB");

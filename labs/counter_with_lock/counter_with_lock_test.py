@@ -1,0 +1,74 @@
+"""Proves what the chapter on counting with a lock promises."""
+
+import itertools
+import re
+
+from harness import lab
+
+_FINAL = r"Main: Final counter value \(with lock\): (\d+)"
+
+
+class CounterWithLockTest(lab.LabTest):
+    """The same counter, and no order loses an update."""
+
+    wrong = {
+        "lock_per_process": lab.Caught(
+            by="outcome", saying="outcome 1 was reached but not declared"
+        ),
+        "unlocked_too_early": lab.Caught(
+            by="outcome", saying="outcome 1 was reached but not declared"
+        ),
+    }
+
+    def check(self, run: lab.Run) -> None:
+        """Each part counts 1, 2, 3, ... up to its final value."""
+        part: list[str] = []
+        for line in run.lines:
+            if counted := re.search(r"Incremented counter to (\d+)", line.text):
+                part.append(counted[1])
+            elif final := re.match(_FINAL, line.raw):
+                self.assert_outcomes([final[1]], [str(len(part))])
+                self.assertEqual(part, [str(i + 1) for i in range(len(part))])
+                part = []
+
+    def test_the_guides_five_workers_count_to_fifty(self) -> None:
+        """Ten increments each, and every number from 1 to 50 once."""
+        run = self.run_lab()
+        self.check(run)
+        self.assertEqual(self.captures(run, _FINAL), ["2", "50"])
+        for number in range(5):
+            counted = rf"Worker {number}: Incremented counter to \d+"
+            self.assert_count(run, counted, 10 + (number < 2))
+
+    def test_every_order_has_one_outcome_if_the_lock_is_held(self) -> None:
+        """All six orders of two workers, all 90 of three."""
+        for order in sorted(set(itertools.permutations("AABB"))):
+            run = self.run_lab(f"--schedule={''.join(order)}")
+            self.assert_outcomes(self.captures(run, _FINAL), ["2"])
+        run = self.run_lab("--schedule=all", "--workers=3")
+        finals = self.captures(run, r"Main: Final value (\d+ in \d+) of 90")
+        self.assert_outcomes(finals, ["3 in 90"])
+
+    def test_who_comes_second_waits_and_is_not_stuck(self) -> None:
+        """The order asks for worker 1 while worker 0 holds the lock."""
+        run = self.run_lab("--schedule=ABBA")
+        waits = "Main: Worker 1 has to wait for the Lock"
+        first, second = (
+            f"Worker {i}: Incremented counter to {i + 1}" for i in (0, 1)
+        )
+        self.assert_before(run, waits, first)
+        self.assert_before(run, first, second)
+
+    def test_the_next_owner_is_told_that_the_last_one_died(self) -> None:
+        """Killed between load and store, with the lock."""
+        run = self.run_lab("--kill")
+        self.assert_before(
+            run,
+            "Main: Worker 0 ended: killed by SIGKILL",
+            "Worker 1: The last owner died inside the lock",
+        )
+        self.assert_outcomes(self.captures(run, _FINAL), ["1"])
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,45 @@
+// Wrong: the lock is held for the load and, again, for the store. Between the
+// two it is free, and the number that was loaded grows old.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/lock.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+struct Board {
+  ipc::Lock lock;
+  int counter = 0;
+};
+
+void increment(Board& board) {
+  ipc::Guard guard(board.lock);
+  const int seen = board.counter;
+  guard.unlock();
+  ipc::point("after load");
+  guard.lock();
+  board.counter = seen + 1;
+  ipc::say("Incremented counter to {}", seen + 1);
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board;
+  ipc::Schedule schedule(true);
+  schedule.add("Worker 0", [&] { increment(*board); });
+  schedule.add("Worker 1", [&] { increment(*board); });
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("Final counter value (with lock): {}", board->counter);
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("unlocked_too_early", "A lock that is given up in between.");
+  return lab.run(argc, argv, lesson);
+}
