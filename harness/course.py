@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import IO
 
 from harness import html_report, report, worker
+from harness.run import time_scale
 
 _WRONG_USAGE = 2
 _END_LIMIT_S = 5.0
@@ -196,7 +197,7 @@ class Course:
             # A second one would leave half of the ending undone.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             self._screen.status()
-            deadline_s = time.monotonic() + _END_LIMIT_S
+            deadline_s = time.monotonic() + _END_LIMIT_S * time_scale()
             for running in self._workers:
                 running.end(deadline_s)
             raise

@@ -227,7 +227,7 @@ class LabTestTest(FakeLabTest):
 
     def test_a_lab_that_leaves_a_child_behind_is_caught(self) -> None:
         """SIGTERM is for the lab alone; its children are its own business."""
-        self.fake.program("fake", "echo 'Main: begin'\nsleep 300 &\nwait\n")
+        self.fake.program("fake", "sleep 300 &\necho 'Main: begin'\nwait\n")
         self.assert_fails(
             "test_sigterm_ends_it_and_leaves_nothing",
             "it leaves a process behind: ",
