@@ -27,7 +27,7 @@ from harness.run import time_scale
 
 _WRONG_USAGE = 2
 _END_LIMIT_S = 5.0
-_WIDTH = 72
+_NAME_WIDTH = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,7 +244,7 @@ def show_check(screen: Screen, check: report.Check) -> None:
     }[check.status]
     time_text = screen.paint("faint", f"{check.duration_s:6.2f} s")
     mark = screen.paint(colour, f"{word:4}")
-    screen.line(f"  {mark}  {check.name:{_WIDTH - 18}} {time_text}")
+    screen.line(f"  {mark}  {check.name:{_NAME_WIDTH}} {time_text}")
     if check.status != report.OK and check.detail:
         for line in textwrap.indent(
             report.xml_text(check.detail), " " * 8
