@@ -8,82 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
-
-class Question(TypedDict):
-    """What is asked of the process that makes the world."""
-
-    command: list[str]
-    env: dict[str, str]
-    flags: int
-    keep: list[str]
-    scratch: str
-    limit_s: float
-    quiet_s: float
-    events: bool
-    interrupt_after: str | None
-    interrupt_signal: int
-    tty: bool
-
-
-class Descriptor(TypedDict):
-    """One open descriptor of a process."""
-
-    target: str
-    can: str
-    fifo: bool
-
-
-class Task(TypedDict):
-    """One thread, and what it is blocked in."""
-
-    pid: int
-    tid: int
-    ppid: int
-    comm: str
-    state: str
-    wchan: str
-    call: str
-    args: list[int]
-    timeout_s: float | None
-    waits_on: list[tuple[int, bool]]
-    word: list[int]
-    path: str
-
-
-class Snapshot(TypedDict):
-    """What /proc said about a run that did not go on."""
-
-    tasks: list[Task]
-    descriptors: dict[int, dict[int, Descriptor]]
-    details: dict[int, dict[int, str]]
-    locks: str
-    unix_peers: dict[int, int]
-    tcp: str
-    unix: str
-    watcher_pid: int
-
-
-# Kind, name, pid it is about or 0, pid of its maker or 0: see leaks.py.
-Found = tuple[str, str, int, int]
-
-
-class Answer(TypedDict):
-    """What the process in the world answers."""
-
-    error: str
-    errno: int
-    lines: list[tuple[float, bytes]]
-    stderr: bytes
-    status: int
-    duration_s: float
-    interrupted_s: float | None
-    hang: tuple[str, Snapshot] | None
-    leaks: list[Found]
-    events: bytes
-    names: dict[int, str]
-    main_pid: int
+from harness.wire import Descriptor, Snapshot, Task
 
 
 @dataclass(frozen=True)
@@ -144,10 +70,10 @@ class Blocked:
                 f" still {'hold' if plural else 'holds'} open."
             )
         if "read end of" in self.on and holders:
+            verb = "do" if plural else "does"
             return (
-                f"{who} waits in {self.call} because the pipe is full: {self.on}"
-                f" is held by {holders}, who {'do' if plural else 'does'} not"
-                " read."
+                f"{who} waits in {self.call} because the pipe is full:"
+                f" {self.on} is held by {holders}, who {verb} not read."
             )
         if self.on in ("a child", "its child", "a thread"):
             end = f": {holders}" if holders else ""
@@ -322,7 +248,7 @@ class _Explainer:
     def _reason(self, task: Task) -> tuple[str, list[int]]:
         """Returns what a task waits for and the tasks that hold it."""
         call = task["call"]
-        if call == "futex" or call == "futex_waitv":
+        if call in ("futex", "futex_waitv"):
             return self._futex(task)
         if call in ("wait4", "waitid"):
             return self._child(task)

@@ -5,7 +5,7 @@ import unittest
 from concurrent import futures
 from typing import ClassVar
 
-from harness import hang, proc
+from harness import hang, proc, wire
 from harness.run import Event, Hang, Run, run
 
 _STUCK = pathlib.Path(__file__).absolute().parent / "testdata" / "stuck"
@@ -227,9 +227,9 @@ class HangTest(unittest.TestCase):
         self.assertIn("Main is running", found.explain())
 
 
-def task(pid: int, name: str, call: str, **more: object) -> hang.Task:
+def task(pid: int, name: str, call: str, **more: object) -> wire.Task:
     """Returns a task as the kernel tells it where it tells little."""
-    known: hang.Task = {
+    known: wire.Task = {
         "pid": pid,
         "tid": pid,
         "ppid": 2,
@@ -247,10 +247,10 @@ def task(pid: int, name: str, call: str, **more: object) -> hang.Task:
     return known
 
 
-def snapshot(*tasks: hang.Task) -> hang.Snapshot:
+def snapshot(*tasks: wire.Task) -> wire.Snapshot:
     """Returns a snapshot of these tasks, which share one pipe."""
-    read_end: hang.Descriptor = {"target": "pipe:[5]", "can": "r", "fifo": True}
-    write_end: hang.Descriptor = {
+    read_end: wire.Descriptor = {"target": "pipe:[5]", "can": "r", "fifo": True}
+    write_end: wire.Descriptor = {
         "target": "pipe:[5]",
         "can": "w",
         "fifo": True,

@@ -13,7 +13,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from harness.hang import Descriptor, Snapshot, Task
+    from harness.wire import Descriptor, Snapshot, Task
 
 # The calls that a process of a lab can be blocked in, with their numbers.
 _CALLS = {
@@ -426,7 +426,7 @@ def _describe(task: Task) -> None:
 
 
 def tasks(own_pid_namespace: bool) -> list[Task]:
-    """Returns every thread of every process of the run and what it waits for."""
+    """Returns every thread of every process, and what it waits for."""
     found = []
     for process in sorted(
         processes(own_pid_namespace).values(), key=lambda each: each.pid
@@ -463,7 +463,7 @@ def snapshot(own_pid_namespace: bool) -> Snapshot:
 
 
 def _unix_peers(tables: dict[int, dict[int, Descriptor]]) -> dict[int, int]:
-    """Asks the kernel which Unix-domain sockets are connected (sock_diag(7))."""
+    """Asks which Unix-domain sockets are connected: sock_diag(7)."""
     if not any(
         descriptor["target"].startswith("socket:")
         for table in tables.values()

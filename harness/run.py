@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import hang as hangs
+from harness import wire
 from harness.hang import Blocked, Event, Hang
 
 __all__ = ["Blocked", "Event", "Hang", "Leak", "Line", "Run", "run"]
@@ -36,6 +37,7 @@ _WORLDS = (
     ("user namespaces without pids", (_NAMESPACES | _USER) & ~_PID),
     ("subreaper", 0),
 )
+_GOOD_WORLDS = ("namespaces", "user namespaces")
 _SPEAKER = re.compile(r"([A-Z][\w .#()/-]{0,40}):(?: (.*))?$")
 
 
@@ -115,17 +117,16 @@ def _events(data: bytes) -> tuple[Event, ...]:
     return tuple(found)
 
 
-class _World:
-    """Which way to make a world works here; found out by the first run."""
-
-    first = 0
-    why = ""
+# The first of _WORLDS that may work here, found out by the first run, and why
+# the better ones do not.
+_first_world = [0]
+_reasons: list[str] = []
 
 
 def _candidates() -> list[tuple[str, int]]:
     wanted = os.environ.get("IPC_LABS_WORLD")
     if wanted is None:
-        return list(_WORLDS[_World.first :])
+        return list(_WORLDS[_first_world[0] :])
     found = [world for world in _WORLDS if world[0] == wanted]
     if not found:
         names = ", ".join(name for name, _ in _WORLDS)
@@ -133,7 +134,31 @@ def _candidates() -> list[tuple[str, int]]:
     return found
 
 
-def _ask(question: hangs.Question) -> hangs.Answer:
+def _ask_in_some_world(question: wire.Question) -> tuple[wire.Answer, str]:
+    """Returns the answer, and in which world it was found."""
+    reasons = list(_reasons)
+    for name, flags in _candidates():
+        question["flags"] = flags
+        with contextlib.ExitStack() as stack:
+            if not flags & _OWN_MOUNTS:
+                question["scratch"] = stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
+                )
+            answer = _ask(question)
+        if not answer["error"].startswith("world: "):
+            break
+        reasons.append(answer["error"].removeprefix("world: "))
+    else:
+        raise RuntimeError(f"no world can be made: {'; '.join(reasons)}")
+    if "IPC_LABS_WORLD" not in os.environ:
+        _first_world[0] = _WORLDS.index((name, flags))
+        _reasons[:] = dict.fromkeys(reasons)
+    if name in _GOOD_WORLDS or not reasons:
+        return answer, name
+    return answer, f"{name} ({'; '.join(dict.fromkeys(reasons))})"
+
+
+def _ask(question: wire.Question) -> wire.Answer:
     """Has a fresh process make the world and run the lab in it."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = (
@@ -157,7 +182,7 @@ def _ask(question: hangs.Question) -> hangs.Answer:
             raise
     if not answer_data:
         raise RuntimeError("the process that makes the world has died")
-    answer: hangs.Answer = marshal.loads(answer_data)
+    answer: wire.Answer = marshal.loads(answer_data)
     return answer
 
 
@@ -202,10 +227,10 @@ def run(
     Raises:
       OSError: the program cannot be started.
     """
-    # A lab sweeps up after itself; here it is to be seen what there is to sweep.
+    # A lab sweeps up after itself; what there is to sweep is to be seen here.
     environment = {**os.environ, "IPC_LABS_NO_SWEEP": "1", **(env or {})}
     scale = time_scale()
-    question: hangs.Question = {
+    question: wire.Question = {
         "command": list(command),
         "env": environment,
         "flags": 0,
@@ -218,34 +243,14 @@ def run(
         "interrupt_signal": int(interrupt_signal),
         "tty": tty,
     }
-    why = _World.why
-    for name, flags in _candidates():
-        question["flags"] = flags
-        with contextlib.ExitStack() as stack:
-            if not flags & _OWN_MOUNTS:
-                question["scratch"] = stack.enter_context(
-                    tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
-                )
-            answer = _ask(question)
-        if not answer["error"].startswith("world: "):
-            break
-        why = why or answer["error"].removeprefix("world: ")
+    answer, world = _ask_in_some_world(question)
     if answer["error"]:
-        number = answer["errno"] or 5
+        number = answer["errno"]
         raise OSError(number, os.strerror(number), command[0])
-    if "IPC_LABS_WORLD" not in os.environ:
-        _World.first = [world for world, _ in _WORLDS].index(name)
-        _World.why = why
-    return _result(tuple(command), answer, _world(name, why))
+    return _result(tuple(command), answer, world)
 
 
-def _world(name: str, why: str) -> str:
-    if name in ("namespaces", "user namespaces") or not why:
-        return name
-    return f"{name} ({why})"
-
-
-def _result(command: tuple[str, ...], answer: hangs.Answer, world: str) -> Run:
+def _result(command: tuple[str, ...], answer: wire.Answer, world: str) -> Run:
     events = _events(answer["events"])
     names = dict(answer["names"])
     names.update({event.pid: event.process for event in events})
@@ -270,7 +275,7 @@ def _result(command: tuple[str, ...], answer: hangs.Answer, world: str) -> Run:
 
 
 def _leak(
-    found: hangs.Found, names: Mapping[int, str], events: Sequence[Event]
+    found: wire.Found, names: Mapping[int, str], events: Sequence[Event]
 ) -> Leak:
     kind, name, pid, maker = found
     owner = names.get(maker, "") or _who_mentioned(name, events)

@@ -1,8 +1,11 @@
 """What a run sees of a lab: its lines, its end, its signals."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from concurrent import futures
@@ -78,7 +81,7 @@ class RunTest(unittest.TestCase):
             '"object":"Lock@7","id":"x"}'
         )
         result = shell(
-            f"echo '{line}' >> $IPC_LABS_EVENTS; echo nonsense >> $IPC_LABS_EVENTS"
+            f"exec >> $IPC_LABS_EVENTS; echo '{line}'; echo nonsense"
         )
         event = result.events[0]
         self.assertEqual(len(result.events), 1)
@@ -137,6 +140,68 @@ class WorldTest(unittest.TestCase):
             self.assertEqual(result.status, 0, result.stderr)
             self.assertEqual(len(result.leaks), 2, result.leaks)
         self.assertFalse(os.path.exists("/tmp/one"))
+
+    def test_a_program_below_tmp_is_still_there(self) -> None:
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            program = shutil.copy("/bin/true", folder)
+            self.assertEqual(run([program]).status, 0)
+            result = run([program, "--version"], env={"HOME": folder})
+            self.assertEqual(result.status, 0)
+            self.assertEqual(result.leaks, ())
+
+    def test_a_program_in_tmp_itself_is_still_there(self) -> None:
+        with tempfile.NamedTemporaryFile(dir="/tmp", delete=False) as file:
+            self.addCleanup(os.unlink, file.name)
+            file.write(b"#!/bin/sh\nls /tmp\n")
+        os.chmod(file.name, 0o755)
+        result = run([file.name])
+        self.assertIn(os.path.basename(file.name), result.transcript())
+        self.assertEqual(result.leaks, ())
+
+    def test_loopback_is_up(self) -> None:
+        code = (
+            "import socket; server = socket.create_server(('127.0.0.1', 0));"
+            "socket.create_connection(server.getsockname()); print('up')"
+        )
+        result = run([sys.executable, "-c", code])
+        self.assertEqual(result.transcript(), "up\n", result.stderr)
+
+    def test_the_end_of_the_harness_ends_the_lab(self) -> None:
+        for world in ("namespaces", "user namespaces", "subreaper"):
+            with self.subTest(world=world):
+                self.kill_the_harness(world)
+
+    def kill_the_harness(self, world: str) -> None:
+        """Kills a process in the midst of run() and waits for the lab's end."""
+        try:
+            with mock.patch.dict(os.environ, {"IPC_LABS_WORLD": world}):
+                shell("true")
+        except RuntimeError as error:
+            self.skipTest(str(error))
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = os.path.join(folder, "life")
+            os.mkfifo(fifo)
+            # Whoever lives of the lab has the write end, as descriptor 1.
+            script = f"exec > {fifo}; setsid sleep 1000 & echo x; sleep 1000"
+            code = (
+                "from harness.run import run;"
+                f"run(['/bin/sh', '-c', {script!r}])"
+            )
+            root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+            with subprocess.Popen(
+                [sys.executable, "-c", code],
+                env={
+                    **os.environ,
+                    "IPC_LABS_WORLD": world,
+                    "PYTHONPATH": root,
+                    "TMPDIR": folder,
+                    "TEST_TMPDIR": folder,
+                },
+            ) as harness:
+                with open(fifo, "rb") as life:
+                    self.assertEqual(life.readline(), b"x\n")
+                    harness.kill()
+                    self.assertEqual(life.read(), b"")
 
     def test_survivors_are_killed(self) -> None:
         for world in (None, "subreaper"):

@@ -1,0 +1,93 @@
+"""Whether a run that says nothing will ever go on."""
+
+from __future__ import annotations
+
+import os
+
+from harness import proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from harness.wire import Question, Task
+
+# Who looks again this often waits for something else than the time to pass.
+_RECHECK_S = 0.15
+# A limit so far away is there to end a hang; it is explained before.
+_AS_GOOD_AS_EVER_S = 10.0
+# A look in which all are blocked may have come between two steps of theirs.
+_LOOKS = 2
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Quiet:
+    """Follows a run and tells when nothing moves any more."""
+
+    def __init__(self, question: Question, own_pid_namespace: bool) -> None:
+        self._limit_s = question["limit_s"]
+        self._quiet_s = question["quiet_s"]
+        self._own_pids = own_pid_namespace
+        self._since_s = 0.0
+        self._ticks_before = -1
+        self._seen: tuple[object, ...] = ()
+        self._looks = 0
+
+    def is_over(self, now_s: float) -> None:
+        """Starts anew, since something has happened."""
+        self._since_s = now_s
+        self._ticks_before = -1
+        self._looks = 0
+
+    def verdict(
+        self, now_s: float, every: dict[int, proc.Stat], events_size: int
+    ) -> str:
+        """Returns why the run is taken to hang, "" if it is not."""
+        if now_s >= self._limit_s:
+            return f"it had not ended after {self._limit_s:g} s"
+        if self._has_moved(now_s, every, events_size):
+            self.is_over(now_s)
+        quiet_s = now_s - self._since_s
+        if quiet_s < self._quiet_s or not self._all_blocked(now_s, every):
+            return ""
+        self._looks += 1
+        if self._looks < _LOOKS:
+            return ""
+        return f"nothing had happened for {quiet_s:.1f} s"
+
+    def _has_moved(
+        self, now_s: float, every: dict[int, proc.Stat], events_size: int
+    ) -> bool:
+        """Whether there are new events or processes, or work is done."""
+        seen = (events_size, *sorted(every))
+        is_new, self._seen = seen != self._seen, seen
+        ticks = sum(status.ticks for status in every.values())
+        if self._ticks_before < 0:
+            self._ticks_before = ticks
+        used_s = (ticks - self._ticks_before) / _TICKS_PER_S
+        # Up to 2 % of a processor passes as looking again at what is awaited.
+        return is_new or used_s > 0.02 * (now_s - self._since_s) + 0.02
+
+    def _all_blocked(self, now_s: float, every: dict[int, proc.Stat]) -> bool:
+        if any(status.state in "RD" for status in every.values()):
+            return False
+        tasks = proc.tasks(self._own_pids)
+        if any(task["state"] in "RD" for task in tasks):
+            return False
+        if any(self._ends_by_itself(task, now_s) for task in tasks):
+            self.is_over(now_s)
+            return False
+        return True
+
+    def _ends_by_itself(self, task: Task, now_s: float) -> bool:
+        """Whether it waits for nothing but a time that will come."""
+        if task["state"] in "TtZX":
+            return False
+        timeout_s = task["timeout_s"]
+        if task["call"] in proc.SLEEPS:
+            return timeout_s is None or timeout_s < self._limit_s - now_s
+        for fd, _ in task["waits_on"]:
+            info = proc.fd_info(task["pid"], fd)
+            if "it_value:" in info and "it_value: (0, 0)" not in info:
+                return True  # A timer that is set.
+        if timeout_s is None:
+            return False
+        return _RECHECK_S < timeout_s <= _AS_GOOD_AS_EVER_S

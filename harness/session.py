@@ -1,0 +1,307 @@
+"""One run of a lab, in the world that was made for it.
+
+Starts the lab with nothing but its standard descriptors, takes what it says,
+sees when it ends or no longer goes on, looks for what is left, and kills
+everything.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import struct
+import time
+
+from harness import leaks, proc, quiet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from harness.wire import Answer, Found, Question, Snapshot
+
+_PR_SET_CHILD_SUBREAPER = 36
+_TIOCSCTTY = 0x540E
+_RLIMIT_CORE = 4
+_MOST_OUTPUT = 64 << 20
+_FASTEST_LOOK_S, _SLOWEST_LOOK_S = 0.005, 0.05
+_CLOSE_LOOK_EVERY = 4
+_libc = ctypes.CDLL(None, use_errno=True)
+leave_at_once = os._exit
+
+
+class Stream:
+    """One output of the lab, cut into lines with the time of each."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.lines: list[tuple[float, bytes]] = []
+        self._rest = b""
+        self._size = 0
+        os.set_blocking(fd, False)
+
+    def read(self, now_s: float) -> bool:
+        """Takes what is there; returns whether there may be more later."""
+        try:
+            chunk = os.read(self.fd, 65536)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # A terminal that nobody has open any more.
+        if not chunk:
+            return False
+        self._size += len(chunk)
+        if self._size <= _MOST_OUTPUT:
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            self.lines += ((now_s, line) for line in lines)
+        return True
+
+    def drain(self, now_s: float) -> None:
+        """Takes what is there now, though the writers may still live."""
+        for _ in range(64):
+            size = self._size
+            if not self.read(now_s) or self._size == size:
+                break
+        if self._rest:
+            self.lines.append((now_s, self._rest))
+            self._rest = b""
+        if self._size > _MOST_OUTPUT:
+            self.lines.append((now_s, b"(more output was thrown away)"))
+            self._size = 0
+
+    def text(self) -> bytes:
+        """Returns all that was read."""
+        return b"\n".join([*(line for _, line in self.lines), b""])
+
+
+def _open_terminal() -> tuple[int, int]:
+    master_fd, slave_fd = os.openpty()
+    # pylint: disable-next=import-outside-toplevel
+    import termios
+
+    attributes = termios.tcgetattr(slave_fd)
+    attributes[1] &= ~termios.OPOST
+    attributes[3] &= ~termios.ECHO
+    termios.tcsetattr(slave_fd, termios.TCSANOW, attributes)
+    return master_fd, slave_fd
+
+
+def _reset_signals() -> None:
+    """Undoes what Python, and whoever started it, have set for signals."""
+    for number in range(1, signal.NSIG):
+        try:
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass  # Not for us to change.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+class Session:
+    """The lab, from its start to its end.
+
+    Args:
+      question: what to run, and how.
+      control_fd: becomes readable when whoever asked has gone.
+      watch: what follows who holds what; tells which namespaces are our own.
+      events_folder: where the lab shall write its events.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        control_fd: int,
+        watch: leaks.Watch,
+        events_folder: str,
+    ) -> None:
+        self._question = question
+        self._control_fd = control_fd
+        self._watch = watch
+        self._own_pids = "pid" in watch.owned
+        self._quiet = quiet.Quiet(question, self._own_pids)
+        self._events_path, self._events_fd = "", -1
+        if question["events"]:
+            self._events_path = f"{events_folder}/events"
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._events_fd = os.open(self._events_path, flags, 0o666)
+        self._interrupted_s: float | None = None
+        self._lines_seen = 0
+        self._looks = 0
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._start_s = time.monotonic()
+        self._spawn()
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._start_s
+
+    def _spawn(self) -> None:
+        err_read, err_write = os.pipe()
+        is_tty = self._question["tty"]
+        out_read, out_write = _open_terminal() if is_tty else os.pipe()
+        failed_read, failed_write = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                self._become_lab(out_write, err_write)
+            except OSError as error:
+                os.write(failed_write, str(error.errno).encode())
+            finally:
+                leave_at_once(127)
+        for fd in (out_write, err_write, failed_write):
+            os.close(fd)
+        failed = os.read(failed_read, 16)
+        os.close(failed_read)
+        if failed:
+            raise OSError(int(failed), os.strerror(int(failed)))
+        self._terminal_fd = out_read if is_tty else -1
+        self._out, self._err = Stream(out_read), Stream(err_read)
+
+    def _become_lab(self, out_fd: int, err_fd: int) -> None:
+        """Executes the lab; what is not standard is closed by O_CLOEXEC."""
+        os.setsid()
+        in_fd = out_fd
+        if self._question["tty"]:
+            fcntl.ioctl(out_fd, _TIOCSCTTY, 0)
+        else:
+            in_fd = os.open("/dev/null", os.O_RDONLY)
+        for number, fd in enumerate((in_fd, out_fd, err_fd)):
+            os.dup2(fd, number)
+        _reset_signals()
+        _libc.setrlimit(_RLIMIT_CORE, struct.pack("QQ", 0, 0))
+        environment = dict(self._question["env"])
+        environment.pop("IPC_LABS_EVENTS", None)
+        if self._events_path:
+            environment["IPC_LABS_EVENTS"] = self._events_path
+        command = self._question["command"]
+        os.execvpe(command[0], command, environment)
+
+    def run(self) -> Answer:
+        """Follows the lab to its end, or until it no longer goes on."""
+        hang = self._follow()
+        duration_s = self._now_s()
+        found: list[Found] = []
+        status = -signal.SIGKILL
+        if hang is None:
+            self._drain(duration_s)
+            every = proc.processes(self._own_pids)
+            self._watch.look(every, closely=True)
+            found = self._watch.left(self._pid, every)
+            status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self._kill_all()
+        self._drain(self._now_s())
+        self._watch.remove(found if hang is None else self._watch.left(0, {}))
+        return {
+            "error": "",
+            "errno": 0,
+            "lines": self._out.lines,
+            "stderr": self._err.text(),
+            "status": status,
+            "duration_s": duration_s,
+            "interrupted_s": self._interrupted_s,
+            "hang": hang,
+            "leaks": found,
+            "events": self._read_events(),
+            "names": self._watch.names,
+            "main_pid": self._pid,
+        }
+
+    def _drain(self, now_s: float) -> None:
+        for stream in (self._out, self._err):
+            stream.drain(now_s)
+
+    def _follow(self) -> None | tuple[str, Snapshot]:
+        """Returns None when the lab has ended, otherwise why it hangs."""
+        end_fd = os.pidfd_open(self._pid)
+        streams = {stream.fd: stream for stream in (self._out, self._err)}
+        announce_fd = self._watch.inotify
+        poll = select.poll()
+        for fd in (*streams, end_fd, self._control_fd, announce_fd):
+            poll.register(fd, select.POLLIN)
+        next_look_s, pause_s = 0.0, _FASTEST_LOOK_S
+        while True:
+            wait_s = max(0.0, next_look_s - self._now_s())
+            ready = {fd for fd, _ in poll.poll(wait_s * 1e3)}
+            now_s = self._now_s()
+            for fd in ready & streams.keys():
+                if not streams[fd].read(now_s):
+                    poll.unregister(fd)
+                self._quiet.is_over(now_s)
+            self._interrupt_if_asked()
+            if end_fd in ready:
+                os.close(end_fd)
+                return None
+            if self._control_fd in ready:
+                self._kill_all()
+                leave_at_once(1)
+            if announce_fd in ready:
+                self._watch.drain_inotify()
+            elif now_s < next_look_s:
+                continue
+            pause_s = min(pause_s * 1.5, _SLOWEST_LOOK_S)
+            if why := self._look(now_s, closely=announce_fd in ready):
+                return why, proc.snapshot(self._own_pids)
+            next_look_s = self._now_s() + pause_s
+
+    def _look(self, now_s: float, closely: bool) -> str:
+        """Looks at all processes; returns why the run hangs, if it does."""
+        every = proc.processes(self._own_pids)
+        self._looks += 1
+        closely = closely or self._looks % _CLOSE_LOOK_EVERY == 0
+        self._watch.look(every, closely)
+        self._reap_orphans(every)
+        return self._quiet.verdict(now_s, every, self._events_size())
+
+    def _interrupt_if_asked(self) -> None:
+        wanted = self._question["interrupt_after"]
+        if wanted is None or self._interrupted_s is not None:
+            return
+        lines = self._out.lines[self._lines_seen :]
+        self._lines_seen += len(lines)
+        if not any(wanted.encode() in line for _, line in lines):
+            return
+        self._interrupted_s = self._now_s()
+        number = self._question["interrupt_signal"]
+        group = self._pid
+        if self._terminal_fd >= 0:
+            group = os.tcgetpgrp(self._terminal_fd) or group
+        try:
+            # A terminal sends to the group; kill(1) and others to one process.
+            if number in (signal.SIGINT, signal.SIGQUIT):
+                os.killpg(group, number)
+            else:
+                os.kill(self._pid, number)
+        except ProcessLookupError:
+            pass
+
+    def _reap_orphans(self, every: dict[int, proc.Stat]) -> None:
+        """Reaps what the lab has orphaned, but not its main process."""
+        for pid, status in every.items():
+            is_orphan = pid != self._pid and status.ppid == os.getpid()
+            if is_orphan and status.state == "Z":
+                os.waitpid(pid, os.WNOHANG)
+
+    def _kill_all(self) -> None:
+        deadline_s = time.monotonic() + 10
+        while time.monotonic() < deadline_s:
+            # In a pid namespace -1 is everybody but process 1, which we are.
+            pids = (-1,) if self._own_pids else (*proc.processes(False),)
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            select.select((), (), (), 0.001)
+
+    def _events_size(self) -> int:
+        return os.fstat(self._events_fd).st_size if self._events_fd >= 0 else 0
+
+    def _read_events(self) -> bytes:
+        if self._events_fd < 0:
+            return b""
+        return os.pread(self._events_fd, self._events_size(), 0)
