@@ -221,6 +221,17 @@ class HangTest(unittest.TestCase):
         self.assertIsNone(result.hang)
         self.assertEqual(result.status, 0)
 
+    def test_a_wait_of_the_library_is_no_hang_if_it_will_end(self) -> None:
+        result = run([str(_STUCK.with_name("patient")), "1.5"], quiet_s=0.3)
+        self.assertEqual(result.transcript(), "Main: PASS\n")
+
+    def test_a_wait_of_the_library_without_end_is_a_hang(self) -> None:
+        result = run([str(_STUCK.with_name("patient"))], quiet_s=0.3)
+        assert result.hang is not None, result
+        self.assertRegex(
+            result.hang.explain(), r"Main waits for Event@\w+\.\n?"
+        )
+
     def test_a_loop_without_end_is_stopped_at_the_limit(self) -> None:
         found = self.hang("spin")
         self.assertIn("had not ended after", found.explain())

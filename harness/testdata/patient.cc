@@ -1,0 +1,17 @@
+// Waits for an event that nobody sets: `patient 1.5` for 1.5 seconds, `patient`
+// for ever. The library sleeps in slices, so that both look alike at first.
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/event.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+int main(int argc, char** argv) {
+  ipc::name_process("Main");
+  const ipc::Shared<ipc::Event> never;
+  const auto deadline = argc == 2 ? ipc::Deadline::after(::atof(argv[1]))
+                                  : ipc::Deadline::never();
+  ipc::say("{}", never->wait_until(deadline) ? "set" : "PASS");
+}
