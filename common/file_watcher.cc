@@ -1,0 +1,160 @@
+#include "common/file_watcher.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/report.h"
+
+namespace ipc {
+namespace {
+
+// A name that appears, goes, or gets a content. Not IN_MODIFY: a file that is
+// being written in place is worth reading when its writer has closed it.
+constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM |
+                             IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR;
+
+constexpr int kLinksMax = 40;  // As in path_resolution(7).
+
+// The names of a path in order; "" and "." are nothing.
+std::deque<std::string> split(const std::string& path) {
+  std::deque<std::string> names;
+  for (size_t begin = 0; begin < path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    std::string name = path.substr(begin, end - begin);
+    if (!name.empty() && name != ".") names.push_back(std::move(name));
+    begin = end + 1;
+  }
+  return names;
+}
+
+// What a symbolic link says; nothing if it is none.
+std::optional<std::string> read_link(const std::string& path) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+  if (length == -1) return std::nullopt;
+  target.resize(static_cast<size_t>(length));
+  return target;
+}
+
+bool is_empty_file(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_size == 0;
+}
+
+}  // namespace
+
+FileWatcher::FileWatcher(std::string path)
+    : path_(std::move(path)),
+      inotify_(
+          check(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1")) {
+  if (split(path_).empty()) throw_error(EINVAL, "watch of no file");
+  watch_path();
+}
+
+// Walks along the path as the kernel does, and puts a watch on each folder
+// before it looks into it: what changes behind us is in the queue.
+void FileWatcher::watch_path() {
+  auto old = std::exchange(watched_, {});
+  std::deque<std::string> names = split(path_);
+  std::string folder = path_.starts_with('/') ? "/" : ".";
+  for (int links = 0; !names.empty();) {
+    const std::string name = std::move(names.front());
+    names.pop_front();
+    if (!watch(folder, name)) break;
+    const std::string next = folder + "/" + name;
+    const auto target = read_link(next);
+    if (!target) {
+      folder = next;
+      continue;
+    }
+    if (++links > kLinksMax) throw_error(ELOOP, "watch of a file");
+    if (target->starts_with('/')) folder = "/";
+    const auto more = split(*target);
+    names.insert(names.begin(), more.begin(), more.end());
+  }
+  for (const auto& [watch, unused] : old) {
+    if (!watched_.contains(watch)) ::inotify_rm_watch(inotify_.get(), watch);
+  }
+}
+
+// Returns false if there is no such folder; then the one above it is watched,
+// and tells when there is.
+bool FileWatcher::watch(const std::string& folder, const std::string& name) {
+  const int watch =
+      ::inotify_add_watch(inotify_.get(), folder.c_str(), kEvents);
+  if (watch == -1 && (errno == ENOENT || errno == ENOTDIR)) return false;
+  // One may pass through a folder that one may not read: then its names are
+  // not told.
+  if (watch == -1 && errno == EACCES) return true;
+  check(watch, "inotify_add_watch");
+  watched_[watch].path = folder;
+  watched_[watch].names.insert(name);
+  return true;
+}
+
+std::optional<FileWatcher::Notice> FileWatcher::wait_until(Deadline deadline) {
+  if (std::exchange(is_first_, false)) return Notice::rescan;
+  const std::string awaited = "file " + path_;
+  event(EventKind::wait, awaited);
+  pollfd poll_fd{inotify_.get(), POLLIN, 0};
+  std::optional<Notice> notice = read_events();
+  while (!notice && !deadline.expired()) {
+    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
+    if (ready == -1 && errno != EINTR) throw_error(errno, "poll inotify");
+    notice = read_events();
+  }
+  event(EventKind::wake, awaited);
+  if (notice) watch_path();
+  return notice;
+}
+
+// Takes what is in the queue now, all at once: so that many changes are one
+// notice, and the changes of others can not keep us here for ever.
+std::optional<FileWatcher::Notice> FileWatcher::read_events() {
+  int queued = 0;
+  check(::ioctl(inotify_.get(), FIONREAD, &queued), "ioctl FIONREAD");
+  if (queued == 0) return std::nullopt;
+  std::vector<char> events(static_cast<size_t>(queued));
+  const ssize_t length = check(
+      ::read(inotify_.get(), events.data(), events.size()), "read inotify");
+
+  std::optional<Notice> notice;
+  for (ssize_t offset = 0; offset < length;) {
+    inotify_event event{};
+    std::memcpy(&event, events.data() + offset, sizeof event);
+    const char* const name = events.data() + offset + sizeof event;
+    offset += static_cast<ssize_t>(sizeof event + event.len);
+    const auto more = meaning(event, event.len > 0 ? name : "");
+    if (more && notice != Notice::rescan) notice = more;
+  }
+  return notice;
+}
+
+std::optional<FileWatcher::Notice> FileWatcher::meaning(
+    const inotify_event& event, const char* name) {
+  if ((event.mask & IN_Q_OVERFLOW) != 0) return Notice::rescan;
+  const auto folder = watched_.find(event.wd);
+  if (folder == watched_.end()) return std::nullopt;  // Watched no longer.
+  if ((event.mask & (IN_IGNORED | IN_UNMOUNT)) != 0) return Notice::rescan;
+  const auto& [path, names] = folder->second;
+  if (!names.contains(name)) return std::nullopt;
+  // Somebody has just begun to write it, and IN_CLOSE_WRITE will follow.
+  if ((event.mask & IN_CREATE) != 0 && is_empty_file(path + "/" + name)) {
+    return std::nullopt;
+  }
+  return Notice::changed;
+}
+
+}  // namespace ipc

@@ -1,0 +1,350 @@
+#include "common/file_watcher.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "common/atomic_file.h"
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/names.h"
+#include "common/pipe.h"
+#include "common/process.h"
+#include "common/test_faults.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using ipc::FileWatcher;
+using Notice = FileWatcher::Notice;
+
+ipc::Deadline now() { return ipc::Deadline::at_ns(0); }
+ipc::Deadline limit() { return ipc::Deadline::after(20 * ipc::time_scale()); }
+
+void write_in_place(const std::string& path, const std::string& text,
+                    int flags) {
+  const ipc::UniqueFd fd(ipc::check(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | flags, 0600), path.c_str()));
+  // In two pieces, so that it can be read half written.
+  const size_t half = text.size() / 2;
+  ipc::check(::write(fd.get(), text.data(), half), "write");
+  ipc::check(::write(fd.get(), text.data() + half, text.size() - half),
+             "write");
+  ipc::check(::ftruncate(fd.get(), static_cast<off_t>(text.size())),
+             "ftruncate");
+}
+
+// How editors and tools save "<root>/folder/file".
+struct Way {
+  const char* name;
+  std::function<void(const std::string& root, const std::string& text)> save;
+};
+
+const Way kWays[] = {
+    {"InPlace",
+     [](const std::string& root, const std::string& text) {
+       write_in_place(root + "/folder/file", text, 0);
+     }},
+    {"TruncateAndWrite",
+     [](const std::string& root, const std::string& text) {
+       write_in_place(root + "/folder/file", text, O_TRUNC);
+     }},
+    {"RenameOver",
+     [](const std::string& root, const std::string& text) {
+       ipc::replace_file(root + "/folder/file", text);
+     }},
+    {"DeleteAndCreate",
+     [](const std::string& root, const std::string& text) {
+       fs::remove(root + "/folder/file");
+       write_in_place(root + "/folder/file", text, O_EXCL);
+     }},
+    {"BackupAndCreate",
+     [](const std::string& root, const std::string& text) {
+       if (fs::exists(root + "/folder/file")) {
+         fs::rename(root + "/folder/file", root + "/folder/file~");
+       }
+       write_in_place(root + "/folder/file", text, O_EXCL);
+     }},
+    {"LinkSwap",
+     [](const std::string& root, const std::string& text) {
+       static int version = 0;
+       const std::string target = "version" + std::to_string(++version);
+       write_in_place(root + "/folder/" + target, text, O_EXCL);
+       fs::create_symlink(target, root + "/folder/new");
+       fs::rename(root + "/folder/new", root + "/folder/file");
+     }},
+    {"FolderMoved",
+     [](const std::string& root, const std::string& text) {
+       fs::create_directory(root + "/new");
+       write_in_place(root + "/new/file", text, O_EXCL);
+       fs::rename(root + "/folder", root + "/old");
+       fs::rename(root + "/new", root + "/folder");
+       fs::remove_all(root + "/old");
+     }},
+    {"FolderLinkSwap",  // As Kubernetes does with its configuration.
+     [](const std::string& root, const std::string& text) {
+       static int version = 0;
+       const std::string target = "version" + std::to_string(++version);
+       fs::create_directory(root + "/" + target);
+       write_in_place(root + "/" + target + "/file", text, O_EXCL);
+       fs::create_symlink(target, root + "/new");
+       if (!fs::is_symlink(root + "/folder")) fs::remove_all(root + "/folder");
+       fs::rename(root + "/new", root + "/folder");
+     }},
+};
+
+struct WayOfSaving : testing::TestWithParam<Way> {
+  WayOfSaving() { fs::create_directory(dir.file("folder")); }
+  ipc::TempDir dir;
+  std::string path = dir.file("folder/file");
+};
+
+INSTANTIATE_TEST_SUITE_P(All, WayOfSaving, testing::ValuesIn(kWays),
+                         [](const auto& info) { return info.param.name; });
+
+// What is saved here ends with a full stop, so that half of it is known as
+// such.
+bool is_whole(const std::string& text) { return text.ends_with('.'); }
+
+// One process saves, another reads, and tells the first when it has seen a new
+// content.
+TEST_P(WayOfSaving, EveryContentIsSeenExactlyOnce) {
+  constexpr int kSaves = 100;
+  ipc::Pipe seen = ipc::make_pipe();
+  FileWatcher watcher(path);
+  ipc::Process saver("saver", [&] {
+    seen.writer.reset();
+    char byte = 0;
+    for (int i = 1; i <= kSaves; ++i) {
+      GetParam().save(dir.path(), "content " + std::to_string(i) + ".");
+      if (::read(seen.reader.get(), &byte, 1) != 1) ::_exit(1);
+    }
+  });
+  seen.reader.reset();
+  std::string last;
+  for (int i = 1; i <= kSaves;) {
+    ASSERT_TRUE(watcher.wait_until(limit())) << "blind after save " << i - 1;
+    const auto text = ipc::read_file(path);
+    if (!text || *text == last || !is_whole(*text)) continue;
+    ASSERT_EQ(*text, "content " + std::to_string(i) + ".");
+    last = *text;
+    ++i;
+    ASSERT_EQ(::write(seen.writer.get(), "", 1), 1);
+  }
+  EXPECT_EQ(saver.join(), 0);
+}
+
+// Nobody waits for anybody: contents may be missed, but not the last one.
+TEST_P(WayOfSaving, TheLastContentIsSeenHoweverFastTheyFollow) {
+  FileWatcher watcher(path);
+  ipc::Process saver("saver", [&] {
+    for (int i = 1; i < 100; ++i) {
+      GetParam().save(dir.path(), "content " + std::to_string(i) + ".");
+    }
+    GetParam().save(dir.path(), "the last one.");
+  });
+  std::string last;
+  while (last != "the last one.") {
+    ASSERT_TRUE(watcher.wait_until(limit())) << "blind after: " << last;
+    if (const auto text = ipc::read_file(path)) last = *text;
+  }
+  EXPECT_EQ(saver.join(), 0);
+}
+
+TEST_P(WayOfSaving, ASaveBetweenNoticeAndReadingIsNotReadTwice) {
+  FileWatcher watcher(path);
+  EXPECT_EQ(watcher.wait(), Notice::rescan);
+  std::string last;
+  int loads = 0;
+  const auto load = [&] {
+    const auto text = ipc::read_file(path);
+    if (text && *text != last) ++loads;
+    last = text.value_or("");
+  };
+  for (int i = 1; i <= 10; ++i) {
+    GetParam().save(dir.path(), "first.");
+    ASSERT_TRUE(watcher.wait_until(limit()));
+    const std::string text = "content " + std::to_string(i) + ".";
+    GetParam().save(dir.path(), text);
+    load();
+    EXPECT_EQ(last, text);
+    while (watcher.wait_until(now())) load();
+    EXPECT_EQ(loads, i);
+
+    // And after reading: then there must be another notice.
+    GetParam().save(dir.path(), "after.");
+    ASSERT_TRUE(watcher.wait_until(limit()));
+    load();
+    EXPECT_EQ(last, "after.");
+    --loads;
+  }
+}
+
+TEST_P(WayOfSaving, WatchesDoNotPileUp) {
+  FileWatcher watcher(path);
+  const auto count_watches = [&] {
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(watcher.fd()));
+    int count = 0;
+    for (std::string line; std::getline(info, line);) {
+      count += line.starts_with("inotify") ? 1 : 0;
+    }
+    return count;
+  };
+  for (int i = 0; i < 20; ++i) {
+    GetParam().save(dir.path(), std::to_string(i) + ".");
+    ASSERT_TRUE(watcher.wait_until(limit()));
+  }
+  while (watcher.wait_until(now())) {
+  }
+  // "/", "/tmp", the root and the folder.
+  EXPECT_EQ(count_watches(), 4);
+}
+
+struct FileWatcherTest : testing::Test {
+  ipc::TempDir dir;
+  std::string path = dir.file("file");
+};
+
+TEST_F(FileWatcherTest, TheFirstNoticeIsForWhatIsThereNow) {
+  FileWatcher watcher(path);
+  EXPECT_EQ(watcher.wait_until(now()), Notice::rescan);
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+  EXPECT_EQ(watcher.wait_until(ipc::Deadline::after(0.02)), std::nullopt);
+}
+
+TEST_F(FileWatcherTest, OtherFilesAreNoNews) {
+  FileWatcher watcher(path);
+  watcher.wait();
+  ipc::replace_file(dir.file("other"), "text");
+  fs::remove(dir.file("other"));
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+  fs::remove(path);
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+}
+
+TEST_F(FileWatcherTest, ManyChangesAreOneNotice) {
+  FileWatcher watcher(path);
+  watcher.wait();
+  for (int i = 0; i < 100; ++i) ipc::replace_file(path, std::to_string(i));
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+}
+
+TEST_F(FileWatcherTest, RemovalIsNews) {
+  ipc::replace_file(path, "text");
+  FileWatcher watcher(path);
+  watcher.wait();
+  fs::remove(path);
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+}
+
+TEST_F(FileWatcherTest, AFileThatIsBeingWrittenIsNewsWhenItIsClosed) {
+  FileWatcher watcher(path);
+  watcher.wait();
+  ipc::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT, 0600));
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt) << "it is empty yet";
+  ASSERT_EQ(::write(fd.get(), "text", 4), 4);
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+  fd.reset();
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+}
+
+TEST_F(FileWatcherTest, MissingFoldersAreAwaited) {
+  path = dir.file("a/b/file");
+  ipc::replace_file(dir.file("a"), "no folder");
+  FileWatcher watcher(path);
+  watcher.wait();
+  fs::remove(dir.file("a"));
+  fs::create_directories(dir.file("a/b"));
+  EXPECT_TRUE(watcher.wait_until(limit()));
+  ipc::replace_file(path, "text");
+  EXPECT_TRUE(watcher.wait_until(limit()));
+  fs::remove_all(dir.file("a"));
+  EXPECT_TRUE(watcher.wait_until(limit()));
+  fs::create_directories(dir.file("elsewhere/b"));
+  ipc::replace_file(dir.file("elsewhere/b/file"), "text");
+  fs::rename(dir.file("elsewhere"), dir.file("a"));
+  EXPECT_TRUE(watcher.wait_until(limit()));
+  while (watcher.wait_until(now())) {
+  }
+  ipc::replace_file(path, "more");
+  EXPECT_TRUE(watcher.wait_until(limit()));
+}
+
+TEST_F(FileWatcherTest, ARelativePathBeginsInTheWorkingFolder) {
+  ASSERT_EQ(::chdir(dir.path().c_str()), 0);
+  FileWatcher watcher("file");
+  watcher.wait();
+  ipc::replace_file(path, "text");
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+  ASSERT_EQ(::chdir("/"), 0);
+}
+
+TEST_F(FileWatcherTest, AfterAnUnmountWhatWasBelowIsWatched) {
+  ipc::Process child("child", [&] {
+    if (!ipc::enter_small_disk(dir.path(), 1 << 20).empty()) ::_exit(9);
+    FileWatcher watcher(path);
+    watcher.wait();
+    ipc::check(::umount(dir.path().c_str()), "umount");
+    if (watcher.wait_until(now()) != Notice::rescan) ::_exit(2);
+    ipc::replace_file(path, "text");
+    if (watcher.wait_until(now()) != Notice::changed) ::_exit(3);
+  });
+  const int status = child.join();
+  if (status == 9) GTEST_SKIP() << "no private file system here";
+  EXPECT_EQ(status, 0);
+}
+
+// A burst of changes that nobody reads; the kernel then drops what does not
+// fit its queue. Two files in turns, since equal neighbours are one event.
+TEST_F(FileWatcherTest, AFullQueueMeansRescan) {
+  size_t queue_max = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> queue_max;
+  if (queue_max > 100'000) GTEST_SKIP() << "a queue of " << queue_max;
+  FileWatcher watcher(path);
+  watcher.wait();
+  ipc::replace_file(path, "in the queue");
+  const std::string others[] = {dir.file("a"), dir.file("b")};
+  for (size_t i = 0; i < queue_max + 1; ++i) {
+    ipc::UniqueFd(::open(others[i % 2].c_str(), O_WRONLY | O_CREAT, 0600));
+  }
+  ipc::replace_file(path, "lost");
+  EXPECT_EQ(watcher.wait_until(now()), Notice::rescan);
+  EXPECT_EQ(ipc::read_file(path), "lost");
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
+  ipc::replace_file(path, "after");
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed) << "still watching";
+}
+
+TEST_F(FileWatcherTest, ItsDescriptorCanBePolled) {
+  // By a relative path, so that /tmp, where others are at work, is not watched.
+  ASSERT_EQ(::chdir(dir.path().c_str()), 0);
+  FileWatcher watcher("file");
+  watcher.wait();
+  pollfd poll_fd{watcher.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&poll_fd, 1, 0), 0);
+  ipc::replace_file("file", "text");
+  EXPECT_EQ(::poll(&poll_fd, 1, 0), 1);
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+  EXPECT_EQ(::poll(&poll_fd, 1, 0), 0);
+  ASSERT_EQ(::chdir("/"), 0);
+}
+
+TEST_F(FileWatcherTest, LinksInACircleAreAnError) {
+  fs::create_symlink(path, path);
+  EXPECT_THROW(FileWatcher{path}, std::system_error);
+  EXPECT_THROW(FileWatcher{""}, std::system_error);
+  EXPECT_THROW(FileWatcher{"/"}, std::system_error);
+}
+
+}  // namespace
