@@ -139,7 +139,7 @@ struct Lab::Flags {
   CLI::App app;
 };
 
-Lab::Lab(std::string name, std::string sentence)
+Lab::Lab(std::string name, const std::string& sentence)
     : flags_(std::make_unique<Flags>(sentence)), name_(std::move(name)) {
   CLI::App& app = flags_->app;
   app.name(name_);

@@ -50,7 +50,7 @@ double random_unit(std::mt19937& source);
 
 class Lab {
  public:
-  Lab(std::string name, std::string sentence);
+  Lab(std::string name, const std::string& sentence);
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
   Lab(Lab&&) = delete;
