@@ -99,11 +99,23 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
   }
 }
 
-// Whether to leave what a lesson that ended by itself has left: the harness
-// wants to see it, and clears it away with the whole world of the run.
-bool keeps_leftovers(Process& main) {
-  return ::getenv("IPC_LABS_NO_SWEEP") != nullptr &&
-         main.exit_status().value_or(-1) >= 0;
+// Clears away what the lab has left, and returns its status. A lesson that
+// ended by itself should have left nothing: then it is told of, and a failure.
+// The harness wants to see it, and clears it away with the world of the run.
+int clean_up(Process& main, const std::string& lab, int status) {
+  const bool by_itself = main.exit_status().value_or(-1) >= 0;
+  if (by_itself && ::getenv("IPC_LABS_NO_SWEEP") != nullptr) {
+    leave_names();
+    return status;
+  }
+  main.kill();
+  main.join();
+  const int processes = kill_descendants();
+  const int names = remove_names();
+  if (!by_itself || processes + names == 0) return status;
+  fprintf(stderr, "%s: left behind, and now removed: processes %d, names %d\n",
+          lab.c_str(), processes, names);
+  return 1;
 }
 
 }  // namespace
@@ -210,15 +222,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
   SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
   Process main("Main", [&] { ::_exit(play(lesson)); });
   const int status = watch(main, signals, limit_s * time_scale());
-  if (keeps_leftovers(main)) {
-    leave_names();
-    return status;
-  }
-  main.kill();
-  main.join();
-  kill_descendants();
-  remove_names();
-  return status;
+  return clean_up(main, name_, status);
 }
 
 }  // namespace ipc

@@ -14,7 +14,8 @@
 //
 // Flags:  --pace=<factor> scales pauses (1 as in the guide, 0 none),
 //         --seed=<n> fixes random choices, --help, and those of the lab.
-// Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>", 2 for a wrong
+// Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>" or if the lesson
+//         has left a process or a name behind (see stderr), 2 for a wrong
 //         flag or value, 128 + n after signal n.
 // Death:  if the keeper itself is killed, Main and its children die with it;
 //         their names stay until the next lab begins (remove_stale_names()).

@@ -117,6 +117,21 @@ TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
       << result.out;
 }
 
+TEST(Lab, WhatALessonLeavesBehindIsRemovedToldOfAndAFailure) {
+  const Result result = LabRun({}, [] {
+                          std::ofstream("/dev/shm/" + ipc::unique_name("left"))
+                              << "data";
+                          if (::fork() == 0) {
+                            while (true) ::pause();
+                          }
+                          return std::string();
+                        }).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out,
+            "Main: PASS\n"
+            "lab: left behind, and now removed: processes 1, names 1\n");
+}
+
 TEST(Lab, AMainThatIsKilledIsToldOf) {
   const Result result = LabRun({}, []() -> std::string {
                           ::raise(SIGSEGV);
