@@ -7,6 +7,7 @@
 LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
+    ("shared_values", "When is a number in shared memory the number it should be?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
 ]

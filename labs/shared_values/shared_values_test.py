@@ -1,0 +1,92 @@
+"""Proves what the chapter on shared values promises."""
+
+import ctypes
+import re
+import struct
+
+from harness import lab
+
+_COUNT = r"Main: Final counter value: (\d+)"
+_ARRAY = r"Main: Final array values: \[(.*)\]$"
+_LOOK = r"Monitor: Current count: \d+, Array: \[(.*)\]$"
+
+
+class SharedValuesTest(lab.LabTest):
+    """A shared counter with a lock, and a shared array without."""
+
+    wrong = {
+        "array_without_lock": lab.Caught(
+            by="outcome", saying="outcome 2, 2, 1, 2, 2 was reached"
+        ),
+        "two_locks": lab.Caught(
+            by="outcome", saying="outcome 2, 2, 1, 2, 2 was reached"
+        ),
+        "snapshot_by_items": lab.Caught(
+            by="output", saying=r"\[0, 0, 1, 1, 1\] was never in the array"
+        ),
+    }
+
+    def check(self, run: lab.Run) -> None:
+        """What is not said to be without lock is exact and at one moment.
+
+        The lab increments all items together, so they are always the same.
+        """
+        rounds = ""
+        for line in run.lines:
+            if count := re.match(_COUNT, line.raw):
+                rounds = count[1]
+            elif array := re.match(_ARRAY, line.raw):
+                self.assert_outcomes([array[1]], [", ".join([rounds] * 5)])
+            elif (look := re.match(_LOOK, line.raw)) and len(
+                set(look[1].split(", "))
+            ) > 1:
+                self.fail(f"[{look[1]}] was never in the array at one moment")
+
+    def test_the_array_is_torn_and_loses_an_update_on_every_run(self) -> None:
+        """Not by luck: the order is arranged."""
+        for _ in range(3):
+            run = self.run_lab("--increments=1")
+            self.assert_before(
+                run,
+                r"Monitor: .* 1, Array: \[1, 1, 0, 0, 0\] \(without lock\)",
+                r"Main: Final array .* \[2, 2, 1, 2, 2\] \(without lock\)",
+            )
+            self.assert_count(run, "Main: Lost 1 of 10 updates of .*", 1)
+
+    def test_in_the_same_order_the_locked_array_is_whole(self) -> None:
+        """Who comes while the array is locked waits."""
+        run = self.run_lab("--increments=1")
+        waits = "Main: Incrementer 1 has to wait for the Lock"
+        self.assert_before(run, waits, _ARRAY.replace("(.*)", "2, 2, 2, 2, 2"))
+        looks = self.captures(run, _LOOK)
+        self.assertEqual(len(looks), 1)
+        self.assertIn(looks[0], ("1, 1, 1, 1, 1", "2, 2, 2, 2, 2"))
+
+    def test_the_locked_counter_is_exact_and_only_the_locked_array(
+        self,
+    ) -> None:
+        """The guide's 4 incrementers, 100 rounds and 20 looks."""
+        run = self.run_lab()
+        self.assertEqual(self.captures(run, _COUNT), ["2", "2", "400"])
+        self.assert_count(run, "Monitor: Current count: .*", 22)
+        counts = self.captures(run, r"Monitor: Current count: (\d+)")[2:]
+        self.assertEqual(counts, sorted(counts, key=int))
+        run = self.run_lab("--locked")
+        self.check(run)
+        self.assertEqual(self.captures(run, _ARRAY)[-1], ", ".join(["400"] * 5))
+
+    def test_the_types_have_the_sizes_that_python_says(self) -> None:
+        """As struct and ctypes have them on this machine."""
+        sizes = {code: struct.calcsize(code) for code in "cbBhHiIlLqQfd"}
+        sizes["u"] = ctypes.sizeof(ctypes.c_wchar)
+        run = self.run_lab("--typecodes")
+        found = {}
+        for line in run.lines[:-1]:
+            match = re.fullmatch(r"'(.)' is .*, (\d+) bytes?", line.text)
+            assert match, line.raw
+            found[match[1]] = int(match[2])
+        self.assertEqual(found, sizes)
+
+
+if __name__ == "__main__":
+    lab.main()

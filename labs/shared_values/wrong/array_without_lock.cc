@@ -1,0 +1,42 @@
+// Wrong: the array has a lock of its own, which nobody takes. That the load is
+// whole and the store is whole does not make one step of them.
+
+#include <fmt/ranges.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/value.h"
+
+namespace {
+
+using Array = ipc::Array<int>;
+
+void increment(const Array& array) {
+  for (int& number : array.span()) {
+    const int seen = number;
+    ipc::point("after load");
+    number = seen + 1;
+  }
+}
+
+std::string lesson() {
+  const Array array{0, 0, 0, 0, 0};
+  ipc::Schedule schedule(true);
+  schedule.add("Incrementer 0", [&] { increment(array); });
+  schedule.add("Incrementer 1", [&] { increment(array); });
+  const std::string problem = schedule.play("AAABBBBBBAAA");
+  ipc::say("Final counter value: 2");
+  ipc::say("Final array values: {}", array.snapshot());
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("array_without_lock", "An array with a lock that nobody takes.");
+  return lab.run(argc, argv, lesson);
+}

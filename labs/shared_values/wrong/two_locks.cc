@@ -1,0 +1,53 @@
+// Wrong: every access is locked, and none together with the next. Python's
+// `array[j] = array[j] + 1` is this: it locks once to read and once to write.
+
+#include <fmt/ranges.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/lock.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/value.h"
+
+namespace {
+
+using Array = ipc::Array<int>;
+
+int load(const Array& array, size_t index) {
+  const ipc::Guard guard(array.get_lock());
+  return array[index];
+}
+
+void store(const Array& array, size_t index, int number) {
+  const ipc::Guard guard(array.get_lock());
+  array[index] = number;
+}
+
+void increment(const Array& array) {
+  for (size_t i = 0; i < array.size(); ++i) {
+    const int seen = load(array, i);
+    ipc::point("after load");
+    store(array, i, seen + 1);
+  }
+}
+
+std::string lesson() {
+  const Array array{0, 0, 0, 0, 0};
+  ipc::Schedule schedule(true);
+  schedule.add("Incrementer 0", [&] { increment(array); });
+  schedule.add("Incrementer 1", [&] { increment(array); });
+  const std::string problem = schedule.play("AAABBBBBBAAA");
+  ipc::say("Final counter value: 2");
+  ipc::say("Final array values: {}", array.snapshot());
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("two_locks", "An array that is locked for each access.");
+  return lab.run(argc, argv, lesson);
+}
