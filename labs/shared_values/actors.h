@@ -59,6 +59,7 @@ inline int count(const ipc::Value<int>& counter) {
 }
 
 inline void monitor(const Board& board, ArrayLock lock) {
-  ipc::say("Current count: {}, Array: {}{}", count(board.counter),
-           snapshot(board.array, lock), note(lock));
+  const int now = count(board.counter);
+  const std::vector<int> numbers = snapshot(board.array, lock);
+  ipc::say("Current count: {}, Array: {}{}", now, numbers, note(lock));
 }
