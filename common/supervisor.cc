@@ -329,8 +329,9 @@ void Supervisor::decide(Child& child, bool abnormal) {
   child.state = WorkerState::failed;
   const RestartRule& rule = child.spec.restarts;
   tell(child, Notice::Kind::gave_up,
-       wanted ? fmt::format("gave up: at most {} restarts within {:g} s",
-                            rule.count_max, rule.window_s)
+       wanted ? fmt::format("gave up: at most {} restart{} within {:g} s",
+                            rule.count_max, rule.count_max == 1 ? "" : "s",
+                            rule.window_s)
               : "gave up: temporary, never restarted");
 }
 

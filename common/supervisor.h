@@ -141,7 +141,7 @@ class Supervisor {
   // Sends a command to the present life of a worker. False if it is not
   // running or has not read those before: the command then reaches nobody, and
   // never a later life.
-  bool command(std::string_view name, std::string_view text);
+  [[nodiscard]] bool command(std::string_view name, std::string_view text);
 
   // Asks a worker to stop, and kills its process group at its stop_timeout_s.
   // One that is between two lives is stopped at once.

@@ -719,7 +719,7 @@ TEST(Supervisor, AStoppedWorkerCanBeStartedAnewAndDoesNotSeeTheOldStop) {
   Supervisor supervisor;
   supervisor.add({.name = "worker", .work = serve});
   watch_until(supervisor, Kind::started);
-  supervisor.command("worker", "never mind");
+  EXPECT_TRUE(supervisor.command("worker", "never mind"));
   supervisor.stop("worker");
   watch_to_the_end(supervisor);
   supervisor.restart("worker");

@@ -1,0 +1,47 @@
+// Wrong: the supervisor looks only whether the process of a worker is there.
+//
+// It is there, and stands still. A process that hangs does not end, so nobody
+// is told, and "running" is all that the supervisor knows: for ever.
+
+#include <unistd.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/supervisor.h"
+#include "common/worker.h"
+
+namespace {
+
+void hang(ipc::Worker& worker) {
+  ipc::name_process("Process " + worker.name());
+  ipc::say("Simulating hang");
+  while (true) ::pause();
+}
+
+void supervise() {
+  ipc::Supervisor supervisor;
+  supervisor.add({
+      .name = "unstable-worker",
+      .work = hang,
+      // Missing: .heartbeat_s = 1
+      .restarts = {.count_max = 1, .window_s = 600},
+  });
+  while (const auto notice = supervisor.next()) {
+    ipc::say("{}: {}", notice->worker, notice->text);
+  }
+}
+
+std::string lesson() {
+  const int status = ipc::Process("Supervisor", supervise).join();
+  return status == 0 ? "" : "Supervisor: " + ipc::describe_status(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_heartbeat", "A hanging worker is running, they say.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,52 @@
+// Wrong: one channel for all lives of a worker.
+//
+// The first life dies before it reads its command. The command stays in the
+// channel, and the second life, which nobody wants to end, finds it there.
+
+#include <stdlib.h>
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+void crash(ipc::Connection& supervisor) {
+  ipc::say("Started, life 1");
+  supervisor.send("ready");
+  (void)supervisor.poll_until(ipc::Deadline::never());  // It comes, unread.
+  ::abort();
+}
+
+void serve(ipc::Connection& supervisor) {
+  ipc::say("Started, life 2");
+  const auto command = supervisor.receive();
+  ipc::say("Received command '{}' in life 2", *command);
+}
+
+void supervise() {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process first("Process medium-worker", [&] { crash(ends.second); });
+  (void)ends.first.receive();
+  ipc::say("Sending command 'shutdown' to life 1");
+  ends.first.send("shutdown");
+  ipc::say("medium-worker: ended: {}", ipc::describe_status(first.join()));
+  // Missing: ends = ipc::make_connections();
+  ipc::Process second("Process medium-worker", [&] { serve(ends.second); });
+  ipc::say("medium-worker: ended: {}", ipc::describe_status(second.join()));
+}
+
+std::string lesson() {
+  const int status = ipc::Process("Supervisor", supervise).join();
+  return status == 0 ? "" : "Supervisor: " + ipc::describe_status(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("stale_channel", "A command reaches the next life.");
+  return lab.run(argc, argv, lesson);
+}
