@@ -38,6 +38,10 @@ std::deque<std::string> split(const std::string& path) {
   return names;
 }
 
+std::string join(const std::string& folder, const std::string& name) {
+  return folder.ends_with('/') ? folder + name : folder + "/" + name;
+}
+
 // What a symbolic link says; nothing if it is none.
 std::optional<std::string> read_link(const std::string& path) {
   std::string target(PATH_MAX, '\0');
@@ -73,7 +77,7 @@ void FileWatcher::watch_path() {
     const std::string name = std::move(names.front());
     names.pop_front();
     if (!watch(folder, name)) break;
-    const std::string next = folder + "/" + name;
+    const std::string next = join(folder, name);
     const auto target = read_link(next);
     if (!target) {
       folder = next;
@@ -151,7 +155,7 @@ std::optional<FileWatcher::Notice> FileWatcher::meaning(
   const auto& [path, names] = folder->second;
   if (!names.contains(name)) return std::nullopt;
   // Somebody has just begun to write it, and IN_CLOSE_WRITE will follow.
-  if ((event.mask & IN_CREATE) != 0 && is_empty_file(path + "/" + name)) {
+  if ((event.mask & IN_CREATE) != 0 && is_empty_file(join(path, name))) {
     return std::nullopt;
   }
   return Notice::changed;

@@ -50,7 +50,7 @@ struct Way {
   std::function<void(const std::string& root, const std::string& text)> save;
 };
 
-const Way kWays[] = {
+const Way ways[] = {
     {"InPlace",
      [](const std::string& root, const std::string& text) {
        write_in_place(root + "/folder/file", text, 0);
@@ -109,7 +109,7 @@ struct WayOfSaving : testing::TestWithParam<Way> {
   std::string path = dir.file("folder/file");
 };
 
-INSTANTIATE_TEST_SUITE_P(All, WayOfSaving, testing::ValuesIn(kWays),
+INSTANTIATE_TEST_SUITE_P(All, WayOfSaving, testing::ValuesIn(ways),
                          [](const auto& info) { return info.param.name; });
 
 // What is saved here ends with a full stop, so that half of it is known as
@@ -235,7 +235,7 @@ TEST_F(FileWatcherTest, OtherFilesAreNoNews) {
 TEST_F(FileWatcherTest, ManyChangesAreOneNotice) {
   FileWatcher watcher(path);
   watcher.wait();
-  for (int i = 0; i < 100; ++i) ipc::replace_file(path, std::to_string(i));
+  for (int i = 0; i < 10; ++i) ipc::replace_file(path, std::to_string(i));
   EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
   EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
 }

@@ -10,6 +10,7 @@ LESSONS = [
     ("shared_values", "When is a number in shared memory the number it should be?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
+    ("file_ipc", "How do two processes exchange data through files?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
 ]
 

@@ -1,0 +1,58 @@
+// Wrong: the writer changes the file in place.
+//
+// Opening the file empties it, and the new content comes piece by piece. Who
+// reads in between gets a part of a data point. The order is arranged here;
+// without pauses the guide's example meets it within nine data points.
+
+#include <fstream>
+#include <string>
+
+#include "common/atomic_file.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "labs/file_ipc/data_point.h"
+
+namespace {
+
+constexpr int kPieceBytes = 20;
+
+void write_point(const std::string& path) {
+  const std::string text = to_json({0, 0});
+  std::ofstream file(path);
+  file << text.substr(0, kPieceBytes) << std::flush;
+  ipc::point("half written");
+  file << text.substr(kPieceBytes) << std::flush;
+  ipc::say("Wrote data point 0");
+}
+
+void read_point(const std::string& path) {
+  const std::string text = ipc::read_file(path).value_or("");
+  if (const auto point = from_json(text)) {
+    ipc::say("Received data point {}: {}", point->iteration, point->value);
+  } else {
+    ipc::say("Half a data point: {}", text);
+  }
+}
+
+std::string lesson() {
+  const ipc::TempDir folder("file_ipc");
+  const std::string path = folder.file("data.json");
+  ipc::Schedule schedule(true);
+  schedule.add("Writer", [&] { write_point(path); });
+  schedule.add("Reader", [&] {
+    read_point(path);
+    ipc::point("before reading again");
+    read_point(path);
+  });
+  return schedule.play("ABAB");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("naive_overwrite", "A file that is changed in place.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,73 @@
+// Wrong: both processes write the status file.
+//
+// The writer's DONE comes while the reader is at work, and the reader's
+// PROCESSED is put over it. Nobody will write again; the reader waits for ever.
+// A file has one writer: then nobody can overwrite what another one said.
+
+#include <string>
+
+#include "common/atomic_file.h"
+#include "common/event.h"
+#include "common/file_watcher.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+#include "labs/file_ipc/data_point.h"
+
+namespace {
+
+// They arrange that order; the guide's example needs a slow reader for it.
+struct Order {
+  ipc::Event received;
+  ipc::Event is_done;
+};
+
+struct Files {
+  ipc::TempDir folder{"file_ipc"};
+  std::string data = folder.file("data.json");
+  std::string status = folder.file("status.txt");
+};
+
+void write_point(const Files& files, Order& order) {
+  ipc::say("Wrote data point 0");
+  ipc::replace_file(files.data, to_json({0, 0}));
+  ipc::replace_file(files.status, "READY");
+  order.received.wait();
+  ipc::say("Finished");
+  ipc::replace_file(files.status, "DONE");
+  order.is_done.set();
+}
+
+void read_points(const Files& files, Order& order) {
+  ipc::FileWatcher watcher(files.status);
+  while (true) {
+    watcher.wait();
+    const auto status = ipc::read_file(files.status);
+    if (status == "DONE") break;
+    if (status != "READY") continue;
+    const auto point = from_json(*ipc::read_file(files.data));
+    ipc::say("Received data point {}: {}", point->iteration, point->value);
+    order.received.set();
+    order.is_done.wait();
+    ipc::replace_file(files.status, "PROCESSED");  // Over DONE.
+  }
+  ipc::say("Received completion signal");
+}
+
+std::string lesson() {
+  const Files files;
+  const ipc::Shared<Order> order;
+  ipc::Process writer("Writer", [&] { write_point(files, *order); });
+  ipc::Process reader("Reader", [&] { read_points(files, *order); });
+  if (writer.join() != 0) return "the writer failed";
+  return reader.join() == 0 ? "" : "the reader failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("shared_status", "A status file with two writers.");
+  return lab.run(argc, argv, lesson);
+}
