@@ -18,6 +18,8 @@ _MODES = (
     " ofd socket tcp accept poll epoll mqueue sysv_sem sysv_msg fifo sleep"
     " short_sleep spin zombie"
 ).split()
+# These would meet, and meet others, in a world that is not their own.
+_NEEDS_WORLD = "flock fcntl ofd tcp accept fifo sysv_msg mqueue".split()
 
 
 def get_stuck(mode: str) -> Run:
@@ -34,11 +36,15 @@ class HangTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         """Gets stuck in every way."""
+        is_alone = not run(["/bin/true"]).world.startswith("subreaper")
+        modes = [m for m in _MODES if is_alone or m not in _NEEDS_WORLD]
         with futures.ThreadPoolExecutor(8) as pool:
-            cls.runs = dict(zip(_MODES, pool.map(get_stuck, _MODES)))
+            cls.runs = dict(zip(modes, pool.map(get_stuck, modes)))
 
     def hang(self, mode: str) -> Hang:
         """Returns the explanation of a run that must hang."""
+        if mode not in self.runs:
+            self.skipTest("there is no world for it")
         result = self.runs[mode]
         assert result.hang is not None, result
         self.assertEqual(result.leaks, ())

@@ -22,6 +22,13 @@ def leave(mode: str) -> Run:
 class LeakTest(unittest.TestCase):
     """Each name is a promise of the verdict."""
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Skips what needs a world in which nobody else leaves things."""
+        world = run(["/bin/true"]).world
+        if world not in ("namespaces", "user namespaces"):
+            raise unittest.SkipTest(f"the world is a {world}")
+
     def check(self, mode: str, kind: str, name: str, owner: str) -> None:
         """Fails unless the program leaves exactly this; `name` is a pattern."""
         leaks = leave(mode).leaks

@@ -128,6 +128,8 @@ class WorldTest(unittest.TestCase):
     """Runs do not meet, and nothing of them stays."""
 
     def test_twenty_runs_at_once_do_not_meet(self) -> None:
+        if (world := shell("true").world).startswith("subreaper"):
+            self.skipTest(f"no namespaces here: {world}")
         script = (
             "set -C; echo x > /tmp/one && echo x > /dev/shm/one"
             " && ls /tmp /dev/shm"
@@ -135,8 +137,6 @@ class WorldTest(unittest.TestCase):
         with futures.ThreadPoolExecutor(20) as pool:
             runs = list(pool.map(shell, [script] * 20))
         for result in runs:
-            if "namespaces" not in result.world:
-                self.skipTest(f"no namespaces here: {result.world}")
             self.assertEqual(result.status, 0, result.stderr)
             self.assertEqual(len(result.leaks), 2, result.leaks)
         self.assertFalse(os.path.exists("/tmp/one"))
