@@ -99,8 +99,8 @@ class Watch:
 
     Args:
       owned: which namespaces belong to the run alone ("pid", "ipc", "mnt",
-        "net"). What is not in there was perhaps made by others, and only what
-        a process of this run was seen to hold, or what carries its pid, counts.
+        "net"). What is not in there was perhaps made by others, and counts only
+        if it surely belongs to this run.
       kept: paths below /tmp and /dev/shm that are no business of the run.
       mqueue: the folder where the message queues are seen, "" if nowhere.
     """
@@ -116,8 +116,8 @@ class Watch:
         self._looks: dict[int, int] = {}
         self._holders: dict[str, int] = {}
         self._inherited: dict[tuple[int, str], Found] = {}
-        self._passed: set[tuple[int, str]] = set()
-        self._images: dict[int, tuple[str, str]] = {}
+        self._lock_files: set[str] = set()
+        self._passed: dict[tuple[int, str], int] = {}
         self._before = self._objects()
         self.inotify = self._open_inotify()
 
@@ -141,7 +141,7 @@ class Watch:
     def look(self, every: dict[int, proc.Stat], closely: bool) -> None:
         """Notes who is there, and now and then what they hold."""
         me = os.getpid()
-        for pid, status in every.items():
+        for pid, status in sorted(every.items()):
             self.names[pid] = status.comm
             # An orphan is ours, but it was made by the parent that it had.
             if status.ppid != me or pid not in self.parents:
@@ -157,62 +157,64 @@ class Watch:
         table = proc.descriptors(pid)
         for descriptor in table.values():
             target = descriptor["target"]
+            name = target.rpartition("/")[2]
+            if name.startswith(_PREFIX) and name.endswith("-run"):
+                self._lock_files.add(name)
             if target.startswith(("/", "socket:")):
                 self._holders.setdefault(target, pid)
         for line in proc.read_text(f"/proc/{pid}/maps").splitlines():
             path = line[73:]
             if path.startswith(("/dev/shm/", "/tmp/")):
                 self._holders.setdefault(path.strip(), pid)
-        self._look_for_inherited(pid, table)
+        self._look_for_inherited(pid)
 
     def _image(self, pid: int) -> tuple[str, str]:
         """Returns what tells an executed program from a mere fork."""
         stack = proc.read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
         return proc.read_link(f"/proc/{pid}/exe"), "".join(stack[25:26])
 
-    def _look_for_inherited(
-        self, pid: int, table: dict[int, Descriptor]
-    ) -> None:
+    def _has_executed(self, pid: int, parent: int) -> bool:
+        """Whether a process is another program than its parent."""
+        image, parents_image = self._image(pid), self._image(parent)
+        return bool(image[0] and parents_image[0]) and image != parents_image
+
+    def _look_for_inherited(self, pid: int) -> None:
         """Blames descriptors that went through exec without need.
 
-        A child that has executed a program, and has a pipe, socket or other
-        nameless object above 2 which its parent or a sibling also holds, was
-        given it by a missing O_CLOEXEC; unless the number is written in its
-        arguments, so that it knows what to do with it. What its own children
-        then inherit is not told again.
+        A child that has executed a program, and has a pipe, socket or memfd
+        above 2 that its parent also holds, was given it by a missing O_CLOEXEC;
+        unless the number is written in its arguments, so that it knows what to
+        do with it. What its own children then inherit is not told again.
         """
         parent = self.parents.get(pid, 0)
-        if parent <= 1 or parent not in self.names:
-            return
-        self._images[pid] = self._image(pid)
-        if not self._images[pid][0]:
-            return
-        if parent not in self._images:
-            self._images[parent] = self._image(parent)
-        if self._images[pid] == self._images[parent]:
+        if parent not in self.names or not self._has_executed(pid, parent):
             return
         words = proc.read_text(f"/proc/{pid}/cmdline").split("\0")
         numbers = {number for word in words for number in _numbers(word)}
-        others = {
+        of_parent = {
             descriptor["target"]
             for descriptor in proc.descriptors(parent).values()
         }
-        for fd, descriptor in table.items():
+        for fd, descriptor in proc.descriptors(pid).items():
             target = descriptor["target"]
-            if fd <= 2 or target not in others:
+            if fd <= 2 or target not in of_parent:
                 continue
             if not target.startswith(("pipe:", "socket:", "/memfd:")):
                 continue
             what = target + descriptor["can"]
-            self._passed.add((pid, what))
-            if fd in numbers or (parent, what) in self._passed:
-                continue
-            end = ""
-            if target.startswith("pipe:"):
-                end = f"the {'write' if 'w' in descriptor['can'] else 'read'}"
-                end += " end of "
-            name = f"descriptor {fd}, {end}{target}, in"
-            self._inherited[pid, what] = ("descriptor", name, pid, parent)
+            self._passed[pid, what] = self._passed.get((pid, what), 0) + 1
+            # What is seen once was perhaps about to be closed by the exec.
+            if self._passed[pid, what] == 2 and fd not in numbers:
+                name = f"descriptor {fd}, {_end_of(descriptor)}{target}, in"
+                self._inherited[pid, what] = ("descriptor", name, pid, parent)
+
+    def _left_to_programs(self) -> list[Found]:
+        """Returns the inherited descriptors, each for its first heir only."""
+        return [
+            found
+            for (pid, what), found in sorted(self._inherited.items())
+            if (self.parents.get(pid, 0), what) not in self._passed
+        ]
 
     def _objects(self) -> dict[str, object]:
         """Returns the names of everything that could be left behind."""
@@ -260,6 +262,21 @@ class Watch:
             later = ((pid, proc.stat(pid)) for pid in alive)
             every = {pid: status for pid, status in later if status}
 
+    def _is_ours(self, path: str, holder: int) -> bool:
+        """Whether something in a shared place surely belongs to this run.
+
+        Pids in names do not prove it: who shares the place may have a pid
+        namespace of their own. But all processes of a lab hold the lock file
+        of their run, whose name begins like all that they make.
+        """
+        if holder:
+            return True
+        return any(
+            part.startswith(lock[: -len("run")])
+            for part in path.split("/")
+            for lock in self._lock_files
+        )
+
     def left(self, main_pid: int, every: dict[int, proc.Stat]) -> list[Found]:
         """Returns what is left now that the main process has ended."""
         found: list[Found] = []
@@ -272,7 +289,7 @@ class Watch:
             if parent == os.getpid():
                 parent = main_pid  # Or one that was never seen.
             found.append((kind, "", pid, parent))
-        found += self._inherited.values()
+        found += self._left_to_programs()
         for folder, kind in (
             ("/dev/shm", "shm"),
             ("/tmp", "file"),
@@ -331,7 +348,7 @@ class Watch:
             elif is_socket:
                 holder = self._holders.get(self._socket(path), 0)
             pids = [pid for pid in (holder, *_pids_in(path)) if pid]
-            if self._shared(folder) and not self.names.keys() & set(pids):
+            if self._shared(folder) and not self._is_ours(path, holder):
                 continue
             found.append(
                 (
@@ -359,6 +376,13 @@ class Watch:
             ("socket", f"{name} (abstract)", 0, pid or self._only_one())
             for name, pid in sorted(names.items())
         ]
+
+
+def _end_of(descriptor: Descriptor) -> str:
+    """Returns "the read end of " for that of a pipe, and so on."""
+    if not descriptor["fifo"]:
+        return ""
+    return f"the {'write' if 'w' in descriptor['can'] else 'read'} end of "
 
 
 def _numbers(word: str) -> list[int]:

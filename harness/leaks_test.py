@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import secrets
 import tempfile
 import unittest
 from concurrent import futures
@@ -12,9 +13,9 @@ from harness.run import Run, run
 _LEAKY = pathlib.Path(__file__).absolute().parent / "testdata" / "leaky"
 
 
-def leave(mode: str) -> Run:
+def leave(*mode: str) -> Run:
     """Runs the program that leaves one kind of object behind."""
-    result = run([str(_LEAKY), mode])
+    result = run([str(_LEAKY), *mode])
     assert result.status == 0, result.stderr
     return result
 
@@ -130,10 +131,8 @@ class SubreaperLeakTest(unittest.TestCase):
             [(leak.kind, leak.owner) for leak in leaks], [("sysv shm", "Main")]
         )
 
-    def test_a_name_with_the_pid_of_a_process_is_found_and_removed(
-        self,
-    ) -> None:
-        leaks = leave("prefix").leaks
+    def test_a_name_that_begins_like_that_of_the_run_is_found(self) -> None:
+        leaks = leave("prefix", secrets.token_hex(4)).leaks
         self.assertEqual([leak.kind for leak in leaks], ["shm", "file"])
         for leak in leaks:
             self.assertEqual(leak.owner, "Main")
@@ -142,9 +141,8 @@ class SubreaperLeakTest(unittest.TestCase):
     def test_a_file_that_a_process_holds_open_is_found_and_removed(
         self,
     ) -> None:
-        script = "exec 3> /dev/shm/leaky-$$; echo /dev/shm/leaky-$$; sleep 0.5"
-        result = run(["/bin/sh", "-c", script])
-        name = result.lines[0].raw
+        name = f"/dev/shm/leaky-{secrets.token_hex(8)}"
+        result = run(["/bin/sh", "-c", f"exec 3> {name}; sleep 0.5"])
         self.assertEqual([leak.name for leak in result.leaks], [name])
         self.assertFalse(os.path.exists(name))
 

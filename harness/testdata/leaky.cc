@@ -85,12 +85,18 @@ void leave_stubborn() {
   kill(pid, SIGTERM);
 }
 
-// A name as the labs make it tells its maker even where others put theirs.
-void leave_with_prefix() {
-  const std::string pid = std::to_string(getpid());
-  const std::string name = "ipc-labs-1-0123abcd-" + pid + "-1-x";
-  check(shm_open(("/" + name).c_str(), O_CREAT | O_RDWR, 0600), "shm_open");
+// All names of a lab begin like that of a file which its processes hold open.
+// It lives long enough to be looked at.
+void leave_with_prefix(const std::string& random) {
+  const std::string prefix = "ipc-labs-1-" + random;
+  const std::string lock = "/tmp/" + prefix + "-run";
+  check(open(lock.c_str(), O_CREAT | O_WRONLY, 0600), "open");
+  const std::string name = prefix + "-" + std::to_string(getpid()) + "-1-x";
+  const int fd = shm_open(("/" + name).c_str(), O_CREAT | O_RDWR, 0600);
+  close(check(fd, "shm_open"));
   check(mkdir(("/tmp/" + name).c_str(), 0700), "mkdir");
+  usleep(500'000);
+  check(unlink(lock.c_str()), "unlink");
 }
 
 void leave_shm() {
@@ -185,14 +191,14 @@ void leave_nothing() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string mode = argc == 2 ? argv[1] : "";
+  const std::string mode = argc >= 2 ? argv[1] : "";
   prctl(PR_SET_NAME, "Main");
   if (mode == "clean") leave_nothing();
   if (mode == "process") leave_process();
   if (mode == "zombie") leave_zombie();
   if (mode == "daemon") leave_daemon();
   if (mode == "stubborn") leave_stubborn();
-  if (mode == "prefix") leave_with_prefix();
+  if (mode == "prefix") leave_with_prefix(argv[2]);
   if (mode == "shm") leave_shm();
   if (mode == "mqueue") leave_mqueue();
   if (mode == "sysv_shm") leave_sysv_shm();
