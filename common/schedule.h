@@ -83,9 +83,10 @@ class Schedule {
   };
 
   void settle();
-  void receive_until(Deadline deadline);
+  bool receive_until(Deadline deadline);
   void receive(Actor& actor);
   void let_go(Actor& actor);
+  bool await_others();
   std::string play_put_off(std::string letters);
   [[nodiscard]] std::string unfinished() const;
 
