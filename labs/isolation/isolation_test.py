@@ -1,8 +1,5 @@
 """Proves what the chapter on isolation promises."""
 
-import os
-from unittest import mock
-
 from harness import lab
 
 
@@ -20,13 +17,6 @@ class IsolationTest(lab.LabTest):
             by="output", saying="Main: The child was killed by SIGSEGV"
         ),
     }
-
-    def setUp(self) -> None:
-        """Lets the crash kill the child also where a sanitizer is built in."""
-        super().setUp()
-        options = mock.patch.dict(os.environ, ASAN_OPTIONS="handle_segv=0")
-        options.start()
-        self.addCleanup(options.stop)
 
     def check(self, run: lab.Run) -> None:
         """What is shared is seen, and the end of a child is told as it was."""
