@@ -26,8 +26,9 @@ void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
   throw_error(errno, "futex FUTEX_WAIT_BITSET");
 }
 
-void futex_wake(const std::atomic<uint32_t>& word, int count) {
-  check(::syscall(SYS_futex, &word, FUTEX_WAKE, count), "futex FUTEX_WAKE");
+int futex_wake(const std::atomic<uint32_t>& word, int count) {
+  return static_cast<int>(check(::syscall(SYS_futex, &word, FUTEX_WAKE, count),
+                                "futex FUTEX_WAKE"));
 }
 
 void futex_wake_all(const std::atomic<uint32_t>& word) {
