@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,8 +214,6 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
     return kWrongUsage;
   }
   ignore_sigpipe();
-  const rlimit no_core{0, 0};  // Labs crash on purpose.
-  check(::setrlimit(RLIMIT_CORE, &no_core), "setrlimit");
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
   name_process(name_);
   begin_run();  // Before the fork, so that all of the lab share the prefix.

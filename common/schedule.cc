@@ -20,7 +20,6 @@ namespace ipc {
 namespace {
 
 constexpr double kLookEveryS = 0.001;
-constexpr double kPatienceS = 0.3;
 constexpr size_t kTextBytesMax = 200;
 
 // What a process tells the controller: the first byte of its message.
@@ -166,7 +165,7 @@ void Schedule::let_go(Actor& actor) {
 // others, so all that wait are looked at anew.
 void Schedule::settle() {
   for (Actor& actor : actors_) actor.last_look.clear();
-  (void)receive_until(Deadline::at_ns(0));
+  receive_until(Deadline::at_ns(0));
   while (true) {
     bool moving = false;
     for (Actor& actor : actors_) {
@@ -181,7 +180,7 @@ void Schedule::settle() {
       moving = moving || !asleep;
     }
     if (moving) {
-      (void)receive_until(Deadline::after(kLookEveryS));
+      receive_until(Deadline::after(kLookEveryS));
       continue;
     }
     // One at a time: the next is let go when this one is still again.
@@ -195,14 +194,14 @@ void Schedule::settle() {
 }
 
 // Receives what the processes have told, or tell until the deadline.
-bool Schedule::receive_until(Deadline deadline) {
+void Schedule::receive_until(Deadline deadline) {
   std::vector<pollfd> fds;
   for (const Actor& actor : actors_) {
     const bool ended = actor.state == State::finished;
     fds.push_back({ended ? -1 : actor.gate.get(), POLLIN, 0});
     fds.push_back({ended ? -1 : actor.process.pidfd(), POLLIN, 0});
   }
-  if (::poll(fds.data(), fds.size(), deadline.poll_ms()) <= 0) return false;
+  if (::poll(fds.data(), fds.size(), deadline.poll_ms()) <= 0) return;
   for (size_t i = 0; i < actors_.size(); ++i) {
     Actor& actor = actors_[i];
     if ((fds[2 * i].revents & POLLIN) != 0) receive(actor);
@@ -214,7 +213,6 @@ bool Schedule::receive_until(Deadline deadline) {
       say("{} ended: {}", actor.process.name(), actor.place);
     }
   }
-  return true;
 }
 
 void Schedule::receive(Actor& actor) {
@@ -269,27 +267,11 @@ std::string Schedule::play_put_off(std::string letters) {
         std::find_if(letters.begin(), letters.end(), [&](char letter) {
           return state(static_cast<size_t>(letter - 'A')) == State::at_point;
         });
-    if (next == letters.end()) {
-      if (!await_others()) return unfinished();
-      continue;
-    }
+    if (next == letters.end()) return unfinished();
     const auto index = static_cast<size_t>(*next - 'A');
     letters.erase(next);
     (void)step(index);
   }
-}
-
-// What ends a wait may be none of the arranged processes: a child of theirs.
-// Gives it a moment; whether anything has happened.
-bool Schedule::await_others() {
-  const bool anybody_waits = std::any_of(
-      actors_.begin(), actors_.end(),
-      [](const Actor& actor) { return actor.state == State::waiting; });
-  if (!anybody_waits) return false;
-  const double patience_s = kPatienceS * time_scale();
-  if (!receive_until(Deadline::after(patience_s))) return false;
-  settle();
-  return true;
 }
 
 // Why the play is not over, or not over well; "" if it is.

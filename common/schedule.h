@@ -83,10 +83,9 @@ class Schedule {
   };
 
   void settle();
-  bool receive_until(Deadline deadline);
+  void receive_until(Deadline deadline);
   void receive(Actor& actor);
   void let_go(Actor& actor);
-  bool await_others();
   std::string play_put_off(std::string letters);
   [[nodiscard]] std::string unfinished() const;
 

@@ -54,10 +54,12 @@ inline void await_asleep(const Process& process) {
 }
 
 // Runs one test of this program again with the event log on, and returns the
-// log's lines as "kind object" without the object's address. The test has to
-// begin with `if (logs_events()) { ...; ::_exit(0); }`.
+// log's lines as "kind object", without the object's address, or "kind object
+// id". The test has to begin with `if (logs_events()) { ...; ::_exit(0); }`.
+enum class Ids { hidden, shown };
 inline bool logs_events() { return event_log_fd != -1; }
-inline std::vector<std::string> events_of(const std::string& test) {
+inline std::vector<std::string> events_of(const std::string& test,
+                                          Ids ids = Ids::hidden) {
   const TempDir dir("events");
   const std::string path = dir.file("log");
   Process child("Child", [&] {
@@ -76,6 +78,7 @@ inline std::vector<std::string> events_of(const std::string& test) {
       return line.substr(begin, line.find_first_of("\"@", begin) - begin);
     };
     events.push_back(field("kind") + " " + field("object"));
+    if (ids == Ids::shown) events.back() += " " + field("id");
   }
   return events;
 }

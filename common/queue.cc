@@ -1,0 +1,431 @@
+#include "common/queue.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include "common/check.h"
+#include "common/futex.h"
+#include "common/report.h"
+#include "common/robust_mutex.h"
+
+// A ring of 8-byte units and two marks. The messages in the queue lie between
+// them one after the other, each with 8 bytes in front:
+//
+//              head                             tail
+//   ...........|size,number|bytes|size,number|..|.............. and round again
+//              get moves it                     put moves it
+//
+// All that a put or a get does becomes visible by the one store that moves its
+// mark: a process that was killed before has done nothing, one that was killed
+// after has done all. So there is nothing to repair when the owner of a mutex
+// has died here. The mutexes only make putters, and takers, take turns; nobody
+// holds one while it waits for room or for a message.
+//
+// Sleeping. Who finds no message sleeps on the tail, who finds no room on the
+// head: futex(2) on that half of the word which has the count and two flags.
+// The flag `waiting` lies beside the count so that raising it, moving the mark
+// and finding it raised are steps of one word:
+//
+//   sleeper                               waker
+//   reads the mark, and nothing is there
+//   S1 raise the flag, if the mark is     W1 move the mark, and see whether the
+//      as it was (CAS); or look again        flag is up (CAS; the flag stays)
+//   S2 futex_wait while it is so          W2 if it is: futex_wake one
+//                                         W3 if nobody slept: lower the flag,
+//                                            if the mark is as it was (CAS),
+//                                         W4 and then futex_wake all
+//
+//   W1 S1     S1 fails, and the sleeper looks again.
+//   S1 W1 S2  The mark has moved: the kernel does not let it sleep.
+//   S1 S2 W1  W1 sees the flag, and W2 wakes one sleeper for one message.
+//   W2 S2 W3  It came too late for W2 and its flag is gone: hence W4. Awake it
+//             looks again, and raises the flag anew.
+//   W2 W3 S2  The flag has changed: the kernel does not let it sleep.
+//   W2 W1' W3 Another waker has moved the mark: W3 fails, and W2' is to come.
+//
+// The flag stays up while there are sleepers, so each message wakes one of them
+// and never a crowd, and a wake without a sleeper happens once and not again.
+// It is no count, because a count is too high for ever when a sleeper is
+// killed.
+//
+// What is killed between W1 and W4, or after it was woken and before it has
+// looked, leaves others asleep: for at most kRecheckSeconds, see futex.h. So
+// may a message that is taken and makes room for several small ones, or for
+// none of those who are woken; the first of the several wakes the next
+// (pass_on).
+
+namespace ipc {
+namespace {
+
+using AtomicMark = std::atomic<uint64_t>;
+
+constexpr uint64_t kUnitBytes = 8;
+constexpr size_t kCacheLine = 64;
+
+// The value of a mark: how much has passed it since the queue was made.
+//   bit 0        somebody may be asleep until the mark moves
+//   bit 1        the queue is closed
+//   bits 2..31   messages, modulo 2^30
+//   bits 32..63  units, modulo 2^32
+struct Mark {
+  static constexpr uint64_t kWaiting = 1;
+  static constexpr uint64_t kClosed = 2;
+  static constexpr uint32_t kOneItem = 4;
+  static constexpr uint32_t kItemsMax = (1U << 30) - 1;
+
+  uint64_t bits;
+
+  [[nodiscard]] constexpr bool waiting() const {
+    return (bits & kWaiting) != 0;
+  }
+  [[nodiscard]] constexpr bool closed() const { return (bits & kClosed) != 0; }
+  [[nodiscard]] uint32_t half() const { return static_cast<uint32_t>(bits); }
+  [[nodiscard]] uint32_t items() const { return half() / kOneItem; }
+  [[nodiscard]] uint32_t units() const {
+    return static_cast<uint32_t>(bits >> 32);
+  }
+
+  // The mark one message further, with the same flags.
+  [[nodiscard]] Mark moved(uint64_t by_units) const {
+    const uint32_t items_and_flags = half() + kOneItem;  // Wraps at 2^32.
+    return {(units() + by_units) << 32 | items_and_flags};
+  }
+};
+
+// Both marks of a new queue: shortly before their counts wrap, so that every
+// test goes through that and not only a queue that has been used for days.
+constexpr Mark kStart{(uint64_t{0} - 500) << 32 | (uint32_t{0} - 400)};
+static_assert(!kStart.waiting() && !kStart.closed());
+
+uint32_t items_between(Mark head, Mark tail) {
+  return (tail.items() - head.items()) & Mark::kItemsMax;
+}
+
+uint32_t units_between(Mark head, Mark tail) {
+  return tail.units() - head.units();
+}
+
+struct FrameHeader {
+  uint32_t size;
+  uint32_t number;  // Mark::items() when it was put: shows a damaged ring.
+};
+static_assert(sizeof(FrameHeader) == kUnitBytes);
+
+uint64_t frame_units(uint64_t size_bytes) {
+  return 1 + (size_bytes + kUnitBytes - 1) / kUnitBytes;
+}
+
+// What the putters, or the takers, have for themselves.
+struct Side {
+  alignas(kCacheLine) RobustMutex mutex{RobustMutex::Kind::internal};
+  // The other side's mark when it was last looked at; guarded by `mutex`. An
+  // old one promises less than there is, so it is read again only if it is not
+  // enough: that cache line belongs to a process on another CPU.
+  Mark other{kStart};
+  // It has a line of its own, because the other side reads it.
+  alignas(kCacheLine) AtomicMark mark{kStart.bits};
+};
+
+// Holds the mutex of a side. A deadline that has passed is no reason to give up
+// at once, since a turn is only as long as one copy; one that is yet to come is
+// kept even if whoever has the turn was stopped in the middle.
+class Turn {
+ public:
+  Turn(RobustMutex& mutex, Deadline deadline)
+      : guard_(mutex, deadline.expired() ? Deadline::never() : deadline) {
+    if (guard_ && guard_.owner_died()) guard_.repaired();  // Nothing to do.
+  }
+  explicit operator bool() const { return static_cast<bool>(guard_); }
+
+ private:
+  Guard guard_;
+};
+
+// The half of a mark that the kernel compares: the lower half comes first.
+const std::atomic<uint32_t>& futex_word(const AtomicMark& mark) {
+  static_assert(std::endian::native == std::endian::little);
+  return reinterpret_cast<const std::atomic<uint32_t>&>(mark);
+}
+
+// S1 and S2: sleeps while the mark is as it was `seen`, or nearly so long.
+void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
+  const Mark raised{seen.bits | Mark::kWaiting};
+  // Relaxed: a flag publishes nothing, and the changes of one word have one
+  // order for all processes whatever their memory order is.
+  if (!seen.waiting() &&
+      !mark.compare_exchange_strong(seen.bits, raised.bits,
+                                    std::memory_order_relaxed)) {
+    return;
+  }
+  futex_wait(futex_word(mark), raised.half(), deadline);
+}
+
+// W1: moves the mark from where it `is`, and returns what it is then.
+Mark move(AtomicMark& mark, Mark is, uint64_t by_units) {
+  // Release: who loads the mark with acquire, on the other side, finds the
+  // message written, or by a taker read, so that its bytes may be used anew.
+  // Only a flag may have changed meanwhile; then `is` follows.
+  while (!mark.compare_exchange_weak(is.bits, is.moved(by_units).bits,
+                                     std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+  }
+  return is.moved(by_units);
+}
+
+// W2 to W4: wakes one of those who sleep until the mark is what it now `is`.
+void wake_one(AtomicMark& mark, Mark is) {
+  if (!is.waiting()) return;
+  if (futex_wake(futex_word(mark), 1) > 0) return;
+  const uint64_t lowered = is.bits & ~Mark::kWaiting;
+  if (mark.compare_exchange_strong(is.bits, lowered,  // Relaxed: as above.
+                                   std::memory_order_relaxed)) {
+    futex_wake_all(futex_word(mark));
+  }
+}
+
+void mark_closed(AtomicMark& mark) {
+  // Release: what was done before close() is visible to who finds it closed.
+  mark.fetch_or(Mark::kClosed, std::memory_order_release);
+  futex_wake_all(futex_word(mark));
+}
+
+}  // namespace
+
+struct Queue::Ring {
+  const uint32_t max_items;
+  const uint64_t max_units;
+  const uint64_t size_bytes;  // A power of two: positions wrap at 2^32 units.
+  Side putters;               // Its mark is the tail.
+  Side takers;                // Its mark is the head.
+
+  // The ring itself begins behind this struct.
+  [[nodiscard]] std::byte* at(uint64_t position_bytes) {
+    return reinterpret_cast<std::byte*>(this + 1) +
+           (position_bytes & (size_bytes - 1));
+  }
+
+  // How many of `count` bytes come before the place where the ring begins anew.
+  [[nodiscard]] size_t before_end(uint64_t position_bytes, size_t count) const {
+    return std::min(count, size_bytes - (position_bytes & (size_bytes - 1)));
+  }
+
+  [[nodiscard]] bool has_room(Mark head, Mark tail, uint64_t units) const {
+    return items_between(head, tail) < max_items &&
+           units_between(head, tail) + units <= max_units;
+  }
+
+  void write(Mark tail, std::string_view item) {
+    const FrameHeader header{static_cast<uint32_t>(item.size()), tail.items()};
+    uint64_t position = tail.units() * kUnitBytes;
+    ::memcpy(at(position), &header, sizeof(header));
+    position += sizeof(header);
+    const size_t first = before_end(position, item.size());
+    ::memcpy(at(position), item.data(), first);
+    ::memcpy(at(0), item.data() + first, item.size() - first);
+  }
+
+  [[nodiscard]] std::string read(Mark head) {
+    FrameHeader header;
+    uint64_t position = head.units() * kUnitBytes;
+    ::memcpy(&header, at(position), sizeof(header));
+    IPC_CHECK(header.number == head.items());
+    position += sizeof(header);
+    const size_t first = before_end(position, header.size);
+    std::string item;
+    item.reserve(header.size);
+    item.append(reinterpret_cast<const char*>(at(position)), first);
+    item.append(reinterpret_cast<const char*>(at(0)), header.size - first);
+    return item;
+  }
+
+  // Both marks at one instant: the tail was so while the head did not change.
+  [[nodiscard]] std::pair<Mark, Mark> head_and_tail() const {
+    while (true) {
+      // Acquire: keeps the three loads in this order.
+      const Mark head{takers.mark.load(std::memory_order_acquire)};
+      const Mark tail{putters.mark.load(std::memory_order_acquire)};
+      if (takers.mark.load(std::memory_order_acquire) == head.bits) {
+        return {head, tail};
+      }
+    }
+  }
+};
+
+namespace {
+
+uint64_t checked_units(size_t max_bytes) {
+  constexpr uint64_t kUnitsMax = uint64_t{1} << 31;
+  IPC_CHECK(max_bytes >= kUnitBytes && max_bytes / kUnitBytes <= kUnitsMax);
+  return max_bytes / kUnitBytes;
+}
+
+// One wait for the event log, however often it is slept in between.
+class WaitEvents {
+ public:
+  explicit WaitEvents(const Queue* queue) : queue_(queue) {}
+  WaitEvents(const WaitEvents&) = delete;
+  WaitEvents& operator=(const WaitEvents&) = delete;
+  WaitEvents(WaitEvents&&) = delete;
+  WaitEvents& operator=(WaitEvents&&) = delete;
+  ~WaitEvents() {
+    if (begun_) object_event(EventKind::wake, "Queue", queue_);
+  }
+
+  [[nodiscard]] bool begun() const { return begun_; }
+  void begin(std::string_view what) {
+    if (std::exchange(begun_, true)) return;
+    object_event(EventKind::wait, "Queue", queue_, what);
+  }
+
+ private:
+  const Queue* queue_;
+  bool begun_ = false;
+};
+
+// `mark` is where it begins.
+void log_message(EventKind kind, const Queue* queue, Mark mark) {
+  if (event_log_fd == -1) return;
+  const uint32_t number = items_between(kStart, mark);
+  object_event(kind, "Queue", queue, std::to_string(number));
+}
+
+}  // namespace
+
+const char* describe(QueueStatus status) {
+  constexpr const char* kTexts[] = {"ok", "full", "empty", "closed"};
+  return kTexts[static_cast<int>(status)];
+}
+
+Queue::Queue(uint32_t max_items, size_t max_bytes)
+    : pages_(sizeof(Ring) +
+             std::bit_ceil(checked_units(max_bytes) * kUnitBytes)),
+      ring_(*new (pages_.data())
+                Ring{max_items,
+                     checked_units(max_bytes),
+                     std::bit_ceil(checked_units(max_bytes) * kUnitBytes),
+                     {},
+                     {}}) {
+  IPC_CHECK(max_items > 0 && max_items < Mark::kItemsMax);
+}
+
+QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
+  if (item.size() > max_item_bytes()) {
+    throw std::length_error("ipc::Queue: message bigger than the queue");
+  }
+  WaitEvents events(this);
+  uint64_t head_bits = 0;
+  QueueStatus status = try_put(item, deadline, head_bits);
+  while (status == QueueStatus::full && !deadline.expired()) {
+    events.begin("room");
+    sleep_while(ring_.takers.mark, Mark{head_bits}, deadline);
+    status = try_put(item, deadline, head_bits);
+  }
+  if (status == QueueStatus::ok && events.begun()) pass_on();
+  return status;
+}
+
+QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
+                           uint64_t& head_bits) {
+  Side& putters = ring_.putters;
+  const uint64_t units = frame_units(item.size());
+  Mark tail{0};
+  {
+    const Turn turn(putters.mutex, deadline);
+    if (!turn) return QueueStatus::full;
+    // Relaxed: only who has the turn moves or closes it.
+    tail.bits = putters.mark.load(std::memory_order_relaxed);
+    if (tail.closed()) return QueueStatus::closed;
+    if (!ring_.has_room(putters.other, tail, units)) {
+      // Acquire: what lies before the head has been read. Pairs with move().
+      head_bits = ring_.takers.mark.load(std::memory_order_acquire);
+      putters.other.bits = head_bits;
+      if (!ring_.has_room(putters.other, tail, units)) return QueueStatus::full;
+    }
+    ring_.write(tail, item);
+    log_message(EventKind::send, this, tail);  // Before it can be received.
+    tail = move(putters.mark, tail, units);
+  }
+  wake_one(putters.mark, tail);
+  return QueueStatus::ok;
+}
+
+// Wakes the next who waits for room if there is more than was needed here.
+void Queue::pass_on() {
+  const auto [head, tail] = ring_.head_and_tail();
+  if (ring_.has_room(head, tail, 1)) wake_one(ring_.takers.mark, head);
+}
+
+Taken Queue::get_until(Deadline deadline) {
+  WaitEvents events(this);
+  uint64_t tail_bits = 0;
+  Taken taken = try_get(deadline, tail_bits);
+  while (taken.status == QueueStatus::empty && !deadline.expired()) {
+    events.begin("message");
+    sleep_while(ring_.putters.mark, Mark{tail_bits}, deadline);
+    taken = try_get(deadline, tail_bits);
+  }
+  return taken;
+}
+
+Taken Queue::try_get(Deadline deadline, uint64_t& tail_bits) {
+  Side& takers = ring_.takers;
+  Taken taken;
+  Mark head{0};
+  Mark next{0};
+  {
+    const Turn turn(takers.mutex, deadline);
+    if (!turn) return taken;
+    // Relaxed: only who has the turn moves it.
+    head.bits = takers.mark.load(std::memory_order_relaxed);
+    if (items_between(head, takers.other) == 0) {
+      // Acquire: what lies before the tail was written. Pairs with move().
+      tail_bits = ring_.putters.mark.load(std::memory_order_acquire);
+      takers.other.bits = tail_bits;
+      if (items_between(head, takers.other) == 0) {
+        if (takers.other.closed()) taken.status = QueueStatus::closed;
+        return taken;
+      }
+    }
+    taken.item = ring_.read(head);
+    taken.status = QueueStatus::ok;
+    next = move(takers.mark, head, frame_units(taken.item.size()));
+  }
+  log_message(EventKind::receive, this, head);
+  wake_one(takers.mark, next);
+  return taken;
+}
+
+void Queue::close() {
+  {
+    const Turn turn(ring_.putters.mutex, Deadline::never());
+    mark_closed(ring_.putters.mark);
+  }
+  mark_closed(ring_.takers.mark);  // Only to wake those who wait for room.
+}
+
+bool Queue::closed() const {
+  // Acquire: pairs with mark_closed().
+  return Mark{ring_.putters.mark.load(std::memory_order_acquire)}.closed();
+}
+
+size_t Queue::size() const {
+  const auto [head, tail] = ring_.head_and_tail();
+  return items_between(head, tail);
+}
+
+bool Queue::full() const {
+  const auto [head, tail] = ring_.head_and_tail();
+  return !ring_.has_room(head, tail, 1);
+}
+
+size_t Queue::max_item_bytes() const {
+  return (ring_.max_units - 1) * kUnitBytes;
+}
+
+}  // namespace ipc

@@ -1,0 +1,116 @@
+// A bounded queue of messages between any number of processes; after Python's
+// multiprocessing.Queue.
+//
+//   ipc::Queue queue(100);                          // before the fork
+//   queue.put("Item 0");                            // in some processes
+//   while (const auto item = queue.get()) {         // in others
+//     ipc::say("Got {}", *item);
+//   }
+//
+// Lifetime: in memory without a name, shared with the children forked after.
+// Limits:   max_items messages and max_bytes bytes. A message takes its size,
+//           rounded up to a multiple of 8, and 8 bytes more.
+// Blocks:   put while there is no room, get while there is nothing; the forms
+//           with a deadline at most so long; try_put and try_get never. Each
+//           also waits its turn while another process copies one message.
+// Ordering: messages leave in the order in which they came in: those of one
+//           producer in its order, those of several in no certain one. Each of
+//           several consumers sees a part of it, in this order. What was done
+//           before put is visible after the get that returns its message.
+// Fairness: a big message waits until it has room at once; smaller ones of
+//           other producers may overtake it.
+// Delivery: at most once. What put has accepted is returned by one get, unless
+//           that consumer is killed in the middle of it.
+// Death:    a killed producer has put its message wholly or not at all, and the
+//           room comes back. A killed consumer takes at most one message with
+//           it. No process holds anything while it waits, so nobody else is
+//           held up: a wake-up that died with its sender or its receiver is
+//           made good within kRecheckSeconds (futex.h).
+// Errors:   put: std::length_error if the message would not fit even into the
+//           empty queue; get: std::bad_alloc, and the message stays.
+// See:      queue.cc for the layout, robust_mutex.h, futex.h.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string>
+#include <string_view>
+
+#include "common/clock.h"
+#include "common/shared.h"
+
+namespace ipc {
+
+enum class QueueStatus {
+  ok,
+  full,    // No room until the deadline.
+  empty,   // No message until the deadline.
+  closed,  // put: refused. get: no message is left, and none will come.
+};
+
+// "ok", "full", "empty" or "closed".
+const char* describe(QueueStatus status);
+
+// What get() returns: a message, or why there is none.
+struct Taken {
+  QueueStatus status = QueueStatus::empty;
+  std::string item;
+
+  explicit operator bool() const { return status == QueueStatus::ok; }
+  const std::string& operator*() const { return item; }
+  const std::string* operator->() const { return &item; }
+};
+
+class Queue {
+ public:
+  static constexpr size_t kMaxBytes = 1 << 20;
+
+  explicit Queue(uint32_t max_items, size_t max_bytes = kMaxBytes);
+
+  // Appends a message: ok or closed. Python's put().
+  QueueStatus put(std::string_view item) {
+    return put_until(item, Deadline::never());
+  }
+  // ok, full or closed. Python's put_nowait() and put(timeout=).
+  [[nodiscard]] QueueStatus try_put(std::string_view item) {
+    return put_until(item, Deadline::at_ns(0));
+  }
+  [[nodiscard]] QueueStatus put_until(std::string_view item, Deadline deadline);
+
+  // Takes the oldest message: ok or closed. Python's get().
+  [[nodiscard]] Taken get() { return get_until(Deadline::never()); }
+  // ok, empty or closed. Python's get_nowait() and get(timeout=).
+  [[nodiscard]] Taken try_get() { return get_until(Deadline::at_ns(0)); }
+  [[nodiscard]] Taken get_until(Deadline deadline);
+
+  // From here on every put is refused; get returns what is left and then
+  // `closed`. Whoever waits is woken. May be repeated.
+  void close();
+  [[nodiscard]] bool closed() const;
+
+  // How many messages there are: true when it was counted and maybe no longer
+  // when you read it, so none of these three is a reason to skip a try_put or a
+  // try_get. (Python's answers are not even true when they are given: a message
+  // that put() has accepted may not have arrived.)
+  [[nodiscard]] size_t size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  // Whether not even an empty message has room.
+  [[nodiscard]] bool full() const;
+
+  // The size of the biggest message that put() can take.
+  [[nodiscard]] size_t max_item_bytes() const;
+
+ private:
+  struct Ring;
+
+  QueueStatus try_put(std::string_view item, Deadline deadline,
+                      uint64_t& head_bits);
+  Taken try_get(Deadline deadline, uint64_t& tail_bits);
+  void pass_on();
+
+  SharedPages pages_;
+  Ring& ring_;
+};
+
+}  // namespace ipc
