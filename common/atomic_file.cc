@@ -23,6 +23,16 @@ namespace {
 constexpr std::string_view kPrefix = ".ipc-labs-";
 constexpr std::string_view kSuffix = ".tmp";
 
+// write(2) may write less than it is asked to, and says so.
+void write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = check(
+        retry([&] { return ::write(fd, content.data(), content.size()); }),
+        "write");
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
 // A temporary file in the folder of what it is to replace: rename(2) does not
 // cross file systems. It is removed unless it got its final name.
 class TemporaryFile {
@@ -30,7 +40,7 @@ class TemporaryFile {
   explicit TemporaryFile(int folder_fd)
       : folder_fd_(folder_fd),
         name_(random_name()),
-        fd_(create_locked(folder_fd, name_)) {}
+        lock_(create_locked(folder_fd, name_)) {}
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   TemporaryFile(TemporaryFile&&) = delete;
@@ -39,7 +49,17 @@ class TemporaryFile {
     if (!name_.empty()) ::unlinkat(folder_fd_, name_.c_str(), 0);
   }
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  // Writes the content and closes the file, so that nothing happens to it after
+  // the rename: who watches gets one event for it, and not two.
+  void fill(std::string_view content, mode_t permissions) {
+    constexpr int kFlags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+    const UniqueFd fd(
+        check(::openat(folder_fd_, name_.c_str(), kFlags), "open"));
+    check(::fchmod(fd.get(), permissions), "fchmod");
+    write_all(fd.get(), content);
+    // Before the rename: else a crash may leave the new name with nothing.
+    check(retry([&] { return ::fsync(fd.get()); }), "fsync");
+  }
 
   void rename_to(const std::string& name) {
     check(::renameat(folder_fd_, name_.c_str(), folder_fd_, name.c_str()),
@@ -56,7 +76,7 @@ class TemporaryFile {
 
   int folder_fd_;
   std::string name_;
-  UniqueFd fd_;  // Locked: while we live nobody takes the file for abandoned.
+  UniqueFd lock_;  // While we live nobody takes the file for abandoned.
 };
 
 // "folder/name" in two; the folder is "." if there is none.
@@ -81,16 +101,6 @@ void remove_abandoned(int folder_fd) {
   }
 }
 
-// write(2) may write less than it is asked to, and says so.
-void write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = check(
-        retry([&] { return ::write(fd, content.data(), content.size()); }),
-        "write");
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 mode_t permissions_of(int folder_fd, const std::string& name) {
   struct stat status {};
   constexpr int kNoFollow = AT_SYMLINK_NOFOLLOW;
@@ -109,10 +119,7 @@ void replace_file(const std::string& path, std::string_view content) {
   remove_abandoned(folder_fd.get());
 
   TemporaryFile file(folder_fd.get());
-  check(::fchmod(file.fd(), permissions_of(folder_fd.get(), name)), "fchmod");
-  write_all(file.fd(), content);
-  // Before the rename: otherwise a crash may leave the new name with nothing.
-  check(retry([&] { return ::fsync(file.fd()); }), "fsync");
+  file.fill(content, permissions_of(folder_fd.get(), name));
   file.rename_to(name);  // [rename] From here on readers see the new content.
   check(retry([&] { return ::fsync(folder_fd.get()); }), "fsync of the folder");
 }

@@ -240,6 +240,17 @@ TEST_F(FileWatcherTest, ManyChangesAreOneNotice) {
   EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
 }
 
+TEST_F(FileWatcherTest, AReplacedFileIsOneNotice) {
+  FileWatcher watcher(path);
+  watcher.wait();
+  ipc::Process writer("writer", [&] { ipc::replace_file(path, "text"); });
+  ASSERT_TRUE(watcher.wait_until(limit()));
+  EXPECT_EQ(ipc::read_file(path), "text")
+      << "the notice comes when it is there";
+  EXPECT_EQ(writer.join(), 0);
+  EXPECT_EQ(watcher.wait_until(now()), std::nullopt) << "nothing comes after";
+}
+
 TEST_F(FileWatcherTest, RemovalIsNews) {
   ipc::replace_file(path, "text");
   FileWatcher watcher(path);

@@ -10,12 +10,16 @@
 namespace ipc {
 
 UniqueFd create_locked(int folder_fd, const std::string& name) {
-  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  // Not for writing: closing it is then no IN_CLOSE_WRITE for inotify(7).
+  constexpr int kFlags = O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   while (true) {
     UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600), "open"));
     // Between these two calls the file looks abandoned. Whoever takes it then
     // removes it before giving up the lock: so look whether it is still there.
-    check(retry([&] { return ::flock(fd.get(), LOCK_EX); }), "flock");
+    const int result = retry([&] { return ::flock(fd.get(), LOCK_EX); });
+    // NFS locks only what is open for writing. Then nobody else gets the lock
+    // either, and a file that is left is left for ever.
+    if (result == -1 && errno != EBADF) throw_error(errno, "flock");
     struct stat status {};
     check(::fstat(fd.get(), &status), "fstat");
     if (status.st_nlink != 0) return fd;

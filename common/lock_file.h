@@ -14,6 +14,7 @@ namespace ipc {
 
 // Creates the file `name` in a folder, mode 0600 and locked. It counts as
 // abandoned when all copies of the descriptor are closed, children's included.
+// The descriptor is for reading; to write, open the file once more.
 //
 // Errors: std::system_error; EEXIST if the name is there, as whatever.
 UniqueFd create_locked(int folder_fd, const std::string& name);

@@ -11,6 +11,7 @@ LESSONS = [
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("file_ipc", "How do two processes exchange data through files?"),
+    ("config_watcher", "How does a process learn that a file has changed?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
 ]
 

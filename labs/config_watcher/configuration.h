@@ -1,0 +1,20 @@
+// The configuration of some program, as a file has it and as a program has it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+struct Configuration {
+  std::string app_name = "Unknown";
+  std::string log_level = "INFO";
+  int max_connections = 10;
+};
+
+std::string to_json(const Configuration& configuration);
+
+// Nothing if `text` is no JSON object, or a value has the wrong type. A value
+// that is missing has its default.
+std::optional<Configuration> from_json(const std::string& text);
+
+// Says that this is the configuration now, in four lines.
+void say_changed(const Configuration& configuration);

@@ -1,0 +1,120 @@
+// config_watcher: a monitor learns that a configuration file has changed.
+//
+//   Updater --- saves ---> app_config.json <--- looks --- Monitor
+//           <------------- "I have seen it" --------------
+//
+// Watch for: how often the monitor looks, in act 1 where it asks and in act 2
+// where it is told; and what it does about a file that is wrong, or gone.
+// Try: --pace=0, and compare how often it looked.
+
+#include <signal.h>
+
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include "common/clock.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+#include "labs/config_watcher/configuration.h"
+#include "labs/config_watcher/editors.h"
+#include "labs/config_watcher/monitor.h"
+
+namespace {
+
+constexpr double kPauseS = 1.0;
+constexpr double kPatienceS = 20.0;
+
+// The updater waits for the monitor's word, so that no update is skipped. In
+// life nobody does, and only the last one is sure to be seen.
+void wait_until_seen(Progress& progress) {
+  const double limit_s = ipc::paced_s(kPollS) + kPatienceS * ipc::time_scale();
+  if (!progress.seen.acquire_until(ipc::Deadline::after(limit_s))) {
+    throw std::runtime_error("the monitor does not see the change");
+  }
+  ipc::pause_s(kPauseS);
+}
+
+struct Desk {
+  std::string file;
+  Progress& progress;
+
+  using Save = void (*)(const std::string& path, const std::string& text);
+  void save(const char* what, Save how, const std::string& text) const {
+    ipc::say("{}", what);  // Said before it can be seen.
+    how(file, text);
+    wait_until_seen(progress);
+  }
+};
+
+void make_updates(const Desk& desk) {
+  ipc::say("Will make 3 updates");
+  Configuration config{"Example App"};
+  desk.save("Wrote initial configuration", save_by_rename, to_json(config));
+  config.log_level = "DEBUG";
+  desk.save("Made update 1", save_by_rename, to_json(config));
+  config.max_connections = 20;
+  desk.save("Made update 2", save_by_rename, to_json(config));
+  config.app_name = "Super App";
+  config.log_level = "WARNING";
+  desk.save("Made update 3", save_by_rename, to_json(config));
+  ipc::say("Finished making updates");
+}
+
+void use_editors(const Desk& desk) {
+  Configuration config{"Example App"};
+  desk.save("Wrote initial configuration", save_by_rename, to_json(config));
+  config.log_level = "DEBUG";
+  desk.save("Made update 1, in place", save_in_place, to_json(config));
+  desk.save("Made a mistake", save_in_place, "{\"log_level\": ERROR}");
+  config.max_connections = 20;
+  desk.save("Made update 2, with a new file", save_by_rename, to_json(config));
+  config.max_connections = 30;
+  desk.save("Made update 3, with a link", save_by_link, to_json(config));
+  ipc::say("Removed the file");
+  std::filesystem::remove(desk.file);
+  wait_until_seen(desk.progress);
+  config.max_connections = 40;
+  desk.save("Made update 4, with a new file", save_by_rename, to_json(config));
+  ipc::say("Finished making updates");
+}
+
+// Plays an act: `watch` is the monitor's way, `update` the updater's.
+std::string play(void (Monitor::*watch)(),
+                 const std::function<void(const Desk&)>& update) {
+  const ipc::TempDir folder("config_watcher");
+  const ipc::Shared<Progress> progress;
+  const Desk desk{folder.file("app_config.json"), *progress};
+  ipc::Process monitor("Monitor",
+                       [&] { (Monitor(desk.file, *progress).*watch)(); });
+  progress->seen.acquire();  // It watches.
+  ipc::Process updater("Updater", [&] { update(desk); });
+  const int status = updater.join();
+  monitor.terminate();
+  if (status != 0) return "the updater failed";
+  if (monitor.join() != -SIGTERM) return "the monitor failed";
+  const int looks = progress->looks;
+  ipc::say("Updates complete, the monitor looked {} times", looks);
+  return "";
+}
+
+std::string lesson() {
+  ipc::say("Act 1: the monitor asks again and again");
+  std::string problem = play(&Monitor::poll, make_updates);
+  if (!problem.empty()) return problem;
+  ipc::say("Act 2: the kernel tells the monitor");
+  problem = play(&Monitor::watch, use_editors);
+  if (problem.empty()) ipc::say("All done!");
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("config_watcher", "A program follows its configuration file.");
+  return lab.run(argc, argv, lesson);
+}

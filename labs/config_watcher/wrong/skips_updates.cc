@@ -1,0 +1,53 @@
+// Wrong: believes that a monitor sees every update.
+//
+// The file holds one content. What was replaced before the monitor looked again
+// was never seen by anybody: with polling, and with inotify, which tells that
+// the file has changed and not how often. The order is arranged here.
+
+#include <string>
+
+#include "common/atomic_file.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "labs/config_watcher/configuration.h"
+
+namespace {
+
+void make_updates(const std::string& path) {
+  Configuration config{"Example App"};
+  ipc::say("Wrote initial configuration");
+  ipc::replace_file(path, to_json(config));
+  ipc::point("before update 1");
+  config.log_level = "DEBUG";
+  ipc::say("Made update 1");
+  ipc::replace_file(path, to_json(config));
+  // Missing: wait until the monitor has seen it.
+  config.log_level = "WARNING";
+  ipc::say("Made update 2");
+  ipc::replace_file(path, to_json(config));
+}
+
+void monitor(const std::string& path) {
+  say_changed(*from_json(*ipc::read_file(path)));
+  ipc::point("between two looks");
+  say_changed(*from_json(*ipc::read_file(path)));
+}
+
+std::string lesson() {
+  const ipc::TempDir folder("config_watcher");
+  const std::string path = folder.file("app_config.json");
+  ipc::Schedule schedule(true);
+  schedule.add("Updater", [&] { make_updates(path); });
+  schedule.add("Monitor", [&] { monitor(path); });
+  return schedule.play("ABAB");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("skips_updates", "An update that nobody sees.");
+  return lab.run(argc, argv, lesson);
+}

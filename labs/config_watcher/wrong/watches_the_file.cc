@@ -1,0 +1,66 @@
+// Wrong: watches the file, and not the folder it is in.
+//
+// A watch belongs to a file, not to a name. The first save by renaming takes
+// the old file away: the watch tells of that, which looks like success, and
+// ends. Update 1 is seen, update 2 is not, nor any other.
+
+#include <limits.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+#include "common/atomic_file.h"
+#include "common/errors.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/semaphore.h"
+#include "common/shared.h"
+#include "common/unique_fd.h"
+#include "labs/config_watcher/configuration.h"
+
+namespace {
+
+void monitor(const std::string& path, ipc::Semaphore& seen) {
+  const ipc::UniqueFd fd(
+      ipc::check(::inotify_init1(IN_CLOEXEC), "inotify_init1"));
+  ipc::check(::inotify_add_watch(fd.get(), path.c_str(), IN_CLOSE_WRITE),
+             "inotify_add_watch");
+  while (true) {
+    say_changed(*from_json(*ipc::read_file(path)));
+    seen.release();
+    std::array<char, sizeof(inotify_event) + NAME_MAX + 1> event{};
+    ipc::check(::read(fd.get(), event.data(), event.size()), "read inotify");
+  }
+}
+
+void make_updates(const std::string& path, ipc::Semaphore& seen) {
+  Configuration config{"Example App"};
+  for (const int connections : {20, 30}) {
+    seen.acquire();
+    config.max_connections = connections;
+    ipc::say("Made update {}", connections / 10 - 1);
+    ipc::replace_file(path, to_json(config));
+  }
+  seen.acquire();
+}
+
+std::string lesson() {
+  const ipc::TempDir folder("config_watcher");
+  const std::string path = folder.file("app_config.json");
+  ipc::replace_file(path, to_json({"Example App"}));
+  const ipc::Shared<ipc::Semaphore> seen(0U);
+  ipc::Process watcher("Monitor", [&] { monitor(path, *seen); });
+  ipc::Process updater("Updater", [&] { make_updates(path, *seen); });
+  return updater.join() == 0 ? "" : "the updater failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("watches_the_file", "A watch that goes blind.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,57 @@
+// Wrong: the updater changes the file in place, and the monitor polls.
+//
+// Whoever polls may look at any moment, also at one when the file is half
+// written. The monitor calls it a mistake that nobody has made. The order is
+// arranged here.
+
+#include <fstream>
+#include <string>
+
+#include "common/atomic_file.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "labs/config_watcher/configuration.h"
+
+namespace {
+
+void make_update(const std::string& path) {
+  const std::string text = to_json({"Example App"});
+  ipc::say("Wrote initial configuration");
+  std::ofstream file(path);
+  file << text.substr(0, text.size() / 2) << std::flush;
+  ipc::point("half written");
+  file << text.substr(text.size() / 2) << std::flush;
+}
+
+void look(const std::string& path) {
+  if (const auto config = from_json(ipc::read_file(path).value_or(""))) {
+    say_changed(*config);
+  } else {
+    ipc::say("Config file has invalid JSON format; log level stays INFO");
+  }
+}
+
+void monitor(const std::string& path) {
+  look(path);
+  ipc::point("between two looks");
+  look(path);
+}
+
+std::string lesson() {
+  const ipc::TempDir folder("config_watcher");
+  const std::string path = folder.file("app_config.json");
+  ipc::Schedule schedule(true);
+  schedule.add("Updater", [&] { make_update(path); });
+  schedule.add("Monitor", [&] { monitor(path); });
+  return schedule.play("ABAB");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("writes_in_place", "A file that is read half written.");
+  return lab.run(argc, argv, lesson);
+}
