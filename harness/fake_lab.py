@@ -35,6 +35,7 @@ echo 'Main: PASS'
 # Defects, each in a program of its own.
 LATE = RIGHT.replace("Got 2", "Got 1")
 LOST = RIGHT.replace("Sum 3", "Sum 2")
+LEAK = "sleep 1000 > /dev/null &\n"
 HANGS = "echo 'Sender: Sent 1'\nread never < $(dirname $0)/fifo\n"
 
 CHAPTER = """\

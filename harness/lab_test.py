@@ -316,21 +316,17 @@ class VariantsTest(FakeLabTest):
         self.assert_fails(self.TEST.format("output"), "by its hang:")
 
     def test_a_leak_is_caught_by_its_kind_and_name(self) -> None:
-        """A file in /dev/shm."""
-        leak = "touch /dev/shm/ipc-labs-1-test-left\n"
-        self.fake.wrong("late", leak + fake_lab.RIGHT)
-        self.assertEqual(
-            self.declare("leak", "/dev/shm/ipc-labs-1-test-left"), ""
-        )
+        """A process, which is noticed in every world."""
+        self.fake.wrong("late", fake_lab.LEAK + fake_lab.RIGHT)
+        self.assertEqual(self.declare("leak", "a process behind: pid"), "")
 
     def test_a_leak_beside_the_declared_defect_fails(self) -> None:
         """Unless it is declared as well."""
-        leak = "touch /dev/shm/ipc-labs-1-test-left\n"
-        self.fake.wrong("late", leak + fake_lab.LATE)
+        self.fake.wrong("late", fake_lab.LEAK + fake_lab.LATE)
         self.assert_fails(
             self.TEST.format("output"),
             "a second defect beside its output",
-            "/dev/shm/ipc-labs-1-test-left",
+            "a process behind: pid",
         )
         self.assertEqual(
             self.declare("output", "MISSING Receiver: Got 2", also="leak"), ""
