@@ -323,6 +323,8 @@ class LittleKnownTest(unittest.TestCase):
         tasks = [task(pid, f"w{pid}", "futex") for pid in (3, 4, 5)]
         events = [
             event(3, "acquire", "Lock@1"),
+            event(5, "acquire", "Lock@2"),
+            event(5, "release", "Lock@2"),
             event(4, "acquire", "Lock@2"),
             event(5, "acquire", "Lock@3"),
             event(5, "release", "Lock@3"),
@@ -333,6 +335,7 @@ class LittleKnownTest(unittest.TestCase):
         names = {pid: f"Worker {pid}" for pid in (3, 4, 5)}
         found = hang.explain(snapshot(*tasks), events, names)
         self.assertEqual(set(found.cycle), {"Worker 3", "Worker 4"})
+        self.assertEqual(found.processes[0].held_by, ("Worker 4",))
         self.assertEqual(
             found.processes[2].sentence(), "Worker 5 waits for Event@9."
         )

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import secrets
+import sys
 import tempfile
 import unittest
 from concurrent import futures
@@ -103,6 +104,11 @@ class LeakTest(unittest.TestCase):
     def test_a_descriptor_that_exec_closes_is_no_leak(self) -> None:
         self.assertEqual(leave("descriptor_closed").leaks, ())
 
+    def test_a_pipe_that_a_program_makes_for_itself_is_no_leak(self) -> None:
+        code = "import os, time; pipe = os.pipe(); time.sleep(0.3)"
+        result = run(["/bin/sh", "-c", f"{sys.executable} -c '{code}'; true"])
+        self.assertEqual((result.status, result.leaks), (0, ()))
+
 
 class SubreaperLeakTest(unittest.TestCase):
     """Without namespaces only what surely belongs to the run is blamed."""
@@ -154,12 +160,11 @@ class SubreaperLeakTest(unittest.TestCase):
             fifo = os.path.join(folder, "go")
             os.mkfifo(fifo)
             running = pool.submit(run, ["/bin/cat", fifo])
-            with (
-                open(fifo, "w", encoding="utf-8"),
-                tempfile.NamedTemporaryFile(dir="/dev/shm"),
-            ):
-                pass
-            self.assertEqual(running.result().leaks, ())
+            with open(fifo, "w", encoding="utf-8") as go:
+                # Only made when the lab is there: open() has waited for it.
+                with tempfile.NamedTemporaryFile(dir="/dev/shm"):
+                    go.close()
+                    self.assertEqual(running.result().leaks, ())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from concurrent import futures
 from unittest import mock
 
 from harness import proc
-from harness.run import Run, run
+from harness.run import Run, run, time_scale
 
 
 def shell(script: str, **options: object) -> Run:
@@ -95,8 +95,10 @@ class RunTest(unittest.TestCase):
 
     def test_interrupt_after_a_line_ends_the_whole_group(self) -> None:
         result = shell(
-            "sleep 100 & echo Main: ready; wait", interrupt_after="ready"
+            "sh -c 'echo Main: ready; exec sleep 100'; exit 3",
+            interrupt_after="ready",
         )
+        # A shell dies of it only if the program that it waits for does.
         self.assertEqual(result.status, -signal.SIGINT)
         self.assertIsNotNone(result.interrupted_s)
         self.assertIsNone(result.hang)
@@ -126,6 +128,20 @@ class RunTest(unittest.TestCase):
 
 class WorldTest(unittest.TestCase):
     """Runs do not meet, and nothing of them stays."""
+
+    def test_the_world_is_no_worse_than_unshare_could_make_it(self) -> None:
+        namespaces = "--pid --ipc --mount --net --fork --mount-proc"
+        for world, option in (
+            ("namespaces", ""),
+            ("user namespaces", "--user"),
+        ):
+            command = f"unshare {option} {namespaces} true"
+            if subprocess.run(
+                command.split(), stderr=subprocess.DEVNULL, check=False
+            ).returncode:
+                continue
+            self.assertEqual(shell("true").world, world)
+            break
 
     def test_twenty_runs_at_once_do_not_meet(self) -> None:
         if (world := shell("true").world).startswith("subreaper"):
@@ -182,7 +198,11 @@ class WorldTest(unittest.TestCase):
             fifo = os.path.join(folder, "life")
             os.mkfifo(fifo)
             # Whoever lives of the lab has the write end, as descriptor 1.
-            script = f"exec > {fifo}; setsid sleep 1000 & echo x; sleep 1000"
+            # Short sleeps, for which no run is taken to hang.
+            script = (
+                f"exec > {fifo}; setsid sleep 1000 & echo x;"
+                " while :; do sleep 0.1; done"
+            )
             code = (
                 "from harness.run import run;"
                 f"run(['/bin/sh', '-c', {script!r}])"
@@ -201,7 +221,10 @@ class WorldTest(unittest.TestCase):
                 with open(fifo, "rb") as life:
                     self.assertEqual(life.readline(), b"x\n")
                     harness.kill()
+                    killed_s = time.monotonic()
                     self.assertEqual(life.read(), b"")
+                    took_s = time.monotonic() - killed_s
+                    self.assertLess(took_s, 30 * time_scale())
 
     def test_survivors_are_killed(self) -> None:
         for world in (None, "subreaper"):

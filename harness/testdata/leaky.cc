@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -90,7 +91,8 @@ void leave_stubborn() {
 void leave_with_prefix(const std::string& random) {
   const std::string prefix = "ipc-labs-1-" + random;
   const std::string lock = "/tmp/" + prefix + "-run";
-  check(open(lock.c_str(), O_CREAT | O_WRONLY, 0600), "open");
+  const int lock_fd = open(lock.c_str(), O_CREAT | O_WRONLY, 0600);
+  check(flock(lock_fd, LOCK_EX), "flock");
   const std::string name = prefix + "-" + std::to_string(getpid()) + "-1-x";
   const int fd = shm_open(("/" + name).c_str(), O_CREAT | O_RDWR, 0600);
   close(check(fd, "shm_open"));
