@@ -49,6 +49,7 @@ void write_points(const Files& files) {
   ipc::FileWatcher watcher(files.acknowledged);
   for (int i = 0; i < point_count; ++i) {
     ipc::say("Wrote data point {}", i);  // Said before it can be received.
+    ipc::event(ipc::EventKind::send, "data.json", std::to_string(i));
     ipc::replace_file(files.data, to_json({i, i * 10}));  // [replace]
     while (ipc::read_file(files.acknowledged) != std::to_string(i)) {
       wait_for_change(watcher, "an acknowledgement");  // [acknowledged]
@@ -74,6 +75,7 @@ void read_points(const Files& files, bool dies) {
     if (point->iteration != last + 1) throw std::runtime_error("one is lost");
     if (point->is_last) break;
     last = point->iteration;
+    ipc::event(ipc::EventKind::receive, "data.json", std::to_string(last));
     ipc::say("Received data point {}: {}", last, point->value);
     if (dies && last == reader_dies_at) ::raise(SIGKILL);
     ipc::replace_file(files.acknowledged, std::to_string(last));  // [tell]
