@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 _RECHECK_S = 0.15
 # A limit so far away is there to end a hang; it is explained before.
 _AS_GOOD_AS_EVER_S = 10.0
-# A look in which all are blocked may have come between two steps of theirs.
-_LOOKS = 2
+# So long all must be seen blocked: who had a real limit that was about to pass
+# has gone on then, and done something.
+_BLOCKED_S = 2 * _RECHECK_S
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -29,13 +30,13 @@ class Quiet:
         self._since_s = 0.0
         self._ticks_before = -1
         self._seen: tuple[object, ...] = ()
-        self._looks = 0
+        self._blocked_since_s: float | None = None
 
     def is_over(self, now_s: float) -> None:
         """Starts anew, since something has happened."""
         self._since_s = now_s
         self._ticks_before = -1
-        self._looks = 0
+        self._blocked_since_s = None
 
     def verdict(
         self, now_s: float, every: dict[int, proc.Stat], events_size: int
@@ -48,8 +49,9 @@ class Quiet:
         quiet_s = now_s - self._since_s
         if quiet_s < self._quiet_s or not self._all_blocked(now_s, every):
             return ""
-        self._looks += 1
-        if self._looks < _LOOKS:
+        if self._blocked_since_s is None:
+            self._blocked_since_s = now_s
+        if now_s - self._blocked_since_s < _BLOCKED_S:
             return ""
         return f"nothing had happened for {quiet_s:.1f} s"
 
