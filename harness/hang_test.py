@@ -86,12 +86,18 @@ class HangTest(unittest.TestCase):
                 self.assertEqual(set(found.cycle), {"Worker 1", "Worker 2"})
 
     def test_threads_are_told_apart(self) -> None:
-        found = self.check(
-            "deadlock_threads",
-            "Main",
-            r"Main waits in futex for a thread to end: Main, thread \d+\.",
+        found = self.hang("deadlock_threads")
+        first, second = (each.sentence() for each in found.processes)
+        self.assertRegex(
+            second, r"^Main, thread \d+ waits for a mutex, held by Main\.$"
         )
-        self.assertEqual(len(found.cycle), 2)
+        if "that nobody wakes" not in first:  # Newer C libraries hide it.
+            self.assertRegex(
+                first,
+                r"^Main waits in futex for a thread to end:"
+                r" Main, thread \d+\.$",
+            )
+            self.assertEqual(len(found.cycle), 2)
 
     def test_the_readers_own_copy_of_the_write_end(self) -> None:
         found = self.check(

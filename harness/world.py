@@ -147,9 +147,20 @@ def _mount_all(question: Question, owned: frozenset[str]) -> frozenset[str]:
     kept = _cover("/tmp", question["keep"])
     if os.path.isdir("/dev/shm"):
         kept |= _cover("/dev/shm", question["keep"])
+    if question["tty"]:
+        _mount_terminals()
     os.chdir(here)  # Perhaps that is below one of them.
     os.mkdir(_OWN_FOLDER)
     return kept | {_OWN_FOLDER}
+
+
+def _mount_terminals() -> None:
+    """Provides /dev/pts: in a bare chroot it is empty."""
+    try:
+        flags = _MS_NOSUID | _MS_NOEXEC
+        _mount("devpts", "/dev/pts", "devpts", flags, "ptmxmode=0666")
+    except WorldError:
+        pass  # Then those of the machine must do.
 
 
 def _mount_queues() -> str:
