@@ -278,9 +278,10 @@ class WaitEvents {
   }
 
   [[nodiscard]] bool begun() const { return begun_; }
-  void begin(std::string_view what) {
+  // `part` is what of the queue is waited for, as in "room in".
+  void begin(std::string_view part) {
     if (std::exchange(begun_, true)) return;
-    object_event(EventKind::wait, "Queue", queue_, what);
+    object_event(EventKind::wait, "Queue", queue_, part);
   }
 
  private:
@@ -290,7 +291,7 @@ class WaitEvents {
 
 // `mark` is where it begins.
 void log_message(EventKind kind, const Queue* queue, Mark mark) {
-  if (event_log_fd == -1) return;
+  if (!events_wanted) return;
   const uint32_t number = items_between(kStart, mark);
   object_event(kind, "Queue", queue, std::to_string(number));
 }
@@ -322,7 +323,7 @@ QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
   uint64_t head_bits = 0;
   QueueStatus status = try_put(item, deadline, head_bits);
   while (status == QueueStatus::full && !deadline.expired()) {
-    events.begin("room");
+    events.begin("room in");
     sleep_while(ring_.takers.mark, Mark{head_bits}, deadline);
     status = try_put(item, deadline, head_bits);
   }
@@ -366,7 +367,7 @@ Taken Queue::get_until(Deadline deadline) {
   uint64_t tail_bits = 0;
   Taken taken = try_get(deadline, tail_bits);
   while (taken.status == QueueStatus::empty && !deadline.expired()) {
-    events.begin("message");
+    events.begin("a message in");
     sleep_while(ring_.putters.mark, Mark{tail_bits}, deadline);
     taken = try_get(deadline, tail_bits);
   }

@@ -400,9 +400,9 @@ TEST(Queue, TheLogPairsWhatIsSentWithWhatIsReceived) {
     ::_exit(0);
   }
   const std::vector<std::string> expected{
-      "send Queue 0",    "receive Queue 0", "wait Queue message",
-      "wake Queue ",     "send Queue 1",    "send Queue 2",
-      "wait Queue room", "wake Queue ",     "receive Queue 1"};
+      "send Queue 0",       "receive Queue 0", "wait Queue a message in",
+      "wake Queue ",        "send Queue 1",    "send Queue 2",
+      "wait Queue room in", "wake Queue ",     "receive Queue 1"};
   EXPECT_EQ(
       ipc::testing::events_of("Queue.TheLogPairsWhatIsSentWithWhatIsReceived",
                               ipc::testing::Ids::shown),

@@ -43,7 +43,8 @@ enum class EventKind {
   receive,
   acquire,
   release,
-  wait,  // From here the process may sleep, until the `wake` that follows.
+  wait,  // From here the process may sleep, until the `wake` that follows. The
+         // id may say what of the object it waits for: "room in".
   wake,
   point,
   name,

@@ -268,7 +268,7 @@ def _label(row: _Row) -> str:
         "receive": f"receives {event.id}",
         "acquire": f"has {row.object}",
         "release": f"releases {row.object}",
-        "wait": f"waits for {row.object}",
+        "wait": " ".join(f"waits for {event.id} {row.object}".split()),
         "wake": "goes on",
         "point": f"at {row.object}",
     }

@@ -113,6 +113,7 @@ class _Objects:
         self._names: dict[str, str] = {}
         self._holders: dict[str, list[int]] = {}
         self._awaited: dict[int, str] = {}
+        self._part: dict[int, str] = {}
         for event in events:
             if event.kind == "name":
                 self._names[event.object] = event.id
@@ -126,12 +127,17 @@ class _Objects:
                     holders.pop(0)  # A semaphore: anybody may release it.
             elif event.kind == "wait":
                 self._awaited[event.pid] = event.object
+                self._part[event.pid] = event.id
             elif event.kind in ("wake", "exit"):
                 self._awaited.pop(event.pid, None)
 
     def awaited(self, pid: int) -> str:
         """Returns the object a process announced that it waits for, or ""."""
         return self._awaited.get(pid, "")
+
+    def part(self, pid: int) -> str:
+        """Returns what of that object it waits for: "room in", or ""."""
+        return self._part.get(pid, "")
 
     def holders(self, thing: str) -> list[int]:
         """Returns the pids of those who have acquired and not released it."""
@@ -280,7 +286,8 @@ class _Explainer:
         thing = self._objects.awaited(task["pid"])
         if thing:
             holders = self._objects.holders(thing) or owners
-            return self._objects.called(thing), holders
+            part = self._objects.part(task["pid"])
+            return f"{part} {self._objects.called(thing)}".strip(), holders
         if what:
             return what, owners
         address = f" at {task['args'][0]:#x}" if task["args"] else ""

@@ -346,6 +346,19 @@ class LittleKnownTest(unittest.TestCase):
             found.processes[2].sentence(), "Worker 5 waits for Event@9."
         )
 
+    def test_a_wait_may_say_what_of_an_object_it_waits_for(self) -> None:
+        events = [
+            Event(1, 0, "Main", "name", "Queue@1", "items"),
+            Event(2, 3, "w", "wait", "Queue@1", "room in"),
+        ]
+        found = hang.explain(
+            snapshot(task(3, "w", "futex")), events, {3: "Producer"}
+        )
+        self.assertEqual(
+            found.processes[0].sentence(),
+            "Producer waits for room in Queue 'items'.",
+        )
+
     def test_a_wait_that_is_over_does_not_count(self) -> None:
         events = [event(3, "wait", "Lock@1"), event(3, "wake", "Lock@1")]
         found = hang.explain(snapshot(task(3, "w", "futex")), events, {})
