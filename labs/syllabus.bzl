@@ -7,6 +7,8 @@
 LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
+    ("queues", "How does a consumer know that all its producers have ended?"),
+    ("bounded_queue", "What happens to an item for which there is no room?"),
     ("shared_values", "When is a number in shared memory the number it should be?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),

@@ -1,0 +1,91 @@
+"""Proves what the chapter on the bounded queue promises."""
+
+from harness import lab
+
+
+class BoundedQueueTest(lab.LabTest):
+    """Full, empty, closed, and who waits for whom."""
+
+    wrong = {
+        "ignored_result": lab.Caught(by="output", saying="Item 3"),
+        "check_then_put": lab.Caught(
+            by="hang", saying=r"Producer \d waits for room in Queue 'items'"
+        ),
+        "one_word_for_no": lab.Caught(by="output", saying="Item 0"),
+    }
+
+    def check(self, run: lab.Run) -> None:
+        """What was added is got, in the same order, and nothing else."""
+        added = self.captures(run, r"Added (Item \d+)")
+        got = self.captures(run, r"Got: (Item \d+)")
+        self.assertEqual(added, got, "added the first, got the second")
+
+    def _act(self, run: lab.Run, number: int) -> list[str]:
+        lines = [line.raw for line in run.lines]
+        begins = next(
+            i for i, line in enumerate(lines) if line.startswith("Main: Act 2")
+        )
+        return lines[:begins] if number == 1 else lines[begins:]
+
+    def test_the_fourth_item_is_refused_and_each_refusal_says_why(self) -> None:
+        """Act 1, which one process plays: always the same lines."""
+        self.assertEqual(
+            self._act(self.run_lab(), 1),
+            [
+                "Main: Act 1: nobody takes, so the queue fills up",
+                "Main: Queue empty: true, full: false, size: 0",
+                "Main: Adding items until queue is full...",
+                "Main: Added Item 0",
+                "Main: Added Item 1",
+                "Main: Added Item 2",
+                "Main: Couldn't add Item 3, queue is full",
+                "Main: Not waiting: queue is full",
+                "Main: Queue empty: false, full: true, size: 3",
+                "Main: Getting items...",
+                "Main: Got: Item 0",
+                "Main: Got: Item 1",
+                "Main: Got: Item 2",
+                "Main: Not waiting: queue is empty",
+                "Main: Queue empty: true, full: false, size: 0",
+            ],
+        )
+
+    def test_a_timed_put_and_get_wait_as_long_as_they_are_told(self) -> None:
+        """The refusals of act 1 come 0.1 s after the line before."""
+        run = self.run_lab("--pace=2", "--items=0")
+        at_s = {line.text: line.t_s for line in run.lines}
+        times = [line.t_s for line in run.lines]
+        for refused in (
+            "Couldn't add Item 3, queue is full",
+            "Not waiting: queue is empty",
+        ):
+            before_s = times[times.index(at_s[refused]) - 1]
+            # Two clocks look at it, so a little less is no fault.
+            self.assertGreater(at_s[refused] - before_s, 0.18, refused)
+
+    def test_the_producer_is_never_more_items_ahead_than_have_room(
+        self,
+    ) -> None:
+        """Act 2: an item is added only when another one is asked for."""
+        for room in (1, 3):
+            run = self.run_lab(f"--max-items={room}", "--items=9")
+            ready, added = 0, 0
+            for line in self._act(run, 2):
+                ready += line == "Consumer: Ready for the next item"
+                added += line.startswith("Producer: Added")
+                self.assertLessEqual(added, ready + room, run.transcript())
+            self.assertEqual(added, 9)
+
+    def test_a_closed_queue_refuses_and_is_emptied(self) -> None:
+        """Act 2: nothing that was accepted is lost by closing."""
+        run = self.run_lab("--items=9")
+        self.assert_count(run, "Main: Too late to add: queue is closed", 1)
+        self.assert_count(run, r"Consumer: Got: Item \d", 9)
+        self.assertEqual(
+            run.said("Consumer")[-1],
+            "Queue is closed, and nothing is left in it",
+        )
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,112 @@
+// bounded_queue: a queue with room for three, and the ways to hear "no".
+//
+//   act 1   Main alone fills it, is refused, and empties it
+//   act 2   Producer --items--> queue of 3 --> Consumer, the slower one
+//
+// Watch for: each refusal says why: full, empty or closed. In act 2 nobody is
+// refused: a put without a deadline waits, so the producer is never more than
+// three items ahead, however fast it is.
+// Try: give --max-items=1, and look who waits for whom.
+
+#include <string>
+
+#include "common/clock.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "common/report.h"
+
+namespace {
+
+using ipc::Deadline;
+using ipc::Process;
+using ipc::Queue;
+using ipc::QueueStatus;
+
+constexpr double kTimeoutS = 0.1;
+constexpr double kWorkS = 0.3;
+
+int max_items = 3;
+int item_count = 8;
+
+Deadline soon() { return Deadline::after(ipc::paced_s(kTimeoutS)); }
+
+// The queue's answers were true when they were given. Here nobody else uses it,
+// so they still are; in general only the result of a put or a get counts.
+void say_state(const Queue& queue) {
+  ipc::say("Queue empty: {}, full: {}, size: {}", queue.empty(), queue.full(),
+           queue.size());
+}
+
+std::string fill_and_empty() {
+  Queue queue(static_cast<uint32_t>(max_items));
+  say_state(queue);
+  ipc::say("Adding items until queue is full...");
+  QueueStatus status = QueueStatus::ok;
+  for (int i = 0; status == QueueStatus::ok; ++i) {
+    const std::string item = "Item " + std::to_string(i);
+    status = queue.put_until(item, soon());  // [put-until]
+    if (status == QueueStatus::ok) {
+      ipc::say("Added {}", item);
+    } else {
+      ipc::say("Couldn't add {}, queue is {}", item, describe(status));
+    }
+  }
+  ipc::say("Not waiting: queue is {}", describe(queue.try_put("Item")));
+  say_state(queue);
+
+  ipc::say("Getting items...");
+  while (const auto item = queue.get_until(soon())) {  // [get-until]
+    ipc::say("Got: {}", *item);
+  }
+  ipc::say("Not waiting: queue is {}", describe(queue.try_get().status));
+  say_state(queue);
+  return status == QueueStatus::full ? "" : "the queue was never full";
+}
+
+void produce(Queue& queue) {
+  for (int i = 0; i < item_count; ++i) {
+    const std::string item = "Item " + std::to_string(i);
+    queue.put(item);  // [put] Waits for room.
+    ipc::say("Added {}", item);
+  }
+}
+
+void consume(Queue& queue) {
+  while (true) {
+    ipc::say("Ready for the next item");
+    const auto item = queue.get();
+    if (!item) break;  // [closed]
+    ipc::say("Got: {}", *item);
+    ipc::pause_s(kWorkS);
+  }
+  ipc::say("Queue is closed, and nothing is left in it");
+}
+
+std::string work_at_two_paces() {
+  Queue queue(static_cast<uint32_t>(max_items));
+  ipc::describe_object("Queue", &queue, "items");
+  Process producer("Producer", [&] { produce(queue); });
+  Process consumer("Consumer", [&] { consume(queue); });
+  const bool produced = producer.join() == 0;
+  queue.close();  // [close] What is in it can still be taken.
+  ipc::say("Too late to add: queue is {}", describe(queue.try_put("Item")));
+  return consumer.join() == 0 && produced ? "" : "a process of act 2 failed";
+}
+
+std::string lesson() {
+  ipc::say("Act 1: nobody takes, so the queue fills up");
+  std::string problem = fill_and_empty();
+  if (!problem.empty()) return problem;
+  ipc::say("Act 2: the consumer is slow, so the producer waits");
+  return work_at_two_paces();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("bounded_queue", "A queue with room for a few items only.");
+  lab.option("--max-items", max_items, 1, 1000, "items that have room");
+  lab.option("--items", item_count, 0, 1000, "items of act 2");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,37 @@
+// Wrong: takes every refusal for "empty", as a bare `except:` does.
+//
+// The consumer gives up at the first item that does not come in time. Whether
+// none would ever come, or the producer was only slow, it does not ask.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "common/report.h"
+
+namespace {
+
+std::string lesson() {
+  ipc::Queue queue(3);
+  ipc::Process consumer("Consumer", [&] {
+    while (const auto item = queue.try_get()) ipc::say("Got: {}", *item);
+    ipc::say("Queue is closed, and nothing is left in it");  // Is it?
+  });
+  // The producer is late: the consumer has already looked.
+  if (consumer.join() != 0) return "the consumer failed";
+  ipc::Process producer("Producer", [&] {
+    queue.put("Item 0");
+    ipc::say("Added Item 0");
+  });
+  if (producer.join() != 0) return "the producer failed";
+  queue.close();
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("one_word_for_no", "Late is taken for never.");
+  return lab.run(argc, argv, lesson);
+}

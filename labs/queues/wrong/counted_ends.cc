@@ -1,0 +1,61 @@
+// Wrong: the consumer counts the ends, and nobody looks after the producers.
+//
+// A producer that is killed does not say that it is done. The consumer waits
+// for one more end, which nobody is left to send.
+
+#include <signal.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "common/report.h"
+
+namespace {
+
+using ipc::Process;
+using ipc::Queue;
+
+constexpr const char* kDone = "";  // No item is empty.
+
+void produce(Queue& queue, bool dies) {
+  const std::string item = ipc::process_name() + " - Item 0";
+  ipc::say("added: {}", item);
+  queue.put(item);
+  if (dies) ::raise(SIGKILL);
+  ipc::say("finished");
+  queue.put(kDone);
+}
+
+void consume(Queue& queue, int ends) {
+  while (ends > 0) {
+    const auto item = queue.get();
+    if (*item == kDone) {
+      --ends;
+    } else {
+      ipc::say("Got {}", *item);
+    }
+  }
+  ipc::say("All producers are done, exiting");
+}
+
+std::string lesson() {
+  Queue queue(100);
+  ipc::describe_object("Queue", &queue, "items");
+  Process consumer("Consumer", [&] { consume(queue, 2); });
+  Process producer_0("Producer 0", [&] { produce(queue, true); });
+  Process producer_1("Producer 1", [&] { produce(queue, false); });
+  producer_0.join();  // It has been killed, and nobody is told.
+  producer_1.join();
+  consumer.join();
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("counted_ends",
+               "A killed producer leaves the consumer waiting.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,61 @@
+// Wrong: an end is an item whose text begins with "DONE-".
+//
+// The queue carries any text, so some day an item begins like that. Here it is
+// the first item of producer 0: the consumer believes that both producers have
+// ended, and leaves. What is still in the queue is lost, and all processes end
+// with status 0.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "common/report.h"
+
+namespace {
+
+using ipc::Process;
+using ipc::Queue;
+
+void produce(Queue& queue, int id, const std::string& first_item) {
+  for (const std::string& item :
+       {first_item, "Producer " + std::to_string(id) + " - Item 1"}) {
+    ipc::say("added: {}", item);
+    queue.put(item);
+  }
+  ipc::say("finished");
+  queue.put("DONE-" + std::to_string(id));
+}
+
+void consume(Queue& queue, int producers) {
+  while (producers > 0) {
+    const auto item = queue.get();
+    if (item->rfind("DONE-", 0) == 0) {
+      ipc::say("Producer {} is done", item->substr(5));
+      --producers;
+    } else {
+      ipc::say("Got {}", *item);
+    }
+  }
+  ipc::say("All producers are done, exiting");
+}
+
+std::string lesson() {
+  Queue queue(100);
+  // One after the other, so that the items are always in this order.
+  Process first("Producer 0", [&] { produce(queue, 0, "DONE-1 is my item"); });
+  if (first.join() != 0) return "producer 0 failed";
+  Process second("Producer 1",
+                 [&] { produce(queue, 1, "Producer 1 - Item 0"); });
+  if (second.join() != 0) return "producer 1 failed";
+  Process consumer("Consumer", [&] { consume(queue, 2); });
+  return consumer.join() == 0 ? "" : "the consumer failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("text_as_end",
+               "An item that reads like an end is taken for one.");
+  return lab.run(argc, argv, lesson);
+}
