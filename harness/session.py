@@ -275,7 +275,14 @@ class Session:
             pass
 
     def _reap_orphans(self, every: dict[int, proc.Stat]) -> None:
-        """Reaps what the lab has orphaned, but not its main process."""
+        """Reaps what the lab has orphaned, but not its main process.
+
+        Nor, if that has just ended, what it has left: this is a leak, and is
+        looked for next. While it lives, an orphan was not its own child.
+        """
+        main = proc.stat(self._pid)
+        if main is None or main.state == "Z":
+            return
         for pid, status in every.items():
             is_orphan = pid != self._pid and status.ppid == os.getpid()
             if is_orphan and status.state == "Z":
