@@ -41,6 +41,12 @@ TEST(Barrier, AllGoOnWhenTheLastHasComeAndEachHasAPlace) {
   EXPECT_EQ(barrier->n_waiting(), 0);
 }
 
+TEST(Barrier, TheLastWakesTheOthersAtOnce) {
+  const Shared<Barrier> barrier(2);
+  ipc::testing::expect_prompt([] {}, [&] { (void)barrier->wait(); },
+                              [&] { (void)barrier->wait(); });
+}
+
 TEST(Barrier, NobodyIsARoundAhead) {
   constexpr int kParties = 4;
   constexpr int kRounds = 300;

@@ -87,6 +87,16 @@ TEST(Condition, NotifyOneLetsOneWaiterOnAndNotifyAllEvery) {
   EXPECT_EQ(shop->taken, 4);
 }
 
+TEST(Condition, ANotifyWakesAWaiterAtOnce) {
+  const Shared<Shop> shop;
+  ipc::testing::expect_prompt([] {}, [&] { take_one(*shop); },
+                              [&] {
+                                const Guard guard(shop->lock);
+                                ++shop->items;
+                                shop->changed.notify_one();
+                              });
+}
+
 TEST(Condition, ATimedWaitTellsThatThePredicateIsStillFalse) {
   const Shared<Shop> shop;
   Guard guard(shop->lock);

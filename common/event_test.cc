@@ -39,6 +39,12 @@ TEST(Event, SettingItWakesAllWaiters) {
   for (Process& waiter : waiters) EXPECT_EQ(status_of(waiter), 0);
 }
 
+TEST(Event, SettingItWakesAWaiterAtOnce) {
+  const Shared<Event> event;
+  ipc::testing::expect_prompt([&] { event->clear(); }, [&] { event->wait(); },
+                              [&] { event->set(); });
+}
+
 TEST(Event, ATimedWaitTellsWhetherItWasSet) {
   const Shared<Event> event;
   const Deadline deadline = Deadline::after(0.15);  // Past one re-check.

@@ -31,8 +31,8 @@ int futex_wake(const std::atomic<uint32_t>& word, int count) {
                                 "futex FUTEX_WAKE"));
 }
 
-void futex_wake_all(const std::atomic<uint32_t>& word) {
-  futex_wake(word, INT_MAX);
+int futex_wake_all(const std::atomic<uint32_t>& word) {
+  return futex_wake(word, INT_MAX);
 }
 
 }  // namespace ipc

@@ -39,8 +39,8 @@ inline constexpr double kRecheckSeconds = 0.1;
 void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
                 Deadline deadline);
 
-// Wakes at most `count` sleepers of `word`; how many there were.
+// Wakes at most `count` sleepers of `word`, or all; returns how many.
 int futex_wake(const std::atomic<uint32_t>& word, int count);
-void futex_wake_all(const std::atomic<uint32_t>& word);
+int futex_wake_all(const std::atomic<uint32_t>& word);
 
 }  // namespace ipc

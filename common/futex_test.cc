@@ -22,10 +22,27 @@ TEST(Futex, AWakeUpReachesAnotherProcess) {
   Process sleeper("Sleeper", [&] {
     while (word->load() == 0) ipc::futex_wait(*word, 0, Deadline::never());
   });
-  ipc::testing::await_asleep(sleeper);
+  // More than once, should the sleeper look again just now.
+  while (ipc::futex_wake(*word, 1) == 0) ipc::testing::await_asleep(sleeper);
   word->store(1);
-  ipc::futex_wake(*word, 1);
   EXPECT_EQ(ipc::testing::status_of(sleeper), 0);
+}
+
+TEST(Futex, AsManyAreWokenAsWanted) {
+  const ipc::Shared<Word> word(0U);
+  std::vector<Process> sleepers;
+  for (int i = 0; i < 4; ++i) {
+    sleepers.emplace_back("Sleeper", [&] {
+      while (word->load() == 0) ipc::futex_wait(*word, 0, Deadline::never());
+    });
+    ipc::testing::await_asleep(sleepers.back());
+  }
+  EXPECT_LE(ipc::futex_wake(*word, 2), 2);
+  word->store(1);
+  EXPECT_LE(ipc::futex_wake_all(*word), 4);
+  for (Process& sleeper : sleepers) {
+    EXPECT_EQ(ipc::testing::status_of(sleeper), 0);
+  }
 }
 
 TEST(Futex, NobodySleepsPastTheDeadlineNorPastTheRecheck) {
@@ -46,12 +63,20 @@ TEST(Futex, ADeadlineThatHasPassedIsNotSleptOn) {
 
 TEST(Futex, ASignalEndsTheSleepWithoutAnError) {
   struct sigaction action {};
-  action.sa_handler = [](int) {};
-  ASSERT_EQ(::sigaction(SIGUSR1, &action, nullptr), 0);
   const pid_t parent = ::getpid();
-  Process child("Child", [parent] { ::kill(parent, SIGUSR1); });
+  std::atomic<int> count = 0;
+  static std::atomic<int>* counter = &count;
+  action.sa_handler = [](int) { ++*counter; };
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, nullptr), 0);
+  Process child("Child", [parent] {
+    // Several, should the parent look again just now.
+    for (int i = 0; i < 3; ++i) {
+      ipc::testing::await_asleep(parent);
+      ::kill(parent, SIGUSR1);
+    }
+  });
   const Word word = 0;
-  ipc::futex_wait(word, 0, Deadline::never());
+  while (count < 3) ipc::futex_wait(word, 0, Deadline::never());
   EXPECT_EQ(ipc::testing::status_of(child), 0);
 }
 

@@ -88,6 +88,13 @@ TEST(Lock, ATimedLockIsAcquiredIfTheOwnerUnlocksInTime) {
   EXPECT_EQ(status_of(child), 0);
 }
 
+TEST(Lock, AnUnlockWakesAWaiterAtOnce) {
+  const Shared<Lock> lock;
+  ipc::testing::expect_prompt([&] { (void)lock->lock(); },
+                              [&] { const Guard second(*lock); },
+                              [&] { lock->unlock(); });
+}
+
 TEST(Lock, TheDeathOfItsOwnerLetsAWaiterInAndTellsIt) {
   const Shared<Lock> lock;
   const Shared<std::atomic<bool>> owned(false);

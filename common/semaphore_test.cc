@@ -65,6 +65,16 @@ TYPED_TEST(EitherSemaphore, EachReleaseLetsOneWaiterOn) {
   }
 }
 
+TYPED_TEST(EitherSemaphore, AReleaseWakesAWaiterAtOnce) {
+  const Shared<TypeParam> semaphore(1U);
+  ipc::testing::expect_prompt([&] { semaphore->acquire(); },
+                              [&] {
+                                semaphore->acquire();
+                                semaphore->release();
+                              },
+                              [&] { semaphore->release(); });
+}
+
 TYPED_TEST(EitherSemaphore, NeverAreMoreInsideThanThereArePermits) {
   struct Board {
     TypeParam semaphore{2U};

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/futex.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/report.h"
@@ -42,15 +45,41 @@ inline std::string activity(pid_t pid) {
 
 // Returns when the process sleeps in a futex. The kernel has no event for that,
 // so this asks again and again.
-inline void await_asleep(const Process& process) {
+inline void await_asleep(pid_t pid) {
   const Deadline deadline = limit();
-  while (activity(process.pid()).rfind("S futex", 0) != 0) {
+  while (activity(pid).rfind("S futex", 0) != 0) {
     if (deadline.expired()) {
-      FAIL() << process.name()
-             << " does not sleep but: " << activity(process.pid());
+      FAIL() << pid << " does not sleep but: " << activity(pid);
     }
     ::usleep(200);
   }
+}
+inline void await_asleep(const Process& process) {
+  await_asleep(process.pid());
+}
+
+// Expects that who waits goes on because of the wake-up and not because it
+// looks again after kRecheckSeconds, which would hide that none has come.
+// `wait` runs in a child, after `prepare`; `wake` here, when that sleeps.
+inline void expect_prompt(const std::function<void()>& prepare,
+                          const std::function<void()>& wait,
+                          const std::function<void()>& wake) {
+  constexpr int kTrials = 21;
+  std::vector<int64_t> delays_ns;
+  for (int i = 0; i < kTrials; ++i) {
+    prepare();
+    Process waiter("Waiter", wait);
+    await_asleep(waiter);
+    const int64_t begin_ns = now_ns();
+    wake();
+    EXPECT_EQ(status_of(waiter), 0);
+    delays_ns.push_back(now_ns() - begin_ns);
+  }
+  // The median: some sleepers look again just now, and a busy machine delays
+  // others.
+  std::sort(delays_ns.begin(), delays_ns.end());
+  EXPECT_LT(static_cast<double>(delays_ns[kTrials / 2]),
+            kRecheckSeconds / 2 * 1e9 * time_scale());
 }
 
 // Runs one test of this program again with the event log on, and returns the
