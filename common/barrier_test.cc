@@ -42,9 +42,14 @@ TEST(Barrier, AllGoOnWhenTheLastHasComeAndEachHasAPlace) {
 }
 
 TEST(Barrier, TheLastWakesTheOthersAtOnce) {
-  const Shared<Barrier> barrier(2);
-  ipc::testing::expect_prompt([] {}, [&] { (void)barrier->wait(); },
-                              [&] { (void)barrier->wait(); });
+  const Shared<Barrier> barrier(3);
+  std::optional<Process> before;
+  ipc::testing::expect_prompt(
+      [&] {
+        before.emplace(make_party(barrier));
+        await_asleep(*before);
+      },
+      [&] { (void)barrier->wait(); }, [&] { (void)barrier->wait(); });
 }
 
 TEST(Barrier, NobodyIsARoundAhead) {

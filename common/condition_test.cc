@@ -97,6 +97,25 @@ TEST(Condition, ANotifyWakesAWaiterAtOnce) {
                               });
 }
 
+TEST(Condition, ANotifyAllWakesEveryWaiterAtOnce) {
+  const Shared<Shop> shop;
+  std::optional<Process> before;
+  ipc::testing::expect_prompt(
+      [&] {
+        if (before) {
+          EXPECT_EQ(status_of(*before), 0);
+        }
+        before.emplace("Before", [&] { take_one(*shop); });
+        await_asleep(*before);
+      },
+      [&] { take_one(*shop); },
+      [&] {
+        const Guard guard(shop->lock);
+        shop->items += 2;
+        shop->changed.notify_all();
+      });
+}
+
 TEST(Condition, ATimedWaitTellsThatThePredicateIsStillFalse) {
   const Shared<Shop> shop;
   Guard guard(shop->lock);

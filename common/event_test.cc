@@ -39,10 +39,16 @@ TEST(Event, SettingItWakesAllWaiters) {
   for (Process& waiter : waiters) EXPECT_EQ(status_of(waiter), 0);
 }
 
-TEST(Event, SettingItWakesAWaiterAtOnce) {
+TEST(Event, SettingItWakesEveryWaiterAtOnce) {
   const Shared<Event> event;
-  ipc::testing::expect_prompt([&] { event->clear(); }, [&] { event->wait(); },
-                              [&] { event->set(); });
+  std::optional<Process> before;
+  ipc::testing::expect_prompt(
+      [&] {
+        event->clear();
+        before.emplace("Before", [&] { event->wait(); });
+        await_asleep(*before);
+      },
+      [&] { event->wait(); }, [&] { event->set(); });
 }
 
 TEST(Event, ATimedWaitTellsWhetherItWasSet) {

@@ -372,20 +372,23 @@ void trade(Shop<Monitor>& shop, int index, Participant& self) {
   rest();
 }
 
+// Whoever waits for things or for room at the end gets both.
+template <typename Monitor, typename Section>
+void let_all_go(Shop<Monitor>& shop) {
+  Section section(shop.monitor);
+  shop.made = 1;
+  shop.taken = 0;
+  shop.stock = 1;
+  if (section.owner_died()) section.repaired();
+  section.notify();
+}
+
 TEST(Kill, AConditionSurvivesWhoWaitsAndWhoNotifies) {
   const Shared<Shop<RobustMonitor>> shop;
   KillTrial trial("Condition", 4, [&](int index, Participant& self) {
     trade<RobustMonitor, RobustSection>(*shop, index, self);
   });
-  // Whoever waits for goods or for room at the end gets both.
-  trial.at_end = [&] {
-    Guard guard(shop->monitor.lock);
-    shop->made = 1;
-    shop->taken = 0;
-    shop->stock = 1;
-    guard.repaired();
-    shop->monitor.changed.notify_all();
-  };
+  trial.at_end = [&] { let_all_go<RobustMonitor, RobustSection>(*shop); };
   EXPECT_TRUE(trial.run(kKills));
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
@@ -396,6 +399,7 @@ TEST(Kill, ControlAPthreadConditionVariableHangs) {
   KillTrial trial("pthread_cond_t", 4, [&](int index, Participant& self) {
     trade<PthreadMonitor, PthreadSection>(*shop, index, self);
   });
+  trial.at_end = [&] { let_all_go<PthreadMonitor, PthreadSection>(*shop); };
   EXPECT_TRUE(trial.run_calmly(20)) << "but not without a kill";
   const ::testing::AssertionResult survived =
       trial.run(kKills, kControlLimitSeconds);

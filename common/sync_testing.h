@@ -47,9 +47,11 @@ inline std::string activity(pid_t pid) {
 // so this asks again and again.
 inline void await_asleep(pid_t pid) {
   const Deadline deadline = limit();
-  while (activity(pid).rfind("S futex", 0) != 0) {
-    if (deadline.expired()) {
-      FAIL() << pid << " does not sleep but: " << activity(pid);
+  std::string now;
+  while ((now = activity(pid)).rfind("S futex", 0) != 0) {
+    const bool ended = now.empty() || now.front() == 'Z';
+    if (ended || deadline.expired()) {
+      FAIL() << pid << " does not sleep but: " << now;
     }
     ::usleep(200);
   }
@@ -70,6 +72,7 @@ inline void expect_prompt(const std::function<void()>& prepare,
     prepare();
     Process waiter("Waiter", wait);
     await_asleep(waiter);
+    if (::testing::Test::HasFatalFailure()) return;
     const int64_t begin_ns = now_ns();
     wake();
     EXPECT_EQ(status_of(waiter), 0);
