@@ -173,8 +173,8 @@ TEST(Barrier, ThoseWhoWaitLearnOfTheDeathOfOneWhoWaited) {
       victims[i].kill();
     }
     for (int i = 0; i < kAtOnce; ++i) {
-      EXPECT_EQ(status_of(victims[i]), -SIGKILL);
-      EXPECT_EQ(status_of(others[i]), kBroken);
+      ASSERT_EQ(status_of(victims[i]), -SIGKILL);
+      ASSERT_EQ(status_of(others[i]), kBroken);
       Barrier& barrier = **barriers[i];
       barrier.abort();
       barrier.reset();
