@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <set>
+#include <vector>
 
 #include "common/barrier.h"
 #include "common/condition.h"
@@ -115,6 +116,17 @@ struct Trial {
   std::function<void()> check;
   std::function<void()> prepare = [] {};
 
+  // As the object is when it is new: each child has to meet the same, or it
+  // would take another way to the point at which it is killed.
+  const std::string pristine = bytes();
+
+  [[nodiscard]] std::string bytes() const {
+    return {reinterpret_cast<const char*>(object.get()), sizeof(T)};
+  }
+  void begin() const {
+    ::memcpy(static_cast<void*>(object.get()), pristine.data(), sizeof(T));
+    prepare();
+  }
   void kill_after(int64_t steps) const;
   [[nodiscard]] std::set<int64_t> find_points() const;
   void run() const;
@@ -122,7 +134,7 @@ struct Trial {
 
 template <typename T>
 void Trial<T>::kill_after(int64_t steps) const {
-  prepare();
+  begin();
   {
     SteppedChild child(operation);
     for (int64_t i = 0; i < steps && child.runs(); ++i) child.step();
@@ -132,13 +144,13 @@ void Trial<T>::kill_after(int64_t steps) const {
 
 template <typename T>
 std::set<int64_t> Trial<T>::find_points() const {
-  prepare();
+  begin();
   std::set<int64_t> points;
-  std::string bytes(reinterpret_cast<const char*>(object.get()), sizeof(T));
+  std::string before = bytes();
   int64_t length = 0;
   for (SteppedChild child(operation); child.runs(); child.step()) {
-    if (::memcmp(bytes.data(), object.get(), sizeof(T)) != 0) {
-      ::memcpy(bytes.data(), object.get(), sizeof(T));
+    if (std::string now = bytes(); now != before) {
+      before = std::move(now);
       points.insert(length);
     }
     ++length;
@@ -158,7 +170,7 @@ void Trial<T>::run() const {
   const OneCpu one_cpu;
   // The first time, functions are looked up by the dynamic linker: that is done
   // here, and inherited by the children.
-  prepare();
+  begin();
   operation();
   check();
   for (const int64_t point : find_points()) {
@@ -313,30 +325,47 @@ TEST(KillStep, ACondition) {
   trial.run();
 }
 
-TEST(KillStep, ABarrierAtWhichAnotherWaits) {
+// Two wait for a third, who dies in `operation`. All or none get through.
+void kill_third_party(const char* name, const Shared<Barrier>& barrier,
+                      const std::function<void()>& operation) {
   constexpr int kComplete = 10;
   constexpr int kBroken = 20;
-  const Shared<Barrier> barrier(2);
-  std::optional<Process> other;
+  std::vector<Process> others;
   const Trial<Barrier> trial{
-      "Barrier", barrier, [&] { (void)barrier->wait_until(limit()); },
+      name, barrier, operation,
       [&] {
-        // The dead one had come or not. If not, we come in its place.
-        if (!barrier->broken() && barrier->n_waiting() == 1) {
+        // If the dead one had not come, somebody comes in its place.
+        if (!barrier->broken() && barrier->n_waiting() == 2) {
           EXPECT_TRUE(barrier->wait_until(limit()));
         }
-        // Broken it may be also because the dead one was on its way out.
-        const int status = status_of(*other);
-        EXPECT_TRUE(status == kComplete ||
+        const int status = status_of(others[0]);
+        ASSERT_EQ(status_of(others[1]), status) << "the round ended for one";
+        // It may be broken as well because the dead one was on its way out.
+        ASSERT_TRUE(status == kComplete ||
                     (status == kBroken && barrier->broken()));
         barrier->reset();
+        ASSERT_FALSE(barrier->broken());
       },
       [&] {
-        other.emplace("Other",
-                      [&] { ::_exit(barrier->wait() ? kComplete : kBroken); });
-        await_asleep(*other);
+        others.clear();
+        for (int i = 0; i < 2; ++i) {
+          others.emplace_back(
+              "Other", [&] { ::_exit(barrier->wait() ? kComplete : kBroken); });
+        }
+        for (const Process& other : others) await_asleep(other);
       }};
   trial.run();
+}
+
+TEST(KillStep, ABarrierThatIsWaitedFor) {
+  const Shared<Barrier> barrier(3);
+  kill_third_party("Barrier, wait", barrier,
+                   [&] { (void)barrier->wait_until(limit()); });
+}
+
+TEST(KillStep, ABarrierThatIsAborted) {
+  const Shared<Barrier> barrier(3);
+  kill_third_party("Barrier, abort", barrier, [&] { barrier->abort(); });
 }
 
 }  // namespace
