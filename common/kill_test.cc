@@ -403,6 +403,10 @@ TEST(Kill, ControlAPthreadConditionVariableHangs) {
   EXPECT_TRUE(trial.run_calmly(20)) << "but not without a kill";
   const ::testing::AssertionResult survived =
       trial.run(kKills, kControlLimitSeconds);
+#if __GLIBC_PREREQ(2, 41)
+  // It was rewritten, and no longer waits for waiters that will never come.
+  if (survived) GTEST_SKIP() << "glibc's condition variable has survived";
+#endif
   EXPECT_FALSE(survived);
   EXPECT_NE(std::string(survived.message()).find("hangs"), std::string::npos)
       << survived.message();
