@@ -62,6 +62,8 @@ class SteppedChild {
   }
   SteppedChild(const SteppedChild&) = delete;
   SteppedChild& operator=(const SteppedChild&) = delete;
+  SteppedChild(SteppedChild&&) = delete;
+  SteppedChild& operator=(SteppedChild&&) = delete;
   ~SteppedChild() {
     if (!runs_) return;
     (void)::kill(pid_, SIGKILL);
@@ -101,6 +103,8 @@ class OneCpu {
   }
   OneCpu(const OneCpu&) = delete;
   OneCpu& operator=(const OneCpu&) = delete;
+  OneCpu(OneCpu&&) = delete;
+  OneCpu& operator=(OneCpu&&) = delete;
   ~OneCpu() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
 
  private:

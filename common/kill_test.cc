@@ -72,6 +72,10 @@ class PlainGuard {
   explicit PlainGuard(PlainMutex& mutex) : mutex_(mutex.mutex) {
     check_zero(pthread_mutex_lock(&mutex_), "lock");
   }
+  PlainGuard(const PlainGuard&) = delete;
+  PlainGuard& operator=(const PlainGuard&) = delete;
+  PlainGuard(PlainGuard&&) = delete;
+  PlainGuard& operator=(PlainGuard&&) = delete;
   ~PlainGuard() { check_zero(pthread_mutex_unlock(&mutex_), "unlock"); }
   [[nodiscard]] static bool owner_died() { return false; }
   void repaired() {}
@@ -311,6 +315,10 @@ class PthreadSection {
   explicit PthreadSection(PthreadMonitor& monitor) : monitor_(monitor) {
     own(pthread_mutex_lock(&monitor_.mutex));
   }
+  PthreadSection(const PthreadSection&) = delete;
+  PthreadSection& operator=(const PthreadSection&) = delete;
+  PthreadSection(PthreadSection&&) = delete;
+  PthreadSection& operator=(PthreadSection&&) = delete;
   ~PthreadSection() { pthread_mutex_unlock(&monitor_.mutex); }
   template <typename Predicate>
   void wait(Predicate predicate) {
