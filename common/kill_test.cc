@@ -146,6 +146,24 @@ TEST(Kill, AnRLockSurvivesItsOwnersAtDepthThree) {
   expect_survives_kills<RLock>("RLock", 3);
 }
 
+// A robust mutex alone does not pass this. Its unlock wakes one waiter; if that
+// is killed before it acts, and somebody who just came has the mutex by then,
+// then nobody knows any more that others sleep. RobustMutex looks again.
+TEST(Kill, ALockInACrowdLosesNoWakeUpWithItsWaiters) {
+  const Shared<Lock> lock;
+  KillTrial trial("Lock in a crowd", 6, [&](int, Participant& self) {
+    self.phase = Phase::calling;
+    const Guard guard(*lock);
+    self.phase = Phase::inside;
+    spin_us(3);
+    self.phase = Phase::outside;
+  });
+  trial.inside_of_ten = 2;
+  // Nobody rests, so some have bad luck for longer; a lost wake-up is for ever.
+  EXPECT_TRUE(trial.run(kKills, 3));
+  EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
+}
+
 TEST(Kill, ControlAMutexThatIsNotRobustHangs) {
   const Shared<Pair<PlainMutex>> pair;
   KillTrial trial("Plain mutex", 3, [&](int index, Participant& self) {

@@ -54,6 +54,10 @@ class KillTrial {
   // What it does to let those who wait end, when no more steps begin.
   std::function<void()> at_end = [] {};
 
+  // Of ten kills, so many are aimed at one who is inside, and one is not aimed;
+  // the others are aimed at one in a call.
+  unsigned inside_of_ten = 6;
+
   // Whether everybody got on after each of so many kills, each time within
   // `limit_s` (scaled), and nobody found anything wrong.
   ::testing::AssertionResult run(int kills, double limit_s = 1);
@@ -149,7 +153,7 @@ inline int KillTrial::choose_victim() {
   const auto first =
       static_cast<int>(random_() % static_cast<unsigned>(count_));
   const unsigned dice = random_() % 10;
-  const Phase aim = dice < 6 ? Phase::inside : Phase::calling;
+  const Phase aim = dice < inside_of_ten ? Phase::inside : Phase::calling;
   const Deadline deadline = Deadline::after(dice < 9 ? 0.002 : 0);
   while (!deadline.expired()) {
     for (int i = 0; i < count_; ++i) {

@@ -17,10 +17,9 @@
 //           and lock() says `owner_died`: the data may be half changed. So does
 //           every later lock() until an owner has called repaired(), so a
 //           repair must be one that can be begun again. The death of a waiter
-//           changes nothing. With std::scoped_lock the notice goes unread, but
-//           it stands.
-// See:      pthread_mutex_lock(3), pthread_mutexattr_setrobust(3);
-// robust_mutex.h
+//           may delay the others by kRecheckSeconds, and no more. With
+//           std::scoped_lock the notice goes unread, but it stands.
+// See:      robust_mutex.h; pthread_mutexattr_setrobust(3)
 #pragma once
 
 #include "common/robust_mutex.h"

@@ -71,8 +71,9 @@ bool RobustMutex::lock_until(Deadline deadline) {
   log(EventKind::wait, kind_, this);
   int error = ETIMEDOUT;
   while (error == ETIMEDOUT) {
-    // Never to the deadline in one go: before Linux 5.6 the wake-up of an
-    // owner that was killed inside unlock could be lost.
+    // Never to the deadline in one go: the wake-up of an unlock is lost if the
+    // waiter that it went to is killed before it acts, and somebody else, who
+    // does not know of the other waiters, has taken the mutex meanwhile.
     const timespec until =
         deadline.sooner(Deadline::after(kRecheckSeconds)).to_timespec();
     error = ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
