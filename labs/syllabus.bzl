@@ -12,6 +12,7 @@ LESSONS = [
     ("shared_values", "When is a number in shared memory the number it should be?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
+    ("event", "How does one process tell many that something has happened?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),

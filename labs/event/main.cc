@@ -1,0 +1,120 @@
+// event: one process says "it has happened", and all who wait go on.
+//
+//   Waiter 0..2 --wait--> [ event ] <--set-- Setter
+//
+// Watch for: act 2 sets the event after the waiters have begun to wait, act 3
+// before; only who has to wait differs. In act 4 a waiter is killed in its
+// sleep, and neither the setter nor the other waiters notice.
+// Try: --schedule=all, and delete a line marked [set] or [answer].
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <string>
+
+#include "common/clock.h"
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using ipc::Deadline;
+
+constexpr int kSteps = 1;  // Each process does all of its work in one.
+constexpr double kPauseS = 0.5;
+std::string order;
+
+struct Board {
+  ipc::Event ready;
+  int answer = 0;                  // Written before `ready` is set, read after.
+  std::atomic<int> notified{0};    // How many have been woken, or never slept.
+  std::atomic<pid_t> sleeper{-1};  // Who is to be killed in act 4.
+};
+
+void wait_for_answer(Board& board, Deadline deadline, bool is_killed) {
+  if (is_killed) board.sleeper = ::getpid();
+  ipc::say("Waiting for the event");
+  if (!board.ready.wait_until(deadline)) {  // [wait]
+    ipc::say("It was not set in time: there is no answer");
+    return;
+  }
+  ipc::say("Received the event notification: the answer is {}", board.answer);
+  ++board.notified;
+}
+
+void give_answer(Board& board) {
+  ipc::pause_s(kPauseS);
+  if (board.sleeper > 0) {
+    ipc::say("Killing a waiter that is asleep");
+    ::kill(board.sleeper, SIGKILL);
+  }
+  board.answer = 42;  // [answer]
+  ipc::say("Setting the event");
+  board.ready.set();  // [set]
+}
+
+// The last process of the order sets, the others wait; how many of these went
+// on, or -1 if the setter failed.
+int play(const std::string& steps, bool narrated, bool kills) {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Event", &board->ready, "ready");
+  ipc::Schedule schedule(narrated);
+  const int waiters = ipc::order_size(steps) - 1;
+  for (int i = 0; i < waiters; ++i) {
+    schedule.add("Waiter " + std::to_string(i), [&, i] {
+      wait_for_answer(*board, Deadline::never(), kills && i == 1);
+    });
+  }
+  schedule.add("Setter", [&] { give_answer(*board); });
+  // A waiter that was killed, or sleeps on, is missing from the count.
+  (void)schedule.play(steps);
+  if (schedule.status(schedule.size() - 1) != 0) return -1;
+  return board->notified;
+}
+
+std::string judge(int notified, int waiters) {
+  ipc::say("Notified {} of {} waiters", notified, waiters);
+  return notified == waiters ? "" : "a waiter was not notified";
+}
+
+std::string play_all() {
+  const auto outcomes = ipc::play_all(
+      3, kSteps, "Notified waiters:", [](const std::string& steps) {
+        return std::to_string(play(steps, false, false));
+      });
+  return judge(std::stoi(outcomes.begin()->first), 2);
+}
+
+std::string lesson() {
+  if (order == "all") return play_all();
+  if (!order.empty()) {
+    return judge(play(order, true, false), ipc::order_size(order) - 1);
+  }
+  ipc::say("Act 1: nobody sets it");
+  const ipc::Shared<Board> board;
+  ipc::Process waiter("Waiter 0", [&] {
+    wait_for_answer(*board, Deadline::after(ipc::paced_s(kPauseS)), false);
+  });
+  if (waiter.join() != 0) return "a waiter failed";
+  ipc::say("Act 2: it is set while they wait");
+  std::string problem = judge(play("ABCD", true, false), 3);
+  ipc::say("Act 3: it is set before they wait");
+  if (problem.empty()) problem = judge(play("DABC", true, false), 3);
+  ipc::say("Act 4: one is killed in its sleep");
+  if (problem.empty()) problem = judge(play("ABCD", true, true), 2);
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("event", "One sets an event, and all who wait for it go on.");
+  lab.option("--schedule", order, ipc::order_rule(kSteps),
+             "only this order, such as ABC, or all; the last sets");
+  return lab.run(argc, argv, lesson);
+}
