@@ -13,6 +13,7 @@ LESSONS = [
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("event", "How does one process tell many that something has happened?"),
+    ("barrier", "Who may go on, and when, if all have to meet first?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),

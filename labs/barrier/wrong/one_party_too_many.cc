@@ -1,0 +1,35 @@
+// Wrong: the barrier is for three parties, and only two ever come.
+//
+// Whoever wrote this counted Main. A barrier waits for a number, not for
+// somebody: it cannot know that nobody is left who would come.
+
+#include <string>
+
+#include "common/barrier.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+void work(ipc::Barrier& barrier) {
+  ipc::say("Begins round 1");
+  ipc::say("Ends round 1");
+  if (barrier.wait()) ipc::say("Begins round 2");
+}
+
+std::string lesson() {
+  const ipc::Shared<ipc::Barrier> barrier(3);
+  ipc::describe_object("Barrier", barrier.get(), "end of round");
+  ipc::Process worker_0("Worker 0", [&] { work(*barrier); });
+  ipc::Process worker_1("Worker 1", [&] { work(*barrier); });
+  return worker_0.join() == 0 && worker_1.join() == 0 ? "" : "a worker failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("one_party_too_many", "A barrier for one who does not come.");
+  return lab.run(argc, argv, lesson);
+}
