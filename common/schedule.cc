@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -120,6 +121,13 @@ int count_switches(std::string_view order) {
 }
 
 }  // namespace
+
+// The death of one can end the wait of another, which would go on for a moment,
+// before its turn to die: so all are stopped first. They sleep, and a process
+// that sleeps sees a signal before any other instruction of its own.
+Schedule::~Schedule() {
+  for (Actor& actor : actors_) (void)actor.process.send_signal(SIGSTOP);
+}
 
 void Schedule::add(const std::string& name,
                    const std::function<void()>& target) {

@@ -19,7 +19,8 @@
 // Whether it sleeps, also in a call that announces nothing, is seen in /proc:
 // asleep in two looks and not run in between.
 //
-// Lifetime: the destructor kills and reaps the processes that are left.
+// Lifetime: the destructor kills and reaps the processes that are left. None of
+//           them goes on because another one has died.
 // Blocks:   add(), step() and play() until all is still; a process that loops
 //           for ever is waited for, for ever.
 // Errors:   std::system_error if a process cannot be made.
@@ -52,6 +53,11 @@ class Schedule {
   // A narrated schedule says when a process has to wait, or ends badly. In one
   // that is not, the processes are silent: nothing goes to standard output.
   explicit Schedule(bool narrated = false) : narrated_(narrated) {}
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+  Schedule(Schedule&&) = delete;
+  Schedule& operator=(Schedule&&) = delete;
+  ~Schedule();
 
   // Forks the next process. It stops before its first step.
   void add(const std::string& name, const std::function<void()>& target);

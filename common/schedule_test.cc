@@ -216,6 +216,28 @@ TEST(Schedule, KillsWhatIsLeftWhenItEnds) {
   EXPECT_EQ(errno, ESRCH);
 }
 
+TEST(Schedule, EndsWithoutLettingAnybodyGoOn) {
+  Counter moves(0);
+  for (int round = 0; round < 50; ++round) {
+    ipc::Pipe nothing = ipc::make_pipe();
+    ipc::Pipe ended_by_death = ipc::make_pipe();
+    char byte = 0;
+    ipc::Schedule schedule;
+    schedule.add("A", [&] {
+      (void)!::read(nothing.reader.get(), &byte, 1);
+      moves->fetch_add(1);
+    });
+    schedule.add("B", [&] {
+      ended_by_death.writer.reset();
+      (void)!::read(ended_by_death.reader.get(), &byte, 1);
+      moves->fetch_add(1);
+    });
+    ended_by_death.writer.reset();
+    EXPECT_NE(schedule.play("AB"), "");
+  }
+  EXPECT_EQ(moves->load(), 0);
+}
+
 TEST(Order, IsRefusedInOneLine) {
   EXPECT_EQ(ipc::order_problem("ABAB", 2), "");
   EXPECT_EQ(ipc::order_problem("ABCCBA", 2), "");
