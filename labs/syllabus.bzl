@@ -7,6 +7,7 @@
 LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
+    ("pipe_limits", "What may be sent before somebody receives it?"),
     ("queues", "How does a consumer know that all its producers have ended?"),
     ("bounded_queue", "What happens to an item for which there is no room?"),
     ("shared_values", "When is a number in shared memory the number it should be?"),

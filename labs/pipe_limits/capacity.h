@@ -1,0 +1,35 @@
+// How much a channel takes before somebody has to receive.
+#pragma once
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/errors.h"
+#include "common/report.h"
+
+// Writes until the kernel takes no more; how much it took. The descriptor of a
+// Connection does not block.
+inline size_t fill(const ipc::Connection& end, size_t size_bytes) {
+  const std::string bytes(size_bytes, 'x');
+  size_t total_bytes = 0;
+  while (true) {
+    const ssize_t size = ipc::retry(
+        [&] { return ::write(end.fd(), bytes.data(), bytes.size()); });
+    if (size == -1 && errno == EAGAIN) return total_bytes;  // [full]
+    total_bytes += static_cast<size_t>(ipc::check(size, "write"));
+  }
+}
+
+// Says how much a pipe and a socket pair take; returns that of the latter.
+inline size_t measure(size_t size_bytes) {
+  const auto pipe = ipc::make_one_way_connections();
+  const auto sockets = ipc::make_connections();
+  const size_t pipe_bytes = fill(pipe.second, size_bytes);
+  const size_t socket_bytes = fill(sockets.first, size_bytes);
+  ipc::say("In writes of {}: a pipe holds {} bytes, a socket pair {}",
+           size_bytes, pipe_bytes, socket_bytes);
+  return socket_bytes;
+}

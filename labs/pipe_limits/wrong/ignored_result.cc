@@ -1,0 +1,33 @@
+// Wrong: the sender does not look at what send() returns, and believes that
+// its message has gone to somebody.
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+void send_message(ipc::ConnectionPair& ends) {
+  ends.second.close();
+  ipc::say("Sending 5 bytes");
+  ends.first.send("hello");  // The result is dropped.
+  ipc::say("Sent 5 bytes");
+}
+
+std::string lesson() {
+  auto ends = ipc::make_connections();
+  ends.second.close();  // There is no receiver any more.
+  ipc::Process sender("Sender", [&] { send_message(ends); });
+  ends = {};
+  return sender.join() == 0 ? "" : "the sender failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("ignored_result", "A message that went nowhere.");
+  return lab.run(argc, argv, lesson);
+}
