@@ -246,7 +246,9 @@ TEST(Kill, ASemaphoreSurvivesAndItsLostPermitsCanBeGivenBack) {
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
   EXPECT_LE(value, kPermits);
   EXPECT_GE(value, kPermits - trial.kills_in(Phase::calling));
-  EXPECT_GE(given_back, trial.kills_in(Phase::inside));
+  // Of one that died inside, but had already taken its mark away, the permit
+  // may be missing still.
+  EXPECT_GE(given_back + kPermits - value, trial.kills_in(Phase::inside));
 }
 
 TEST(Kill, ABoundedSemaphoreTakesThePermitsOfTheDeadBack) {
