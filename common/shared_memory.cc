@@ -171,6 +171,14 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
   return *this;
 }
 
+void* SharedMemory::checked_data(size_t wanted_bytes) const {
+  if (data_ == nullptr) throw_error(EBADF, "access to closed shared memory");
+  if (size_bytes_ < wanted_bytes) {
+    throw_error(EINVAL, "access beyond the shared memory");
+  }
+  return data_;
+}
+
 void SharedMemory::close() {
   if (data_ != nullptr) ::munmap(data_, size_bytes_);
   data_ = nullptr;

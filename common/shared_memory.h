@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <string>
+#include <type_traits>
 
 #include "common/unique_fd.h"
 
@@ -69,6 +70,13 @@ class SharedMemory {
   // close(). Others have it elsewhere: put no pointers in it.
   [[nodiscard]] void* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_bytes_; }
+  // The object that lies there: std::system_error, EBADF after close() (the
+  // pointer of data() would end the process), EINVAL if it is too small.
+  template <typename T>
+  [[nodiscard]] T& as() const {
+    static_assert(std::is_standard_layout_v<T>);
+    return *static_cast<T*>(checked_data(sizeof(T)));
+  }
   // The name without a slash; "" if anonymous.
   [[nodiscard]] const std::string& name() const { return name_; }
   // The descriptor of anonymous memory, -1 of named.
@@ -81,6 +89,7 @@ class SharedMemory {
 
  private:
   SharedMemory(std::string name, UniqueFd fd, size_t size_bytes);
+  [[nodiscard]] void* checked_data(size_t wanted_bytes) const;
 
   std::string name_;
   UniqueFd fd_;

@@ -271,6 +271,16 @@ TEST_F(SharedMemoryTest, UnsealedMemoryIsNotAttachedTo) {
   EXPECT_EQ(failure_of(attach).error, EPERM);
 }
 
+TEST_F(SharedMemoryTest, AccessIsAnErrorAfterCloseAndBeyondTheEnd) {
+  auto memory = SharedMemory::create(name, sizeof(int));
+  memory.as<int>() = 7;
+  EXPECT_EQ(first_int(memory), 7);
+  EXPECT_EQ(failure_of([&] { (void)memory.as<double>(); }).error, EINVAL);
+  memory.close();
+  EXPECT_EQ(failure_of([&] { (void)memory.as<int>(); }).error, EBADF);
+  EXPECT_TRUE(SharedMemory::unlink(name));
+}
+
 TEST_F(SharedMemoryTest, ThePythonOfThisMachineIsAPeer) {
   if (!fs::exists("/usr/bin/python3")) GTEST_SKIP() << "no /usr/bin/python3";
   const auto ours = SharedMemory::create(name, 4096);
