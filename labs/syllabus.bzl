@@ -11,6 +11,7 @@ LESSONS = [
     ("queues", "How does a consumer know that all its producers have ended?"),
     ("bounded_queue", "What happens to an item for which there is no room?"),
     ("shared_values", "When is a number in shared memory the number it should be?"),
+    ("shared_memory", "How does one read what another process may be writing?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("event", "How does one process tell many that something has happened?"),

@@ -1,0 +1,33 @@
+// The end of a piece of shared memory: for one process, and for all.
+#pragma once
+
+#include <string>
+#include <system_error>
+
+#include "common/report.h"
+#include "common/shared_memory.h"
+#include "labs/shared_memory/board.h"
+
+template <typename Action>
+inline void say_failure(const char* what, Action action) {
+  try {
+    action();
+    ipc::say("{}: it works", what);
+  } catch (const std::system_error& error) {
+    ipc::say("{}: {}", what, error.code().message());
+  }
+}
+
+// What close() ends, and what unlink() does.
+inline std::string close_and_unlink(ipc::SharedMemory& ours) {
+  const ipc::SharedMemory theirs = ipc::SharedMemory::open(ours.name());
+  ours.close();
+  say_failure("Access after close", [&] { (void)ours.as<Board>(); });  // [use]
+  say_failure("Open after close",
+              [&] { ipc::SharedMemory::open(ours.name()); });
+  if (!ours.unlink()) return "the name was removed by somebody else";
+  say_failure("Open after unlink",
+              [&] { ipc::SharedMemory::open(ours.name()); });
+  ipc::say("Who has it, keeps it: {}", copy(theirs.as<Board>()).front());
+  return "";
+}

@@ -1,0 +1,45 @@
+// Wrong: the reader copies the numbers while the writer sets them, and nothing
+// tells it so. Each number is atomic; ten of them are not.
+
+#include <new>
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared_memory.h"
+#include "labs/shared_memory/board.h"
+
+namespace {
+
+void write(const std::string& name) {
+  const auto memory = ipc::SharedMemory::open(name);
+  fill(memory.as<Board>(), 9);
+}
+
+void read(const std::string& name) {
+  const auto memory = ipc::SharedMemory::open(name);
+  const Numbers seen = copy(memory.as<Board>());
+  const int torn = seen.front() != seen.back() ? 1 : 0;
+  ipc::say("Torn: {} of 1 looks, last value {}", torn, seen.front());
+}
+
+std::string lesson() {
+  const auto memory =
+      ipc::SharedMemory::create(ipc::unique_name("board"), sizeof(Board),
+                                [](void* data, size_t) { new (data) Board; });
+  ipc::Schedule schedule(true);
+  schedule.add("Writer", [&] { write(memory.name()); });
+  schedule.add("Reader", [&] { read(memory.name()); });
+  const std::string problem = schedule.play("ABA");
+  memory.unlink();
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_sequence", "A copy that was never in the memory.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,26 @@
+// Wrong: everybody closes the memory, and nobody removes its name. It stays
+// until the machine is started anew.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/report.h"
+#include "common/shared_memory.h"
+
+namespace {
+
+std::string lesson() {
+  auto memory =
+      ipc::SharedMemory::create(ipc::unique_name("board"), sizeof(int));
+  memory.close();  // It ends my use of it, and no more.
+  ipc::say("All done!");
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("not_unlinked", "A name that is left behind.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,34 @@
+// Wrong: a pointer into the memory is used after close(). Nothing warns: the
+// address is still a number, and behind it is nothing any more.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared_memory.h"
+
+namespace {
+
+void read(ipc::SharedMemory& memory) {
+  const auto* const number = static_cast<const volatile int*>(memory.data());
+  memory.close();
+  ipc::say("Saw {}", int{*number});
+}
+
+std::string lesson() {
+  auto memory =
+      ipc::SharedMemory::create(ipc::unique_name("board"), sizeof(int));
+  ipc::Process reader("Reader", [&] { read(memory); });
+  const int status = reader.join();
+  memory.unlink();
+  return status == 0 ? "" : "the reader was " + ipc::describe_status(status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("used_after_close", "An address that leads nowhere.");
+  return lab.run(argc, argv, lesson);
+}
