@@ -151,7 +151,7 @@ TEST(Kill, AnRLockSurvivesItsOwnersAtDepthThree) {
 // then nobody knows any more that others sleep. RobustMutex looks again.
 TEST(Kill, ALockInACrowdLosesNoWakeUpWithItsWaiters) {
   const Shared<Lock> lock;
-  KillTrial trial("Lock in a crowd", 6, [&](int, Participant& self) {
+  KillTrial trial("Lock in a crowd", 4, [&](int, Participant& self) {
     self.phase = Phase::calling;
     const Guard guard(*lock);
     self.phase = Phase::inside;
