@@ -11,7 +11,7 @@ namespace ipc {
 namespace {
 
 void log(EventKind event, RobustMutex::Kind kind, const RobustMutex* mutex) {
-  if (kind == RobustMutex::Kind::internal) return;
+  if (event_log_fd == -1 || kind == RobustMutex::Kind::internal) return;
   const bool recursive = kind == RobustMutex::Kind::recursive;
   object_event(event, recursive ? "RLock" : "Lock", mutex);
 }
@@ -40,7 +40,7 @@ RobustMutex::RobustMutex(Kind kind) : mutex_(), kind_(kind) {
 // The caller has called one of pthread_mutex_lock's family with the result
 // `error`, and not in vain.
 void RobustMutex::own(int error) {
-  if (error == EOWNERDEAD) {
+  if (error == EOWNERDEAD) [[unlikely]] {
     // In this order: if we are killed between the two lines, the mutex is
     // still inconsistent, and the next owner comes here as well.
     suspect_ = true;
@@ -55,7 +55,7 @@ void RobustMutex::own(int error) {
 }
 
 Acquired RobustMutex::lock() {
-  (void)lock_until(Deadline::never());
+  if (!try_lock()) (void)wait_until(Deadline::never());
   return suspect_ ? Acquired::owner_died : Acquired::clean;
 }
 
@@ -67,7 +67,10 @@ bool RobustMutex::try_lock() {
 }
 
 bool RobustMutex::lock_until(Deadline deadline) {
-  if (try_lock()) return true;
+  return try_lock() || wait_until(deadline);
+}
+
+bool RobustMutex::wait_until(Deadline deadline) {
   log(EventKind::wait, kind_, this);
   int error = ETIMEDOUT;
   while (error == ETIMEDOUT) {

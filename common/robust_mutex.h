@@ -58,6 +58,7 @@ class RobustMutex {
 
  private:
   void own(int error);
+  bool wait_until(Deadline deadline);
 
   pthread_mutex_t mutex_;
   Kind kind_;
