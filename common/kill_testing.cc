@@ -108,7 +108,7 @@ std::string KillTrial::kill_one() {
   const Phase phase = board_->participants[victim].phase;
   ++landed_[static_cast<size_t>(phase)];
   after_death(victim, phase);
-  const std::string trouble = await_progress(victim);
+  std::string trouble = await_progress(victim);
   if (trouble.empty()) start(victim);
   return trouble;
 }
