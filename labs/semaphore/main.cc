@@ -1,0 +1,120 @@
+// semaphore: five workers, two permits, and never three holders.
+//
+//   Worker 0..4 --acquire--> [ 2 permits ] --release--> who waits
+//
+// Watch for: the third worker waits for a release. Permits of a killed holder
+// are lost, unless the semaphore is a bounded one.
+// Try: --schedule=all, also without the line marked [acquire].
+
+#include <signal.h>
+
+#include <atomic>
+#include <bit>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/semaphore.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr int kSteps = 2;  // Of one worker: to the point, and to the end.
+constexpr uint32_t kPermits = 2;
+constexpr double kWorkS = 0.5;
+int worker_count = 5;
+std::string order;
+
+struct Board {
+  ipc::Semaphore permits{kPermits};
+  std::atomic<uint32_t> holders{0};
+  std::atomic<uint32_t> seen{1};  // Bit n: there were n holders at a time.
+  int most_holders() const { return 31 - std::countl_zero(seen.load()); }
+};
+
+void work(Board& board) {
+  ipc::say("Waiting for the semaphore");
+  board.permits.acquire();              // [acquire]
+  board.seen |= 1U << ++board.holders;  // [count]
+  ipc::say("Acquired the semaphore");
+  ipc::point("with a permit");
+  if (order != "all") ipc::pause_s(kWorkS);
+  --board.holders;
+  ipc::say("Releasing the semaphore");  // [say] Before anybody can get it.
+  board.permits.release();
+}
+
+std::string judge(int most) {
+  ipc::say("Most holders at a time: {} of {} permits", most, kPermits);
+  return most == 1 || most == 2 ? "" : "too many, or a worker failed";
+}
+
+int play(const std::string& steps, bool narrated) {
+  const ipc::Shared<Board> board;
+  ipc::Schedule schedule(narrated);
+  for (int i = 0; i < ipc::order_size(steps); ++i) {
+    schedule.add("Worker " + std::to_string(i), [&] { work(*board); });
+  }
+  return schedule.play(steps).empty() ? board->most_holders() : -1;
+}
+
+std::string work_together() {
+  const ipc::Shared<Board> board;
+  std::vector<ipc::Process> workers;
+  workers.reserve(static_cast<size_t>(worker_count));
+  for (int i = 0; i < worker_count; ++i) {
+    workers.emplace_back("Worker " + std::to_string(i), [&] { work(*board); });
+  }
+  for (ipc::Process& worker : workers) {
+    if (worker.join() != 0) return "a worker failed";
+  }
+  return judge(board->most_holders());
+}
+
+template <typename Permits>
+std::string outlive(bool comes_back) {
+  const ipc::Shared<Permits> permits(kPermits);
+  ipc::Process holder("Holder", [&] {
+    for (uint32_t i = 0; i < kPermits; ++i) permits->acquire();
+    ipc::say("Acquired both permits");
+    ::raise(SIGKILL);
+  });
+  if (holder.join() != -SIGKILL) return "the holder was not killed";
+  ipc::say("Permits left: {} of {}", permits->value(), kPermits);
+  const auto deadline = ipc::Deadline::after(ipc::paced_s(kWorkS));
+  const bool acquired = permits->acquire_until(deadline);  // [heir]
+  ipc::say("{}", acquired ? "Acquired a permit of the dead" : "Gave up");
+  return acquired == comes_back ? "" : "that is not what it should be";
+}
+
+std::string lesson() {
+  if (order == "all") {
+    const auto outcomes = ipc::play_all(
+        3, kSteps, "Most holders",
+        [](const auto& steps) { return std::to_string(play(steps, false)); });
+    return judge(std::stoi(outcomes.rbegin()->first));
+  }
+  if (!order.empty()) return judge(play(order, true));
+  ipc::say("Act 1: three workers");
+  std::string problem = judge(play("ABCABC", true));
+  ipc::say("Act 2: {} workers, and no order", worker_count);
+  if (problem.empty()) problem = work_together();
+  ipc::say("Act 3: the holder of a Semaphore is killed");
+  if (problem.empty()) problem = outlive<ipc::Semaphore>(false);
+  ipc::say("Act 4: the holder of a BoundedSemaphore is killed");
+  return problem.empty() ? outlive<ipc::BoundedSemaphore>(true) : problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("semaphore", "Five workers, two permits, at most two holders.");
+  lab.option("--workers", worker_count, 1, 20, "how many in act 2");
+  lab.option("--schedule", order, ipc::order_rule(kSteps), "an order, or all");
+  return lab.run(argc, argv, lesson);
+}
