@@ -14,6 +14,7 @@ LESSONS = [
     ("shared_memory", "How does one read what another process may be writing?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
+    ("rlock", "May a function lock what its caller has locked already?"),
     ("semaphore", "How can there be at most so many of them at a time?"),
     ("event", "How does one process tell many that something has happened?"),
     ("barrier", "Who may go on, and when, if all have to meet first?"),

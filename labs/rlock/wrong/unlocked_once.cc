@@ -1,0 +1,52 @@
+// Wrong: two locks and one unlock, as happens where they are written by hand.
+// The Clerk owns the lock at depth 1 for as long as it lives.
+
+#include <string>
+
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/rlock.h"
+#include "common/shared.h"
+
+namespace {
+
+struct Bank {
+  ipc::RLock lock;
+  ipc::Event changed;
+  ipc::Event closing;
+  int balance = 100;
+};
+
+void deposit(Bank& bank) {
+  (void)bank.lock.lock();
+  (void)bank.lock.lock();
+  bank.balance += 10;
+  ipc::say("Changed the account, at depth {}", bank.lock.depth());
+  bank.lock.unlock();
+  // Missing: bank.lock.unlock();
+  bank.changed.set();
+  bank.closing.wait();
+}
+
+std::string lesson() {
+  const ipc::Shared<Bank> bank;
+  ipc::describe_object("RLock", &bank->lock, "bank");
+  ipc::Process clerk("Clerk", [&] { deposit(*bank); });
+  ipc::Process auditor("Auditor", [&] {
+    bank->changed.wait();
+    const ipc::Guard guard(bank->lock);
+    ipc::say("The total is {}", bank->balance);
+  });
+  if (auditor.join() != 0) return "the auditor failed";
+  bank->closing.set();
+  return clerk.join() == 0 ? "" : "the clerk failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("unlocked_once", "An unlock that was forgotten.");
+  return lab.run(argc, argv, lesson);
+}
