@@ -17,6 +17,7 @@ LESSONS = [
     ("rlock", "May a function lock what its caller has locked already?"),
     ("semaphore", "How can there be at most so many of them at a time?"),
     ("event", "How does one process tell many that something has happened?"),
+    ("condition", "How does a process wait until data are as it needs them?"),
     ("barrier", "Who may go on, and when, if all have to meet first?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),

@@ -1,0 +1,84 @@
+"""Proves what the chapter on the condition promises."""
+
+from harness import lab
+
+_STOPPED = r"Consumer \d+: Told to stop: no data will come"
+_GOT = r"Consumer \d+: Got item: Important data (\d+)"
+
+
+class ConditionTest(lab.LabTest):
+    """Every item goes to one consumer, and every consumer ends."""
+
+    wrong = {
+        "if_for_while": lab.Caught(by="output", saying="taken but never added"),
+        "list_not_shared": lab.Caught(
+            by="hang",
+            saying="Consumer 0 waits for Condition 'list has changed'",
+        ),
+        "notify_before_wait": lab.Caught(
+            by="hang",
+            saying="Consumer 0 waits for Condition 'list has changed'",
+        ),
+    }
+
+    def check(self, run: lab.Run) -> None:
+        """What is taken was added, and nothing is taken twice."""
+        added = self.captures(run, r"Producer: Added .*data (\d+)")
+        for item in self.captures(run, _GOT):
+            self.assertIn(item, added, "taken but never added")
+            added.remove(item)
+
+    def _act(self, run: lab.Run, number: int) -> list[str]:
+        lines = [line.raw for line in run.lines]
+        starts = [i for i, line in enumerate(lines) if "Main: Act " in line]
+        starts.append(len(lines))
+        return lines[starts[number - 1] + 1 : starts[number]]
+
+    def test_a_wait_ends_at_its_deadline(self) -> None:
+        """Act 1: nobody adds anything, and nobody is left waiting."""
+        run = self.run_lab("--pace=0.3")
+        self.assertEqual(
+            self._act(run, 1),
+            ["Consumer 0: Waiting for data", "Consumer 0: No data in time"],
+        )
+        # By the clock of the lab, from before the deadline is set.
+        at_ns = {each.object: each.t_ns for each in run.events}
+        begins = at_ns["Act 1: nobody adds anything"]
+        self.assertGreater(at_ns["No data in time"] - begins, 300_000_000)
+
+    def test_each_consumer_gets_an_item_if_there_are_enough(self) -> None:
+        """Act 2, with as many items as consumers, and with more."""
+        for consumers, items in ((3, 3), (1, 2), (20, 20), (5, 100)):
+            run = self.run_lab(f"--consumers={consumers}", f"--items={items}")
+            self.check(run)
+            act = "\n".join(self._act(run, 2))
+            for i in range(consumers):
+                self.assertIn(f"Consumer {i}: Got item", act)
+            self.assertNotIn("Told to stop", act)
+
+    def test_one_item_for_three_is_taken_once_and_all_end(self) -> None:
+        """Act 3, and all wait before the item is added."""
+        lines = self._act(self.run_lab(), 3)
+        added = "Producer: Added data to the list: Important data 1"
+        place = lines.index(added)
+        for i in range(3):
+            waiting = lines.index(f"Consumer {i}: Waiting for data")
+            self.assertLess(waiting, place)
+        self.assertEqual(sum("Got item" in line for line in lines), 1)
+        self.assertEqual(sum("Told to stop" in line for line in lines), 2)
+        self.assertIn("Main: Added 1, taken 1", lines)
+
+    def test_a_producer_killed_inside_the_lock_stops_nobody(self) -> None:
+        """All are told to stop, and half an item is none."""
+        run = self.run_lab("--kill")
+        self.assert_before(
+            run,
+            "Main: The producer has ended: killed by SIGKILL",
+            "Main: The list is as it was: 0 items",
+        )
+        self.assert_count(run, _STOPPED, 3)
+        self.assert_never(run, "Got item|Added data")
+
+
+if __name__ == "__main__":
+    lab.main()

@@ -1,0 +1,67 @@
+// Wrong: a consumer that was woken does not look again.
+//
+// Two consumers wait, one item is added, and both are woken. Who comes second
+// takes an item that is not there.
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "common/condition.h"
+#include "common/lab.h"
+#include "common/lock.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr int kConsumers = 2;
+
+struct Board {
+  ipc::Lock lock;
+  ipc::Condition waits;    // For the producer.
+  ipc::Condition changed;  // For the consumers.
+  std::array<int, 10> items{};
+  size_t added = 0;
+  size_t taken = 0;
+  int waiting = 0;
+};
+
+void consume(Board& board) {
+  ipc::Guard guard(board.lock);
+  ipc::say("Waiting for data");
+  ++board.waiting;
+  board.waits.notify_all();
+  if (board.added == board.taken) {
+    // One sleep, whatever ends it, as pthread_cond_wait(3) by itself is.
+    bool slept = false;
+    board.changed.wait(guard, [&] { return std::exchange(slept, true); });
+  }
+  ipc::say("Got item: Important data {}", board.items[board.taken++]);
+}
+
+void produce(Board& board) {
+  ipc::Guard guard(board.lock);
+  board.waits.wait(guard, [&] { return board.waiting == kConsumers; });
+  board.items[board.added++] = 1;
+  ipc::say("Added data to the list: Important data 1");
+  board.changed.notify_all();
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board;
+  ipc::Process consumer_0("Consumer 0", [&] { consume(*board); });
+  ipc::Process consumer_1("Consumer 1", [&] { consume(*board); });
+  ipc::Process producer("Producer", [&] { produce(*board); });
+  if (producer.join() != 0) return "the producer failed";
+  if (consumer_0.join() != 0) return "consumer 0 failed";
+  return consumer_1.join() == 0 ? "" : "consumer 1 failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("if_for_while", "A wake-up taken for an item.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,57 @@
+// Wrong: lock and condition are shared, and the list is not.
+//
+// So it is in the guide. After fork(2) the producer adds to a list of its own;
+// the consumer is woken, looks into its own, finds nothing, and waits on.
+
+#include <string>
+#include <vector>
+
+#include "common/condition.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/robust_mutex.h"
+#include "common/shared.h"
+
+namespace {
+
+struct Board {
+  // Not in the event log, where each look of a waiter would be news.
+  ipc::RobustMutex lock{ipc::RobustMutex::Kind::internal};
+  ipc::Condition changed;
+  int waiting = 0;
+};
+
+void consume(Board& board, std::vector<int>& list) {
+  ipc::Guard guard(board.lock);
+  ipc::say("Waiting for data");
+  ++board.waiting;
+  board.changed.notify_all();
+  board.changed.wait(guard, [&] { return !list.empty(); });
+  ipc::say("Got item: Important data {}", list.front());
+}
+
+void produce(Board& board, std::vector<int>& list) {
+  ipc::Guard guard(board.lock);
+  board.changed.wait(guard, [&] { return board.waiting == 1; });
+  list.push_back(1);
+  ipc::say("Added data to the list: Important data {}", list.back());
+  board.changed.notify_all();
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Condition", &board->changed, "list has changed");
+  std::vector<int> list;
+  ipc::Process consumer("Consumer 0", [&] { consume(*board, list); });
+  ipc::Process producer("Producer", [&] { produce(*board, list); });
+  if (producer.join() != 0) return "the producer failed";
+  return consumer.join() == 0 ? "" : "the consumer failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("list_not_shared", "A list of which each process has its own.");
+  return lab.run(argc, argv, lesson);
+}

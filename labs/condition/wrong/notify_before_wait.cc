@@ -1,0 +1,58 @@
+// Wrong: the consumer waits to be notified, and not for the item.
+//
+// The producer has added and notified before the consumer comes. Nobody was
+// waiting then, and a condition keeps no notify for later: the item is in the
+// list, and the consumer waits for the next one, for ever.
+
+#include <string>
+
+#include "common/condition.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/robust_mutex.h"
+#include "common/shared.h"
+
+namespace {
+
+struct Board {
+  // Not in the event log, where each look of a waiter would be news.
+  ipc::RobustMutex lock{ipc::RobustMutex::Kind::internal};
+  ipc::Condition changed;
+  int items = 0;
+  int notified = 0;
+};
+
+void produce(Board& board) {
+  ipc::Guard guard(board.lock);
+  ipc::say("Added data to the list: Important data 1");
+  ++board.items;
+  ++board.notified;
+  board.changed.notify_all();
+}
+
+void consume(Board& board) {
+  ipc::Guard guard(board.lock);
+  ipc::say("Waiting for data");
+  const int before = board.notified;
+  board.changed.wait(guard, [&] { return board.notified > before; });
+  ipc::say("Got item: Important data {}", board.items--);
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Condition", &board->changed, "list has changed");
+  // One after the other: the notify comes first.
+  if (ipc::Process("Producer", [&] { produce(*board); }).join() != 0) {
+    return "the producer failed";
+  }
+  ipc::Process consumer("Consumer 0", [&] { consume(*board); });
+  return consumer.join() == 0 ? "" : "the consumer failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("notify_before_wait", "A notify that nobody waited for.");
+  return lab.run(argc, argv, lesson);
+}
