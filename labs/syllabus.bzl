@@ -1,9 +1,7 @@
 """The syllabus: the labs in the order in which they are taught."""
 
 # (lab, the question that it answers). The lab is the folder labs/<lab> and the
-# target //labs:<lab>. Only what exists is listed; the order is to be isolation,
-# pipes, queues, bounded_queue, shared_values, counter_without_lock,
-# counter_with_lock, file_ipc, config_watcher, supervisor.
+# target //labs:<lab>.
 LESSONS = [
     ("isolation", "What does a process see of what another one does to memory?"),
     ("pipes", "How does a receiver learn that no more will come?"),
