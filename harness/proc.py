@@ -441,9 +441,30 @@ def tasks(own_pid_namespace: bool) -> list[Task]:
     return found
 
 
+def _is_at_rest(task: Task) -> bool:
+    if task["state"] in "SD":
+        # Without a call it had begun to run when that was read.
+        return bool(task["call"] or task["wchan"].strip("0"))
+    return task["state"] != "R"
+
+
+def _tasks_at_rest(own_pid_namespace: bool) -> list[Task]:
+    """Returns all tasks, if possible in an instant in which none is running.
+
+    Who waits by the library looks again every 100 ms, and just then it seems to
+    run. One that really runs still does after some looks.
+    """
+    for _ in range(20):
+        every = tasks(own_pid_namespace)
+        if all(map(_is_at_rest, every)):
+            break
+        time.sleep(0.005)
+    return every
+
+
 def snapshot(own_pid_namespace: bool) -> Snapshot:
     """Returns all that is needed to explain why a run does not go on."""
-    every = tasks(own_pid_namespace)
+    every = _tasks_at_rest(own_pid_namespace)
     pids = {task["pid"] for task in every}
     tables = {pid: descriptors(pid) for pid in pids}
     details: dict[int, dict[int, str]] = {}
