@@ -226,4 +226,16 @@ TEST(Lock, TheEventLogTellsWhoWaitsAndWhoHolds) {
                                               "acquire Lock", "release Lock"}));
 }
 
+TEST(Lock, AnObserverIsToldWithoutALog) {
+  ASSERT_FALSE(ipc::testing::logs_events());
+  static int told = 0;
+  ipc::observe_events([](ipc::EventKind, std::string_view) { ++told; });
+  {
+    Lock lock;
+    const Guard guard(lock);
+  }
+  ipc::observe_events(nullptr);
+  EXPECT_EQ(told, 2);
+}
+
 }  // namespace

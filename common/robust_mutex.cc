@@ -11,7 +11,7 @@ namespace ipc {
 namespace {
 
 void log(EventKind event, RobustMutex::Kind kind, const RobustMutex* mutex) {
-  if (event_log_fd == -1 || kind == RobustMutex::Kind::internal) return;
+  if (!events_wanted || kind == RobustMutex::Kind::internal) return;
   const bool recursive = kind == RobustMutex::Kind::recursive;
   object_event(event, recursive ? "RLock" : "Lock", mutex);
 }
