@@ -6,12 +6,14 @@
 namespace ipc {
 
 Condition::Waiting::Waiting(Condition& condition, const Guard& guard)
-    : condition_(condition), stay_(condition.sleepers_) {
+    : condition_(condition), guard_(guard), stay_(condition.sleepers_) {
   IPC_CHECK(guard.depth() == 1 && "a deeper lock would not be released");
   object_event(EventKind::wait, "Condition", &condition_);
+  guard_.tell(EventKind::release);
 }
 
 Condition::Waiting::~Waiting() {
+  if (guard_) guard_.tell(EventKind::acquire);
   object_event(EventKind::wake, "Condition", &condition_);
 }
 
@@ -19,9 +21,10 @@ void Condition::sleep(Guard& guard, Deadline deadline) {
   // Drawn under the lock: whoever makes the predicate true later needs the lock
   // for it, and notifies after that.
   const uint32_t ticket = sleepers_.ticket();
-  guard.unlock();
+  guard.unlock_untold();
   sleepers_.sleep(ticket, deadline);
-  guard.lock();
+  // A wait for the lock that was told is over, and this one goes on.
+  if (guard.lock_untold()) object_event(EventKind::wait, "Condition", this);
 }
 
 }  // namespace ipc

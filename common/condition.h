@@ -59,7 +59,8 @@ class Condition {
   void notify_all() { sleepers_.wake_all(); }
 
  private:
-  // Counts as a waiter and says so in the event log.
+  // Counts as a waiter and says so in the event log, where the lock is released
+  // once and acquired once, however often the predicate is asked.
   class Waiting {
    public:
     Waiting(Condition& condition, const Guard& guard);
@@ -71,6 +72,7 @@ class Condition {
 
    private:
     Condition& condition_;
+    const Guard& guard_;
     Sleepers::Stay stay_;
   };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/lock.h"
+#include "common/pipe.h"
 #include "common/rlock.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"
@@ -194,14 +195,55 @@ TEST(Condition, TheEventLogTellsWhoWaits) {
   if (ipc::testing::logs_events()) {
     Shop shop;
     Guard guard(shop.lock);
-    (void)shop.changed.wait_until(guard, Deadline::after(0.001),
-                                  [] { return false; });
+    int looks = 0;  // The first of them before the wait.
+    shop.changed.wait(guard, [&] { return ++looks == 4; });
     ::_exit(0);
   }
   const auto events = ipc::testing::events_of("Condition.TheEventLog*");
   EXPECT_EQ(events, (std::vector<std::string>{"acquire Lock", "wait Condition",
                                               "release Lock", "acquire Lock",
                                               "wake Condition"}));
+}
+
+struct Told {
+  std::vector<std::string> events;
+  ipc::Pipe lock_awaited;
+};
+Told* told = nullptr;
+
+void note(ipc::EventKind kind, std::string_view object) {
+  const bool waits = kind == ipc::EventKind::wait;
+  told->events.push_back((waits ? "wait " : "other ") +
+                         std::string(object.substr(0, object.find('@'))));
+  if (told->events.back() != "wait Lock") return;
+  ipc::write_all(told->lock_awaited.writer, std::as_bytes(std::span("!", 1)));
+}
+
+TEST(Condition, AWaiterThatIsKeptFromTheLockTellsThat) {
+  Told mine{{}, ipc::make_pipe()};
+  told = &mine;
+  const Shared<Shop> shop;
+  Process waiter("Waiter", [&] {
+    ipc::observe_events(note);
+    Guard guard(shop->lock);
+    shop->changed.wait(guard, [&] { return shop->items > 0; });
+    // Who explains a hang takes the last wait for what is waited for.
+    ::_exit(mine.events ==
+                    std::vector<std::string>{"other Lock", "wait Condition",
+                                             "other Lock", "wait Lock",
+                                             "other Lock", "wait Condition",
+                                             "other Lock", "other Condition"}
+                ? 0
+                : 1);
+  });
+  await_asleep(waiter);
+  {
+    const Guard guard(shop->lock);
+    std::byte awaited{};
+    ASSERT_TRUE(ipc::read_exact(mine.lock_awaited.reader, {&awaited, 1}));
+    shop->items = 1;
+  }
+  EXPECT_EQ(status_of(waiter), 0);
 }
 
 }  // namespace

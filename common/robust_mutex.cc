@@ -8,15 +8,6 @@
 #include "common/report.h"
 
 namespace ipc {
-namespace {
-
-void log(EventKind event, RobustMutex::Kind kind, const RobustMutex* mutex) {
-  if (!events_wanted || kind == RobustMutex::Kind::internal) return;
-  const bool recursive = kind == RobustMutex::Kind::recursive;
-  object_event(event, recursive ? "RLock" : "Lock", mutex);
-}
-
-}  // namespace
 
 RobustMutex::RobustMutex(Kind kind) : mutex_(), kind_(kind) {
   // ERRORCHECK: to lock twice or to unlock what another holds is an error and
@@ -51,27 +42,16 @@ void RobustMutex::own(int error) {
   IPC_CHECK(error != EDEADLK && "locked again by its owner");
   check_zero(error, "pthread_mutex_lock");
   ++depth_;
-  log(EventKind::acquire, kind_, this);
 }
 
-Acquired RobustMutex::lock() {
-  if (!try_lock()) (void)wait_until(Deadline::never());
-  return suspect_ ? Acquired::owner_died : Acquired::clean;
-}
-
-bool RobustMutex::try_lock() {
+bool RobustMutex::try_own() {
   const int error = ::pthread_mutex_trylock(&mutex_);
   if (error == EBUSY) return false;
   own(error);
   return true;
 }
 
-bool RobustMutex::lock_until(Deadline deadline) {
-  return try_lock() || wait_until(deadline);
-}
-
-bool RobustMutex::wait_until(Deadline deadline) {
-  log(EventKind::wait, kind_, this);
+bool RobustMutex::own_until(Deadline deadline) {
   int error = ETIMEDOUT;
   while (error == ETIMEDOUT) {
     // Never to the deadline in one go: the wake-up of an unlock is lost if the
@@ -80,20 +60,58 @@ bool RobustMutex::wait_until(Deadline deadline) {
     const timespec until =
         deadline.sooner(Deadline::after(kRecheckSeconds)).to_timespec();
     error = ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
-    if (error == ETIMEDOUT && deadline.expired()) break;
+    if (error == ETIMEDOUT && deadline.expired()) return false;
   }
-  log(EventKind::wake, kind_, this);
-  if (error == ETIMEDOUT) return false;
   own(error);
   return true;
 }
 
+Acquired RobustMutex::lock() {
+  if (!try_lock()) (void)wait_until(Deadline::never());
+  return suspect_ ? Acquired::owner_died : Acquired::clean;
+}
+
+bool RobustMutex::try_lock() {
+  if (!try_own()) return false;
+  tell(EventKind::acquire);
+  return true;
+}
+
+bool RobustMutex::lock_until(Deadline deadline) {
+  return try_lock() || wait_until(deadline);
+}
+
+bool RobustMutex::wait_until(Deadline deadline) {
+  tell(EventKind::wait);
+  const bool owns = own_until(deadline);
+  tell(EventKind::wake);
+  if (owns) tell(EventKind::acquire);
+  return owns;
+}
+
+bool RobustMutex::lock_untold() {
+  if (try_own() || own_until(Deadline::after(kRecheckSeconds))) return false;
+  tell(EventKind::wait);
+  (void)own_until(Deadline::never());
+  tell(EventKind::wake);
+  return true;
+}
+
 void RobustMutex::unlock() {
-  log(EventKind::release, kind_, this);
+  tell(EventKind::release);
+  unlock_untold();
+}
+
+void RobustMutex::unlock_untold() {
   --depth_;
   const int error = ::pthread_mutex_unlock(&mutex_);
   IPC_CHECK(error != EPERM && "unlocked by somebody who does not hold it");
   check_zero(error, "pthread_mutex_unlock");
+}
+
+void RobustMutex::tell(EventKind event) const {
+  if (!events_wanted || kind_ == Kind::internal) return;
+  object_event(event, kind_ == Kind::recursive ? "RLock" : "Lock", this);
 }
 
 bool Guard::owner_died() const {
@@ -122,5 +140,20 @@ void Guard::lock() {
   (void)mutex_.lock();
   holds_ = true;
 }
+
+void Guard::unlock_untold() {
+  IPC_CHECK(holds_);
+  holds_ = false;
+  mutex_.unlock_untold();
+}
+
+bool Guard::lock_untold() {
+  IPC_CHECK(!holds_);
+  const bool waited = mutex_.lock_untold();
+  holds_ = true;
+  return waited;
+}
+
+void Guard::tell(EventKind event) const { mutex_.tell(event); }
 
 }  // namespace ipc

@@ -20,6 +20,8 @@
 
 namespace ipc {
 
+enum class EventKind;  // See report.h.
+
 // What the data that a lock protects are when it has been acquired.
 enum class [[nodiscard]] Acquired{
     clean,
@@ -56,8 +58,17 @@ class RobustMutex {
   // For the owner: how many unlock() it owes.
   [[nodiscard]] uint32_t depth() const { return depth_; }
 
+  // For Condition, whose waiters look again many times: the same without an
+  // event for the log. A wait that is longer than kRecheckSeconds is told
+  // nevertheless; whether it was so is returned.
+  bool lock_untold();
+  void unlock_untold();
+  void tell(EventKind event) const;
+
  private:
   void own(int error);
+  bool try_own();
+  bool own_until(Deadline deadline);
   bool wait_until(Deadline deadline);
 
   pthread_mutex_t mutex_;
@@ -103,6 +114,11 @@ class [[nodiscard]] Guard {
   // Gives the lock up before the end, and takes it again.
   void unlock();
   void lock();
+
+  // The same for Condition; see RobustMutex.
+  void unlock_untold();
+  bool lock_untold();
+  void tell(EventKind event) const;
 
  private:
   RobustMutex& mutex_;

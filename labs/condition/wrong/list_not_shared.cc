@@ -8,16 +8,15 @@
 
 #include "common/condition.h"
 #include "common/lab.h"
+#include "common/lock.h"
 #include "common/process.h"
 #include "common/report.h"
-#include "common/robust_mutex.h"
 #include "common/shared.h"
 
 namespace {
 
 struct Board {
-  // Not in the event log, where each look of a waiter would be news.
-  ipc::RobustMutex lock{ipc::RobustMutex::Kind::internal};
+  ipc::Lock lock;
   ipc::Condition changed;
   int waiting = 0;
 };
