@@ -1,5 +1,6 @@
 """The documents: links lead somewhere, and lists of labs are the syllabus."""
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -9,6 +10,17 @@ import unittest
 from harness import chapter, course
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
+
+# Labs that the page on the guide may name although they are not there yet.
+COMING = frozenset(
+    """
+    actors async_pool batching broker chat connection custom_manager
+    custom_protocol deadlock debugging lock_granularity managed_types manager
+    pool_chunking pool_reuse reactive resource_leaks serialization
+    serialization_errors startup_overhead status_monitor streams
+    task_distribution threads_or_processes
+    """.split()
+)
 
 
 def documents(root: pathlib.Path) -> list[pathlib.Path]:
@@ -35,6 +47,127 @@ def list_problem(text: chapter.Chapter, labs: list[str]) -> str:
     if found == labs:
         return ""
     return f"{text.place} lists {found}, but the syllabus is {labs}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A heading of the guide, or a block of code, and where it is treated."""
+
+    level: int  # Of the heading; 0 of a block.
+    text: str
+    place: str = dataclasses.field(default="", compare=False)
+
+
+def guide_parts(guide: pathlib.Path) -> list[Part]:
+    """Returns the headings and the blocks of the guide, in its order."""
+    text = chapter.Chapter.read(guide)
+    parts = [
+        (line, Part(level, title)) for line, level, title in text.headings()
+    ]
+    for number, fence in enumerate(text.fences, 1):
+        language = fence.info[0].capitalize() if fence.info else "text"
+        title = f"block {number}, {len(fence.body)} lines of {language}"
+        parts.append((fence.line, Part(0, title)))
+    return [part for _, part in sorted(parts, key=lambda part: part[0])]
+
+
+def page_parts(page: str) -> list[Part]:
+    """Returns the rows of the table in docs/guide.md."""
+    rows = re.findall(r"^\| (\d?) ?\| (.*?) \| (.*?) \| .*\|$", page, re.M)
+    return [Part(int(a or 0), text, place) for a, text, place in rows]
+
+
+def place_problems(parts: list[Part], labs: list[str]) -> list[str]:
+    """Returns the parts that no lab and no page treats, and the idle labs.
+
+    That what is linked exists is checked with the other links.
+    """
+    problems = []
+    idle = set(labs)
+    for part in parts:
+        linked = re.findall(
+            r"\[\w+\]\(\.\./labs/(\w+)/README\.md\)", part.place
+        )
+        named = re.findall(r"`(\w+)`", part.place)
+        pages = re.findall(r"\]\(\w+\.md\)", part.place)
+        idle -= {*linked, *named}
+        for lab in named:
+            if lab not in COMING:
+                problems.append(f"{part.text}: there is no lab {lab}")
+        if not linked + named + pages:
+            problems.append(f"{part.text}: nothing treats it")
+    return problems + [
+        f"{lab}: treats no part of the guide" for lab in sorted(idle)
+    ]
+
+
+def find_guide() -> pathlib.Path | None:
+    """Returns shared/guide.md beside the checkout, or above, if any."""
+    # Through the links of a runfiles tree, to where the sources are.
+    checkout = pathlib.Path(__file__).resolve().parent.parent
+    for folder in checkout.parents:
+        if (folder / "shared" / "guide.md").is_file():
+            return folder / "shared" / "guide.md"
+    return None
+
+
+class GuideTest(unittest.TestCase):
+    """The page that says for each part of the guide which lab treats it."""
+
+    def setUp(self) -> None:
+        """Reads the page."""
+        self.page = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+
+    def test_each_part_is_treated_and_each_lab_treats_one(self) -> None:
+        """By labs of the syllabus and pages of this folder."""
+        labs = [lesson.lab for lesson in course.read_syllabus(ROOT)]
+        self.assertEqual(place_problems(page_parts(self.page), labs), [])
+
+    def test_the_parts_are_those_of_the_guide(self) -> None:
+        """The same headings and blocks in the same order."""
+        guide = find_guide()
+        if guide is None:
+            self.skipTest("no shared/guide.md beside the checkout to compare")
+        self.assertEqual(page_parts(self.page), guide_parts(guide))
+
+    def test_rows_that_treat_nothing_or_name_no_lab_are_found(self) -> None:
+        """And a lab that no row names."""
+        page = (
+            "| 3 | 1. Pipes | [pipes](../labs/pipes/README.md) | |\n"
+            "| | block 1, 2 lines of Python | nothing | Wrong. |\n"
+            "| 4 | Text | `no_such_lab` | |\n| 2 | End | [a](death.md) | |\n"
+        )
+        self.assertEqual(
+            place_problems(page_parts(page), ["pipes", "queues"]),
+            [
+                "block 1, 2 lines of Python: nothing treats it",
+                "Text: there is no lab no_such_lab",
+                "queues: treats no part of the guide",
+            ],
+        )
+
+    def test_headings_and_blocks_are_read_in_the_order_of_the_guide(
+        self,
+    ) -> None:
+        """A comment in a block is no heading."""
+        with tempfile.TemporaryDirectory(
+            dir=os.environ.get("TEST_TMPDIR")
+        ) as folder:
+            file = pathlib.Path(folder, "guide.md")
+            file.write_text(
+                "# Guide\n```python\n# No heading\npass\n```\n## End\n```\n"
+                "$ ls\n```\n",
+                encoding="utf-8",
+            )
+            self.assertEqual(
+                guide_parts(file),
+                [
+                    Part(1, "Guide"),
+                    Part(0, "block 1, 2 lines of Python"),
+                    Part(2, "End"),
+                    Part(0, "block 2, 1 lines of text"),
+                ],
+            )
 
 
 class DocsTest(unittest.TestCase):
