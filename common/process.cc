@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/report.h"
@@ -147,6 +149,18 @@ void Process::reap_by_force() {
     return ::waitid(kWaitPidfd, static_cast<id_t>(pidfd_.get()), &info,
                     WEXITED);
   });
+}
+
+size_t wait_any(std::span<const Process> processes, int fd) {
+  std::vector<pollfd> polls;
+  for (const Process& process : processes) {
+    polls.push_back({process.pidfd(), POLLIN, 0});
+  }
+  polls.push_back({fd, POLLIN, 0});  // poll(2) ignores -1.
+  check(retry([&] { return ::poll(polls.data(), polls.size(), -1); }), "poll");
+  const auto ready = std::find_if(polls.begin(), polls.end(),
+                                  [](pollfd p) { return p.revents != 0; });
+  return static_cast<size_t>(ready - polls.begin());
 }
 
 }  // namespace ipc

@@ -23,6 +23,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/clock.h"
@@ -88,5 +89,10 @@ class Process {
   Group group_ = Group::parents;
   std::optional<int> status_;
 };
+
+// Waits until one of the processes has ended or `fd`, unless it is -1, can be
+// read: the index of the process, or how many there are for `fd`. The process
+// is to be joined. Python's multiprocessing.connection.wait() on sentinels.
+size_t wait_any(std::span<const Process> processes, int fd = -1);
 
 }  // namespace ipc

@@ -138,6 +138,24 @@ TEST(Process, TwoHundredChildrenThatEndAtOnceAreAllReaped) {
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
 }
 
+TEST(Process, WaitAnyReturnsTheOneThatHasEnded) {
+  std::vector<Process> children;
+  for (int i = 0; i < 3; ++i) {
+    children.emplace_back("child", [] { sleep_for_ever(); });
+  }
+  children[1].kill();
+  EXPECT_EQ(ipc::wait_any(children), 1U);
+  EXPECT_EQ(children[1].join(), -SIGKILL);
+}
+
+TEST(Process, WaitAnyAlsoWaitsForADescriptor) {
+  std::vector<Process> children;
+  children.emplace_back("child", [] { sleep_for_ever(); });
+  Ends ends = make_ends();
+  tell(ends.writer);
+  EXPECT_EQ(ipc::wait_any(children, ends.reader.get()), 1U);
+}
+
 TEST(Process, AGroupOfItsOwnGoesWithItsLeader) {
   Ends ends = make_ends();
   Process leader(

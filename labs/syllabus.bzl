@@ -19,6 +19,7 @@ LESSONS = [
     ("barrier", "Who may go on, and when, if all have to meet first?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
+    ("task_distribution", "Who does the task of a worker that has died?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
 ]
 

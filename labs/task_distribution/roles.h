@@ -1,0 +1,16 @@
+// What the processes of the lab do; which of them there are, main.cc says.
+#pragma once
+
+#include "board.h"
+#include "common/queue.h"
+
+extern int task_count;
+extern int kill_count;  // So many workers are killed, each at another line.
+
+void generate(Board& board, ipc::Queue& tasks);
+
+// `id` is the number of the worker, which its results bear.
+void work(Board& board, ipc::Queue& tasks, ipc::Queue& results, int id);
+
+// Takes results until their queue is closed.
+void collect(const Board& board, ipc::Queue& results);

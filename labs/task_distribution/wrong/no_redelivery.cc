@@ -1,0 +1,71 @@
+// Wrong: nobody knows which task a worker has. The guide's program is so.
+//
+// What get() has returned is in no queue any more. When the worker is killed
+// the task is nowhere, and the collector waits for its result for ever.
+
+#include <signal.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "common/report.h"
+#include "common/task.h"
+
+namespace {
+
+using ipc::Process;
+using ipc::Queue;
+
+constexpr int kTaskCount = 3;
+
+void generate(Queue& tasks) {
+  std::mt19937 random = ipc::random_source(0);
+  for (int id = 0; id < kTaskCount; ++id) {
+    ipc::say("Created task {}", id);
+    tasks.put(ipc::to_text(ipc::make_task(id, random)));
+  }
+  tasks.close();
+}
+
+void work(Queue& tasks, Queue& results, int id) {
+  while (const auto message = tasks.get()) {
+    const ipc::Task task = ipc::task_from(*message).value();
+    ipc::say("Processing task {} ({})", task.id, describe(task.type));
+    if (task.id == 0) ::raise(SIGKILL);
+    results.put(ipc::to_text(ipc::process(task, id)));
+  }
+}
+
+void collect(Queue& results) {
+  ipc::Books books(kTaskCount);
+  while (books.done() < kTaskCount) {
+    const auto result = ipc::result_from(*results.get()).value();
+    if (!books.enter(result)) continue;
+    ipc::say("Received result for task {} from worker {}", result.task_id,
+             result.worker_id);
+  }
+}
+
+std::string lesson() {
+  Queue tasks(100);
+  Queue results(100);
+  ipc::describe_object("Queue", &results, "results");
+  Process collector("Collector", [&] { collect(results); });
+  Process generator("Generator", [&] { generate(tasks); });
+  Process worker_0("Worker 0", [&] { work(tasks, results, 0); });
+  Process worker_1("Worker 1", [&] { work(tasks, results, 1); });
+  generator.join();
+  worker_0.join();  // One of the two was killed, and nobody cares.
+  worker_1.join();
+  collector.join();
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_redelivery", "A killed worker takes its task with it.");
+  return lab.run(argc, argv, lesson);
+}
