@@ -24,12 +24,13 @@ namespace {
 constexpr size_t kShortHeader = 4;
 constexpr size_t kLongHeader = 12;
 constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kForgetBytes = 64 << 10;
 
 // Counted in each process: those made before fork(2) have the same number in
 // the whole family.
-int next_channel() {
+std::string next_channel() {
   static int channel = 0;
-  return ++channel;
+  return fmt::format("Connection {}", ++channel);
 }
 
 // A blocking read or write could outlast any deadline.
@@ -97,8 +98,8 @@ Connection Connection::writing(UniqueFd fd) {
   return end;
 }
 
-void Connection::name_channel(int channel, char side) {
-  channel_ = fmt::format("Connection {}", channel);
+void Connection::name_channel(std::string channel, char side) {
+  channel_ = std::move(channel);
   side_ = side;
 }
 
@@ -111,10 +112,20 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   IPC_CHECK(fd_ && writes_);
   const Transfer before = flush_until(deadline);
   if (before != Transfer::ok) return before;
+  queue(message);
+  return flush_until(deadline);
+}
+
+void Connection::queue(std::string_view message) {
+  IPC_CHECK(fd_ && writes_);
+  if (outgoing_done_ > kForgetBytes && outgoing_done_ > unsent()) {
+    // Others will follow, so that it would never be empty.
+    outgoing_.erase(0, outgoing_done_);
+    outgoing_done_ = 0;
+  }
   append_header(outgoing_, message.size());
   outgoing_ += message;
   log(EventKind::send, side_, ++sent_count_);
-  return flush_until(deadline);
 }
 
 Transfer Connection::flush_until(Deadline deadline) {
@@ -133,8 +144,12 @@ Transfer Connection::flush_until(Deadline deadline) {
 Transfer Connection::write_some(Deadline deadline) {
   const std::string_view rest =
       std::string_view(outgoing_).substr(outgoing_done_);
-  const ssize_t size =
-      retry([&] { return ::write(fd_.get(), rest.data(), rest.size()); });
+  // A socket: without SIGPIPE, so that no peer can end a server by leaving.
+  const bool is_socket = reads_ && writes_;
+  const ssize_t size = retry([&] {
+    return is_socket ? ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL)
+                     : ::write(fd_.get(), rest.data(), rest.size());
+  });
   if (size >= 0) {
     outgoing_done_ += static_cast<size_t>(size);
     return Transfer::ok;
@@ -208,7 +223,7 @@ ConnectionPair make_connections() {
   std::array<int, 2> fds{};
   check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()),
         "socketpair");
-  const int channel = next_channel();
+  const std::string channel = next_channel();
   ConnectionPair pair{Connection(UniqueFd(fds[0])),
                       Connection(UniqueFd(fds[1]))};
   pair.first.name_channel(channel, 'a');
@@ -218,7 +233,7 @@ ConnectionPair make_connections() {
 
 ConnectionPair make_one_way_connections() {
   Pipe pipe = make_pipe();
-  const int channel = next_channel();
+  const std::string channel = next_channel();
   ConnectionPair pair{Connection::reading(std::move(pipe.reader)),
                       Connection::writing(std::move(pipe.writer))};
   pair.first.name_channel(channel, 'a');

@@ -16,6 +16,11 @@
 //           of the same end, so a deadline never cuts a message in two.
 // Ordering: messages arrive in the order sent. What the sender did before
 //           sending is visible to the receiver after receiving.
+// Servers:  poll fd() for many connections at once. With Deadline::at_ns(0)
+//           receive_until() takes what has come and does not wait; it reads no
+//           byte beyond the message, so poll(2) tells of the next one. Messages
+//           go out by queue() and flush_until(); while unsent() is not 0, poll
+//           for POLLOUT too.
 // Processes: one sender and one receiver an end. Two processes that send
 //           through copies of one end would mix their messages.
 // Fork:     the child has a copy of the end; close what you do not use.
@@ -81,8 +86,16 @@ class Connection {
   }
   Transfer send_until(std::string_view message, Deadline deadline);
 
-  // Goes on with a message that timed out: ok when nothing is left of it.
+  // Goes on with what has not gone yet: ok when nothing is left of it.
   Transfer flush_until(Deadline deadline);
+
+  // For a server that never waits for a peer: adds a message to what flush
+  // sends, whatever has not gone before it. A peer that does not read makes
+  // unsent() bytes grow; close it when they are too many.
+  void queue(std::string_view message);
+  [[nodiscard]] size_t unsent() const {
+    return outgoing_.size() - outgoing_done_;
+  }
 
   // Receives one message: ok, closed or truncated; with a deadline also
   // timed_out.
@@ -93,6 +106,13 @@ class Connection {
   // false at the deadline. Python's poll().
   [[nodiscard]] bool poll_until(Deadline deadline) const;
 
+  // The longest message that is taken from now on.
+  void set_max_bytes(int64_t max_bytes) { max_bytes_ = max_bytes; }
+
+  // Names the channel in the event log; the same at both ends, with the sides
+  // 'a' and 'b'. Then each send is paired with its receive.
+  void name_channel(std::string channel, char side);
+
   // For poll(2) beside other descriptors: readable, or writable.
   [[nodiscard]] int fd() const { return fd_.get(); }
   explicit operator bool() const { return static_cast<bool>(fd_); }
@@ -102,7 +122,6 @@ class Connection {
   friend ConnectionPair make_connections();
   friend ConnectionPair make_one_way_connections();
 
-  void name_channel(int channel, char side);
   void log(EventKind kind, char from = 0, uint64_t number = 0) const;
   Transfer write_some(Deadline deadline);
   Transfer read_some(size_t wanted, Deadline deadline);
@@ -111,8 +130,8 @@ class Connection {
   bool reads_ = true;
   bool writes_ = true;
   int64_t max_bytes_ = kMaxBytes;
-  std::string outgoing_;      // The message that is being sent, and
-  size_t outgoing_done_ = 0;  // how many bytes of it have gone.
+  std::string outgoing_;      // The messages that are being sent, and
+  size_t outgoing_done_ = 0;  // how many bytes of them have gone.
   std::string incoming_;      // What has come of the message that is received.
 
   // For the event log, which pairs a send with its receive.

@@ -1,0 +1,469 @@
+#include "common/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/check.h"
+#include "common/errors.h"
+
+namespace ipc {
+namespace {
+
+// What epoll tells of: one of these, or the number of a peer.
+constexpr uint64_t kListening = 0;
+constexpr uint64_t kTimer = 1;
+constexpr uint64_t kFirstPeer = 2;
+
+// A call of try_accept() ends after so many events, whatever still comes.
+constexpr int kEventsMax = 256;
+// How long nobody is accepted when there is no descriptor left.
+constexpr double kPauseS = 0.1;
+
+constexpr int kSocketFlags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+UniqueFd make_socket(int family) {
+  return UniqueFd(check(::socket(family, kSocketFlags, 0), "socket"));
+}
+
+// Messages are whole when they are written; nothing is gained by waiting for
+// more, and much is lost. See tcp(7).
+void send_at_once(int fd, int family) {
+  if (family == AF_UNIX) return;
+  const int yes = 1;
+  check(::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes),
+        "setsockopt TCP_NODELAY");
+}
+
+// Whether the process at the other end of a path is of this user, or of root.
+bool is_same_user(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  check(::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size),
+        "getsockopt SO_PEERCRED");
+  return peer.uid == ::geteuid() || peer.uid == 0;
+}
+
+// Throws if others could replace what is in the folder of `path`.
+void check_folder(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  struct stat info {};
+  check(::stat(folder.c_str(), &info), "stat: folder of the socket");
+  const bool ours = info.st_uid == ::geteuid() || info.st_uid == 0;
+  const bool open = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  const bool sticky = (info.st_mode & S_ISVTX) != 0;
+  if (!ours || (open && !sticky)) {
+    throw_error(EPERM, "listen: others may replace what is in the folder");
+  }
+}
+
+// The name of a connection in the event log, which both ends know.
+void name_channel(Connection& connection, const SocketAddress& client,
+                  char side) {
+  if (client.family() == AF_UNIX) {
+    // Nothing tells one connection to a path from another.
+    connection.name_channel(
+        fmt::format("Connection {}/{}", ::getpid(), connection.fd()), side);
+  } else {
+    connection.name_channel("Connection " + client.text(), side);
+  }
+}
+
+// Waits for `events`; false at the deadline.
+bool wait_for(int fd, int16_t events, Deadline deadline) {
+  pollfd poll_fd{fd, events, 0};
+  while (true) {
+    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
+    if (ready > 0) return true;
+    if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
+    if (deadline.expired()) return false;
+  }
+}
+
+// connect(2) to a path with a deadline. Where the backlog is full, a blocking
+// socket waits for room, and a non-blocking one could only ask again and again.
+void connect_path(int fd, const SocketAddress& address, Deadline deadline) {
+  const int flags = check(::fcntl(fd, F_GETFL), "fcntl F_GETFL");
+  check(::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), "fcntl F_SETFL");
+  while (true) {
+    if (!deadline.is_never()) {
+      const int64_t left_us = std::max<int64_t>(deadline.left_ns() / 1000, 1);
+      const timeval left{left_us / 1'000'000, left_us % 1'000'000};
+      check(::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left),
+            "setsockopt SO_SNDTIMEO");
+    }
+    if (::connect(fd, address.get(), address.size) == 0) return;
+    if (errno == EAGAIN) throw_error(ETIMEDOUT, "connect");
+    if (errno != EINTR) throw_error(errno, "connect");
+  }
+}
+
+// The same to a host, on a socket that does not block.
+void connect_host(int fd, const SocketAddress& address, Deadline deadline) {
+  if (::connect(fd, address.get(), address.size) == 0) return;
+  if (errno != EINPROGRESS && errno != EINTR) throw_error(errno, "connect");
+  if (!wait_for(fd, POLLOUT, deadline)) throw_error(ETIMEDOUT, "connect");
+  int error = 0;
+  socklen_t size = sizeof error;
+  check(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size),
+        "getsockopt SO_ERROR");
+  check_zero(error, "connect");
+}
+
+UniqueFd connect_to_any(const Address& address, Deadline deadline) {
+  const auto found = resolve(address);
+  for (size_t i = 0; i < found.size(); ++i) {
+    try {
+      UniqueFd fd = make_socket(found[i].family());
+      if (address.is_path()) {
+        connect_path(fd.get(), found[i], deadline);
+      } else {
+        connect_host(fd.get(), found[i], deadline);
+      }
+      send_at_once(fd.get(), found[i].family());
+      return fd;
+    } catch (const std::system_error&) {
+      if (i + 1 == found.size()) throw;
+    }
+  }
+  throw_error(EADDRNOTAVAIL, "connect");
+}
+
+std::string receive_answer(Connection& connection, Deadline deadline) {
+  Received received = connection.receive_until(deadline);
+  if (received.status == Transfer::timed_out) {
+    throw_error(ETIMEDOUT, "connect: no answer from the listener");
+  }
+  if (!received) throw_error(EACCES, "connect: the listener has hung up");
+  return std::move(received.message);
+}
+
+void authenticate(Connection& connection, const ClientOptions& options,
+                  const std::string& listener_address, Deadline deadline) {
+  auto us =
+      Authenticator::client(options.protocol, options.key, listener_address);
+  connection.set_max_bytes(Authenticator::kMaxBytes);
+  while (us.state() == AuthState::waiting) {
+    const std::string reply = us.answer(receive_answer(connection, deadline));
+    if (!reply.empty() &&
+        connection.send_until(reply, deadline) == Transfer::timed_out) {
+      throw_error(ETIMEDOUT, "connect: the listener does not read");
+    }
+  }
+  if (us.state() == AuthState::failed) {
+    throw_error(EACCES, ("connect: " + us.problem()).c_str());
+  }
+  connection.set_max_bytes(options.max_bytes);
+}
+
+}  // namespace
+
+Connection connect_until(const Address& address, const ClientOptions& options,
+                         Deadline deadline) {
+  UniqueFd fd = connect_to_any(address, deadline);
+  if (address.is_path() && !is_same_user(fd.get())) {
+    throw_error(EACCES, "connect: the listener is of another user");
+  }
+  const std::string listener_address = peer_address(fd.get()).text();
+  const SocketAddress own = own_address(fd.get());
+  Connection connection(std::move(fd), options.max_bytes);
+  if (!options.key.empty()) {
+    authenticate(connection, options, listener_address, deadline);
+  }
+  name_channel(connection, own, 'a');
+  return connection;
+}
+
+Connection connect(const Address& address, const ClientOptions& options) {
+  return connect_until(address, options, Deadline::never());
+}
+
+Listener::Listener(const Address& address, ListenerOptions options)
+    : address_(address),
+      options_(std::move(options)),
+      maker_(::getpid()),
+      next_number_(kFirstPeer) {
+  const auto found = resolve(address);
+  for (size_t i = 0; i < found.size() && !socket_; ++i) {
+    try {
+      listen_at(found[i]);
+    } catch (const std::system_error&) {
+      socket_.reset();
+      if (i + 1 == found.size()) throw;
+    }
+  }
+  watch();
+}
+
+Listener::~Listener() {
+  if (maker_ == ::getpid()) {
+    close();
+  } else {
+    leave();
+  }
+}
+
+void Listener::listen_at(const SocketAddress& address) {
+  const bool is_path = address.family() == AF_UNIX;
+  socket_ = make_socket(address.family());
+  if (is_path) {
+    check_folder(address_.text());
+    // Before it has a name, so that it never has another mode.
+    check(::fchmod(socket_.get(), 0600), "fchmod: socket");
+  } else {
+    // A port that was in use a moment ago may be used again; see socket(7).
+    const int yes = 1;
+    check(
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes),
+        "setsockopt SO_REUSEADDR");
+  }
+  check(::bind(socket_.get(), address.get(), address.size), "bind");
+  if (is_path) {
+    struct stat info {};
+    check(::lstat(address_.text().c_str(), &info), "lstat: socket");
+    device_ = info.st_dev;
+    inode_ = info.st_ino;
+  }
+  check(::listen(socket_.get(), options_.backlog), "listen");
+  if (!is_path) address_ = Address(own_address(socket_.get()).text());
+}
+
+// Makes what this process watches with. A child's copy would be one and the
+// same with its parent's, so the child makes another.
+void Listener::watch() {
+  IPC_CHECK(socket_);
+  if (watcher_ == ::getpid()) return;
+  incomplete_.clear();
+  pause_.reset();
+  epoll_ = UniqueFd(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  timer_ = UniqueFd(
+      check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+            "timerfd_create"));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kTimer;
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event),
+        "epoll_ctl");
+  event.data.u64 = kListening;
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.get(), &event),
+        "epoll_ctl");
+  watcher_ = ::getpid();
+}
+
+int Listener::fd() {
+  watch();
+  return epoll_.get();
+}
+
+void Listener::watch_listening(bool wanted) {
+  epoll_event event{};
+  event.events = wanted ? EPOLLIN : 0U;
+  event.data.u64 = kListening;
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket_.get(), &event),
+        "epoll_ctl");
+}
+
+std::optional<Connection> Listener::try_accept() {
+  watch();
+  for (int i = 0; i < kEventsMax; ++i) {
+    epoll_event event{};
+    const int count =
+        retry([&] { return ::epoll_wait(epoll_.get(), &event, 1, 0); });
+    if (check(count, "epoll_wait") == 0) break;
+    std::optional<Connection> complete;
+    if (event.data.u64 == kListening) {
+      complete = accept_one();
+    } else if (event.data.u64 == kTimer) {
+      handle_timer();
+    } else if (const auto peer = incomplete_.find(event.data.u64);
+               peer != incomplete_.end()) {
+      complete = go_on(peer);
+    }
+    if (complete) return complete;
+  }
+  return std::nullopt;
+}
+
+std::optional<Connection> Listener::accept_until(Deadline deadline) {
+  while (true) {
+    if (auto complete = try_accept()) return complete;
+    if (!wait_for(fd(), POLLIN, deadline)) return std::nullopt;
+  }
+}
+
+// Takes one peer from the kernel. A peer that has gone again, or a network that
+// has an error for it, is none of our business: accept(2), "Error handling".
+std::optional<Connection> Listener::accept_one() {
+  UniqueFd fd(
+      ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (fd) return begin(std::move(fd));
+  if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+      errno == ENOMEM) {
+    have_no_descriptor();
+  } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK ||
+             errno == EOPNOTSUPP || errno == EFAULT) {
+    throw_error(errno, "accept4");
+  }
+  return std::nullopt;
+}
+
+// The oldest who is not complete makes room. If there is none, the descriptors
+// are used for something else, and to try again at once would be a busy loop.
+void Listener::have_no_descriptor() {
+  if (!incomplete_.empty()) {
+    drop(incomplete_.begin());
+    return;
+  }
+  pause_ = Deadline::after(kPauseS);
+  watch_listening(false);
+  set_timer();
+}
+
+std::optional<Connection> Listener::begin(UniqueFd fd) {
+  SocketAddress client;
+  if (::getpeername(fd.get(), client.get(), &client.size) == -1) {
+    ++dropped_count_;  // It has gone already.
+    return std::nullopt;
+  }
+  if (client.family() == AF_UNIX && !is_same_user(fd.get())) {
+    ++dropped_count_;
+    return std::nullopt;
+  }
+  send_at_once(fd.get(), client.family());
+  const std::string own = own_address(fd.get()).text();
+  Connection connection(std::move(fd), options_.max_bytes);
+  name_channel(connection, client, 'b');
+  if (options_.key.empty()) return connection;
+
+  connection.set_max_bytes(Authenticator::kMaxBytes);
+  while (incomplete_.size() >= options_.incomplete_max) {
+    drop(incomplete_.begin());
+  }
+  const uint64_t number = next_number_++;
+  const Deadline deadline =
+      Deadline::after(options_.incomplete_max_s * time_scale());
+  const auto peer =
+      incomplete_
+          .emplace(number, Incomplete{std::move(connection),
+                                      Authenticator::listener(
+                                          options_.protocol, options_.key, own),
+                                      deadline})
+          .first;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = number;
+  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, peer->second.connection.fd(),
+                    &event),
+        "epoll_ctl");
+  if (incomplete_.size() == 1) set_timer();
+  const std::string& first = peer->second.authenticator.first_message();
+  if (peer->second.connection.send_until(first, Deadline::at_ns(0)) !=
+      Transfer::ok) {
+    drop(peer);
+  }
+  return std::nullopt;
+}
+
+// Takes what has come from a peer, one message at most.
+std::optional<Connection> Listener::go_on(Peers::iterator peer) {
+  auto& [connection, authenticator, deadline] = peer->second;
+  try {
+    const Received received = connection.receive_until(Deadline::at_ns(0));
+    if (received.status == Transfer::timed_out) return std::nullopt;
+    if (received) {
+      const std::string reply = authenticator.answer(*received);
+      // So little always fits, unless the peer makes trouble.
+      const bool sent =
+          reply.empty() ||
+          connection.send_until(reply, Deadline::at_ns(0)) == Transfer::ok;
+      if (sent && authenticator.state() == AuthState::waiting) {
+        return std::nullopt;
+      }
+      if (sent && authenticator.state() == AuthState::done) {
+        check(
+            ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd(), nullptr),
+            "epoll_ctl");
+        Connection complete = std::move(connection);
+        complete.set_max_bytes(options_.max_bytes);
+        incomplete_.erase(peer);
+        return complete;
+      }
+    }
+  } catch (const std::system_error&) {
+    // A length that is none, or an error of its network.
+  }
+  drop(peer);
+  return std::nullopt;
+}
+
+void Listener::drop(Peers::iterator peer) {
+  // A child of ours may have a copy, which would keep it open, and watched.
+  const int fd = peer->second.connection.fd();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  ::shutdown(fd, SHUT_RDWR);
+  incomplete_.erase(peer);
+  ++dropped_count_;
+}
+
+void Listener::handle_timer() {
+  uint64_t ignored = 0;
+  (void)!::read(timer_.get(), &ignored, sizeof ignored);
+  while (!incomplete_.empty() &&
+         incomplete_.begin()->second.deadline.expired()) {
+    drop(incomplete_.begin());
+  }
+  if (pause_ && pause_->expired()) {
+    pause_.reset();
+    watch_listening(true);
+  }
+  set_timer();
+}
+
+// To the first of what is awaited. All peers have the same time, so the oldest
+// has the first deadline; one who is gone before it wakes us for nothing.
+void Listener::set_timer() {
+  Deadline first = pause_.value_or(Deadline::never());
+  if (!incomplete_.empty()) {
+    first = first.sooner(incomplete_.begin()->second.deadline);
+  }
+  itimerspec time{};
+  if (!first.is_never()) time.it_value = first.to_timespec();
+  check(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr),
+        "timerfd_settime");
+}
+
+void Listener::close() {
+  if (!socket_) return;
+  leave();
+  if (!address_.is_path()) return;
+  struct stat info {};
+  const char* const path = address_.text().c_str();
+  if (::lstat(path, &info) == 0 && info.st_dev == device_ &&
+      info.st_ino == inode_) {
+    ::unlink(path);
+  }
+}
+
+void Listener::leave() {
+  incomplete_.clear();
+  timer_.reset();
+  epoll_.reset();
+  watcher_ = -1;
+  socket_.reset();
+}
+
+}  // namespace ipc
