@@ -1,0 +1,36 @@
+// The accounts, and two ways to move money from one to another.
+#pragma once
+
+#include <stddef.h>
+
+#include <array>
+#include <optional>
+
+#include "common/barrier.h"
+#include "common/lock.h"
+
+inline constexpr int kAccountsMax = 5;
+inline constexpr int kMoneyAtFirst = 100;
+
+struct Account {
+  ipc::Lock lock;
+  int money = kMoneyAtFirst;
+};
+
+struct Bank {
+  explicit Bank(int parties) : all_hold_one(parties) {}
+
+  std::array<Account, kAccountsMax> accounts;
+  ipc::Barrier all_hold_one;  // For transfer_or_give_up() and Main.
+};
+
+// Which of its two accounts a transfer locks first.
+enum class First { its_own, the_lower };
+
+// Waits for as long as it takes; at a point when it holds one of the two.
+void transfer(Bank& bank, size_t from, size_t to, First rule);
+
+// Its own first. With a limit it waits no longer for the other one, but gives
+// up what it has and begins anew.
+void transfer_or_give_up(Bank& bank, size_t from, size_t to,
+                         std::optional<double> limit_s);
