@@ -99,12 +99,26 @@ bool goes_on_by_itself(const std::string& folder) {
   return call == std::to_string(SYS_clock_nanosleep);
 }
 
-// What the process is at, if it sleeps: a number that grows when it runs.
+bool has_ended(pid_t pid) {
+  const std::string state = field(fmt::format("/proc/{}/status", pid), "State");
+  return state.empty() || state[0] == 'Z' || state[0] == 'X';
+}
+
+// What the process is at, if it sleeps and its children do: numbers that grow
+// when they run. A child that runs may yet end the wait of its parent.
 std::string look_at(pid_t pid) {
   const std::string folder = fmt::format("/proc/{}/", pid);
   if (field(folder + "status", "State") != "S (sleeping)") return "";
   if (goes_on_by_itself(folder)) return "";
-  return field(folder + "status", "voluntary_ctxt_switches");
+  std::string look = field(folder + "status", "voluntary_ctxt_switches");
+  std::ifstream children(fmt::format("{}task/{}/children", folder, pid));
+  for (pid_t child = 0; children >> child;) {
+    if (has_ended(child)) continue;
+    const std::string at = look_at(child);
+    if (at.empty()) return "";
+    look += " " + at;
+  }
+  return look;
 }
 
 // Whether it sleeps and has done so since the last look: then all that it told

@@ -185,6 +185,18 @@ TEST(Schedule, DoesNotArrangeTheChildrenOfAProcess) {
   EXPECT_EQ(schedule.play("A"), "");
 }
 
+TEST(Schedule, WaitsForTheChildrenOfAProcessThatWaitsForThem) {
+  ipc::Schedule schedule;
+  schedule.add("A", [] {
+    ipc::Process child("Child", [] {
+      const auto end = ipc::Deadline::after(0.05);
+      while (!end.expired()) continue;
+    });
+    if (child.join() != 0) ::_exit(1);
+  });
+  EXPECT_EQ(schedule.play("A"), "");
+}
+
 TEST(Schedule, SaysThatAnOrderDoesNotFit) {
   const auto play = [](const std::string& order) {
     Counter counter(0);
