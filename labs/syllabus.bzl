@@ -20,6 +20,7 @@ LESSONS = [
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("task_distribution", "Who does the task of a worker that has died?"),
+    ("chat", "Who gets a message, and in which order?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
 ]

@@ -1,0 +1,7 @@
+// Act 2: one user is killed, and one does not read.
+#pragma once
+
+#include <string>
+
+// Plays it; returns "" or what went wrong.
+std::string lose_users();

@@ -1,0 +1,31 @@
+// What clients and server say to each other, and how it looks as bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+
+enum class Kind : char {
+  join = 'j',  // These three are requests, and then entries of a room.
+  leave = 'l',
+  say = 's',
+  past = 'p',    // An entry from before one has joined.
+  report = 'r',  // A request, and its answer.
+  refused = 'x',
+};
+
+struct Message {
+  Kind kind = Kind::say;
+  std::string room = {};
+  std::string text = {};
+  // Given by the server: the place in the room's order, from 1 on, and who.
+  int number = 0;
+  std::string sender = {};
+};
+
+std::string encode(const Message& message);
+// Nothing if the bytes are no message.
+std::optional<Message> decode(const std::string& bytes);
+
+// An entry for people: "Alice: Hello", and with its place "[general 3] ...".
+std::string to_text(const Message& entry);
+std::string to_line(const Message& entry);

@@ -1,0 +1,43 @@
+// Who is connected to whom, and what they count.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/connection.h"
+#include "labs/chat/server.h"
+
+// In shared memory: entries for members.
+struct Tally {
+  std::atomic<int> delivered{0};
+  std::atomic<int> received{0};
+};
+
+// The connections of all clients; each process keeps its own end only, or the
+// others would not see it die.
+class Links {
+ public:
+  explicit Links(size_t count) {
+    while (pairs_.size() < count) pairs_.push_back(ipc::make_connections());
+  }
+  ipc::Connection keep(size_t index) {  // [keep]
+    ipc::Connection mine = std::move(pairs_[index].second);
+    pairs_.clear();
+    return mine;
+  }
+  void serve(const std::vector<std::string>& names, size_t outbox_max,
+             Tally& tally) {
+    Server server(outbox_max);
+    for (size_t i = 0; i < names.size(); ++i) {
+      server.add(names[i], std::move(pairs_[i].first));
+    }
+    pairs_.clear();
+    server.run();
+    tally.delivered = server.delivered();
+  }
+
+ private:
+  std::vector<ipc::ConnectionPair> pairs_;
+};

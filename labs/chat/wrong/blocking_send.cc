@@ -1,0 +1,70 @@
+// Wrong: the server waits until a slow user has taken a message.
+//
+// One user that does not read stops the server, and with it everybody's chat.
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+#include "labs/chat/messages.h"
+
+namespace {
+
+struct Ends {
+  ipc::ConnectionPair alice = ipc::make_connections();
+  ipc::ConnectionPair charlie = ipc::make_connections();
+};
+
+void serve(Ends ends) {
+  ends.alice.second.close();
+  ends.charlie.second.close();
+  Message entry;
+  while (const auto received = ends.alice.first.receive()) {
+    entry = decode(*received).value();
+    ++entry.number;
+    entry.sender = "Alice";
+    ends.alice.first.send(encode(entry));
+    ends.charlie.first.send(encode(entry));  // Missing: an outbox, and a bound.
+  }
+}
+
+void talk(ipc::Connection alice) {
+  const std::string text(4096, '.');
+  ipc::say("Talks");
+  for (int i = 0; i < 1000; ++i) {
+    alice.send(encode({Kind::say, "general", text}));
+    if (!alice.receive()) return;
+  }
+}
+
+std::string lesson() {
+  const ipc::Shared<ipc::Event> charlie_may_read;
+  Ends ends;
+  ipc::Process server("Server", [&] { serve(std::move(ends)); });
+  ipc::Process charlie("User Charlie", [&] {
+    const ipc::Connection mine = std::move(ends.charlie.second);
+    ends = {{}, {}};
+    charlie_may_read->wait();
+  });
+  ipc::Process alice("User Alice", [&] {
+    ipc::Connection mine = std::move(ends.alice.second);
+    ends = {{}, {}};
+    talk(std::move(mine));
+    charlie_may_read->set();
+  });
+  ends = {{}, {}};
+  alice.join();
+  charlie.join();
+  return server.join() == 0 ? "" : "the server failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("blocking_send", "The server waits for a slow user.");
+  return lab.run(argc, argv, lesson);
+}

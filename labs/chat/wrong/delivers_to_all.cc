@@ -1,0 +1,64 @@
+// Wrong: the server sends each message to every client.
+//
+// All members get all, as they should, and so does Bob, who is in another room.
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "labs/chat/messages.h"
+
+namespace {
+
+void use(ipc::Connection& connection, const char* room, const char* text) {
+  connection.send(encode({Kind::join, room}));
+  if (*text != '\0') connection.send(encode({Kind::say, room, text}));
+  while (const auto received = connection.receive()) {
+    ipc::say("{}", to_line(decode(*received).value()));
+  }
+}
+
+void serve(ipc::Connection& alice, ipc::Connection& bob) {
+  int number_of_general = 0;
+  int number_of_random = 0;
+  const auto handle = [&](ipc::Connection& from, const char* name) {
+    Message entry = decode(*from.receive()).value();
+    int& last = entry.room == "general" ? number_of_general : number_of_random;
+    entry.number = ++last;
+    entry.sender = name;
+    ipc::say("{}", to_line(entry));
+    alice.send(encode(entry));  // Missing: if she is a member of entry.room.
+    bob.send(encode(entry));
+  };
+  handle(alice, "Alice");
+  handle(bob, "Bob");
+  handle(alice, "Alice");
+}
+
+std::string lesson() {
+  auto [alice_server, alice] = ipc::make_connections();
+  auto [bob_server, bob] = ipc::make_connections();
+  ipc::Process alice_user("User Alice", [&] {
+    alice_server.close();
+    use(alice, "general", "This is for Dave only");
+  });
+  ipc::Process bob_user("User Bob", [&] {
+    bob_server.close();
+    alice_server.close();
+    use(bob, "random", "");
+  });
+  ipc::Process server("Server", [&] { serve(alice_server, bob_server); });
+  alice_server.close();
+  bob_server.close();
+  const bool ok = alice_user.join() == 0 && bob_user.join() == 0;
+  return server.join() == 0 && ok ? "" : "a process failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("delivers_to_all", "Every client gets every message.");
+  return lab.run(argc, argv, lesson);
+}
