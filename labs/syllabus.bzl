@@ -21,6 +21,7 @@ LESSONS = [
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("task_distribution", "Who does the task of a worker that has died?"),
     ("chat", "Who gets a message, and in which order?"),
+    ("batching", "What does a message cost besides its bytes?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
 ]

@@ -1,0 +1,122 @@
+// batching: many numbers in one message, and what that saves and costs.
+//
+//   Main --one by one--> Sender ===in batches===> Receiver
+//
+// Watch for: the three reasons for which a batch goes. Without the second, a
+// number could wait for ever for others to go with; without the third, the last
+// ones would never go. Then the same sums by few messages and by many.
+// Try: --batch=1; --batch=1000; and let `limit` be always never().
+
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/measure.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "labs/batching/traffic.h"
+
+namespace {
+
+using ipc::ConnectionPair;
+using ipc::Deadline;
+
+constexpr size_t kFull = 3;
+constexpr int kLast = 4;
+constexpr double kPatienceS = 0.5;
+
+int number_count = 10'000;
+int batch_size = 100;
+int round_count = 5;
+
+void collect(ipc::Connection& source, ipc::Connection& sink) {
+  std::vector<int> batch;
+  const auto go = [&](const char* reason) {
+    ipc::say("Batch of {} goes: {}", batch.size(), reason);
+    sink.send(fmt::format("{}", fmt::join(batch, " ")));
+    source.send(std::to_string(batch.back()));
+    batch.clear();
+  };
+  Deadline limit = Deadline::never();
+  while (true) {
+    const auto number = source.receive_until(limit);
+    if (!number && batch.empty()) return;  // Main has gone.
+    if (number) {
+      ipc::say("Added {}", *number);
+      if (batch.empty()) limit = Deadline::after(ipc::paced_s(kPatienceS));
+      batch.push_back(std::stoi(*number));
+      if (batch.back() == kLast) return go("it is the last");
+      if (batch.size() < kFull) continue;
+    }
+    go(number ? "it is full" : "its oldest number has waited long enough");
+    limit = Deadline::never();  // [reasons]
+  }
+}
+
+std::string collect_batches() {
+  ConnectionPair numbers = ipc::make_connections();
+  ConnectionPair batches = ipc::make_connections();
+  // They are there before anybody looks: no number of these comes late.
+  for (int i = 0; i < kLast; ++i) numbers.first.send(std::to_string(i));
+  ipc::Process sender("Sender", [&] {
+    numbers.first.close();
+    batches.second.close();
+    collect(numbers.second, batches.first);
+  });
+  ipc::Process receiver("Receiver", [&] {
+    batches.first.close();
+    while (const auto got = batches.second.receive()) ipc::say("Got {}", *got);
+  });
+  numbers.second.close();
+  batches = {};
+  // The last number comes only when the one before it has gone by its age.
+  while (const auto gone = numbers.first.receive()) {
+    const int next = std::stoi(*gone) + 1;
+    if (next == kLast) numbers.first.send(std::to_string(next));
+  }
+  if (sender.join() != 0 || receiver.join() != 0) return "a process failed";
+  return "";
+}
+
+// Says what went by, and then how long it takes.
+std::string compare(const char* name, Channel channel) {
+  for (const int size : {1, batch_size}) {
+    const Traffic traffic = send_numbers(channel, number_count, size);
+    ipc::say("{}, {} to a message: {}", name, size, describe(traffic));
+    const auto last = int64_t{number_count} - 1;
+    if (traffic.sum != last * number_count / 2) return "the sum is wrong";
+  }
+  const auto way = [&](int size) {
+    return [=] { return send_numbers(channel, number_count, size).seconds; };
+  };
+  const auto times = ipc::measure(round_count, {way(1), way(batch_size)});
+  ipc::say("{}: 1 to a message in {}, {} in {}", name,
+           ipc::describe_s(ipc::spread(times[0])), batch_size,
+           ipc::describe_s(ipc::spread(times[1])));
+  ipc::say("{}: batches are {} times as fast", name,
+           ipc::describe(ipc::ratio(times[0], times[1])));
+  return "";
+}
+
+std::string lesson() {
+  ipc::say("Act 1: when does a batch go?");
+  std::string problem = collect_batches();
+  if (!problem.empty()) return problem;
+  ipc::say("Act 2: what does a batch save?");
+  problem = compare("Connection", Channel::connection);
+  return problem.empty() ? compare("Queue", Channel::queue) : problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("batching", "One number to a message, or many.");
+  lab.option("--numbers", number_count, 1, 1'000'000, "numbers in act 2");
+  lab.option("--batch", batch_size, 1, kMaxBatch, "numbers to a message");
+  lab.option("--rounds", round_count, 1, 1000, "measured rounds");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,58 @@
+// Wrong: waits for the answer to a question that still lies in the batch.
+//
+// The batch is not full, so the question has not gone. The answerer waits for
+// it, and the one who asks waits for the answer.
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+constexpr size_t kBatchBytes = 100;
+
+void ask(ipc::Connection& server) {
+  std::string batch;
+  for (int number = 0; number < 2; ++number) {
+    ipc::say("Added {}", number);
+    batch += std::to_string(number) + " ";
+    if (batch.size() >= kBatchBytes) {
+      server.send(batch);
+      batch.clear();
+    }
+  }
+  const auto answer = server.receive();  // What is asked must go before.
+  if (answer) ipc::say("The answer is {}", *answer);
+}
+
+void answer_questions(ipc::Connection& client) {
+  while (const auto batch = client.receive()) {
+    ipc::say("Got {}", *batch);
+    client.send("yes");
+  }
+}
+
+std::string lesson() {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process sender("Sender", [&] {
+    ends.second.close();
+    ask(ends.first);
+  });
+  ipc::Process receiver("Receiver", [&] {
+    ends.first.close();
+    answer_questions(ends.second);
+  });
+  ends = {};
+  if (sender.join() != 0 || receiver.join() != 0) return "a process failed";
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("question_in_batch", "A question waits in the batch.");
+  return lab.run(argc, argv, lesson);
+}

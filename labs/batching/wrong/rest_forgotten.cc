@@ -1,0 +1,54 @@
+// Wrong: a batch goes only when it is full.
+//
+// What is left at the end fills no batch, so it never goes. With a number of
+// items that the size of a batch divides nobody would notice.
+
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+constexpr size_t kBatch = 3;
+constexpr int kNumbers = 5;
+
+void collect(ipc::Connection& sink) {
+  std::vector<int> batch;
+  for (int number = 0; number < kNumbers; ++number) {
+    ipc::say("Added {}", number);
+    batch.push_back(number);
+    if (batch.size() < kBatch) continue;
+    ipc::say("Batch of {} goes: it is full", batch.size());
+    sink.send(fmt::format("{}", fmt::join(batch, " ")));
+    batch.clear();
+  }
+  // Missing: what is still in the batch.
+}
+
+std::string lesson() {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process sender("Sender", [&] {
+    ends.second.close();
+    collect(ends.first);
+  });
+  ipc::Process receiver("Receiver", [&] {
+    ends.first.close();
+    while (const auto batch = ends.second.receive()) ipc::say("Got {}", *batch);
+  });
+  ends = {};
+  if (sender.join() != 0 || receiver.join() != 0) return "a process failed";
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("rest_forgotten", "The last numbers fill no batch.");
+  return lab.run(argc, argv, lesson);
+}
