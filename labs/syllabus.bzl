@@ -24,6 +24,7 @@ LESSONS = [
     ("batching", "What does a message cost besides its bytes?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
+    ("actors", "How do processes work together that share nothing, not even failures?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

@@ -1,0 +1,53 @@
+// Wrong: the mailbox has room for more than anybody will ever send. Nobody is
+// refused and nobody waits: who is too fast never learns of it.
+
+#include <string>
+
+#include "common/actor.h"
+#include "common/clock.h"
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/queue.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr int kRoom = 3;  // What it should be.
+constexpr int kPages = 500;
+
+ipc::Deadline patience() {
+  return ipc::Deadline::after(20 * ipc::time_scale());
+}
+
+std::string lesson() {
+  const ipc::Shared<ipc::Event> begun;
+  const ipc::Shared<ipc::Event> paper;
+  ipc::ActorSystem system;
+  const ipc::Actor printer = system.spawn({.name = "Printer",
+                                           .make =
+                                               [&] {
+                                                 return [&](const auto&) {
+                                                   begun->set();
+                                                   paper->wait();
+                                                   return "";
+                                                 };
+                                               },
+                                           .mailbox_items = 1'000'000});
+  system.start();
+  (void)printer.try_send("page 0");
+  begun->wait();
+  for (int page = 1; page <= kPages; ++page) {
+    if (printer.try_send("page") != ipc::QueueStatus::ok) break;
+  }
+  ipc::say("{} messages wait, and {} have room", printer.waiting(), kRoom);
+  paper->set();
+  return system.stop_until(patience()) ? "" : "an actor failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("unbounded_mailbox", "A mailbox that refuses nothing.");
+  return lab.run(argc, argv, lesson);
+}
