@@ -1,0 +1,287 @@
+// Worker processes that are forked once and do many tasks; after Python's
+// multiprocessing.Pool and concurrent.futures.ProcessPoolExecutor.
+//
+//   ipc::Pool<double(double)> pool(2, [](double x) { return std::sqrt(x); });
+//   std::vector<double> roots = pool.map(numbers, {.chunk_size = 256});
+//   auto root = pool.submit(2.0);   // at once
+//   ... root.get() ...              // when it is needed
+//
+// The function is given to the constructor, before the workers are forked:
+// there is no pickle that could send code to a process that exists. Arguments
+// and results are copied as bytes, through shared memory whatever their size;
+// what points to memory of one process cannot be sent. Large data are best put
+// into shared memory before the pool is made, and their indices sent.
+//
+// Lifetime: the destructor kills the workers, also in the middle of a task, and
+//           reaps them. Batches and futures must not outlive their pool.
+// Limits:   64 workers; 1,024 calls in work at once, whose arguments and
+//           results take memory_bytes at most.
+// Blocks:   map, get and next until there are results; the forms with a
+//           deadline at most so long. start and submit only when the calls in
+//           work leave no room for another.
+// Ordering: map returns results in the order of the arguments; next() of a
+//           batch in the order in which chunks are done. What was done before
+//           the call is visible to its tasks, what a task did is visible when
+//           its result is returned.
+// Errors:   an exception of a task is thrown again as TaskFailed, with its
+//           text. std::length_error if a call would not fit even into an empty
+//           pool; std::system_error if no worker can be forked for 1 s;
+//           std::runtime_error if none gets through its initializer.
+// Fork:     a worker has the parent's memory as it was when it was forked, and
+//           all of its descriptors. A dead one is replaced, by fork(2), during
+//           the next call that waits: what the parent has changed or opened
+//           by then, the new one has too. Make no threads beside it.
+// Death:    a worker, anywhere: its task fails with WorkerDied, or is done once
+//           more if it has retries left; the rest of its chunk is done by
+//           others. No task is lost and no result returned twice. One that is
+//           stopped or hangs is noticed if the call has a limit_s. A task goes
+//           to another worker only when its first one is dead, and a life that
+//           was given up cannot store a result. The owner: its workers die
+//           with it (PR_SET_PDEATHSIG).
+// Threads:  one: the pool belongs to the thread that made it.
+// See:      pool_board.h for how a death is attributed.
+#pragma once
+
+#include <stddef.h>
+#include <string.h>
+
+#include <concepts>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/pool_core.h"
+
+namespace ipc {
+
+// What get() throws for a task that has not returned.
+class TaskFailed : public std::runtime_error {
+ public:
+  explicit TaskFailed(const FinishedTask& task)
+      : std::runtime_error("task " + std::to_string(task.task) + ": " +
+                           task.text),
+        task_(task.task),
+        end_(task.end) {}
+  [[nodiscard]] size_t task() const { return task_; }
+  [[nodiscard]] TaskEnd end() const { return end_; }
+
+ private:
+  size_t task_;
+  TaskEnd end_;
+};
+
+// Its worker has died, or was killed for being too late.
+class WorkerDied : public TaskFailed {
+ public:
+  explicit WorkerDied(const FinishedTask& task)
+      : TaskFailed(task), status_(task.status) {}
+  // As Process::join(): the negative number of the signal, or an exit status.
+  [[nodiscard]] int status() const { return status_; }
+  // The signal that ended it, 0 if it was none.
+  [[nodiscard]] int signal() const { return status_ < 0 ? -status_ : 0; }
+
+ private:
+  int status_;
+};
+
+[[noreturn]] void throw_task_failed(const FinishedTask& task);
+
+// What became of one task.
+template <typename Result>
+class Outcome {
+ public:
+  explicit Outcome(FinishedTask task) : task_(std::move(task)) {
+    if (task_.end == TaskEnd::returned) {
+      ::memcpy(&result_, task_.result, sizeof result_);
+    }
+    task_.result = nullptr;
+  }
+  [[nodiscard]] size_t task() const { return task_.task; }
+  [[nodiscard]] TaskEnd end() const { return task_.end; }
+  // Why it has not returned: "its worker died: killed by SIGKILL".
+  [[nodiscard]] const std::string& text() const { return task_.text; }
+  explicit operator bool() const { return task_.end == TaskEnd::returned; }
+  // The result, or TaskFailed is thrown.
+  [[nodiscard]] const Result& get() const {
+    if (!*this) throw_task_failed(task_);
+    return result_;
+  }
+
+ private:
+  FinishedTask task_;
+  Result result_{};
+};
+
+// The tasks of one call of start(). The destructor cancels those that were not
+// begun; what of those in work comes later is thrown away.
+template <typename Result>
+class Batch {
+ public:
+  Batch(PoolCore& core, PoolCore::BatchId id) : core_(&core), id_(id) {}
+  Batch(Batch&& other) noexcept
+      : core_(std::exchange(other.core_, nullptr)), id_(other.id_) {}
+  Batch& operator=(Batch&& other) noexcept {
+    std::swap(core_, other.core_);
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  ~Batch() {
+    if (core_ != nullptr) core_->drop(id_);
+  }
+
+  // The outcome of a task that has ended, each once, in no certain order;
+  // nothing when all were returned, or at the deadline.
+  std::optional<Outcome<Result>> next() {
+    return next_until(Deadline::never());
+  }
+  std::optional<Outcome<Result>> try_next() {
+    return next_until(Deadline::at_ns(0));
+  }
+  std::optional<Outcome<Result>> next_until(Deadline deadline) {
+    std::optional<FinishedTask> task = core_->next_until(id_, deadline);
+    if (!task) return std::nullopt;
+    return Outcome<Result>(std::move(*task));
+  }
+  // Tasks whose outcome was not yet returned.
+  [[nodiscard]] size_t left() const { return core_->left(id_); }
+
+  // Whether all have ended before the deadline.
+  [[nodiscard]] bool done_until(Deadline deadline) {
+    return core_->done_until(id_, deadline);
+  }
+  // What became of every task, in the order of the arguments, when all have
+  // ended.
+  std::vector<Outcome<Result>> outcomes() {
+    (void)done_until(Deadline::never());
+    std::vector<Outcome<Result>> all;
+    for (size_t task = 0; task < core_->count(id_); ++task) {
+      all.emplace_back(core_->finished(id_, task));
+    }
+    return all;
+  }
+  // All results in the order of the arguments; TaskFailed for the first task
+  // that has none.
+  std::vector<Result> get() {
+    (void)done_until(Deadline::never());
+    if (const auto failed = core_->first_failure(id_)) {
+      throw_task_failed(*failed);
+    }
+    std::vector<Result> all(core_->count(id_));
+    if (!all.empty()) {
+      ::memcpy(all.data(), core_->results(id_), all.size() * sizeof(Result));
+    }
+    return all;
+  }
+
+  // From here on none is begun: neither a chunk, nor one again. Those that
+  // were not begun end as cancelled.
+  void cancel() { core_->cancel(id_); }
+
+ private:
+  PoolCore* core_;
+  PoolCore::BatchId id_;
+};
+
+// The result of one task that was submitted.
+template <typename Result>
+class Future {
+ public:
+  explicit Future(Batch<Result> batch) : batch_(std::move(batch)) {}
+
+  [[nodiscard]] bool ready() { return ready_until(Deadline::at_ns(0)); }
+  [[nodiscard]] bool ready_until(Deadline deadline) {
+    return batch_.done_until(deadline);
+  }
+  // Waits for it: the result, or TaskFailed is thrown. May be repeated.
+  Result get() { return batch_.get().front(); }
+  void cancel() { batch_.cancel(); }
+
+ private:
+  Batch<Result> batch_;
+};
+
+template <typename Signature>
+class Pool;
+
+template <typename Result, typename Argument>
+class Pool<Result(Argument)> {
+  static_assert(std::is_trivially_copyable_v<Result> &&
+                    std::is_trivially_copyable_v<Argument>,
+                "its bytes must be all there is to it: what it points to, as "
+                "std::string does, is not in the worker");
+  static_assert(alignof(Result) <= 64 && alignof(Argument) <= 64);
+
+ public:
+  template <typename Function>
+  Pool(int worker_count, Function function, PoolOptions options = {})
+      : core_(worker_count, sizeof(Argument), sizeof(Result),
+              make_call(std::move(function)), std::move(options)) {}
+
+  // Hands out one task for each argument and does not wait for them.
+  Batch<Result> start(std::span<const Argument> arguments,
+                      const TaskOptions& options = {}) {
+    return {core_, core_.start(arguments.data(), 0, arguments.size(), options)};
+  }
+  // The same for the arguments first, first + 1, ... up to before `end`: they
+  // are counted and not copied.
+  Batch<Result> start_range(
+      Argument first, Argument end,
+      const TaskOptions& options = {}) requires std::integral<Argument> {
+    const auto count = first < end ? static_cast<size_t>(end - first) : 0;
+    return {core_,
+            core_.start(nullptr, static_cast<uint64_t>(first), count, options)};
+  }
+
+  // All results, in the order of the arguments.
+  std::vector<Result> map(std::span<const Argument> arguments,
+                          const TaskOptions& options = {}) {
+    return start(arguments, options).get();
+  }
+  std::vector<Result> map_range(
+      Argument first, Argument end,
+      const TaskOptions& options = {}) requires std::integral<Argument> {
+    return start_range(first, end, options).get();
+  }
+
+  // One task.
+  Future<Result> submit(const Argument& argument,
+                        const TaskOptions& options = {}) {
+    return Future<Result>(start({&argument, 1}, options));
+  }
+
+  // Readable when something has come to an end: for poll(2) and event loops.
+  // Then look() takes note of it; it does not wait.
+  [[nodiscard]] int fd() { return core_.fd(); }
+  void look() { core_.look(); }
+
+  // The workers that live as far as the pool knows, and how many have died.
+  [[nodiscard]] std::vector<pid_t> pids() const { return core_.pids(); }
+  [[nodiscard]] int deaths() const { return core_.deaths(); }
+
+ private:
+  template <typename Function>
+  static pool_internal::Call make_call(Function function) {
+    return [function = std::move(function)](const void* bytes, uint64_t index,
+                                            void* result) mutable {
+      Argument argument{};
+      if (bytes != nullptr) {
+        ::memcpy(&argument, bytes, sizeof argument);
+      } else if constexpr (std::integral<Argument>) {
+        argument = static_cast<Argument>(index);
+      }
+      const Result value = function(argument);
+      ::memcpy(result, &value, sizeof value);
+    };
+  }
+
+  PoolCore core_;
+};
+
+}  // namespace ipc

@@ -1,0 +1,155 @@
+#include "common/pool_worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "common/clock.h"
+#include "common/report.h"
+
+namespace ipc::pool_internal {
+
+using State = ChunkWord::State;
+
+WorkerLoop::WorkerLoop(const Plan& plan, int place, uint32_t life)
+    : plan_(plan),
+      board_(plan.board()),
+      desk_(board_.desks[place]),
+      life_(life),
+      result_(plan.result_bytes) {}
+
+void WorkerLoop::run() {
+  while (true) {
+    if (take_ticket()) continue;
+    const Sleepers::Stay stay(board_.sleepers);
+    event(EventKind::wait, "its pool", "a task in");
+    while (true) {
+      const uint32_t ticket = board_.sleepers.ticket();
+      if (board_.head.load() != board_.tail.load()) break;
+      board_.sleepers.sleep(ticket, Deadline::never());
+    }
+    event(EventKind::wake, "its pool");
+  }
+}
+
+// Works at the first batch that may have free chunks; false if there is none.
+bool WorkerLoop::take_ticket() {
+  uint64_t head = board_.head.load();
+  // Acquire by the default order: the ticket was written before the tail.
+  if (head == board_.tail.load()) return false;
+  const uint64_t ticket = board_.tickets[head % kTicketsMax].load();
+  const uint64_t slot = ticket_slot(ticket);
+  Batch& batch = board_.batches[slot];
+  // Sequentially consistent, both: either the owner, who clears the id before
+  // it looks at the desks, sees ours, or we see that the batch is over.
+  desk_.looking.store(slot + 1);
+  if (batch.id.load() == ticket_id(ticket)) work_at(batch);
+  // Release: what we read of the batch was read before it may be used again.
+  desk_.looking.store(0, std::memory_order_release);
+  // If the head is still where it was, so was the ticket, and it is used up.
+  board_.head.compare_exchange_strong(head, head + 1);
+  return true;
+}
+
+void WorkerLoop::work_at(Batch& batch) {
+  while (true) {
+    // Relaxed: the number is a hint, the chunk's word decides.
+    const uint64_t chunk = batch.next.fetch_add(1, std::memory_order_relaxed);
+    if (chunk >= batch.chunk_count) return;
+    take_chunk(batch, chunk);
+  }
+}
+
+void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
+  // Relaxed: our own number, or that of who has our desk now.
+  if (desk_.life.load(std::memory_order_relaxed) != life_) ::_exit(0);
+  auto& word = plan_.at<std::atomic<uint64_t>>(batch.words)[chunk];
+  // Relaxed: the exchange below compares it again.
+  uint64_t seen = word.load(std::memory_order_relaxed);
+  if (ChunkWord(seen).state() != State::free) return;
+  const ChunkWord mine(State::claimed, life_, ChunkWord(seen).start());
+  // Acquire: what the owner stored before it set the chunk free again.
+  if (!word.compare_exchange_strong(seen, mine.bits(),
+                                    std::memory_order_acquire)) {
+    return;
+  }
+  const uint64_t first = chunk * batch.chunk_size;
+  const uint64_t end = std::min(first + batch.chunk_size, batch.task_count);
+  auto* const states = plan_.at<std::atomic<TaskState>>(batch.states);
+  for (uint64_t task = first + mine.start(); task < end; ++task) {
+    // Relaxed: when the owner reads it as that of a dead process, all that the
+    // process has stored is there.
+    desk_.begun.store(batch.first_number + task + 1, std::memory_order_relaxed);
+    const TaskState state = run_task(batch, task);
+    check_fence(word, mine);
+    if (state == TaskState::returned && plan_.result_bytes != 0) {
+      ::memcpy(plan_.at<std::byte>(batch.results + task * plan_.result_bytes),
+               result_.data(), plan_.result_bytes);
+    }
+    // Release: the result is there before the state that says so.
+    states[task].store(state, std::memory_order_release);
+  }
+  desk_.begun.store(0, std::memory_order_relaxed);
+  uint64_t expected = mine.bits();
+  // Release: the owner that sees it done sees states and results.
+  if (!word.compare_exchange_strong(expected,
+                                    ChunkWord(State::done, life_, 0).bits(),
+                                    std::memory_order_release)) {
+    ::_exit(0);
+  }
+  tell_owner(batch.unfinished.fetch_sub(1) == 1);
+}
+
+// A life whose chunk was given to somebody else is over, although its process
+// goes on: its result comes too late.
+void WorkerLoop::check_fence(const std::atomic<uint64_t>& word,
+                             ChunkWord mine) const {
+  // Relaxed: it is ours as long as it has our number.
+  if (word.load(std::memory_order_relaxed) != mine.bits()) ::_exit(0);
+}
+
+TaskState WorkerLoop::run_task(Batch& batch, uint64_t task) {
+  const void* const argument =
+      batch.arguments == 0
+          ? nullptr
+          : plan_.at<std::byte>(batch.arguments + task * plan_.argument_bytes);
+  try {
+    plan_.call(argument, batch.first_index + task, result_.data());
+    return TaskState::returned;
+  } catch (const std::exception& error) {
+    keep_text(batch, task, error.what());
+  } catch (...) {
+    keep_text(batch, task, "unknown exception");
+  }
+  return TaskState::threw;
+}
+
+// Each text has a place of its own; when all are used the text is lost.
+void WorkerLoop::keep_text(Batch& batch, uint64_t task,
+                           const char* text) const {
+  const uint64_t place = batch.texts_used.fetch_add(1);
+  if (place >= batch.text_count) return;
+  FailureText& entry = plan_.at<FailureText>(batch.texts)[place];
+  ::snprintf(entry.text, kTextBytes, "%s", text);
+  // Release: the text is complete when its task is named.
+  entry.task_plus_one.store(task + 1, std::memory_order_release);
+}
+
+// Wakes the owner if it wants to know. The store that it waits for comes before
+// the look here; the owner looks after it has said what it wants. With a fence
+// between on either side, one of the two sees the other.
+void WorkerLoop::tell_owner(bool batch_done) const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const Notify wanted = board_.notify.load(std::memory_order_relaxed);
+  if (wanted == Notify::never) return;
+  if (wanted == Notify::batch_done && !batch_done) return;
+  // One word is enough for all that is done until the owner looks.
+  if (board_.notify.exchange(Notify::never) == Notify::never) return;
+  const uint64_t one = 1;
+  (void)!::write(plan_.event_fd, &one, sizeof one);
+}
+
+}  // namespace ipc::pool_internal
