@@ -22,6 +22,7 @@ LESSONS = [
     ("task_distribution", "Who does the task of a worker that has died?"),
     ("chat", "Who gets a message, and in which order?"),
     ("batching", "What does a message cost besides its bytes?"),
+    ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),

@@ -1,0 +1,29 @@
+// Wrong: closes the memory, and takes that for the whole of it.
+//
+// To close says that this process is done. The name, and the memory with it,
+// stay: so does Python's contextlib.closing leave them.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/report.h"
+#include "common/shared_memory.h"
+
+namespace {
+
+std::string lesson() {
+  auto memory =
+      ipc::SharedMemory::create(ipc::unique_name("numbers"), sizeof(int));
+  memory.as<int>() = 42;
+  ipc::say("Wrote {}", memory.as<int>());
+  memory.close();
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("closed_not_unlinked", "Memory that nobody unlinks.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,40 @@
+// Wrong: the only one who knows the name is killed.
+//
+// Its destructors would have removed the name. SIGKILL runs none of them, and
+// nobody who lives knows what to remove.
+
+#include <signal.h>
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared_memory.h"
+
+namespace {
+
+struct NamedMemory {
+  ipc::SharedMemory memory;
+  ~NamedMemory() { memory.unlink(); }
+};
+
+void work() {
+  const NamedMemory numbers{
+      ipc::SharedMemory::create(ipc::unique_name("numbers"), sizeof(int))};
+  ::raise(SIGKILL);
+}
+
+std::string lesson() {
+  const int status = ipc::Process("Worker", work).join();
+  ipc::say("The worker was {}", ipc::describe_status(status));
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_heir", "A crash, and a name that nobody else knows.");
+  return lab.run(argc, argv, lesson);
+}

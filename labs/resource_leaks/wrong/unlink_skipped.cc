@@ -1,0 +1,36 @@
+// Wrong: tidies up at the end of the function, and not all ways lead there.
+
+#include <exception>
+#include <stdexcept>
+#include <string>
+
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/report.h"
+#include "common/shared_memory.h"
+
+namespace {
+
+void work(bool fails) {
+  const auto memory =
+      ipc::SharedMemory::create(ipc::unique_name("numbers"), sizeof(int));
+  if (fails) throw std::runtime_error("simulated failure");
+  memory.unlink();
+}
+
+std::string lesson() {
+  work(false);
+  try {
+    work(true);
+  } catch (const std::exception& error) {
+    ipc::say("Caught: {}", error.what());
+  }
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("unlink_skipped", "An exception jumps over the unlink.");
+  return lab.run(argc, argv, lesson);
+}
