@@ -52,7 +52,7 @@
 namespace ipc {
 
 struct ListenerOptions {
-  std::string key;  // Empty: everybody is let in.
+  std::string key = {};  // Empty: everybody is let in.
   Protocol protocol = Protocol::ours;
   int64_t max_bytes = Connection::kMaxBytes;  // Of a message, once let in.
   int backlog = 1024;           // Who may wait for accept(2); see listen(2).
@@ -61,7 +61,7 @@ struct ListenerOptions {
 };
 
 struct ClientOptions {
-  std::string key;
+  std::string key = {};
   Protocol protocol = Protocol::ours;
   int64_t max_bytes = Connection::kMaxBytes;
 };

@@ -2,17 +2,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <optional>
+#include <random>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -21,7 +28,6 @@
 #include "common/errors.h"
 #include "common/names.h"
 #include "common/process.h"
-#include "common/signals.h"
 
 namespace {
 
@@ -33,8 +39,13 @@ using ipc::Protocol;
 using ipc::Transfer;
 
 constexpr const char* kAnyPort = "127.0.0.1:0";
-constexpr const char* kPython = "/usr/bin/python3";
 constexpr const char* kPeer = "common/python_peer.py";
+
+// IPC_LABS_PYTHON tries another one than the system's.
+const char* python_path() {
+  const char* const path = ::getenv("IPC_LABS_PYTHON");
+  return path != nullptr ? path : "/usr/bin/python3";
+}
 
 Deadline soon() { return Deadline::after(20 * ipc::time_scale()); }
 
@@ -60,7 +71,7 @@ class Python {
          const std::string& key)
       : pipe_(open_pipe()), process_("python", [&] {
           ::dup2(pipe_[1], 1);
-          ::execl(kPython, "python3", "-I", kPeer, role.c_str(),
+          ::execl(python_path(), "python3", "-I", kPeer, role.c_str(),
                   address.c_str(), key.empty() ? nullptr : key.c_str(),
                   nullptr);
           ::_exit(127);
@@ -95,7 +106,86 @@ class Python {
   ipc::Process process_;
 };
 
-bool have_python() { return ::access(kPython, X_OK) == 0; }
+bool have_python() { return ::access(python_path(), X_OK) == 0; }
+
+// Since 3.12 it can SHA-256.
+bool python_is_modern() {
+  ipc::Process python("python", [] {
+    ::execl(python_path(), "python3", "-I", "-c",
+            "import sys; sys.exit(sys.version_info < (3, 12))", nullptr);
+    ::_exit(127);
+  });
+  return python.join() == 0;
+}
+
+int open_fd_count() {
+  const std::filesystem::directory_iterator fds("/proc/self/fd");
+  return static_cast<int>(std::distance(begin(fds), end(fds)));
+}
+
+// A field of /proc/self/status in KiB.
+int64_t status_kib(const std::string& field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(field + ":")) {
+      return std::stoll(line.substr(field.size() + 1));
+    }
+  }
+  return 0;
+}
+
+// A bare socket that is connected to `address`, for those who misbehave.
+ipc::UniqueFd connect_bare(const Address& address) {
+  const ipc::SocketAddress place = ipc::resolve(address).front();
+  ipc::UniqueFd fd(ipc::check(
+      ::socket(place.family(), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  ipc::check(::connect(fd.get(), place.get(), place.size), "connect");
+  return fd;
+}
+
+void send_bare(const ipc::UniqueFd& fd, std::string_view bytes) {
+  // That nobody reads them any more is no error here.
+  (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+// Reads until the other side has hung up.
+void read_to_end(const ipc::UniqueFd& fd) {
+  std::array<char, 512> bytes{};
+  while (ipc::retry([&] {
+           return ::read(fd.get(), bytes.data(), bytes.size());
+         }) > 0) {
+  }
+}
+
+// Lets `listener` work until `done`; nobody may come out.
+void work_until(Listener& listener, const std::function<bool()>& done) {
+  const Deadline deadline = soon();
+  pollfd poll_fd{listener.fd(), POLLIN, 0};
+  while (!done()) {
+    ASSERT_FALSE(deadline.expired());
+    ASSERT_FALSE(listener.try_accept());
+    (void)::poll(&poll_fd, 1, 10);
+  }
+}
+
+// A good client in a process of its own, which exits with 0 if it was served.
+ipc::Process good_client(const Listener& listener) {
+  return {"good client", [&listener] {
+            Connection server =
+                ipc::connect(listener.address(), {.key = "secret"});
+            server.send("hello");
+            const auto answer = server.receive();
+            ::_exit(answer && *answer == "hello" ? 0 : 1);
+          }};
+}
+
+void expect_good_client_served(Listener& listener) {
+  ipc::Process client = good_client(listener);
+  auto peer = listener.accept_until(soon());
+  ASSERT_TRUE(peer) << "the good client was not served";
+  echo(std::move(*peer));
+  EXPECT_EQ(client.join(), 0);
+}
 
 std::string exchange_with_python(const std::string& address,
                                  const std::string& key) {
@@ -109,7 +199,7 @@ std::string exchange_with_python(const std::string& address,
 }
 
 TEST(Listener, EchoesToPythonsClientWithAndWithoutKey) {
-  if (!have_python()) GTEST_SKIP() << "no " << kPython;
+  if (!have_python()) GTEST_SKIP() << "no " << python_path();
   const ipc::TempDir folder;
   EXPECT_EQ(exchange_with_python(kAnyPort, ""), "echoed 4");
   EXPECT_EQ(exchange_with_python(kAnyPort, "secret"), "echoed 4");
@@ -136,12 +226,47 @@ int echoes_of_pythons_listener(const std::string& address,
 }
 
 TEST(Client, IsEchoedByPythonsListenerWithAndWithoutKey) {
-  if (!have_python()) GTEST_SKIP() << "no " << kPython;
+  if (!have_python()) GTEST_SKIP() << "no " << python_path();
   const ipc::TempDir folder;
   EXPECT_EQ(echoes_of_pythons_listener(kAnyPort, ""), 4);
   EXPECT_EQ(echoes_of_pythons_listener(kAnyPort, "secret"), 4);
   EXPECT_EQ(echoes_of_pythons_listener(folder.file("socket"), ""), 4);
   EXPECT_EQ(echoes_of_pythons_listener(folder.file("socket"), "secret"), 4);
+}
+
+TEST(Listener, TakesMd5OnlyWhenAskedTo) {
+  if (!have_python()) GTEST_SKIP() << "no " << python_path();
+  Listener listener(Address(kAnyPort),
+                    {.key = "secret", .protocol = Protocol::python});
+  Python python("client", listener.address().text(), "secret");
+  if (python_is_modern()) {
+    auto peer = listener.accept_until(soon());
+    ASSERT_TRUE(peer);
+    echo(std::move(*peer));
+    EXPECT_EQ(python.read_line(), "echoed 4");
+  } else {
+    work_until(listener, [&] { return listener.dropped_count() == 1; });
+    EXPECT_EQ(python.read_line(), "AuthenticationError");
+  }
+}
+
+TEST(Listener, AndPythonRefuseEachOthersWrongKey) {
+  if (!have_python()) GTEST_SKIP() << "no " << python_path();
+  Listener listener(Address(kAnyPort),
+                    {.key = "secret", .protocol = Protocol::python_md5});
+  Python client("client", listener.address().text(), "Secret");
+  work_until(listener, [&] { return listener.dropped_count() == 1; });
+  EXPECT_EQ(client.read_line(), "AuthenticationError");
+
+  Python server("listener", kAnyPort, "Secret");
+  const Address address(server.read_line());
+  EXPECT_EQ(error_of([&] {
+              (void)ipc::connect_until(
+                  address, {.key = "secret", .protocol = Protocol::python_md5},
+                  soon());
+            }),
+            EACCES);
+  EXPECT_EQ(server.read_line(), "AuthenticationError");
 }
 
 TEST(Listener, AndClientMeetByTcpAndByPath) {
@@ -186,6 +311,383 @@ TEST(Listener, LetsNobodyInWhoHasAnotherKey) {
   (void)listener.accept();
   EXPECT_EQ(listener.dropped_count(), 3U);
   EXPECT_EQ(client.join(), 0);
+}
+
+TEST(Listener, AndClientOfDifferentProtocolsPartAtOnce) {
+  for (const Protocol theirs : {Protocol::python, Protocol::ours}) {
+    const Protocol ours =
+        theirs == Protocol::ours ? Protocol::python : Protocol::ours;
+    Listener listener(Address(kAnyPort), {.key = "secret", .protocol = theirs});
+    ipc::Process client("client", [&] {
+      const int error = error_of([&] {
+        (void)ipc::connect(listener.address(),
+                           {.key = "secret", .protocol = ours});
+      });
+      ::_exit(error == EACCES ? 0 : 1);
+    });
+    work_until(listener, [&] { return listener.dropped_count() == 1; });
+    EXPECT_EQ(client.join(), 0);
+  }
+}
+
+// R24: 64 peers that say nothing, and 64 that say a byte now and then.
+TEST(Listener, ServesAGoodClientBesideManyThatTakeTheirTime) {
+  Listener listener(Address(kAnyPort),
+                    {.key = "secret", .incomplete_max_s = 1000});
+  std::vector<ipc::UniqueFd> peers;
+  for (int i = 0; i < 128; ++i) {
+    peers.push_back(connect_bare(listener.address()));
+  }
+  for (int i = 0; i < 64; ++i) send_bare(peers[i], std::string(1, '\0'));
+  work_until(listener, [&] { return listener.incomplete_count() == 128; });
+  for (int i = 0; i < 64; ++i) send_bare(peers[i], std::string(1, '\0'));
+  expect_good_client_served(listener);
+  EXPECT_EQ(listener.incomplete_count(), 128U) << "they were in the way";
+}
+
+TEST(Listener, DropsThoseWhoTakeTooLong) {
+  const int before = open_fd_count();
+  {
+    Listener listener(Address(kAnyPort),
+                      {.key = "secret", .incomplete_max_s = 0.05});
+    std::vector<ipc::UniqueFd> peers;
+    for (int i = 0; i < 128; ++i) {
+      peers.push_back(connect_bare(listener.address()));
+    }
+    work_until(listener, [&] {
+      // A byte in time does not buy more time.
+      for (int i = 0; i < 64; ++i) send_bare(peers[i], std::string(1, '\0'));
+      return listener.dropped_count() == 128;
+    });
+    EXPECT_EQ(listener.incomplete_count(), 0U);
+    for (const auto& peer : peers) read_to_end(peer);
+    expect_good_client_served(listener);
+  }
+  EXPECT_EQ(open_fd_count(), before);
+}
+
+TEST(Listener, DropsTheOldestOfTooManyIncompletePeers) {
+  Listener listener(
+      Address(kAnyPort),
+      {.key = "secret", .incomplete_max = 8, .incomplete_max_s = 1000});
+  std::vector<ipc::UniqueFd> peers;
+  for (int i = 0; i < 20; ++i) {
+    peers.push_back(connect_bare(listener.address()));
+  }
+  work_until(listener, [&] { return listener.dropped_count() == 12; });
+  EXPECT_EQ(listener.incomplete_count(), 8U);
+  for (int i = 0; i < 12; ++i) read_to_end(peers[i]);
+  expect_good_client_served(listener);
+}
+
+// R23: a length is looked at before anything is allocated for it.
+TEST(Listener, RefusesALengthThatNoHandshakeHas) {
+  using std::string_literals::operator""s;
+  Listener listener(Address(kAnyPort), {.key = "secret"});
+  const int64_t before_kib = status_kib("VmPeak");
+  uint64_t count = 0;
+  for (const std::string& header :
+       {"\x7f\xff\xff\xff"s, "\xff\xff\xff\xfe"s, "\x80\0\0\0"s, "\0\0\1\1"s,
+        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"s,
+        "\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff"s}) {
+    const auto peer = connect_bare(listener.address());
+    send_bare(peer, header);
+    ++count;
+    work_until(listener, [&] { return listener.dropped_count() == count; });
+  }
+  // The longest that is allowed, and then nothing.
+  const auto silent = connect_bare(listener.address());
+  send_bare(silent, "\0\0\1\0"s);
+  work_until(listener, [&] { return listener.incomplete_count() == 1; });
+  EXPECT_LE(status_kib("VmPeak") - before_kib, 1024);
+  expect_good_client_served(listener);
+}
+
+TEST(Listener, LimitsTheMessagesOfThoseWhoWereLetIn) {
+  Listener listener(Address(kAnyPort), {.key = "secret", .max_bytes = 1000});
+  ipc::Process client("client", [&] {
+    Connection server = ipc::connect(listener.address(), {.key = "secret"});
+    server.send(std::string(1000, 'x'));
+    server.send(std::string(1001, 'x'));
+    (void)server.receive();
+    ::_exit(0);
+  });
+  Connection peer = listener.accept();
+  EXPECT_EQ(peer.receive()->size(), 1000U);
+  EXPECT_EQ(error_of([&] { (void)peer.receive(); }), EMSGSIZE);
+  peer.close();
+  EXPECT_EQ(client.join(), 0);
+}
+
+// R22: whatever strangers send, it harms nobody but themselves.
+TEST(Listener, OutlivesGarbage) {
+  const ipc::TempDir folder;
+  std::mt19937 random(20'261'122);
+  for (const Protocol protocol : {Protocol::ours, Protocol::python_md5}) {
+    Listener listener(Address(folder.file("socket")),
+                      {.key = "secret", .protocol = protocol});
+    const int fds_before = open_fd_count();
+    const int64_t kib_before = status_kib("VmRSS");
+    for (uint64_t i = 0; i < 2000; ++i) {
+      const auto peer = connect_bare(listener.address());
+      std::string bytes;
+      if (random() % 2 == 0) {
+        // A frame that is well made, with anything in it.
+        bytes = {0, 0, 0, static_cast<char>(random() % 100)};
+      }
+      for (unsigned size = random() % 200; size > 0; --size) {
+        bytes += static_cast<char>(random());
+      }
+      send_bare(peer, bytes);
+      ::shutdown(peer.get(), SHUT_WR);
+      while (listener.dropped_count() == i) {
+        ASSERT_FALSE(listener.try_accept());
+      }
+    }
+    EXPECT_EQ(listener.incomplete_count(), 0U);
+    EXPECT_EQ(open_fd_count(), fds_before);
+    EXPECT_LE(status_kib("VmRSS") - kib_before, 10 * 1024);
+  }
+}
+
+// R25: somebody without the key stands between the two, lures the client, and
+// forwards whatever either says.
+bool relay_gets_in(Protocol protocol) {
+  Listener listener(Address(kAnyPort), {.key = "secret", .protocol = protocol});
+  Listener rogue{Address(kAnyPort)};
+  ipc::Process client("client", [&] {
+    (void)error_of([&] {
+      (void)ipc::connect(rogue.address(),
+                         {.key = "secret", .protocol = protocol});
+    });
+    ::_exit(0);
+  });
+  ipc::Process relay("relay", [&] {
+    Connection lured = rogue.accept();
+    Connection server = ipc::connect(listener.address());
+    while (true) {
+      const auto challenge = server.receive();
+      if (!challenge) ::_exit(0);
+      lured.send(*challenge);
+      const auto answer = lured.receive();
+      if (!answer) ::_exit(0);
+      server.send(*answer);
+      // Python's goes on in the other order, which is as easily forwarded.
+      if (protocol == Protocol::python) {
+        lured.send(*server.receive());
+        server.send(*lured.receive());
+      }
+    }
+  });
+  while (listener.dropped_count() == 0) {
+    if (listener.accept_until(Deadline::after(0.01))) return true;
+  }
+  return false;
+}
+
+TEST(Listener, RefusesARelayThatPythonsProtocolLetsIn) {
+  EXPECT_FALSE(relay_gets_in(Protocol::ours));
+  EXPECT_TRUE(relay_gets_in(Protocol::python)) << "the attack of the chapter";
+}
+
+// R26.
+void become_another_user() {
+  if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
+}
+
+// Not even root can, in a namespace that knows no other user.
+bool can_become_another_user() {
+  ipc::Process child("child", [] {
+    become_another_user();
+    ::_exit(0);
+  });
+  return child.join() == 0;
+}
+
+TEST(Listener, LetsNoOtherUserInByAPath) {
+  if (!can_become_another_user()) GTEST_SKIP() << "only root can";
+  const ipc::TempDir folder;
+  ::chmod(folder.path().c_str(), 0755);
+  Listener listener(Address(folder.file("socket")));
+  ::chmod(folder.file("socket").c_str(), 0666);
+  ipc::Process stranger("stranger", [&] {
+    become_another_user();
+    Connection server = ipc::connect(listener.address());
+    ::_exit(server.receive().status == Transfer::closed ? 0 : 1);
+  });
+  work_until(listener, [&] { return listener.dropped_count() == 1; });
+  EXPECT_EQ(stranger.join(), 0);
+}
+
+TEST(Listener, GivesItsSocketToNobodyElse) {
+  const ipc::TempDir folder;
+  const Listener listener(Address(folder.file("socket")));
+  struct stat info {};
+  ASSERT_EQ(::stat(folder.file("socket").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST(Listener, RefusesAFolderInWhichOthersMayReplaceItsSocket) {
+  const ipc::TempDir folder;
+  const auto error_with_mode = [&](mode_t mode) {
+    ::chmod(folder.path().c_str(), mode);
+    return error_of([&] { Listener(Address(folder.file("socket"))); });
+  };
+  EXPECT_EQ(error_with_mode(0777), EPERM);
+  EXPECT_EQ(error_with_mode(0770), EPERM);
+  EXPECT_EQ(error_with_mode(01777), 0);
+  EXPECT_EQ(error_with_mode(0755), 0);
+  EXPECT_EQ(error_with_mode(0700), 0);
+}
+
+TEST(Listener, UnlinksItsPathAndNoOther) {
+  const ipc::TempDir folder;
+  const std::string path = folder.file("socket");
+  std::optional<Listener> listener(Address{path});
+  EXPECT_EQ(error_of([&] { Listener{Address(path)}; }), EADDRINUSE);
+  EXPECT_TRUE(std::filesystem::exists(path)) << "the second was not its maker";
+  ipc::Process child("child", [&] {
+    listener.reset();
+    ::_exit(std::filesystem::exists(path) ? 0 : 1);
+  });
+  EXPECT_EQ(child.join(), 0);
+  listener.reset();
+  EXPECT_FALSE(std::filesystem::exists(path));
+
+  listener.emplace(Address{path});
+  std::filesystem::remove(path);
+  const Listener other{Address(path)};
+  listener.reset();
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(Listener, ServesFromAChildAfterItsParentHasLeft) {
+  const ipc::TempDir folder;
+  const std::string path = folder.file("socket");
+  Listener listener(Address{path}, {.key = "secret"});
+  (void)listener.try_accept();  // The parent has watched before.
+  ipc::Process server("server", [&] {
+    echo(listener.accept());
+    listener.close();
+    ::_exit(std::filesystem::exists(path) ? 1 : 0);
+  });
+  listener.leave();
+  EXPECT_TRUE(std::filesystem::exists(path));
+  {
+    Connection here = ipc::connect(listener.address(), {.key = "secret"});
+    here.send("hello");
+    EXPECT_EQ(*here.receive(), "hello");
+  }
+  EXPECT_EQ(server.join(), 0);
+}
+
+// R35: in a child, for the limit is one of the process.
+TEST(Listener, WaitsForADescriptorWithoutBeingBusy) {
+  Listener listener{Address(kAnyPort)};
+  ipc::Process server("server", [&] {
+    (void)listener.fd();
+    const int used = open_fd_count();
+    const rlimit limit{static_cast<rlim_t>(used) + 8,
+                       static_cast<rlim_t>(used) + 8};
+    ipc::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    std::vector<Connection> peers;
+    timespec before{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    while (auto peer = listener.accept_until(Deadline::after(0.5))) {
+      peers.push_back(std::move(*peer));
+    }
+    timespec after{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    const double cpu_s =
+        static_cast<double>(after.tv_sec - before.tv_sec) +
+        static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9;
+    if (peers.empty()) ::_exit(1);
+    if (cpu_s > 0.25) ::_exit(2);
+    peers.clear();
+    if (!listener.accept_until(soon())) ::_exit(3);
+    ::_exit(0);
+  });
+  std::vector<ipc::UniqueFd> flood;
+  for (int i = 0; i < 40; ++i)
+    flood.push_back(connect_bare(listener.address()));
+  EXPECT_EQ(server.join(), 0);
+}
+
+TEST(Listener, MakesRoomForAGoodClientWhenNoDescriptorIsLeft) {
+  Listener listener(Address(kAnyPort),
+                    {.key = "secret", .incomplete_max_s = 1000});
+  ipc::Process server("server", [&] {
+    (void)listener.fd();
+    const int used = open_fd_count();
+    const rlimit limit{static_cast<rlim_t>(used) + 8,
+                       static_cast<rlim_t>(used) + 8};
+    ipc::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    auto peer = listener.accept_until(soon());
+    if (!peer) ::_exit(1);
+    echo(std::move(*peer));
+    ::_exit(0);
+  });
+  std::vector<ipc::UniqueFd> flood;
+  for (int i = 0; i < 40; ++i)
+    flood.push_back(connect_bare(listener.address()));
+  ipc::Process client = good_client(listener);
+  EXPECT_EQ(client.join(), 0);
+  EXPECT_EQ(server.join(), 0);
+}
+
+TEST(Client, GivesUpAtTheDeadline) {
+  const auto try_until = [](const Address& address, const std::string& key) {
+    return error_of([&] {
+      (void)ipc::connect_until(address, {.key = key}, Deadline::after(0.02));
+    });
+  };
+  // One that listens and says nothing.
+  const Listener silent{Address(kAnyPort)};
+  EXPECT_EQ(try_until(silent.address(), "secret"), ETIMEDOUT);
+
+  const ipc::TempDir folder;
+  const Listener full(Address(folder.file("socket")), {.backlog = 0});
+  const auto first = connect_bare(full.address());
+  EXPECT_EQ(try_until(full.address(), ""), ETIMEDOUT);
+}
+
+TEST(Client, SaysThatNobodyListens) {
+  const ipc::TempDir folder;
+  EXPECT_EQ(
+      error_of([&] { (void)ipc::connect(Address(folder.file("socket"))); }),
+      ENOENT);
+  Address gone(kAnyPort);
+  {
+    const Listener listener{Address(kAnyPort)};
+    gone = listener.address();
+  }
+  EXPECT_EQ(error_of([&] { (void)ipc::connect(gone); }), ECONNREFUSED);
+}
+
+// A server of many peers waits for poll(2) only, and never for a peer.
+TEST(Listener, LetsOneProcessServeManyWithoutWaitingForAny) {
+  const ipc::TempDir folder;
+  Listener listener(Address(folder.file("socket")), {.key = "secret"});
+  ipc::Process slow("slow", [&] {
+    // Asks for much, and does not read it.
+    Connection server = ipc::connect(listener.address(), {.key = "secret"});
+    server.send("much");
+    (void)server.poll_until(Deadline::never());
+    ::pause();
+  });
+  Connection slow_peer = listener.accept();
+  ASSERT_EQ(*slow_peer.receive(), "much");
+  for (int i = 0; i < 4; ++i) {
+    slow_peer.queue(std::string(1 << 20, 'x'));
+    EXPECT_EQ(slow_peer.flush_until(Deadline::at_ns(0)), Transfer::timed_out);
+  }
+  EXPECT_GT(slow_peer.unsent(), 3U << 20U);
+  EXPECT_LE(slow_peer.unsent(), (4U << 20U) + 16);
+  expect_good_client_served(listener);
+  slow.kill();
+  slow.join();
+  EXPECT_EQ(slow_peer.flush_until(soon()), Transfer::closed);
+  EXPECT_EQ(slow_peer.unsent(), 0U);
 }
 
 }  // namespace
