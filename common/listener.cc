@@ -459,6 +459,9 @@ void Listener::close() {
 }
 
 void Listener::leave() {
+  while (watcher_ == ::getpid() && !incomplete_.empty()) {
+    drop(incomplete_.begin());
+  }
   incomplete_.clear();
   timer_.reset();
   epoll_.reset();
