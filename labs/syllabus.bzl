@@ -17,6 +17,7 @@ LESSONS = [
     ("event", "How does one process tell many that something has happened?"),
     ("condition", "How does a process wait until data are as it needs them?"),
     ("barrier", "Who may go on, and when, if all have to meet first?"),
+    ("connection", "How does one process serve many clients?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("task_distribution", "Who does the task of a worker that has died?"),

@@ -1,0 +1,49 @@
+// Wrong: the guide's server talks with one client until that one is done, and
+// then accepts the next. The first has connected and says nothing.
+
+#include <string>
+#include <utility>
+
+#include "common/lab.h"
+#include "common/listener.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "labs/connection/strangers.h"
+
+namespace {
+
+void serve(ipc::Listener& listener) {
+  bool running = true;
+  while (running) {
+    ipc::Connection client = listener.accept();
+    while (const auto message = client.receive()) {
+      running = *message != "shutdown";
+      if (*message == "close" || !running) break;
+      client.send("Echo: " + *message);
+    }
+  }
+}
+
+void talk(const ipc::Address& address) {
+  ipc::Connection server = ipc::connect(address);
+  server.send("Hello");
+  ipc::say("Received: {}", *server.receive());
+  server.send("shutdown");
+}
+
+std::string lesson() {
+  ipc::Listener listener{ipc::Address("127.0.0.1:0")};
+  const auto silent = connect_silently(listener.address());
+  ipc::Process server("Server", [&] { serve(listener); });
+  listener.leave();
+  ipc::Process client("Client 0", [&] { talk(listener.address()); });
+  const bool good = client.join() == 0 && server.join() == 0;
+  return good ? "" : "somebody failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("one_at_a_time", "A server that waits for its first client.");
+  return lab.run(argc, argv, lesson);
+}
