@@ -183,25 +183,41 @@ void Schedule::let_go(Actor& actor) {
   (void)retry([&] { return ::send(actor.gate.get(), "g", 1, MSG_NOSIGNAL); });
 }
 
+void Schedule::forget_looks() {
+  for (Actor& actor : actors_) actor.last_look.clear();
+  for (Server& server : servers_) server.last_look.clear();
+}
+
+// Looks at everybody once more. The servers come last: what a process had asked
+// before this look at it, its server has answered if that sleeps after it, and
+// the answer would have woken the process before the next look.
+bool Schedule::is_anybody_moving() {
+  bool moving = false;
+  for (Actor& actor : actors_) {
+    if (actor.state != State::running && actor.state != State::waiting) {
+      continue;
+    }
+    const bool asleep = is_asleep(actor.process.pid(), actor.last_look);
+    if (asleep && actor.state == State::running) {
+      actor.state = State::waiting;
+      actor.place = "a system call";
+    }
+    moving = moving || !asleep;
+  }
+  for (Server& server : servers_) {
+    const bool asleep = is_asleep(server.pid, server.last_look);
+    moving = moving || (!asleep && !has_ended(server.pid));
+  }
+  return moving;
+}
+
 // Returns when nobody moves any more. A step may have ended the waits of
 // others, so all that wait are looked at anew.
 void Schedule::settle() {
-  for (Actor& actor : actors_) actor.last_look.clear();
+  forget_looks();
   receive_until(Deadline::at_ns(0));
   while (true) {
-    bool moving = false;
-    for (Actor& actor : actors_) {
-      if (actor.state != State::running && actor.state != State::waiting) {
-        continue;
-      }
-      const bool asleep = is_asleep(actor.process.pid(), actor.last_look);
-      if (asleep && actor.state == State::running) {
-        actor.state = State::waiting;
-        actor.place = "a system call";
-      }
-      moving = moving || !asleep;
-    }
-    if (moving) {
+    if (is_anybody_moving()) {
       receive_until(Deadline::after(kLookEveryS));
       continue;
     }
@@ -211,7 +227,7 @@ void Schedule::settle() {
         [](const Actor& actor) { return actor.state == State::woken; });
     if (woken == actors_.end()) return;
     let_go(*woken);
-    for (Actor& actor : actors_) actor.last_look.clear();
+    forget_looks();
   }
 }
 

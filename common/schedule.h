@@ -62,6 +62,10 @@ class Schedule {
   // Forks the next process. It stops before its first step.
   void add(const std::string& name, const std::function<void()>& target);
 
+  // Names a server, which is not arranged and whose answers belong to the steps
+  // of those who ask it: all is still when it sleeps as well.
+  void add_server(pid_t pid) { servers_.push_back({pid}); }
+
   // Lets a process that is at a point take one step. Returns what it is then.
   State step(size_t index);
 
@@ -88,7 +92,14 @@ class Schedule {
     int status = 0;
   };
 
+  struct Server {
+    pid_t pid;
+    std::string last_look = {};
+  };
+
   void settle();
+  void forget_looks();
+  bool is_anybody_moving();
   void receive_until(Deadline deadline);
   void receive(Actor& actor);
   void let_go(Actor& actor);
@@ -97,6 +108,7 @@ class Schedule {
 
   bool narrated_;
   std::vector<Actor> actors_;
+  std::vector<Server> servers_;
 };
 
 // What is wrong with an order in which each process takes `steps` steps; "" if

@@ -9,8 +9,10 @@
 #include <string>
 #include <thread>
 
+#include "common/clock.h"
 #include "common/pipe.h"
 #include "common/point.h"
+#include "common/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 
@@ -210,6 +212,33 @@ TEST(Schedule, SaysThatAnOrderDoesNotFit) {
   EXPECT_EQ(play("AAB"),
             "the order is too short: Worker 1 is still at \"after load\"");
   EXPECT_EQ(play("AAC"), "the order has a C, but the processes are A to B");
+}
+
+// A server that takes its time, while who has asked it sleeps in read(2).
+TEST(Schedule, AnAnswerOfAServerBelongsToTheStepThatAsksForIt) {
+  ipc::Pipe requests = ipc::make_pipe();
+  ipc::Pipe replies = ipc::make_pipe();
+  const ipc::Process server("Server", [&] {
+    for (char byte = 0; ::read(requests.reader.get(), &byte, 1) == 1;) {
+      const ipc::Deadline busy = ipc::Deadline::after(0.03);
+      while (!busy.expired()) continue;
+      (void)!::write(replies.writer.get(), &byte, 1);
+    }
+  });
+  const auto ask = [&] {
+    char byte = 'x';
+    (void)!::write(requests.writer.get(), &byte, 1);
+    (void)!::read(replies.reader.get(), &byte, 1);
+  };
+  ipc::Schedule schedule;
+  schedule.add_server(server.pid());
+  schedule.add("A", [&] {
+    ask();
+    ipc::point("answered");
+  });
+  EXPECT_EQ(schedule.step(0), ipc::Schedule::State::at_point);
+  EXPECT_EQ(schedule.place(0), "answered");
+  EXPECT_EQ(schedule.step(0), ipc::Schedule::State::finished);
 }
 
 TEST(Schedule, KillsWhatIsLeftWhenItEnds) {

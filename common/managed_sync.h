@@ -1,0 +1,151 @@
+// The proxies of what processes wait for; a part of managed.h. They are used
+// like their namesakes in shared memory, and work between machines as well.
+//
+//   ipc::managed::Guard guard(lock);
+//   if (guard.owner_died()) { ...; guard.repaired(); }
+//
+// Blocks:   those without a deadline until they have it; a call that waits
+//           waits in the server, which goes on to serve others. In turn: who
+//           has waited longest is the next.
+// Ordering: calls are served one after the other, so all processes agree on
+//           their order, also if they are calls of different objects.
+// Death:    see managed.h.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/proxy.h"
+#include "common/robust_mutex.h"
+
+namespace ipc::managed {
+
+// What Lock, RLock and Condition have in common.
+class Lockable : public Proxy {
+ public:
+  // Says whether an owner has died and nobody has repaired since.
+  Acquired lock() const;
+  // False if it is taken; `suspect` is what lock() says, if it is wanted.
+  [[nodiscard]] bool try_lock(Acquired* acquired = nullptr) const {
+    return lock_until(Deadline::at_ns(0), acquired);
+  }
+  [[nodiscard]] bool lock_until(Deadline deadline,
+                                Acquired* acquired = nullptr) const;
+  // BadCall if the caller does not hold it.
+  void unlock() const;
+
+  // For the owner: later ones need no notice any more.
+  void repaired() const;
+  // For the owner: how many unlock() it owes.
+  [[nodiscard]] int64_t depth() const;
+
+ protected:
+  Lockable(Proxy proxy, std::string_view type);
+};
+
+// BadCall if the owner locks it again.
+class Lock : public Lockable {
+ public:
+  explicit Lock(Proxy proxy) : Lockable(std::move(proxy), "Lock") {}
+};
+
+class RLock : public Lockable {
+ public:
+  explicit RLock(Proxy proxy) : Lockable(std::move(proxy), "RLock") {}
+};
+
+// Holds the lock as long as it lives.
+class Guard {
+ public:
+  explicit Guard(const Lockable& lock) : lock_(lock), acquired_(lock.lock()) {}
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  Guard(Guard&&) = delete;
+  Guard& operator=(Guard&&) = delete;
+  // If the server has gone, so has the lock.
+  ~Guard();
+
+  [[nodiscard]] bool owner_died() const {
+    return acquired_ == Acquired::owner_died;
+  }
+  void repaired();
+
+ private:
+  const Lockable lock_;
+  Acquired acquired_;
+};
+
+// Waiting under a lock, its own or one that is given: the condition is locked
+// and unlocked instead of it.
+//
+// Requires: to wait, the caller holds the lock, exactly once.
+// Death:    a notify that was meant for a waiter that died goes to another.
+//           When the owner of the lock dies all waiters look again.
+class Condition : public Lockable {
+ public:
+  explicit Condition(Proxy proxy) : Lockable(std::move(proxy), "Condition") {}
+
+  // Waits until the predicate, which may call other proxies, is true.
+  template <typename Predicate>
+  void wait(Predicate predicate) const {
+    (void)wait_until(Deadline::never(), predicate);
+  }
+  // What the predicate said last.
+  template <typename Predicate>
+  [[nodiscard]] bool wait_until(Deadline deadline, Predicate predicate) const {
+    bool satisfied = predicate();
+    while (!satisfied && !deadline.expired()) {
+      wait_for_notify(deadline);
+      satisfied = predicate();
+    }
+    return satisfied;
+  }
+
+  // By the owner of the lock or by others.
+  void notify_one() const;
+  void notify_all() const;
+
+ private:
+  void wait_for_notify(Deadline deadline) const;
+};
+
+// Permits that belong to nobody: that of a client that dies is lost.
+class Semaphore : public Proxy {
+ public:
+  explicit Semaphore(Proxy proxy) : Semaphore(std::move(proxy), "Semaphore") {}
+
+  void acquire() const { (void)acquire_until(Deadline::never()); }
+  [[nodiscard]] bool try_acquire() const {
+    return acquire_until(Deadline::at_ns(0));
+  }
+  [[nodiscard]] bool acquire_until(Deadline deadline) const;
+  void release() const;
+  [[nodiscard]] int64_t value() const;
+
+ protected:
+  Semaphore(Proxy proxy, std::string_view type);
+};
+
+// Permits that only their holder can release: BadCall otherwise. Those of a
+// client that dies are free again.
+class BoundedSemaphore : public Semaphore {
+ public:
+  explicit BoundedSemaphore(Proxy proxy)
+      : Semaphore(std::move(proxy), "BoundedSemaphore") {}
+};
+
+class Event : public Proxy {
+ public:
+  explicit Event(Proxy proxy);
+
+  void set() const;
+  void clear() const;
+  [[nodiscard]] bool is_set() const;
+  void wait() const { (void)wait_until(Deadline::never()); }
+  // False if it was not set until the deadline.
+  [[nodiscard]] bool wait_until(Deadline deadline) const;
+};
+
+}  // namespace ipc::managed

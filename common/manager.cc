@@ -1,0 +1,106 @@
+#include "common/manager.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/listener.h"
+#include "common/manager_server.h"
+
+namespace ipc {
+
+ManagerClient::ManagerClient(ManagerAddress server)
+    : server_(std::move(server)) {}
+
+Proxy ManagerClient::create(std::string_view type,
+                            const Proxy::Arguments& arguments) const {
+  Proxy::Arguments all = {type};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return {server_, call_server(server_, "create", all)};
+}
+
+managed::Dict ManagerClient::dict() const {
+  return managed::Dict(create("dict"));
+}
+managed::List ManagerClient::list(const std::vector<Json>& items) const {
+  managed::List list(create("list"));
+  if (!items.empty()) (void)list.extend(items);
+  return list;
+}
+managed::Namespace ManagerClient::name_space() const {
+  return managed::Namespace(create("Namespace"));
+}
+managed::Lock ManagerClient::lock() const {
+  return managed::Lock(create("Lock"));
+}
+managed::RLock ManagerClient::rlock() const {
+  return managed::RLock(create("RLock"));
+}
+managed::Semaphore ManagerClient::semaphore(int permits) const {
+  return managed::Semaphore(create("Semaphore", {permits}));
+}
+managed::BoundedSemaphore ManagerClient::bounded_semaphore(int permits) const {
+  return managed::BoundedSemaphore(create("BoundedSemaphore", {permits}));
+}
+managed::Condition ManagerClient::condition() const {
+  return condition(rlock());
+}
+managed::Condition ManagerClient::condition(
+    const managed::Lockable& lock) const {
+  return managed::Condition(create("Condition", {lock}));
+}
+managed::Event ManagerClient::event() const {
+  return managed::Event(create("Event"));
+}
+managed::Queue ManagerClient::queue(int max_items) const {
+  return managed::Queue(create("Queue", {max_items}));
+}
+managed::Value ManagerClient::value(const Json& value) const {
+  return managed::Value(create("Value", {value}));
+}
+managed::Array ManagerClient::array(const std::vector<Json>& numbers) const {
+  return managed::Array(create("Array", {Json::list(numbers)}));
+}
+
+managed::Dict ManagerClient::root() const {
+  return managed::Dict(Proxy(server_, call_server(server_, "root")));
+}
+
+size_t ManagerClient::object_count() const {
+  return static_cast<size_t>(call_server(server_, "count").as_int());
+}
+
+Manager::Manager(const ManagerOptions& options) : owner_(::getpid()) {
+  std::string address = options.address;
+  if (address.empty()) address = folder_.emplace("manager").file("socket");
+  server_.key = options.key;
+  if (server_.key.empty()) {
+    server_.key =
+        ManagerServer::new_generation() + ManagerServer::new_generation();
+  }
+  // Before the fork, so that the first client need not wait for the server.
+  Listener listener(Address(address), {.key = server_.key});
+  server_.address = listener.address().text();
+  process_.emplace("Manager", [&] {
+    ManagerServer server(ManagerServer::new_generation(), options.types);
+    server.run(listener);
+  });
+  // Only the server may listen, so that all see it when it ends.
+  listener.leave();
+}
+
+Manager::~Manager() { shutdown(); }
+
+void Manager::shutdown() {
+  if (!process_ || owner_ != ::getpid()) return;
+  process_->kill();
+  (void)process_->join();
+  unlink_path();
+}
+
+void Manager::unlink_path() const {
+  if (server_.address.front() == '/') (void)::unlink(server_.address.c_str());
+}
+
+}  // namespace ipc

@@ -1,0 +1,113 @@
+// A server process for objects that several processes use; after Python's
+// multiprocessing.Manager and BaseManager.
+//
+//   ipc::Manager manager;                            // starts the server
+//   const ipc::managed::List list = manager.list();
+//   ipc::Process worker("Worker 1", [&] { list.append("Item"); });
+//
+// Other processes, also on another machine, join with address and key:
+//
+//   ipc::ManagerClient manager({address, key});
+//   const auto list = manager.root().open<ipc::managed::List>(
+//       *manager.root().get("list"));                // which the other has set
+//
+// Lifetime: the server runs until shutdown() or the destructor, in the process
+//           that has started it. How long its objects live: proxy.h.
+// Trust:    without an address it listens at a path in a new folder, mode 0700.
+//           Clients need the key, which is drawn at random unless given.
+//           Whoever has it may call all that is registered, and fill the memory
+//           of the server.
+// Errors:   std::system_error if it cannot listen; the rest is in proxy.h.
+// Death:    of the server: every call that waits throws ManagerGone, and all
+//           values are lost. Of the process that has started it: the server is
+//           killed. Of a client: proxy.h, managed.h.
+// See:      manager_server.h, managed.h, managed_types.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/json.h"
+#include "common/managed.h"
+#include "common/managed_types.h"
+#include "common/names.h"
+#include "common/process.h"
+#include "common/proxy.h"
+
+namespace ipc {
+
+// What all clients of a manager can do.
+class ManagerClient {
+ public:
+  explicit ManagerClient(ManagerAddress server);
+
+  // Each makes a new object.
+  [[nodiscard]] managed::Dict dict() const;
+  [[nodiscard]] managed::List list(const std::vector<Json>& items = {}) const;
+  [[nodiscard]] managed::Namespace name_space() const;
+  [[nodiscard]] managed::Lock lock() const;
+  [[nodiscard]] managed::RLock rlock() const;
+  [[nodiscard]] managed::Semaphore semaphore(int permits = 1) const;
+  [[nodiscard]] managed::BoundedSemaphore bounded_semaphore(
+      int permits = 1) const;
+  [[nodiscard]] managed::Condition condition() const;
+  [[nodiscard]] managed::Condition condition(
+      const managed::Lockable& lock) const;
+  [[nodiscard]] managed::Event event() const;
+  [[nodiscard]] managed::Queue queue(int max_items = 1'000'000) const;
+  [[nodiscard]] managed::Value value(const Json& value) const;
+  [[nodiscard]] managed::Array array(const std::vector<Json>& numbers) const;
+
+  // An object of a registered type.
+  [[nodiscard]] Proxy create(std::string_view type,
+                             const Proxy::Arguments& arguments = {}) const;
+
+  // The one object that is always there, by which the others are found.
+  [[nodiscard]] managed::Dict root() const;
+
+  // How many objects the server has, the root among them.
+  [[nodiscard]] size_t object_count() const;
+
+  [[nodiscard]] const ManagerAddress& address() const { return server_; }
+
+ protected:
+  ManagerClient() = default;
+
+  ManagerAddress server_;
+};
+
+struct ManagerOptions {
+  std::string address = {};  // As for Address; empty: a path of its own.
+  std::string key = {};      // Empty: one that is drawn at random.
+  ManagedTypes types = {};
+};
+
+class Manager : public ManagerClient {
+ public:
+  explicit Manager(const ManagerOptions& options = {});
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+  Manager(Manager&&) = delete;
+  Manager& operator=(Manager&&) = delete;
+  ~Manager();
+
+  // Ends the server; may be repeated. Proxies then throw ManagerGone.
+  void shutdown();
+
+  // The server's process, to be killed or watched.
+  [[nodiscard]] Process& process() { return *process_; }
+
+ private:
+  void unlink_path() const;
+
+  std::optional<TempDir> folder_;
+  pid_t owner_;
+  std::optional<Process> process_;
+};
+
+}  // namespace ipc
