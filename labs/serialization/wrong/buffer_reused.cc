@@ -1,0 +1,38 @@
+// Wrong: writes the next readings before the last ones were read.
+//
+// What is not copied is not sent: it lies there, and the sender may change it
+// only when the receiver has given it back. Here the sender does not wait.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+// The sender makes two messages, the receiver reads the first in between; and
+// in this order it is too late for that.
+constexpr const char* kOrder = "AAB";
+
+std::string lesson() {
+  const ipc::Shared<int> buffer;
+  ipc::Schedule schedule(true);
+  schedule.add("Sender", [&] {
+    *buffer = 7;
+    ipc::say("Shared memory: sum 7, 1 readings in 5 bytes");
+    ipc::point("told the receiver");
+    *buffer = 8;  // Missing: wait until 7 was read.
+  });
+  schedule.add("Receiver", [&] { ipc::say("Shared memory: sum {}", *buffer); });
+  return schedule.play(kOrder);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("buffer_reused", "A buffer is used again too early.");
+  return lab.run(argc, argv, lesson);
+}
