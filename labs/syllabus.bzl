@@ -24,6 +24,7 @@ LESSONS = [
     ("chat", "Who gets a message, and in which order?"),
     ("batching", "What does a message cost besides its bytes?"),
     ("serialization", "What does it cost to make bytes of data, and what if nobody does?"),
+    ("lock_granularity", "How much should one lock guard?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),

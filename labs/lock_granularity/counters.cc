@@ -1,0 +1,147 @@
+#include "labs/lock_granularity/counters.h"
+
+#include <mutex>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/barrier.h"
+#include "common/lab.h"
+#include "common/measure.h"
+#include "common/point.h"
+#include "common/process.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr int kWorkSteps = 100;  // Of the work that one update is.
+
+// Takes locks for one worker, and counts.
+class Taker {
+ public:
+  explicit Taker(Board& board) : board_(board) {}
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+  Taker(Taker&&) = delete;
+  Taker& operator=(Taker&&) = delete;
+  ~Taker() {
+    board_.calls.fetch_add(calls_, std::memory_order_relaxed);
+    board_.waits.fetch_add(waits_, std::memory_order_relaxed);
+  }
+
+  std::unique_lock<UntoldLock> take(UntoldLock& lock) {
+    ++calls_;
+    std::unique_lock<UntoldLock> held(lock, std::try_to_lock);
+    if (held) return held;
+    ++waits_;  // [waits]
+    held.lock();
+    return held;
+  }
+
+ private:
+  Board& board_;
+  int64_t calls_ = 0;
+  int64_t waits_ = 0;
+};
+
+// The lock that guards a counter: all who count must agree about this.
+UntoldLock& guard_of(Board& board, size_t index, Way way) {
+  return way == Way::one_lock ? board.lock : board.counters[index].lock;
+}
+
+void work() {
+  for (int i = 0; i < kWorkSteps; ++i) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // Not optimized away.
+  }
+}
+
+void count_with_locks(Board& board, Way way, int updates,
+                      std::mt19937& source) {
+  Taker taker(board);
+  for (int i = 0; i < updates; ++i) {
+    const size_t index = source() % kCounters;
+    const auto held = taker.take(guard_of(board, index, way));  // [update]
+    work();
+    ++board.counters[index].value;
+  }
+}
+
+void count_apart(Board& board, int updates, std::mt19937& source) {
+  std::array<int64_t, kCounters> own{};  // [own]
+  for (int i = 0; i < updates; ++i) {
+    work();
+    ++own[source() % kCounters];
+  }
+  Taker taker(board);
+  const auto held = taker.take(board.lock);  // [merge]
+  for (size_t i = 0; i < kCounters; ++i) board.counters[i].value += own[i];
+}
+
+int64_t total_of(const Board& board) {
+  int64_t total = 0;
+  for (const Counter& counter : board.counters) total += counter.value;
+  return total;
+}
+
+struct Race {
+  explicit Race(int workers) : start(workers + 1) {}
+
+  Board board;
+  ipc::Barrier start;  // For the workers and Main.
+};
+
+void take_part(Race& race, Way way, int number, int updates) {
+  auto source = ipc::random_source(static_cast<unsigned>(number));
+  (void)race.start.wait();
+  if (way == Way::own_counts) {
+    count_apart(race.board, updates, source);
+  } else {
+    count_with_locks(race.board, way, updates, source);
+  }
+}
+
+}  // namespace
+
+void count_once(Board& board, size_t index, Way way) {
+  Taker taker(board);
+  const auto held = taker.take(guard_of(board, index, way));
+  ipc::point("holds the lock");
+  ++board.counters[index].value;
+}
+
+Result count_many(Way way, int workers, int updates) {
+  const ipc::Shared<Race> race(workers);
+  std::vector<ipc::Process> processes;
+  processes.reserve(static_cast<size_t>(workers));
+  for (int i = 0; i < workers; ++i) {
+    processes.emplace_back("Worker " + std::to_string(i),
+                           [&, i] { take_part(*race, way, i, updates); });
+  }
+  (void)race->start.wait();
+  const double seconds = ipc::timed_s([&] {
+    for (ipc::Process& process : processes) {
+      if (process.join() != 0) throw std::runtime_error("a worker failed");
+    }
+  });
+  const Board& board = race->board;
+  return {total_of(board), board.calls, board.waits, seconds};
+}
+
+int64_t calls_of_total(Way way) {
+  Board board;
+  {
+    Taker taker(board);
+    std::vector<std::unique_lock<UntoldLock>> held;
+    if (way == Way::one_lock) {
+      held.push_back(taker.take(board.lock));
+    } else {
+      // All at the same time, or the total is of no moment; and in one order.
+      for (Counter& counter : board.counters) {
+        held.push_back(taker.take(counter.lock));  // [all]
+      }
+    }
+    (void)total_of(board);
+  }
+  return board.calls;
+}

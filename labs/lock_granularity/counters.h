@@ -1,0 +1,54 @@
+// Counters in shared memory, and three ways to guard them.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <array>
+#include <atomic>
+
+#include "common/robust_mutex.h"
+
+inline constexpr size_t kCounters = 64;
+
+enum class Way {
+  one_lock,    // Whoever counts anything holds the same lock.
+  lock_each,   // Who counts holds the lock of that counter.
+  own_counts,  // Each worker has its own, and adds them up at the end.
+};
+
+// An ipc::Lock of which the event log does not tell: it would cost more than
+// all that is measured here.
+struct UntoldLock : ipc::RobustMutex {
+  UntoldLock() : RobustMutex(Kind::internal) {}
+};
+
+// A cache line of its own for each: to share one is a kind of waiting too.
+struct alignas(64) Counter {
+  UntoldLock lock;
+  int64_t value = 0;
+};
+
+struct Board {
+  UntoldLock lock;
+  std::array<Counter, kCounters> counters;
+  // How often a lock was taken, and how often somebody else had it. Relaxed:
+  // they tell nothing of other memory, and are read when all have ended.
+  std::atomic<int64_t> calls{0};
+  std::atomic<int64_t> waits{0};
+};
+
+// Counts once, with a point while the lock is held.
+void count_once(Board& board, size_t index, Way way);
+
+// What came of many updates by several workers.
+struct Result {
+  int64_t total = 0;
+  int64_t calls = 0;
+  int64_t waits = 0;
+  double seconds = 0;  // From the start to the last worker's end.
+};
+Result count_many(Way way, int workers, int updates);
+
+// Adds up all counters as they are at one moment; how many locks it took.
+int64_t calls_of_total(Way way);

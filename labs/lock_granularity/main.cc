@@ -1,0 +1,99 @@
+// lock_granularity: one lock for 64 counters, a lock for each, or none.
+//
+//   Worker 0 --+--> [ lock | counter 0, counter 1, ... counter 63 ]
+//   Worker 1 --+
+//
+// Watch for: who waits for whom (counted, the same on every run), and what that
+// costs (measured, and different on every machine).
+// Try: --workers=8; --updates=1000000, built with -c opt.
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+
+#include "common/lab.h"
+#include "common/measure.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+#include "labs/lock_granularity/counters.h"
+
+namespace {
+
+constexpr int kSteps = 2;  // Of one update: to the point, and to the end.
+constexpr double kPauseS = 0.5;
+int worker_count = 2;
+int update_count = 50'000;
+int round_count = 5;
+
+// In how many orders one of two workers has to wait for the other.
+void say_waits(const char* title, Way way, size_t index_a, size_t index_b) {
+  const auto orders = ipc::all_orders(2, kSteps);
+  const auto outcomes = ipc::outcomes_of(orders, [&](const auto& steps) {
+    const ipc::Shared<Board> board;
+    ipc::Schedule schedule;
+    schedule.add("Worker 0", [&] { count_once(*board, index_a, way); });
+    schedule.add("Worker 1", [&] { count_once(*board, index_b, way); });
+    const std::string problem = schedule.play(steps);
+    if (!problem.empty()) throw std::runtime_error(problem);
+    return board->waits > 0 ? "waits" : "none";
+  });
+  const auto found = outcomes.find("waits");
+  ipc::say("{}: one waits in {} of {} orders", title,
+           found == outcomes.end() ? 0 : found->second.count, orders.size());
+}
+
+// Says what does not depend on the time; whether nothing was lost.
+bool say_counts(const char* title, Way way) {
+  const Result result = count_many(way, worker_count, update_count);
+  const int64_t updates = int64_t{worker_count} * update_count;
+  ipc::say("{}: total {} of {}, {} lock calls, {} waits", title, result.total,
+           updates, result.calls, result.waits);
+  return result.total == updates;
+}
+
+void say_times() {
+  const auto timed = [](Way way) {
+    return [=] { return count_many(way, worker_count, update_count).seconds; };
+  };
+  const auto times = ipc::measure(
+      round_count,
+      {timed(Way::one_lock), timed(Way::lock_each), timed(Way::own_counts)});
+  ipc::say("One lock takes {}", ipc::describe_s(ipc::spread(times[0])));
+  ipc::say("A lock for each is {} times as fast",
+           ipc::describe(ipc::ratio(times[0], times[1])));
+  ipc::say("Own counts are {} times as fast",
+           ipc::describe(ipc::ratio(times[0], times[2])));
+}
+
+std::string lesson() {
+  ipc::say("Act 1: two workers, and every order of their steps");
+  say_waits("One lock, two counters", Way::one_lock, 0, 1);
+  say_waits("A lock for each, two counters", Way::lock_each, 0, 1);
+  say_waits("A lock for each, the same counter", Way::lock_each, 0, 0);
+  ipc::pause_s(kPauseS);
+
+  ipc::say("Act 2: {} workers, {} updates each", worker_count, update_count);
+  if (!say_counts("One lock", Way::one_lock) ||
+      !say_counts("A lock for each", Way::lock_each) ||
+      !say_counts("Own counts", Way::own_counts)) {
+    return "an update was lost";
+  }
+  say_times();
+  ipc::pause_s(kPauseS);
+
+  ipc::say("Act 3: the total of all counters at one moment");
+  ipc::say("One lock: lock calls {}", calls_of_total(Way::one_lock));
+  ipc::say("A lock for each: lock calls {}", calls_of_total(Way::lock_each));
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("lock_granularity", "One lock, many locks, or none.");
+  lab.option("--workers", worker_count, 1, 16, "that count in act 2");
+  lab.option("--updates", update_count, 1, 10'000'000, "of each worker");
+  lab.option("--rounds", round_count, 1, 1000, "measured rounds");
+  return lab.run(argc, argv, lesson);
+}

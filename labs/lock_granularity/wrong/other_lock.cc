@@ -1,0 +1,53 @@
+// Wrong: few locks for many counters, and two opinions on which guards which.
+//
+// Worker 0 finds the lock of counter 6 by the rest, worker 1 by the quotient.
+// Each holds a lock, and not the same one.
+
+#include <array>
+#include <string>
+
+#include "common/lab.h"
+#include "common/lock.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr size_t kCounters = 16;
+constexpr size_t kLocks = 4;
+
+struct Board {
+  std::array<ipc::Lock, kLocks> locks;
+  std::array<int, kCounters> counters{};
+};
+
+void count(ipc::Lock& lock, int& counter) {
+  const ipc::Guard guard(lock);
+  const int seen = counter;
+  ipc::point("after load");
+  counter = seen + 1;
+}
+
+std::string lesson() {
+  constexpr size_t kIndex = 6;
+  const ipc::Shared<Board> board;
+  ipc::Schedule schedule(true);
+  schedule.add("Worker 0", [&] {
+    count(board->locks[kIndex % kLocks], board->counters[kIndex]);
+  });
+  schedule.add("Worker 1", [&] {
+    count(board->locks[kIndex / kLocks], board->counters[kIndex]);
+  });
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("Total {} of 2", board->counters[kIndex]);
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("other_lock", "A counter that two locks guard.");
+  return lab.run(argc, argv, lesson);
+}

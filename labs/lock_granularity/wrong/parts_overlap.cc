@@ -1,0 +1,44 @@
+// Wrong: no lock, because each worker has a part of its own; but the parts
+// overlap by one counter, the last of the one and the first of the other.
+
+#include <array>
+#include <string>
+
+#include "common/lab.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+constexpr size_t kCounters = 8;
+constexpr size_t kHalf = kCounters / 2;
+using Counters = std::array<int, kCounters>;
+
+void count(Counters& counters, size_t first, size_t last) {
+  for (size_t i = first; i <= last; ++i) {
+    const int seen = counters[i];
+    if (i == kHalf) ipc::point("after load");
+    counters[i] = seen + 1;
+  }
+}
+
+std::string lesson() {
+  const ipc::Shared<Counters> counters;
+  ipc::Schedule schedule(true);
+  schedule.add("Worker 0", [&] { count(*counters, 0, kHalf); });  // kHalf - 1
+  schedule.add("Worker 1", [&] { count(*counters, kHalf, kCounters - 1); });
+  const std::string problem = schedule.play("ABAB");
+  int total = 0;
+  for (const int value : *counters) total += value;
+  ipc::say("Total {} of {}", total, kCounters + 1);
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("parts_overlap", "Parts that are not quite apart.");
+  return lab.run(argc, argv, lesson);
+}
