@@ -29,6 +29,7 @@ LESSONS = [
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
+    ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

@@ -1,0 +1,50 @@
+// Wrong: there is room for everything between two stages. The source is never
+// held up, and what the sink does not take in time piles up in memory.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/report.h"
+#include "common/shared.h"
+#include "common/stream.h"
+
+namespace {
+
+constexpr int kItems = 2000;
+constexpr int kRoom = 8;  // What should be on its way at most.
+constexpr uint32_t kUnlimited = 1'000'000;
+
+std::string lesson() {
+  const ipc::Shared<std::atomic<int>> on_its_way(0);
+  const ipc::Shared<ipc::Event> all_sent;
+  ipc::Pipeline pipeline(kUnlimited);
+  pipeline.add("Source", [&](ipc::Inlet&, ipc::Outlet& out) {
+    int most = 0;
+    for (int i = 0; i < kItems && out.put("x"); ++i) {
+      most = std::max(most, ++*on_its_way);
+    }
+    ipc::say("Sent {} items; at most {} were on their way, {} have room",
+             kItems, most, kRoom);
+    all_sent->set();
+  });
+  pipeline.add("Relay", ipc::map_items([](const auto& item) { return item; }));
+  pipeline.add("Sink", [&](ipc::Inlet& in, ipc::Outlet&) {
+    while (in.next()) {
+      all_sent->wait();  // It is slow.
+      --*on_its_way;
+    }
+  });
+  const auto end = pipeline.run();
+  return end ? "" : end.stage + ": " + end.reason;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_back_pressure", "A source that nobody holds up.");
+  return lab.run(argc, argv, lesson);
+}
