@@ -16,6 +16,7 @@ def ipc_lab(
         srcs = ["main.cc"],
         wrong = [],
         wrong_deps = {},
+        copts = [],
         size = "small",
         tags = []):
     """Declares the programs of a lab and the test that runs them.
@@ -30,6 +31,8 @@ def ipc_lab(
       srcs: the sources of the program; main.cc comes first.
       wrong: the names of the wrong variants.
       wrong_deps: what a variant needs beyond `deps`, by its name.
+      copts: options of the compiler for the lab's own sources, where the speed
+        of what it computes matters.
       size: the size of the test: "small" allows it 60 seconds.
       tags: tags of the test, for example "exclusive".
     """
@@ -40,6 +43,7 @@ def ipc_lab(
     cc_binary(
         name = name,
         srcs = srcs,
+        copts = copts,
         visibility = _READERS,
         deps = deps,
     )
@@ -47,6 +51,7 @@ def ipc_lab(
         cc_binary(
             name = "wrong_" + variant,
             srcs = ["wrong/%s.cc" % variant],
+            copts = copts,
             visibility = _READERS,
             deps = deps + wrong_deps.get(variant, []),
         )

@@ -27,6 +27,7 @@ LESSONS = [
     ("lock_granularity", "How much should one lock guard?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
+    ("pool_chunking", "How much work should a worker get at once?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
     ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),
