@@ -21,6 +21,7 @@ LESSONS = [
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("task_distribution", "Who does the task of a worker that has died?"),
+    ("status_monitor", "How does one keep watch over others that may never answer?"),
     ("chat", "Who gets a message, and in which order?"),
     ("batching", "What does a message cost besides its bytes?"),
     ("serialization", "What does it cost to make bytes of data, and what if nobody does?"),

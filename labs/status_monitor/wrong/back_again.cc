@@ -1,0 +1,69 @@
+// Wrong: "removing" a server deletes its entry, and nothing else.
+//
+// Its monitor goes on, and with the next check the entry is back: so it is with
+// the guide's.
+
+#include <map>
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "labs/status_monitor/sites.h"
+
+namespace {
+
+using Table = std::map<std::string, Answer>;
+
+void monitor(const Target& target, ipc::Connection& control) {
+  while (control.receive()) {
+    const Answer answer = check(target);
+    ipc::say("Status is {} (Response time: {:.3f} ms)", answer.status,
+             answer.response_s * 1000);
+    control.send(answer.status);
+  }
+}
+
+void report(const Table& table, int round) {
+  ipc::say("===== SERVER STATUS REPORT, ROUND {} =====", round);
+  ipc::say("Details:");
+  for (const auto& [name, answer] : table) {
+    ipc::say("- {}: {}, 1.000 ms", name, answer.status);
+  }
+}
+
+void play(ipc::Connection& to_monitor, const std::string& name) {
+  Table table;
+  for (int round = 1; round <= 2; ++round) {
+    to_monitor.send("check");
+    table[name] = {*to_monitor.receive()};
+    report(table, round);
+    if (round == 1) {
+      ipc::say("Removing monitor for {}", name);
+      table.erase(name);  // Missing: to end the monitor.
+      ipc::say("Removed monitor for {} after round {}", name, round);
+    }
+  }
+}
+
+std::string lesson() {
+  const Sites sites;
+  const std::string name = "missing.test";
+  auto [mine, theirs] = ipc::make_connections();
+  ipc::Process process("Monitor for " + name, [&] {
+    mine.close();
+    monitor(sites.all().at(name).target, theirs);
+  });
+  ipc::Process control("Control", [&] { play(mine, name); });
+  mine.close();
+  const bool ok = control.join() == 0;
+  return process.join() == 0 && ok ? "" : "a process failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("back_again", "What was removed comes back.");
+  return lab.run(argc, argv, lesson);
+}
