@@ -36,6 +36,7 @@ TEST(JsonTest, ListsAndObjectsAreCutIntoTheirParts) {
 }
 
 TEST(JsonTest, AValueOfAnotherKindIsRefused) {
+  const double zero = 0;
   EXPECT_THROW((void)Json("1").as_int(), JsonError);
   EXPECT_THROW((void)Json(1.5).as_int(), JsonError);
   EXPECT_THROW((void)Json(1).as_text(), JsonError);
@@ -45,8 +46,8 @@ TEST(JsonTest, AValueOfAnotherKindIsRefused) {
   EXPECT_THROW((void)Json::list({}).at(0), JsonError);
   EXPECT_THROW((void)Json::object({}).at("a"), JsonError);
   EXPECT_THROW((void)Json::parse("18446744073709551616").as_int(), JsonError);
-  EXPECT_THROW(Json(std::numeric_limits<double>::infinity()), JsonError);
-  EXPECT_THROW(Json("\xff"), JsonError);
+  EXPECT_THROW((void)Json(1 / zero), JsonError);
+  EXPECT_THROW((void)Json("\xff"), JsonError);
 }
 
 TEST(JsonTest, SumsStayIntegersAsLongAsTheyFit) {
@@ -90,7 +91,7 @@ TEST(JsonTest, EachOddTextHasItsRule) {
       "]]]][[[[",
   };
   for (const std::string& text : refused) {
-    EXPECT_THROW(Json::parse(text), JsonError) << text;
+    EXPECT_THROW((void)Json::parse(text), JsonError) << text;
   }
   EXPECT_EQ(Json::parse("-0").as_int(), 0);
   EXPECT_EQ(Json::parse("-0.0").as_double(), 0);
@@ -107,10 +108,10 @@ void* parse_deep_texts(void*) {
     return std::string(depth, open) + std::string(depth, close);
   };
   EXPECT_EQ(Json::parse(nested(64, '[', ']')).kind(), Json::Kind::list);
-  EXPECT_THROW(Json::parse(nested(65, '[', ']')), JsonError);
-  EXPECT_THROW(Json::parse(nested(1'000'000, '[', ']')), JsonError);
-  EXPECT_THROW(Json::parse(std::string(1'000'000, '[')), JsonError);
-  EXPECT_THROW(Json::parse(nested(1'000'000, '{', '}')), JsonError);
+  EXPECT_THROW((void)Json::parse(nested(65, '[', ']')), JsonError);
+  EXPECT_THROW((void)Json::parse(nested(1'000'000, '[', ']')), JsonError);
+  EXPECT_THROW((void)Json::parse(std::string(1'000'000, '[')), JsonError);
+  EXPECT_THROW((void)Json::parse(nested(1'000'000, '{', '}')), JsonError);
   return nullptr;
 }
 

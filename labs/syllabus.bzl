@@ -10,6 +10,7 @@ LESSONS = [
     ("bounded_queue", "What happens to an item for which there is no room?"),
     ("shared_values", "When is a number in shared memory the number it should be?"),
     ("shared_memory", "How does one read what another process may be writing?"),
+    ("manager", "How do processes share what does not fit into a few bytes of memory?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("rlock", "May a function lock what its caller has locked already?"),

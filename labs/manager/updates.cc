@@ -1,0 +1,58 @@
+#include "updates.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "common/managed.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+
+namespace {
+
+using ipc::managed::Dict;
+using ipc::managed::Guard;
+using ipc::managed::Lock;
+
+// Two calls, and between them the server may serve somebody else.
+int add_in_two_calls(const Dict& dict) {  // [two]
+  const auto old = dict.get("total");
+  ipc::point("after get");
+  dict.set("total", old->as_int() + 1);
+  return static_cast<int>(old->as_int()) + 1;
+}
+
+void play(ipc::Manager& manager, const std::string& way,
+          const std::string& order) {
+  const Dict dict = manager.dict();
+  const Lock lock = manager.lock();
+  dict.set("total", 0);
+  ipc::Schedule schedule(true);
+  schedule.add_server(manager.process().pid());
+  for (int i = 0; i < 2; ++i) {
+    schedule.add("Worker " + std::to_string(i), [&] {
+      if (way == "one call") {
+        ipc::say("Added, it is {}", dict.add("total", 1).as_int());  // [one]
+        return;
+      }
+      if (way == "two calls") {
+        ipc::say("Set it to {}", add_in_two_calls(dict));
+        return;
+      }
+      const Guard guard(lock);
+      ipc::say("Set it to {}", add_in_two_calls(dict));
+    });
+  }
+  ipc::say("Act 1: {}", way);
+  const std::string problem = schedule.play(order);
+  if (!problem.empty()) throw std::runtime_error(problem);
+  ipc::say("With {}: 2 updates, total {}", way, dict.get("total")->as_int());
+}
+
+}  // namespace
+
+void play_updates(ipc::Manager& manager) {
+  play(manager, "two calls", "ABAB");
+  play(manager, "one call", "AB");
+  play(manager, "a lock", "ABAB");
+}

@@ -1,0 +1,38 @@
+// Wrong: items() is a copy of the list, and the copy is what grows.
+
+#include <string>
+#include <vector>
+
+#include "common/lab.h"
+#include "common/managed.h"
+#include "common/manager.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+void work(const ipc::managed::List& list, const ipc::managed::Lock& lock) {
+  for (int i = 0; i < 2; ++i) {
+    const ipc::managed::Guard guard(lock);
+    std::vector<ipc::Json> items = list.items();
+    items.emplace_back("Item from worker 0, iteration " + std::to_string(i));
+    ipc::say("Updated shared data:");
+    ipc::say("  - My counter: {}", i + 1);
+    ipc::say("  - List length: {}", list.size());
+  }
+}
+
+std::string lesson() {
+  const ipc::Manager manager;
+  const ipc::managed::List list = manager.list();
+  const ipc::managed::Lock lock = manager.lock();
+  ipc::Process worker("Worker 0", [&] { work(list, lock); });
+  return worker.join() == 0 ? "" : "the worker failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("changed_copy", "Changes that nobody else sees.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,39 @@
+// Wrong: the server does each call as a whole, so why a lock? Because an update
+// is two calls here, and between them the number grows old.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/managed.h"
+#include "common/manager.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+
+namespace {
+
+std::string lesson() {
+  ipc::Manager manager;
+  const ipc::managed::Dict dict = manager.dict();
+  dict.set("total", 0);
+  ipc::Schedule schedule(true);
+  schedule.add_server(manager.process().pid());
+  for (int i = 0; i < 2; ++i) {
+    schedule.add("Worker " + std::to_string(i), [&] {
+      const auto old = dict.get("total");
+      ipc::point("after get");
+      dict.set("total", old->as_int() + 1);
+      ipc::say("Added, it is {}", old->as_int() + 1);
+    });
+  }
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("With one call: 2 updates, total {}", dict.get("total")->as_int());
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("read_then_write", "An update in two calls.");
+  return lab.run(argc, argv, lesson);
+}
