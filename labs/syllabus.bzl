@@ -29,6 +29,7 @@ LESSONS = [
     ("lock_granularity", "How much should one lock guard?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
+    ("threads_or_processes", "When is a thread enough, and when must it be a process?"),
     ("pool_chunking", "How much work should a worker get at once?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),

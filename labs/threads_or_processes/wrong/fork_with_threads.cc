@@ -1,0 +1,42 @@
+// Wrong: forks while another thread holds a lock.
+//
+// fork(2) copies the memory with the locked mutex in it, and of the threads
+// only the one that has called it. In the child nobody will ever unlock.
+
+#include <latch>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+std::mutex log_lock;
+
+std::string lesson() {
+  std::latch locked(1);
+  std::latch forked(1);
+  std::jthread logger([&] {
+    const std::lock_guard<std::mutex> guard(log_lock);
+    locked.count_down();
+    forked.wait();
+  });
+  locked.wait();
+  ipc::Process child("Child", [] {
+    ipc::say("Locks its copy of the lock");
+    const std::lock_guard<std::mutex> guard(log_lock);
+    ipc::say("Has it");
+  });
+  forked.count_down();
+  return child.join() == 0 ? "" : "the child failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("fork_with_threads", "A fork beside a thread with a lock.");
+  return lab.run(argc, argv, lesson);
+}
