@@ -27,6 +27,7 @@ LESSONS = [
     ("batching", "What does a message cost besides its bytes?"),
     ("serialization", "What does it cost to make bytes of data, and what if nobody does?"),
     ("lock_granularity", "How much should one lock guard?"),
+    ("pool_reuse", "What is saved by using the same processes again?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("threads_or_processes", "When is a thread enough, and when must it be a process?"),

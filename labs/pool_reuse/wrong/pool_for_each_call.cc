@@ -1,0 +1,42 @@
+// Wrong: the pool is made where it is used, and ends there.
+//
+// It looks like a pool, and every call pays for new processes all the same.
+// Whoever meant to keep something in the workers, a connection or a table that
+// was read, starts anew as well.
+
+#include <string>
+#include <vector>
+
+#include "common/lab.h"
+#include "common/pool.h"
+#include "common/report.h"
+
+namespace {
+
+constexpr int kCalls = 5;
+
+int turns = 0;
+
+int next_turn(int) { return ++turns; }
+
+int call() {
+  ipc::Pool<int(int)> pool(1, next_turn);  // Belongs before all the calls.
+  return pool.submit(0).get();
+}
+
+std::string lesson() {
+  int found_new = 0;
+  for (int i = 0; i < kCalls; ++i) {
+    if (call() == 1) ++found_new;
+  }
+  ipc::say("A pool of 1: {} tasks in {} processes, {} found theirs new", kCalls,
+           found_new, found_new);
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("pool_for_each_call", "A pool that is never used again.");
+  return lab.run(argc, argv, lesson);
+}
