@@ -11,6 +11,7 @@ LESSONS = [
     ("shared_values", "When is a number in shared memory the number it should be?"),
     ("shared_memory", "How does one read what another process may be writing?"),
     ("manager", "How do processes share what does not fit into a few bytes of memory?"),
+    ("managed_types", "Which objects can a manager have, and what is inside of them?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("rlock", "May a function lock what its caller has locked already?"),

@@ -1,0 +1,44 @@
+// Wrong: the copy is put back, so that a worker who is alone enters the room.
+// Of two who meet there one is put out by the other's copy.
+
+#include <string>
+
+#include "common/json.h"
+#include "common/lab.h"
+#include "common/managed.h"
+#include "common/manager.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+
+namespace {
+
+void enter(const ipc::managed::Dict& rooms, const std::string& name) {
+  auto members = rooms.get("lobby")->items();
+  ipc::point("after get");
+  members.emplace_back(name);
+  rooms.set("lobby", ipc::Json::list(members));
+  ipc::say("Is in the lobby");
+}
+
+std::string lesson() {
+  ipc::Manager manager;
+  const ipc::managed::Dict rooms = manager.dict();
+  rooms.set("lobby", ipc::Json::list({}));
+  ipc::Schedule schedule(true);
+  schedule.add_server(manager.process().pid());
+  for (const char* const name : {"Worker 0", "Worker 1"}) {
+    schedule.add(name, [&, name] { enter(rooms, name); });
+  }
+  const std::string problem = schedule.play("ABAB");
+  ipc::say("The list is managed: members {}",
+           rooms.get("lobby")->items().size());
+  return problem;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("put_back", "A list that is replaced.");
+  return lab.run(argc, argv, lesson);
+}
