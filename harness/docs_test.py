@@ -14,11 +14,8 @@ ROOT = pathlib.Path(__file__).absolute().parent.parent
 # Labs that the page on the guide may name although they are not there yet.
 COMING = frozenset(
     """
-    actors async_pool batching broker chat connection custom_manager
-    custom_protocol deadlock debugging lock_granularity managed_types manager
-    pool_chunking pool_reuse reactive resource_leaks serialization
-    serialization_errors startup_overhead status_monitor streams
-    task_distribution threads_or_processes
+    async_pool broker custom_manager custom_protocol debugging reactive
+    serialization_errors startup_overhead
     """.split()
 )
 
