@@ -33,6 +33,7 @@ LESSONS = [
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("threads_or_processes", "When is a thread enough, and when must it be a process?"),
     ("pool_chunking", "How much work should a worker get at once?"),
+    ("custom_protocol", "What must a message carry, so that both sides still agree when something fails?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
     ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),

@@ -1,0 +1,17 @@
+// What a client does in each act.
+#pragma once
+
+#include "common/unique_fd.h"
+
+void send_the_guides_requests(const ipc::UniqueFd& stream);
+
+// The same by a Python, which this process becomes.
+void be_python(const ipc::UniqueFd& stream);
+
+// As if no answer had come: asks again, and must not buy again.
+void repeat_a_purchase(const ipc::UniqueFd& stream);
+
+void damage_bodies(const ipc::UniqueFd& stream);
+void damage_a_header(const ipc::UniqueFd& stream);
+void announce_too_much(const ipc::UniqueFd& stream);
+void die_inside_a_message(const ipc::UniqueFd& stream);

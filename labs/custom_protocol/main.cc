@@ -1,0 +1,79 @@
+// custom_protocol: requests and answers on a bare stream of bytes.
+//
+//   Client === requests ====> Server
+//          <== responses, errors, notifications ===
+//
+// Watch for: a request that comes twice is done once and answered twice; what
+// is damaged is answered too; and the server ends when its client is gone.
+// Try: --python; delete the line marked [close].
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "labs/custom_protocol/client.h"
+#include "labs/custom_protocol/server.h"
+
+namespace {
+
+using ipc::UniqueFd;
+
+constexpr double kAnswerS = 5;
+
+bool with_python = false;
+
+// Plays one act: a client, and a server that has nobody else; whether both have
+// ended as they should.
+bool play(const char* title, const std::function<void(const UniqueFd&)>& client,
+          int client_status = 0) {
+  ipc::say("{}", title);
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()),
+             "socketpair");
+  UniqueFd client_end(fds[0]);
+  UniqueFd server_end(fds[1]);
+  const timeval limit{static_cast<time_t>(kAnswerS * ipc::time_scale()), 0};
+  ipc::check(
+      ::setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit),
+      "setsockopt SO_RCVTIMEO");
+  ipc::Process server("Server", [&] {
+    client_end.reset();  // [close]
+    serve(server_end);
+  });
+  server_end.reset();
+  ipc::Process process("Client", [&] { client(client_end); });
+  client_end.reset();
+  const int status = process.join();
+  ipc::say("The client: {}", ipc::describe_status(status));
+  return server.join() == 0 && status == client_status;
+}
+
+std::string lesson() {
+  const bool good =
+      play("Act 1: the guide's requests",
+           with_python ? be_python : send_the_guides_requests) &&
+      play("Act 2: an answer is lost", repeat_a_purchase) &&
+      play("Act 3: bodies are damaged", damage_bodies) &&
+      play("Act 4: a header is damaged", damage_a_header) &&
+      play("Act 5: a body is too long", announce_too_much) &&
+      play("Act 6: the client is killed", die_inside_a_message, -SIGKILL);
+  ipc::say("All done!");
+  return good ? "" : "a client or a server failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("custom_protocol", "Requests and answers on a stream of bytes.");
+  lab.option("--python", with_python, "the client of act 1 is a Python");
+  return lab.run(argc, argv, lesson);
+}
