@@ -31,6 +31,7 @@ LESSONS = [
     ("pool_reuse", "What is saved by using the same processes again?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
+    ("startup_overhead", "What does it cost to start a process, and what is one paying for?"),
     ("threads_or_processes", "When is a thread enough, and when must it be a process?"),
     ("pool_chunking", "How much work should a worker get at once?"),
     ("custom_protocol", "What must a message carry, so that both sides still agree when something fails?"),

@@ -1,0 +1,90 @@
+#include "labs/startup_overhead/starting.h"
+
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "common/errors.h"
+#include "common/process.h"
+
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+
+long faults() {
+  rusage usage{};
+  ipc::check(::getrusage(RUSAGE_SELF, &usage), "getrusage");
+  return usage.ru_minflt;
+}
+
+}  // namespace
+
+void start_thread() {
+  std::jthread([] {}).join();
+}
+
+void fork_process() {
+  if (ipc::Process("Child", [] {}).join() != 0) {
+    throw std::runtime_error("the child failed");
+  }
+}
+
+void spawn_program(const char* path) {
+  std::string name = path;
+  char* arguments[] = {name.data(), nullptr};
+  pid_t pid = -1;
+  // It tells at once if the program is not there; a fork and exec would not.
+  ipc::check_zero(
+      ::posix_spawn(&pid, path, nullptr, nullptr, arguments, environ),
+      "posix_spawn");  // [spawn]
+  int status = 0;
+  ipc::check(ipc::retry([&] { return ::waitpid(pid, &status, 0); }), "waitpid");
+  if (status != 0) throw std::runtime_error(name + " failed");
+}
+
+Ballast::Ballast(size_t megabytes) : bytes_(megabytes << 20U) {
+  if (bytes_ == 0) return;
+  void* const begin = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) ipc::throw_error(errno, "mmap");
+  // Pages of 2 MiB would make the page tables small, and the lesson too. A
+  // kernel without them says EINVAL, and that is as good.
+  (void)::madvise(begin, bytes_, MADV_NOHUGEPAGE);
+  begin_ = static_cast<volatile char*>(begin);
+  write_pages();
+}
+
+Ballast::~Ballast() {
+  if (bytes_ > 0) ::munmap(const_cast<char*>(begin_), bytes_);
+}
+
+size_t Ballast::page_count() const { return bytes_ / kPageBytes; }
+
+long Ballast::read_pages() {
+  const long before = faults();
+  for (size_t i = 0; i < bytes_; i += kPageBytes) (void)begin_[i];
+  return faults() - before;
+}
+
+long Ballast::write_pages() {
+  const long before = faults();
+  for (size_t i = 0; i < bytes_; i += kPageBytes) begin_[i] = 1;
+  return faults() - before;
+}
+
+long page_tables_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    long kib = 0;
+    if (word == "VmPTE:" && status >> kib) return kib;
+  }
+  throw std::runtime_error("no VmPTE in /proc/self/status");
+}
