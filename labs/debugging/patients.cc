@@ -1,0 +1,60 @@
+#include "labs/debugging/patients.h"
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/pipe.h"
+#include "common/shared.h"
+#include "common/unique_fd.h"
+
+namespace {
+
+void answer_first(ipc::Connection& asker) {
+  if (const auto question = asker.receive()) asker.send(*question);
+}
+
+}  // namespace
+
+void be_healthy(ipc::Connection& asker) {
+  while (const auto question = asker.receive()) asker.send(*question);
+}
+
+void be_leaker(ipc::Connection& asker) {
+  answer_first(asker);
+  std::vector<ipc::UniqueFd> kept;
+  while (const auto question = asker.receive()) {
+    kept.emplace_back(ipc::check(::open("/dev/null", O_RDONLY | O_CLOEXEC),
+                                 "open /dev/null"));
+    asker.send(*question);
+  }
+}
+
+void be_hog(ipc::Connection& asker) {
+  answer_first(asker);
+  std::vector<std::unique_ptr<ipc::SharedPages>> kept;
+  while (const auto question = asker.receive()) {
+    kept.push_back(std::make_unique<ipc::SharedPages>(kHogBytes));
+    std::memset(kept.back()->data(), 1, kHogBytes);
+    asker.send(*question);
+  }
+}
+
+void be_spinner(ipc::Connection& asker) {
+  answer_first(asker);
+  (void)asker.receive();
+  while (true) std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+void be_waiter(ipc::Connection& asker) {
+  answer_first(asker);
+  (void)asker.receive();
+  const ipc::Pipe pipe = ipc::make_pipe();  // Only it has the write end.
+  std::byte nothing{};
+  (void)ipc::read_exact(pipe.reader, {&nothing, 1});
+}

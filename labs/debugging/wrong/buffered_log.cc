@@ -1,0 +1,51 @@
+// Wrong: the log goes through the buffer of stdio.
+//
+// To a terminal, it is written line by line. To a file or pipe it is kept until
+// some thousand bytes have come, and with its process it is gone.
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+void work(ipc::Connection& jobs) {
+  while (const auto job = jobs.receive()) {
+    printf("Worker: 0.000000 s, pid %d: began job %s\n", ::getpid(),
+           job->c_str());
+    if (*job == "3") ::raise(SIGKILL);
+    jobs.send(*job);
+  }
+}
+
+std::string lesson() {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process worker("Worker", [&] {
+    ends.first.close();
+    // As stdout is where it is not a terminal.
+    ::setvbuf(stdout, nullptr, _IOFBF, BUFSIZ);
+    work(ends.second);
+  });
+  ends.second.close();
+  for (int job = 1; job <= 3; ++job) {
+    ipc::say("0.000000 s, pid {}: sent job {}", ::getpid(), job);
+    ends.first.send(std::to_string(job));
+    (void)ends.first.receive();
+  }
+  ipc::say("Worker: {}", ipc::describe_status(worker.join()));
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("buffered_log", "Last words that nobody hears.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,41 @@
+// Wrong: Main waits for an answer without a limit.
+//
+// Then it hangs too, says nothing, and whoever looks sees two processes that
+// sleep, of which one only waits for the other.
+
+#include <string>
+
+#include "common/connection.h"
+#include "common/lab.h"
+#include "common/pipe.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+// Waits for itself, before it has answered.
+void be_mute(ipc::Connection& asker) {
+  (void)asker.receive();
+  const ipc::Pipe pipe = ipc::make_pipe();
+  std::byte nothing{};
+  (void)ipc::read_exact(pipe.reader, {&nothing, 1});
+}
+
+std::string lesson() {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process mute("Mute", [&] {
+    ends.first.close();
+    be_mute(ends.second);
+  });
+  ends.second.close();
+  ipc::say("How are you?");
+  ends.first.send("How are you?");
+  return ends.first.receive() ? "" : "there was no answer";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_deadline", "A question without a limit.");
+  return lab.run(argc, argv, lesson);
+}
