@@ -222,7 +222,7 @@ class ChatTest(lab.LabTest):
                     if name.startswith("User ")
                 }
             )
-        self.assertEqual(*did)
+        self.assertEqual(did[0], did[1])
 
     def test_who_is_killed_and_who_does_not_read_leaves(self) -> None:
         """Act 2: for two reasons, and the chat goes on."""
@@ -240,6 +240,10 @@ class ChatTest(lab.LabTest):
         after = charlie[charlie.index("Stops reading") :]
         self.assertGreater(len(_entries(after)), 0)
         self.assertEqual(after[-1], "Was disconnected")
+        report = _ROOM.findall("\n".join(act["Main"]))
+        self.assertEqual(
+            report, [("general", "0", str(len(log)), "3", "3")], act["Main"]
+        )
 
 
 if __name__ == "__main__":

@@ -62,9 +62,11 @@ std::string lose_users() {
   const std::vector<void (*)(User&, Stage&)> roles{talk, die, not_read};
   const ipc::Shared<Stage> stage;
   const ipc::Shared<Tally> tally;
-  Links links(names.size());
+  std::vector<std::string> clients = names;
+  clients.emplace_back("Main");
+  Links links(clients.size());
   ipc::Process server("Server",
-                      [&] { links.serve(names, kOutboxMax, *tally); });
+                      [&] { links.serve(clients, kOutboxMax, *tally); });
   std::vector<ipc::Process> users;
   for (size_t i = 0; i < names.size(); ++i) {
     users.emplace_back("User " + names[i], [&, i] {
@@ -72,10 +74,12 @@ std::string lose_users() {
       roles[i](user, *stage);
     });
   }
-  (void)links.keep(0);  // Nothing is kept here.
+  ipc::Connection mine = links.keep(names.size());
   for (ipc::Process& user : users) {
     const int wanted = user.name() == "User Bob" ? -SIGKILL : 0;
     if (user.join() != wanted) return user.name() + " failed";
   }
+  print_report(mine);
+  mine.close();
   return server.join() == 0 ? "" : "the server failed";
 }

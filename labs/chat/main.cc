@@ -8,8 +8,6 @@
 // Try: --show=8 to read what each user gets, or delete the line [bound] of
 // server.cc.
 
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -36,15 +34,6 @@ int user_count = 8;
 int action_count = 5;
 int report_count = 3;
 int show_count = 1;
-
-void print_report(Connection& server) {
-  server.send(encode({Kind::report}));
-  const auto reply = server.receive();
-  if (!reply) throw std::runtime_error("the server has gone");
-  std::istringstream lines(decode(*reply).value().text);
-  ipc::say("===== CHAT SYSTEM REPORT =====");
-  for (std::string line; std::getline(lines, line);) ipc::say("{}", line);
-}
 
 void report(Connection server) {
   for (int i = 0; i < report_count; ++i) {

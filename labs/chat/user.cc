@@ -1,5 +1,6 @@
 #include "labs/chat/user.h"
 
+#include <sstream>
 #include <stdexcept>
 
 #include "common/lab.h"
@@ -131,4 +132,13 @@ void User::check_order(const Message& entry) {
   }
   if (seen.first == 0) seen.first = entry.number;
   seen.last = entry.number;
+}
+
+void print_report(ipc::Connection& server) {
+  server.send(encode({Kind::report}));
+  const auto reply = server.receive();
+  if (!reply) throw std::runtime_error("the server has gone");
+  std::istringstream lines(decode(*reply).value().text);
+  ipc::say("===== CHAT SYSTEM REPORT =====");
+  for (std::string line; std::getline(lines, line);) ipc::say("{}", line);
 }

@@ -55,3 +55,6 @@ class User {
   Message latest_;
   int received_ = 0;
 };
+
+// Asks the server for a report and says it.
+void print_report(ipc::Connection& server);

@@ -14,25 +14,19 @@
 #include <array>
 #include <map>
 #include <sstream>
-#include <stdexcept>
 #include <string>
-#include <utility>
 
-#include "common/clock.h"
-#include "common/connection.h"
 #include "common/errors.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"
-#include "labs/status_monitor/check.h"
+#include "labs/status_monitor/control.h"
 #include "labs/status_monitor/sites.h"
 #include "labs/status_monitor/table.h"
 
 namespace {
 
-constexpr double kRoundS = 5;
-constexpr int kRoundsPerReport = 2;
 constexpr int kAddAfter = 2;
 constexpr int kRemoveAfter = 4;
 constexpr const char* kAdded = "new.test";
@@ -41,68 +35,13 @@ constexpr const char* kRemoved = "missing.test";
 int round_count = 6;
 std::string servers;
 
-void monitor(const std::string& name, const Target& target,
-             ipc::Connection& control, ipc::Queue& table) {
-  ipc::say("Started");
-  while (control.receive()) {
-    const Answer answer = check(target);
-    ipc::say("Status is {} (Response time: {:.3f} ms)", answer.status,
-             answer.response_s * 1000);
-    const auto put = table.put(encode({Change::Kind::check, name, answer}));
-    if (put != ipc::QueueStatus::ok) return;
-    control.send("done");
-  }
-}
-
-class Control {
- public:
-  explicit Control(ipc::Queue& table) : table_(table) {}
-
-  void add(const std::string& name, const Target& target) {
-    table_.put(encode({Change::Kind::add, name}));
-    auto [mine, theirs] = ipc::make_connections();
-    ipc::Process process("Monitor for " + name, [&] {
-      mine.close();
-      monitor(name, target, theirs, table_);
-    });
-    monitors_.emplace(name, std::pair(std::move(process), std::move(mine)));
-  }
-
-  void remove(const std::string& name, int round) {
-    ipc::say("Removing monitor for {}", name);
-    ipc::Process& process = monitors_.at(name).first;
-    process.terminate();
-    process.join();  // [join] From here on it cannot report anything.
-    table_.put(encode({Change::Kind::remove, name}));
-    ipc::say("Removed monitor for {} after round {}", name, round);
-    monitors_.erase(name);
-  }
-
-  void play_round(int round) {
-    const auto next = ipc::Deadline::after(ipc::paced_s(kRoundS));
-    for (auto& [name, monitor] : monitors_) monitor.second.send("check");
-    for (auto& [name, monitor] : monitors_) {
-      if (monitor.second.receive()) continue;
-      throw std::runtime_error("the monitor for " + name + " has ended");
-    }
-    if (round % kRoundsPerReport == 0) {
-      table_.put(encode({Change::Kind::report, std::to_string(round)}));
-    }
-    if (round < round_count) ::poll(nullptr, 0, next.poll_ms());
-  }
-
- private:
-  ipc::Queue& table_;
-  std::map<std::string, std::pair<ipc::Process, ipc::Connection>> monitors_;
-};
-
 void control_sites(const Sites& sites, ipc::Queue& table) {
   Control control(table);
   for (const auto& [name, site] : sites.all()) {
     if (name != kAdded) control.add(name, site.target);
   }
   for (int round = 1; round <= round_count; ++round) {
-    control.play_round(round);
+    control.play_round(round, round == round_count);
     if (round == kAddAfter) {
       control.add(kAdded, sites.all().at(kAdded).target);
       ipc::say("Added new server monitor for {}", kAdded);
@@ -117,7 +56,9 @@ void control_servers(ipc::Queue& table) {
   for (std::string url; std::getline(urls, url, ',');) {
     control.add(url.substr(url.find("//") + 2), {url});
   }
-  for (int round = 1; round <= round_count; ++round) control.play_round(round);
+  for (int round = 1; round <= round_count; ++round) {
+    control.play_round(round, round == round_count);
+  }
 }
 
 std::string url_problem(const std::string& text) {
@@ -147,8 +88,9 @@ std::string lesson() {
   ipc::check(ipc::retry([&] { return ::poll(ends.data(), ends.size(), -1); }),
              "poll");
   table.close();  // [close]
+  const int control_status = control.join();
   if (reporter.join() != 0) return "the reporter failed";
-  if (control.join() != 0) return "the control failed";
+  if (control_status != 0) return "the control failed";
   ipc::say("All done!");
   return "";
 }

@@ -1,0 +1,63 @@
+#include "labs/status_monitor/control.h"
+
+#include <poll.h>
+
+#include <stdexcept>
+
+#include "common/clock.h"
+#include "common/lab.h"
+#include "common/report.h"
+#include "labs/status_monitor/table.h"
+
+namespace {
+
+constexpr double kRoundS = 5;
+constexpr int kRoundsPerReport = 2;
+
+void monitor(const std::string& name, const Target& target,
+             ipc::Connection& control, ipc::Queue& table) {
+  ipc::say("Started");
+  while (control.receive()) {
+    const Answer answer = check(target);
+    ipc::say("Status is {} (Response time: {:.3f} ms)", answer.status,
+             answer.response_s * 1000);
+    const auto put = table.put(encode({Change::Kind::check, name, answer}));
+    if (put != ipc::QueueStatus::ok) return;
+    control.send("done");
+  }
+}
+
+}  // namespace
+
+void Control::add(const std::string& name, const Target& target) {
+  table_.put(encode({Change::Kind::add, name}));
+  auto [mine, theirs] = ipc::make_connections();
+  ipc::Process process("Monitor for " + name, [&] {
+    mine.close();
+    monitor(name, target, theirs, table_);
+  });
+  monitors_.emplace(name, std::pair(std::move(process), std::move(mine)));
+}
+
+void Control::remove(const std::string& name, int round) {
+  ipc::say("Removing monitor for {}", name);
+  ipc::Process& process = monitors_.at(name).first;
+  process.terminate();
+  process.join();  // [join] From here on it cannot report anything.
+  table_.put(encode({Change::Kind::remove, name}));
+  ipc::say("Removed monitor for {} after round {}", name, round);
+  monitors_.erase(name);
+}
+
+void Control::play_round(int round, bool last) {
+  const auto next = ipc::Deadline::after(ipc::paced_s(kRoundS));
+  for (auto& [name, monitor] : monitors_) monitor.second.send("check");
+  for (auto& [name, monitor] : monitors_) {
+    if (monitor.second.receive()) continue;
+    throw std::runtime_error("the monitor for " + name + " has ended");
+  }
+  if (round % kRoundsPerReport == 0) {
+    table_.put(encode({Change::Kind::report, std::to_string(round)}));
+  }
+  if (!last) ::poll(nullptr, 0, next.poll_ms());
+}

@@ -1,0 +1,30 @@
+// The control of the monitors: which there are, and when they check.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "common/connection.h"
+#include "common/process.h"
+#include "common/queue.h"
+#include "labs/status_monitor/check.h"
+
+class Control {
+ public:
+  explicit Control(ipc::Queue& table) : table_(table) {}
+
+  // Starts a monitor, which waits for the next round.
+  void add(const std::string& name, const Target& target);
+
+  // When it returns, nothing more will be said of the server.
+  void remove(const std::string& name, int round);
+
+  // Has all servers checked at once, and a report printed now and then. Returns
+  // when the next round is due, or at once after the last one.
+  void play_round(int round, bool last);
+
+ private:
+  ipc::Queue& table_;
+  std::map<std::string, std::pair<ipc::Process, ipc::Connection>> monitors_;
+};
