@@ -163,7 +163,7 @@ class Thread {
 
   // The session, if there is one that is open.
   Session* find(const ManagerAddress& server) {
-    const auto session = sessions_.find(server.address);
+    const auto session = sessions_.find({server.address, server.key});
     if (session == sessions_.end() || !session->second->is_open()) {
       return nullptr;
     }
@@ -172,11 +172,13 @@ class Thread {
   Session& get(const ManagerAddress& server) {
     if (Session* const session = find(server)) return *session;
     auto session = std::make_unique<Session>(server);
-    return *(sessions_[server.address] = std::move(session));
+    return *(sessions_[{server.address, server.key}] = std::move(session));
   }
 
  private:
-  std::map<std::string, std::unique_ptr<Session>> sessions_;
+  // By address and key: who has another key is somebody else.
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<Session>>
+      sessions_;
 };
 
 std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
