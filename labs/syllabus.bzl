@@ -12,6 +12,7 @@ LESSONS = [
     ("shared_memory", "How does one read what another process may be writing?"),
     ("manager", "How do processes share what does not fit into a few bytes of memory?"),
     ("managed_types", "Which objects can a manager have, and what is inside of them?"),
+    ("custom_manager", "How does a class of one's own become an object for many, and what may they call?"),
     ("counter_without_lock", "How can an update be lost although nothing fails?"),
     ("counter_with_lock", "What does a lock promise, to whom, and for how long?"),
     ("rlock", "May a function lock what its caller has locked already?"),

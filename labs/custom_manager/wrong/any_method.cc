@@ -1,0 +1,48 @@
+// Wrong: all methods of the class are registered, since somebody may need them.
+// Then everybody who has the key can set the counter back.
+
+#include <string>
+
+#include "common/lab.h"
+#include "common/managed_types.h"
+#include "common/manager.h"
+#include "common/process.h"
+#include "common/proxy.h"
+#include "common/report.h"
+
+namespace {
+
+class Counter {
+ public:
+  int increment() { return ++value_; }
+  [[nodiscard]] int get_value() const { return value_; }
+  void reset() { value_ = 0; }
+
+ private:
+  int value_ = 0;
+};
+
+std::string lesson() {
+  ipc::ManagerOptions options{"127.0.0.1:0", "", {}};
+  options.types.add<Counter>("Counter")
+      .method("increment", &Counter::increment)
+      .method("get_value", &Counter::get_value)
+      .method("reset", &Counter::reset);
+  const ipc::Manager manager(options);
+  const ipc::Proxy counter = manager.create("Counter");
+  ipc::say("incremented counter to {}", counter.call("increment").as_int());
+  ipc::Process stranger("Stranger", [&] {
+    (void)counter.call("reset");
+    ipc::say("reset: accepted");
+  });
+  const int status = stranger.join();
+  ipc::say("Final counter value: {}", counter.call("get_value").as_int());
+  return status == 0 ? "" : "the stranger failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("any_method", "Everything can be called.");
+  return lab.run(argc, argv, lesson);
+}
