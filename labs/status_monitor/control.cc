@@ -31,12 +31,12 @@ void monitor(const std::string& name, const Target& target,
 
 void Control::add(const std::string& name, const Target& target) {
   table_.put(encode({Change::Kind::add, name}));
-  auto [mine, theirs] = ipc::make_connections();
+  ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process process("Monitor for " + name, [&] {
-    mine.close();
-    monitor(name, target, theirs, table_);
+    ends.first.close();
+    monitor(name, target, ends.second, table_);
   });
-  monitors_.emplace(name, std::pair(std::move(process), std::move(mine)));
+  monitors_.emplace(name, std::pair(std::move(process), std::move(ends.first)));
 }
 
 void Control::remove(const std::string& name, int round) {

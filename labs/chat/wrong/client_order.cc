@@ -25,17 +25,17 @@ void use(ipc::Connection& other, const char* name) {
 }
 
 std::string lesson() {
-  auto [alice, bob] = ipc::make_connections();
+  ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process alice_user("User Alice", [&] {
-    bob.close();
-    use(alice, "Alice");
+    ends.second.close();
+    use(ends.first, "Alice");
   });
   ipc::Process bob_user("User Bob", [&] {
-    alice.close();
-    use(bob, "Bob");
+    ends.first.close();
+    use(ends.second, "Bob");
   });
-  alice.close();
-  bob.close();
+  ends.first.close();
+  ends.second.close();
   return alice_user.join() == 0 && bob_user.join() == 0 ? "" : "a user failed";
 }
 

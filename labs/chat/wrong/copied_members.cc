@@ -47,10 +47,11 @@ void serve(ipc::Connection& connection, const char* name) {
 }
 
 std::string lesson() {
-  auto [server, user] = ipc::make_connections();
-  ipc::Process alice("User Alice", [&] { use(user, "Hello from Alice!"); });
-  user.close();
-  ipc::Process process("Server", [&] { serve(server, "Alice"); });
+  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::Process alice("User Alice",
+                     [&] { use(ends.second, "Hello from Alice!"); });
+  ends.second.close();
+  ipc::Process process("Server", [&] { serve(ends.first, "Alice"); });
   const bool ok = alice.join() == 0;
   return process.join() == 0 && ok ? "" : "a process failed";
 }

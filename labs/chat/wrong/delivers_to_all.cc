@@ -38,20 +38,20 @@ void serve(ipc::Connection& alice, ipc::Connection& bob) {
 }
 
 std::string lesson() {
-  auto [alice_server, alice] = ipc::make_connections();
-  auto [bob_server, bob] = ipc::make_connections();
+  ipc::ConnectionPair alice = ipc::make_connections();
+  ipc::ConnectionPair bob = ipc::make_connections();
   ipc::Process alice_user("User Alice", [&] {
-    alice_server.close();
-    use(alice, "general", "This is for Dave only");
+    alice.first.close();
+    use(alice.second, "general", "This is for Dave only");
   });
   ipc::Process bob_user("User Bob", [&] {
-    bob_server.close();
-    alice_server.close();
-    use(bob, "random", "");
+    bob.first.close();
+    alice.first.close();
+    use(bob.second, "random", "");
   });
-  ipc::Process server("Server", [&] { serve(alice_server, bob_server); });
-  alice_server.close();
-  bob_server.close();
+  ipc::Process server("Server", [&] { serve(alice.first, bob.first); });
+  alice.first.close();
+  bob.first.close();
   const bool ok = alice_user.join() == 0 && bob_user.join() == 0;
   return server.join() == 0 && ok ? "" : "a process failed";
 }

@@ -50,13 +50,13 @@ void play(ipc::Connection& to_monitor, const std::string& name) {
 std::string lesson() {
   const Sites sites;
   const std::string name = "missing.test";
-  auto [mine, theirs] = ipc::make_connections();
+  ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process process("Monitor for " + name, [&] {
-    mine.close();
-    monitor(sites.all().at(name).target, theirs);
+    ends.first.close();
+    monitor(sites.all().at(name).target, ends.second);
   });
-  ipc::Process control("Control", [&] { play(mine, name); });
-  mine.close();
+  ipc::Process control("Control", [&] { play(ends.first, name); });
+  ends.first.close();
   const bool ok = control.join() == 0;
   return process.join() == 0 && ok ? "" : "a process failed";
 }
