@@ -40,6 +40,7 @@ LESSONS = [
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
     ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),
+    ("reactive", "How do values in other processes follow one that changes?"),
 ]
 
 LABS = [lab for lab, _ in LESSONS]

@@ -1,0 +1,44 @@
+// The diamond: one value, two that follow from it, and their sum.
+//
+//             .--> doubled --.
+//   source --<                >--> sum
+//             '--> tripled --'
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/clock.h"
+#include "common/observable.h"
+
+struct Graph {
+  ipc::Observable<int> source{1};
+  ipc::Observable<int> doubled{2};
+  ipc::Observable<int> tripled{3};
+};
+
+// What of the graph is shown: two values of one epoch, and never of two.
+struct State {
+  uint64_t epoch;
+  int doubled;
+  int tripled;
+
+  [[nodiscard]] int sum() const { return doubled + tripled; }
+};
+
+// Publishes 2, 3, ... in so many changes, under the same epochs, and the end.
+void change(ipc::Observable<int>& source, int count);
+
+// Follows `source` to its end, with what is `factor` times as much.
+void derive(const ipc::Observable<int>& source, ipc::Observable<int>& derived,
+            int factor);
+
+// Waits for the newest state after `shown`, and says it. Nothing if there will
+// be none.
+std::optional<State> show_next(const Graph& graph, uint64_t shown);
+
+// Does that again and again.
+void show_all(const Graph& graph);
+
+// The longest wait for what must come.
+ipc::Deadline patience();

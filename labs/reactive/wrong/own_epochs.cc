@@ -1,0 +1,63 @@
+// Wrong: each derived value counts its own changes, in place of saying which
+// change of the source it follows from. Who misses a change counts otherwise
+// than who does not, and equal numbers no longer belong together.
+
+#include <cstdint>
+#include <string>
+
+#include "common/lab.h"
+#include "common/observable.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/schedule.h"
+#include "common/shared.h"
+
+namespace {
+
+using ipc::Observable;
+
+struct Graph {
+  Observable<int> source{1};
+  Observable<int> doubled{2};
+  Observable<int> tripled{3};
+};
+
+void change(Observable<int>& source) {
+  source.begin();
+  source.publish(2, 2);
+  ipc::point("published");
+  source.publish(3, 3);
+}
+
+void derive(const Observable<int>& source, Observable<int>& derived,
+            int factor) {
+  derived.begin();
+  const uint64_t own_epoch = derived.latest().epoch + 1;  // Not the source's.
+  derived.publish(own_epoch, factor * source.latest().value);
+}
+
+// Each one has published once, so this waits for nobody.
+void show(const Graph& graph) {
+  const auto doubled = graph.doubled.latest();
+  const auto tripled = graph.tripled.latest();
+  if (doubled.epoch != tripled.epoch) return;
+  ipc::say("Epoch {}: {} + {} = {}", doubled.epoch, doubled.value,
+           tripled.value, doubled.value + tripled.value);
+}
+
+std::string lesson() {
+  const ipc::Shared<Graph> graph;
+  ipc::Schedule schedule(true);
+  schedule.add("Source", [&] { change(graph->source); });
+  schedule.add("Double", [&] { derive(graph->source, graph->doubled, 2); });
+  schedule.add("Triple", [&] { derive(graph->source, graph->tripled, 3); });
+  schedule.add("Sum", [&] { show(*graph); });
+  return schedule.play("ABACD");  // Triple comes too late for the first change.
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("own_epochs", "Numbers that are equal and mean two things.");
+  return lab.run(argc, argv, lesson);
+}
