@@ -148,13 +148,19 @@ void send_bare(const ipc::UniqueFd& fd, std::string_view bytes) {
   (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
-// Reads until the other side has hung up.
-void read_to_end(const ipc::UniqueFd& fd) {
+// Reads until the other side has hung up; false if it does not.
+bool read_to_end(const ipc::UniqueFd& fd) {
+  const timeval limit{static_cast<time_t>(20 * ipc::time_scale()) + 1, 0};
+  ipc::check(
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit),
+      "setsockopt SO_RCVTIMEO");
   std::array<char, 512> bytes{};
-  while (ipc::retry([&] {
-           return ::read(fd.get(), bytes.data(), bytes.size());
-         }) > 0) {
-  }
+  ssize_t size = 0;
+  do {
+    size = ipc::retry(
+        [&] { return ::read(fd.get(), bytes.data(), bytes.size()); });
+  } while (size > 0);
+  return size == 0 || errno == ECONNRESET;
 }
 
 // Lets `listener` work until `done`; nobody may come out.
@@ -360,7 +366,7 @@ TEST(Listener, DropsThoseWhoTakeTooLong) {
       return listener.dropped_count() == 128;
     });
     EXPECT_EQ(listener.incomplete_count(), 0U);
-    for (const auto& peer : peers) read_to_end(peer);
+    for (const auto& peer : peers) EXPECT_TRUE(read_to_end(peer));
     expect_good_client_served(listener);
   }
   EXPECT_EQ(open_fd_count(), before);
@@ -376,14 +382,15 @@ TEST(Listener, DropsTheOldestOfTooManyIncompletePeers) {
   }
   work_until(listener, [&] { return listener.dropped_count() == 12; });
   EXPECT_EQ(listener.incomplete_count(), 8U);
-  for (int i = 0; i < 12; ++i) read_to_end(peers[i]);
+  for (int i = 0; i < 12; ++i) EXPECT_TRUE(read_to_end(peers[i]));
   expect_good_client_served(listener);
 }
 
 // R23: a length is looked at before anything is allocated for it.
 TEST(Listener, RefusesALengthThatNoHandshakeHas) {
   using std::string_literals::operator""s;
-  Listener listener(Address(kAnyPort), {.key = "secret"});
+  Listener listener(Address(kAnyPort),
+                    {.key = "secret", .incomplete_max_s = 1000});
   const int64_t before_kib = status_kib("VmPeak");
   uint64_t count = 0;
   for (const std::string& header :
@@ -579,6 +586,26 @@ TEST(Listener, ServesFromAChildAfterItsParentHasLeft) {
     EXPECT_EQ(*here.receive(), "hello");
   }
   EXPECT_EQ(server.join(), 0);
+}
+
+TEST(Listener, HasItsOwnIncompletePeersInEachProcess) {
+  Listener listener(Address(kAnyPort), {.key = "secret", .incomplete_max = 1});
+  const auto peer = connect_bare(listener.address());
+  work_until(listener, [&] { return listener.incomplete_count() == 1; });
+  send_bare(peer, std::string(1, '\0'));
+  pollfd poll_fd{listener.fd(), POLLIN, 0};
+  ASSERT_EQ(::poll(&poll_fd, 1, -1), 1);
+  ipc::Process child("child", [&] {
+    pollfd child_fd{listener.fd(), POLLIN, 0};
+    ::_exit(::poll(&child_fd, 1, 0));
+  });
+  EXPECT_EQ(child.join(), 0) << "it hears of its parent's peer";
+
+  // A copy of the peer's socket in a child does not keep the peer waiting.
+  const ipc::Process holder("holder", [] { ::pause(); });
+  const auto next = connect_bare(listener.address());
+  work_until(listener, [&] { return listener.dropped_count() == 1; });
+  EXPECT_TRUE(read_to_end(peer));
 }
 
 // R35: in a child, for the limit is one of the process.

@@ -3,8 +3,8 @@
     python_peer.py client ADDRESS [KEY]    sends messages and compares the echo
     python_peer.py listener ADDRESS [KEY]  prints its address, echoes one peer
 
-ADDRESS is HOST:PORT, or a path that begins with "/". A client prints what it has
-seen: "echoed 4", or the name of the exception that ended it.
+ADDRESS is HOST:PORT, or a path that begins with "/". A client prints what it
+has seen: "echoed 4", or the name of the exception that ended it.
 """
 
 import multiprocessing
@@ -29,7 +29,7 @@ def _client(address: str, key: "bytes | None") -> None:
         return
     count = 0
     for size in _SIZES_BYTES:
-        message = bytes(size % 251 for size in range(size))
+        message = (bytes(range(251)) * (size // 251 + 1))[:size]
         end.send_bytes(message)
         count += end.recv_bytes() == message
     end.close()
