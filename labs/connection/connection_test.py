@@ -100,6 +100,12 @@ class ConnectionTest(lab.LabTest):
         run = self.run_lab("--address=localhost:50000")
         self._assert_three_are_served(run)
 
+    def test_a_wrong_address_gets_one_clear_line(self) -> None:
+        """Before anything has begun."""
+        run = self.run_lab("--address=nowhere", clean=False)
+        self.assertEqual(run.status, 2)
+        self.assertIn("neither host:port nor /path", run.stderr)
+
     def test_a_client_may_be_python(self) -> None:
         """It is served as the others, and its protocol lets the relay in."""
         if not pathlib.Path("/usr/bin/python3").exists():
