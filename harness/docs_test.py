@@ -14,8 +14,7 @@ ROOT = pathlib.Path(__file__).absolute().parent.parent
 # Labs that the page on the guide may name although they are not there yet.
 COMING = frozenset(
     """
-    async_pool broker custom_manager custom_protocol debugging reactive
-    serialization_errors startup_overhead
+    async_pool broker serialization_errors
     """.split()
 )
 
