@@ -45,6 +45,21 @@ def list_problem(text: chapter.Chapter, labs: list[str]) -> str:
     return f"{text.place} lists {found}, but the syllabus is {labs}"
 
 
+def table_problems(text: str) -> list[str]:
+    """Returns the lines of tables with more or fewer cells than the first."""
+    problems, width, fenced = [], 0, False
+    for number, line in enumerate(text.splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        if fenced or not line.startswith("|"):
+            width = 0
+            continue
+        cells = re.sub(r"`[^`]*`|\\\|", "", line.rstrip()).count("|") - 1
+        width = width or cells
+        if cells != width:
+            problems.append(f"{number}: {cells} cells, not {width}")
+    return problems
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A heading of the guide, or a block of code, and where it is treated."""
@@ -176,6 +191,18 @@ class DocsTest(unittest.TestCase):
             self.assertEqual(
                 text.link_problems(), [], str(file.relative_to(ROOT))
             )
+
+    def test_tables_have_as_many_cells_in_each_row(self) -> None:
+        """In all documents: a merge that went wrong leaves half a row."""
+        for file in documents(ROOT):
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual(
+                table_problems(text), [], str(file.relative_to(ROOT))
+            )
+        self.assertEqual(
+            table_problems("| a | `b|c` |\n|---|---|\n| 1 |\n\n| d |\n| 2 |\n"),
+            ["3: 1 cells, not 2"],
+        )
 
     def test_lists_of_labs_agree_with_the_syllabus(self) -> None:
         """The reading order, and the table of the front page."""
