@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "common/clock.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr double kRoundS = 5;
 constexpr int kRoundsPerReport = 2;
+constexpr double kPatienceS = 10;  // Beyond the longest limit of a check.
 
 void monitor(const std::string& name, const Target& target,
              ipc::Connection& control, ipc::Queue& table) {
@@ -31,6 +33,7 @@ void monitor(const std::string& name, const Target& target,
 
 void Control::add(const std::string& name, const Target& target) {
   table_.put(encode({Change::Kind::add, name}));
+  limit_s_ = std::max(limit_s_, target.limit_s);
   ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process process("Monitor for " + name, [&] {
     ends.first.close();
@@ -52,9 +55,14 @@ void Control::remove(const std::string& name, int round) {
 void Control::play_round(int round, bool last) {
   const auto next = ipc::Deadline::after(ipc::paced_s(kRoundS));
   for (auto& [name, monitor] : monitors_) monitor.second.send("check");
+  const auto deadline =
+      ipc::Deadline::after(limit_s_ + kPatienceS * ipc::time_scale());
   for (auto& [name, monitor] : monitors_) {
-    if (monitor.second.receive()) continue;
-    throw std::runtime_error("the monitor for " + name + " has ended");
+    const auto done = monitor.second.receive_until(deadline);
+    if (done) continue;
+    const bool late = done.status == ipc::Transfer::timed_out;
+    throw std::runtime_error("the monitor for " + name +
+                             (late ? " does not report" : " has ended"));
   }
   if (round % kRoundsPerReport == 0) {
     table_.put(encode({Change::Kind::report, std::to_string(round)}));

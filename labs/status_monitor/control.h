@@ -26,5 +26,6 @@ class Control {
 
  private:
   ipc::Queue& table_;
+  double limit_s_ = 0;  // The longest of any server.
   std::map<std::string, std::pair<ipc::Process, ipc::Connection>> monitors_;
 };
