@@ -120,7 +120,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("serialization", "What bytes are made of the same readings.");
-  lab.option("--readings", few, 1, 100'000, "to a message, in act 2");
+  lab.option("--readings", few, 1, 10'000, "to a message, in act 2");
   lab.option("--many", many, 1, 1'000'000, "to a message, in act 3");
   lab.option("--messages", message_count, 1, 1000, "measured in each round");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
