@@ -24,43 +24,19 @@ namespace ipc {
 namespace {
 
 constexpr int kWrongUsage = 2;
+constexpr int kSkipped = 77;  // As in Automake's tests.
 
 double pace = 1;
 unsigned seed = 0;
 
-// The children of this process that are not reaped: zombies too. With
-// PR_SET_CHILD_SUBREAPER orphans of the lab become our own children.
-std::vector<pid_t> children() {
-  const std::string self = std::to_string(::getpid());
-  std::ifstream file("/proc/" + self + "/task/" + self + "/children");
-  std::vector<pid_t> pids;
-  for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
-  return pids;
-}
-
-// Kills and reaps all that descends from this process; how many were alive.
-// Each round ends at least one process, or makes its children ours.
-int kill_descendants() {
-  int killed = 0;
-  while (true) {
-    const std::vector<pid_t> pids = children();
-    if (pids.empty()) return killed;
-    for (const pid_t pid : pids) {
-      // Not reaped yet, so the number still means our child.
-      siginfo_t info{};
-      ::waitid(P_PID, static_cast<id_t>(pid), &info,
-               WEXITED | WNOHANG | WNOWAIT);
-      if (info.si_pid == 0) ++killed;
-      ::kill(pid, SIGKILL);
-      (void)retry([&] { return ::waitpid(pid, nullptr, 0); });
-    }
-  }
-}
-
-int play(const std::function<std::string()>& lesson) {
+// Plays the lesson and says how it went: the status of Main.
+int judge(const std::function<std::string()>& lesson) {
   std::string reason;
   try {
     reason = lesson();
+  } catch (const Skip& skip) {
+    say("SKIP {}", skip.what());
+    return kSkipped;
   } catch (const std::exception& error) {
     reason = error.what();
   }
@@ -69,8 +45,13 @@ int play(const std::function<std::string()>& lesson) {
   } else {
     say("FAIL {}", reason);
   }
-  event(EventKind::exit, process_name());
   return reason.empty() ? 0 : 1;
+}
+
+int play(const std::function<std::string()>& lesson) {
+  const int status = judge(lesson);
+  event(EventKind::exit, process_name());
+  return status;
 }
 
 // What the keeper says it says for Main.

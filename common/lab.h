@@ -16,7 +16,8 @@
 //         --seed=<n> fixes random choices, --help, and those of the lab.
 // Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>" or if the lesson
 //         has left a process or a name behind (see stderr), 2 for a wrong
-//         flag or value, 128 + n after signal n.
+//         flag or value, 77 after "Main: SKIP <reason>", 128 + n after signal
+//         n.
 // Death:  if the keeper itself is killed, Main and its children die with it;
 //         their names stay until the next lab begins (remove_stale_names()).
 // Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
@@ -28,6 +29,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 
 namespace ipc {
@@ -48,6 +50,13 @@ std::mt19937 random_source(unsigned number);
 int random_int(std::mt19937& source, int low, int high);
 // A number from 0 up to 1.
 double random_unit(std::mt19937& source);
+
+// Thrown by a lesson that cannot be played here, because something is not
+// installed: what it is, and how to get it. That is neither PASS nor FAIL.
+class Skip : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 class Lab {
  public:

@@ -79,6 +79,14 @@ TEST(Lab, AReasonOrAnExceptionFails) {
   EXPECT_EQ(result.out, "Main: FAIL write: No space left on device\n");
 }
 
+TEST(Lab, ALessonThatCannotBePlayedHereNeitherPassesNorFails) {
+  const Result result = LabRun({}, []() -> std::string {
+                          throw ipc::Skip("no broker; apt-get install one");
+                        }).end();
+  EXPECT_EQ(result.status, 77);
+  EXPECT_EQ(result.out, "Main: SKIP no broker; apt-get install one\n");
+}
+
 TEST(Lab, AFlagSetsItsValue) {
   const Lesson lesson = [] { return std::to_string(LabRun::count); };
   EXPECT_EQ(LabRun({"--count=7"}, lesson).end().out, "Main: FAIL 7\n");

@@ -28,6 +28,7 @@ from harness.run import time_scale
 _WRONG_USAGE = 2
 _END_LIMIT_S = 5.0
 _NAME_WIDTH = 60
+_COLOURS = {report.OK: "good", report.FAILED: "bad", report.SKIPPED: "faint"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,11 +238,10 @@ class Course:
 
 def show_check(screen: Screen, check: report.Check) -> None:
     """Prints one line for a check, and what is wrong if it failed."""
-    colour, word = {
-        report.OK: ("good", "ok"),
-        report.FAILED: ("bad", "FAIL"),
-        report.SKIPPED: ("faint", "skip"),
-    }[check.status]
+    colour = _COLOURS[check.status]
+    word = {report.FAILED: "FAIL", report.SKIPPED: "skip"}.get(
+        check.status, check.status
+    )
     time_text = screen.paint("faint", f"{check.duration_s:6.2f} s")
     mark = screen.paint(colour, f"{word:4}")
     screen.line(f"  {mark}  {check.name:{_NAME_WIDTH}} {time_text}")
@@ -260,14 +260,14 @@ def show_summary(screen: Screen, course: report.CourseReport) -> None:
         screen.line(f"The world of the runs: {world}")
     for lab, check in failed:
         screen.line(f"{screen.paint('bad', 'FAIL')}  {lab.lab}: {check.name}")
-    verdict = (
-        screen.paint("bad", f"{len(failed)} failed")
-        if failed
-        else screen.paint("good", "all passed")
-    )
+    for lab in course.labs:
+        for reason in dict.fromkeys(check.detail for check in lab.skipped):
+            screen.line(f"{screen.paint('faint', 'skip')}  {lab.lab}: {reason}")
+    status, words = course.verdict
     screen.line(
         f"{report.count(course.labs, 'lab')}, "
-        f"{report.count(checks, 'check')}: {verdict} "
+        f"{report.count(checks, 'check')}: "
+        f"{screen.paint(_COLOURS[status], words)} "
         f"in {course.duration_s:.0f} s"
     )
 

@@ -114,6 +114,15 @@ class CourseTest(unittest.TestCase):
         page = (self.root / "x.html").read_text()
         self.assertIn("&lt;&amp;\\x01", page)
 
+    def test_what_cannot_be_played_here_is_skipped_and_says_why(self) -> None:
+        """Not passed, in the summary too; and not failed, by the status."""
+        self.first.program("first", "echo 'Main: SKIP no broker'; exit 77\n")
+        status, out, _ = self.run_course("first")
+        self.assertEqual(status, 0, out)
+        self.assertRegex(out, r"(?m)^  skip  it passes and leaves nothing ")
+        self.assertIn("skip  first: no broker\n", out)
+        self.assertRegex(out, r"0 failed, \d+ skipped, the others passed in")
+
     def test_a_test_that_ends_early_is_a_failure(self) -> None:
         """Its own errors are shown; the other lab is checked all the same."""
         self.second.test("import os\nprint('stray', flush=True)\nos._exit(3)\n")

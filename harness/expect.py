@@ -25,6 +25,19 @@ class Verdict:
     text: str
 
 
+# The exit status of a lab that cannot be played here; see common/lab.h.
+_SKIPPED_STATUS = 77
+_SKIPPED_LINE = "Main: SKIP "
+
+
+def skip_reason(run: Run) -> str:
+    """Returns why the lab could not be played on this machine, or ""."""
+    last = run.lines[-1].raw if run.lines else ""
+    if run.status != _SKIPPED_STATUS or not last.startswith(_SKIPPED_LINE):
+        return ""
+    return last.removeprefix(_SKIPPED_LINE)
+
+
 class CheckFailed(AssertionError):
     """An expectation that a run did not meet."""
 

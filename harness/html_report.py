@@ -48,9 +48,7 @@ svg .dot.exit { fill: #1d2939; }
 def to_html(course: report.CourseReport) -> str:
     """Returns the report as one page, with a diagram of each kind of run."""
     checks = [check for lab in course.labs for check in lab.checks]
-    failed = [check for check in checks if check.status == report.FAILED]
-    verdict = f"{len(failed)} failed" if failed else "all passed"
-    style = report.FAILED if failed else report.OK
+    style, verdict = course.verdict
     worlds = "; ".join(course.worlds)
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -79,9 +77,7 @@ def _escape(text: str) -> str:
 def _contents(course: report.CourseReport) -> Iterator[str]:
     yield "<table>"
     for lab in course.labs:
-        count = len(lab.failed)
-        word = f"{count} failed" if count else "passed"
-        style = report.FAILED if count else report.OK
+        style, word = lab.verdict
         yield (
             f'<tr><td><a href="#{_escape(lab.lab)}">{_escape(lab.lab)}</a></td>'
             f"<td>{_escape(lab.question)}</td>"

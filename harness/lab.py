@@ -16,15 +16,17 @@ line's text, or a regular expression for all of it.
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 import signal
 import sys
+import time
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect
+from harness import chapter, expect, report
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.run import Run
@@ -137,6 +139,8 @@ class LabTest(expect.Expectations):
     def _run(self, command: Sequence[str], **options: Any) -> Run:
         run = harness_run.run(command, **options)
         self.runs.append(run)
+        if reason := expect.skip_reason(run):
+            self.skipTest(reason)
         return run
 
     # Verdicts.
@@ -310,7 +314,47 @@ class LabTest(expect.Expectations):
 
 def main() -> None:
     """Runs the tests of the lab whose test is the main module."""
-    unittest.main()
+    runner = unittest.TextTestRunner(resultclass=_Result)
+    result = unittest.main(testRunner=runner, exit=False).result
+    assert isinstance(result, _Result)
+    for reason in dict.fromkeys(reason for _, reason in result.skipped):
+        print(f"SKIPPED: {reason}", file=sys.stderr)
+    if file := os.environ.get("XML_OUTPUT_FILE"):  # bazel test wants it.
+        name = pathlib.Path(sys.argv[0]).stem
+        suite = report.LabReport(name, "", result.checks)
+        text = report.to_junit(report.CourseReport([suite]))
+        pathlib.Path(file).write_text(text, encoding="utf-8")
+    sys.exit(not result.wasSuccessful())
+
+
+class _Result(unittest.TextTestResult):
+    """Also keeps what passed, for the report."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.checks: list[report.Check] = []
+        self._start_s = 0.0
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self._start_s = time.monotonic()
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        failed = [
+            text
+            for found, text in self.failures + self.errors
+            if getattr(found, "test_case", found) is test  # Also of a subtest.
+        ]
+        skipped = [reason for found, reason in self.skipped if found is test]
+        status = report.SKIPPED if skipped else report.OK
+        check = report.Check(
+            name=test.id().rpartition(".")[2],
+            status=report.FAILED if failed else status,
+            duration_s=time.monotonic() - self._start_s,
+            detail="\n".join(failed + skipped),
+        )
+        self.checks.append(check)
 
 
 def _add_variant_test(cls: type[LabTest], variant: str, caught: Caught) -> None:

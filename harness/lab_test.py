@@ -190,6 +190,21 @@ class LabTestTest(FakeLabTest):
         """The control: nothing is found where nothing is wrong."""
         self.assertEqual("\n".join(self.fake.run_all().values()), "")
 
+    def test_a_lab_that_cannot_be_played_here_is_skipped(self) -> None:
+        """Neither passed nor failed, and the reason is told."""
+        skips = "echo 'Main: SKIP no broker'; exit 77\n"
+        self.fake.program("fake", skips)
+        name = "test_it_passes_and_leaves_nothing"
+        result = unittest.TestResult()
+        unittest.TestSuite([self.fake.load()(name)]).run(result)
+        self.assertEqual([r for _, r in result.skipped], ["no broker"])
+        self.assertEqual(result.failures + result.errors, [])
+        # Neither does another status skip, nor another line.
+        self.fake.program("fake", skips.replace("77", "1"))
+        self.assert_fails(name, "its exit status is 1")
+        self.fake.program("fake", skips.replace("SKIP", "FAIL"))
+        self.assert_fails(name, "its exit status is 77")
+
     def test_a_lab_that_prints_out_of_order_is_caught(self) -> None:
         """With the transcript marked in its margin."""
         self.fake.program("fake", fake_lab.LATE)

@@ -37,6 +37,20 @@ class LabReport:
         """The checks that failed."""
         return [check for check in self.checks if check.status == FAILED]
 
+    @property
+    def skipped(self) -> list[Check]:
+        """The checks that could not be made here."""
+        return [check for check in self.checks if check.status == SKIPPED]
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """The status of all checks, and words for it."""
+        if self.failed:
+            return FAILED, f"{len(self.failed)} failed"
+        if self.skipped:
+            return SKIPPED, f"{len(self.skipped)} skipped"
+        return OK, "passed"
+
 
 @dataclasses.dataclass
 class CourseReport:
@@ -56,6 +70,16 @@ class CourseReport:
         }
         return list(found)
 
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """The status of all labs, and words for it."""
+        failed = sum(len(lab.failed) for lab in self.labs)
+        skipped = sum(len(lab.skipped) for lab in self.labs)
+        words = f"{failed} failed" if failed else "all passed"
+        if skipped:
+            words = f"{failed} failed, {skipped} skipped, the others passed"
+        return FAILED if failed else SKIPPED if skipped else OK, words
+
 
 def to_json(course: CourseReport) -> str:
     """Returns the report as one JSON document."""
@@ -67,6 +91,7 @@ def to_json(course: CourseReport) -> str:
             {
                 "lab": lab.lab,
                 "question": lab.question,
+                "verdict": lab.verdict[0],
                 "duration_s": round(lab.duration_s, 3),
                 "checks": [dataclasses.asdict(check) for check in lab.checks],
             }

@@ -109,6 +109,21 @@ class ReportTest(unittest.TestCase):
         self.assertIn("\\x1b[31m", str(nasty.findtext("failure")))
         self.assertIsNotNone(later.find("skipped"))
 
+    def test_what_was_skipped_has_not_passed(self) -> None:
+        """In no form of the report, and it has not failed."""
+        course = course_of(PASSED, SKIPPED)
+        self.assertEqual(
+            course.verdict,
+            (report.SKIPPED, "0 failed, 1 skipped, the others passed"),
+        )
+        self.assertIn("1 skipped</td>", html_report.to_html(course))
+        (lab,) = json.loads(report.to_json(course))["labs"]
+        self.assertEqual(lab["verdict"], "skipped")
+        self.assertEqual(
+            course_of(PASSED, SKIPPED, FAILED).labs[0].verdict,
+            (report.FAILED, "1 failed"),
+        )
+
     def test_the_page_escapes_everything(self) -> None:
         """And is complete in itself."""
         nasty_run = run_of(
