@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import marshal
+import math
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,10 +26,21 @@ from harness import hang as hangs
 from harness import wire
 from harness.hang import Blocked, Event, Hang
 
-__all__ = ["Blocked", "Event", "Hang", "Leak", "Line", "Run", "run"]
+__all__ = [
+    "Blocked",
+    "Event",
+    "Hang",
+    "Leak",
+    "Line",
+    "Run",
+    "Service",
+    "run",
+]
 
 _NAMESPACES = 0x20000000 | 0x8000000 | 0x20000 | 0x40000000
 _PID, _USER, _OWN_MOUNTS = 0x20000000, 0x10000000, 0x20000
+_OWN_NETWORK = 0x40000000
+_LOOK_AGAIN_S = 0.002
 
 # The ways to make a world, best first: (name, flags of unshare(2)).
 _WORLDS = (
@@ -159,24 +172,33 @@ def _ask_in_some_world(question: wire.Question) -> tuple[wire.Answer, str]:
     return answer, f"{name} ({'; '.join(dict.fromkeys(reasons))})"
 
 
-def _ask(question: wire.Question) -> wire.Answer:
-    """Has a fresh process make the world and run the lab in it."""
+def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
+    """Starts the fresh process that makes the world and runs the lab in it.
+
+    Its input stays open: the end of that tells the world that we are gone.
+    """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = (
         f"import sys; sys.path.insert(0, {root!r});"
         "from harness.world import main; main()"
     )
     data = marshal.dumps(dict(question))
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdin and process.stdout
+    )
+    assert process.stdin
+    process.stdin.write(struct.pack("I", len(data)) + data)
+    process.stdin.flush()
+    return process
+
+
+def _ask(question: wire.Question) -> wire.Answer:
+    """Has a fresh process make the world and run the lab in it."""
+    with _start_world(question) as process:
+        assert process.stdout
         try:
-            process.stdin.write(struct.pack("I", len(data)) + data)
-            process.stdin.flush()
-            # The pipe stays open: its end tells the world that we are gone.
             answer_data = process.stdout.read()
         except BaseException:
             process.kill()
@@ -208,6 +230,7 @@ def run(
     interrupt_signal: int = signal.SIGINT,
     tty: bool = False,
     env: Mapping[str, str] | None = None,
+    network: "Service | None" = None,
 ) -> Run:
     """Runs a command in a world of its own until it ends or hangs.
 
@@ -224,6 +247,8 @@ def run(
       tty: whether standard input and output are a terminal; otherwise input is
         empty and output a pipe. Standard error is a pipe in both cases.
       env: variables in addition to those of this process.
+      network: a service whose network the run shares; otherwise it has one
+        of its own.
 
     Raises:
       OSError: the program cannot be started.
@@ -243,12 +268,78 @@ def run(
         "interrupt_after": interrupt_after,
         "interrupt_signal": int(interrupt_signal),
         "tty": tty,
+        "network_of": network.pid if network else 0,
     }
     answer, world = _ask_in_some_world(question)
     if answer["error"]:
         number = answer["errno"]
         raise OSError(number, os.strerror(number), command[0])
     return _result(tuple(command), answer, world)
+
+
+class Service:
+    """A program that goes on in a world of its own while others run.
+
+        with Service(["labs/broker/broker", "--serve=5672"]) as service:
+            run(["labs/broker/broker", "--url=..."], network=service)
+
+    They share its network: what is a port of loopback for one is for the
+    other, and for nobody else. When it can be reached they must find out. On a
+    machine without namespaces they share the machine's.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        run(["/bin/true"])  # Finds out which worlds can be made here.
+        _, flags = _candidates()[0]
+        self._scratch = tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
+        self._process = _start_world(
+            {
+                "command": list(command),
+                "env": dict(os.environ),
+                "flags": flags,
+                "keep": _kept_paths(command, os.environ),
+                "scratch": self._scratch.name,
+                "limit_s": math.inf,
+                "quiet_s": math.inf,
+                "events": False,
+                "interrupt_after": None,
+                "interrupt_signal": 0,
+                "tty": False,
+                "network_of": 0,
+            }
+        )
+        self._own_network = bool(flags & _OWN_NETWORK)
+        while self._own_network and self._has_our_network():
+            time.sleep(_LOOK_AGAIN_S)
+
+    @property
+    def pid(self) -> int:
+        """A process that has its network; 0 if that is the machine's."""
+        if self._process.poll() is not None:
+            raise RuntimeError("the service has ended")
+        return self._process.pid if self._own_network else 0
+
+    def _has_our_network(self) -> bool:
+        """Tells whether its world is still to be made."""
+        ours, its = (
+            os.stat(f"/proc/{who}/ns/net") for who in ("self", self.pid)
+        )
+        return ours.st_ino == its.st_ino
+
+    def end(self) -> None:
+        """Kills the service and all that it has started."""
+        assert self._process.stdin
+        self._process.stdin.close()  # Tells the world that we are gone.
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
+        self._scratch.cleanup()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
 
 def _result(command: tuple[str, ...], answer: wire.Answer, world: str) -> Run:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from concurrent import futures
 from unittest import mock
 
 from harness import proc
-from harness.run import Run, run, time_scale
+from harness.run import Run, Service, run, time_scale
 
 
 def shell(script: str, **options: object) -> Run:
@@ -181,6 +182,47 @@ class WorldTest(unittest.TestCase):
         )
         result = run([sys.executable, "-c", code])
         self.assertEqual(result.transcript(), "up\n", result.stderr)
+
+    def test_a_run_shares_the_network_of_a_service(self) -> None:
+        for world in ("namespaces", "user namespaces", "subreaper"):
+            with self.subTest(world=world):
+                self.talk_to_a_service(world)
+
+    def talk_to_a_service(self, world: str) -> None:
+        """Two runs reach one service, and a third after its end does not."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        serve = (
+            "import socket\n"
+            f"server = socket.create_server(('127.0.0.1', {port}))\n"
+            "while True: server.accept()[0].send(b'hello')"
+        )
+        ask = (
+            "import socket, sys, time\n"
+            "while True:\n"
+            "  try:\n"
+            f"    s = socket.create_connection(('127.0.0.1', {port}))\n"
+            "    sys.exit(print(s.recv(9)))\n"
+            "  except ConnectionRefusedError:\n"
+            "    if sys.argv[1] == 'once': raise\n"
+            "    time.sleep(0.01)\n"
+        )
+        command = [sys.executable, "-c", ask]
+        with mock.patch.dict(os.environ, {"IPC_LABS_WORLD": world}):
+            try:
+                service = Service([sys.executable, "-c", serve])
+            except RuntimeError as error:
+                self.skipTest(str(error))
+            with service:
+                for _ in range(2):
+                    result = run([*command, "again"], network=service)
+                    self.assertEqual(result.transcript(), "b'hello'\n")
+                    self.assertEqual((result.status, result.leaks), (0, ()))
+                if world != "subreaper":
+                    result = run([*command, "once"])
+                    self.assertIn("ConnectionRefused", result.stderr)
+            result = run([*command, "once"])
+            self.assertIn("ConnectionRefused", result.stderr)
 
     def test_the_end_of_the_harness_ends_the_lab(self) -> None:
         for world in ("namespaces", "user namespaces", "subreaper"):

@@ -24,6 +24,7 @@ class Question(TypedDict):
     interrupt_after: str | None
     interrupt_signal: int
     tty: bool
+    network_of: int  # A process whose network the run shares, 0 if none.
 
 
 class Descriptor(TypedDict):

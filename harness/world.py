@@ -83,6 +83,18 @@ def _enter_namespaces(flags: int) -> None:
             raise WorldError(f"map the user: {error}") from error
 
 
+def _join_network(pid: int, flags: int) -> int:
+    """Enters the network of a process; returns what is left to be made."""
+    kinds = ["user", "net"] if flags & _NEWUSER else ["net"]
+    for kind in kinds:
+        fd = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _check(_libc.setns(fd, 0), f"join the {kind} namespace")
+        finally:
+            os.close(fd)
+    return flags & ~(_NEWNET | _NEWUSER)
+
+
 def _make_private() -> None:
     """Keeps the mounts to come from spreading to where we come from."""
     flags = ctypes.c_ulong(_MS_REC | _MS_PRIVATE)
@@ -262,6 +274,10 @@ def main() -> None:
     os.close(null_fd)
     question = _receive(control_fd)
     try:
+        if question["network_of"]:
+            question["flags"] = _join_network(
+                question["network_of"], question["flags"]
+            )
         if question["flags"]:
             _enter_namespaces(question["flags"])
     except WorldError as error:
