@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,16 @@ int signal_pidfd(int pidfd, int number) {
 }
 
 constexpr auto kWaitPidfd = static_cast<idtype_t>(3);  // P_PIDFD, since 5.4.
+
+// The children of this process that are not reaped: zombies too. With
+// PR_SET_CHILD_SUBREAPER orphans of the lab become our own children.
+std::vector<pid_t> children() {
+  const std::string self = std::to_string(::getpid());
+  std::ifstream file("/proc/" + self + "/task/" + self + "/children");
+  std::vector<pid_t> pids;
+  for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
+  return pids;
+}
 
 }  // namespace
 
@@ -161,6 +172,24 @@ size_t wait_any(std::span<const Process> processes, int fd) {
   const auto ready = std::find_if(polls.begin(), polls.end(),
                                   [](pollfd p) { return p.revents != 0; });
   return static_cast<size_t>(ready - polls.begin());
+}
+
+int kill_descendants() {
+  int killed = 0;
+  // Each round ends at least one process, or makes its children ours.
+  while (true) {
+    const std::vector<pid_t> pids = children();
+    if (pids.empty()) return killed;
+    for (const pid_t pid : pids) {
+      // Not reaped yet, so the number still means our child.
+      siginfo_t info{};
+      ::waitid(P_PID, static_cast<id_t>(pid), &info,
+               WEXITED | WNOHANG | WNOWAIT);
+      if (info.si_pid == 0) ++killed;
+      ::kill(pid, SIGKILL);
+      (void)retry([&] { return ::waitpid(pid, nullptr, 0); });
+    }
+  }
 }
 
 }  // namespace ipc

@@ -95,4 +95,8 @@ class Process {
 // is to be joined. Python's multiprocessing.connection.wait() on sentinels.
 size_t wait_any(std::span<const Process> processes, int fd = -1);
 
+// Kills and reaps all that descends from this process, which is to be a
+// subreaper (prctl(2), PR_SET_CHILD_SUBREAPER); how many were alive.
+int kill_descendants();
+
 }  // namespace ipc
