@@ -60,7 +60,13 @@ def ipc_lab(
     native.filegroup(
         name = name + "_sources",
         # Also variants that no target is made of: the test complains of them.
-        srcs = srcs + native.glob(["README.md", "*_test.py", "wrong/*.cc"]),
+        srcs = native.glob([
+            "README.md",
+            "*.cc",
+            "*.h",
+            "*_test.py",
+            "wrong/*.cc",
+        ]),
         visibility = _READERS,
     )
 

@@ -1,0 +1,64 @@
+// The processes that may end before the others, and what Main does about it.
+#pragma once
+
+#include <signal.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "channel.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "roles.h"
+
+// The generator and the workers. A worker that is killed is replaced; the
+// broker gives its task to another, nobody here does.
+class Crew {
+ public:
+  Crew(const Queues& queues, Counters& counters, int worker_count)
+      : queues_(queues), counters_(counters), worker_count_(worker_count) {
+    processes_.emplace_back("Generator", [this] { generate(queues_); });
+    for (int i = 0; i < worker_count_; ++i) add_worker();
+  }
+
+  [[nodiscard]] bool empty() const { return processes_.empty(); }
+
+  // Waits until one of them has ended, or `fd` can be read; then it is false.
+  bool await_end(int fd = -1) {
+    const size_t index = ipc::wait_any(processes_, fd);
+    if (index == processes_.size()) return false;
+    ipc::Process process = std::move(processes_[index]);
+    processes_.erase(processes_.begin() + static_cast<ptrdiff_t>(index));
+    const int status = process.join();
+    if (status == 0) return true;
+    ipc::say("{} was {}", process.name(), ipc::describe_status(status));
+    if (status != -SIGKILL)
+      throw std::runtime_error(process.name() + " failed");
+    add_worker();  // [restart]
+    return true;
+  }
+
+  // Whether nothing is to be done any more: all workers consume, the broker has
+  // noticed who died, and it has no task that it has not given to a living one.
+  [[nodiscard]] bool settled(Channel& channel) const {
+    const Channel::Counts counts = channel.counts(queues_.tasks);
+    return counters_.consuming == started_ && counts.ready == 0 &&
+           counts.consumers == static_cast<uint32_t>(worker_count_);
+  }
+
+ private:
+  void add_worker() {
+    const int id = started_++;
+    processes_.emplace_back("Worker " + std::to_string(id),
+                            [this, id] { work(queues_, counters_, id); });
+  }
+
+  const Queues& queues_;
+  Counters& counters_;
+  int worker_count_;
+  std::vector<ipc::Process> processes_;
+  int started_ = 0;
+};

@@ -1,0 +1,93 @@
+// broker: the tasks of task_distribution, handed out by RabbitMQ.
+//
+//   Generator --> ( tasks ) --> Worker 0, 1, ... --> ( results ) --> Collector
+//                     `--- given out three times --> ( dead ) ----------^
+//
+// Watch for: no board, and nobody puts a task back. The broker keeps what it
+// has given out until it is acknowledged, and knows whose connection is closed.
+// Try: in roles.cc, move [acknowledge] in front of [result].
+
+#include <unistd.h>
+
+#include <string>
+
+#include "channel.h"
+#include "common/lab.h"
+#include "common/names.h"
+#include "common/pipe.h"
+#include "common/process.h"
+#include "common/report.h"
+#include "common/shared.h"
+#include "crew.h"
+#include "roles.h"
+#include "server.h"
+
+namespace {
+
+using ipc::Process;
+
+int worker_count = 2;
+int port_to_serve = 0;
+double wait_s = 0;
+constexpr useconds_t kLookAgainUs = 5'000;
+std::string url;
+
+std::string play(const std::string& broker_url) {
+  const Queues queues = {broker_url, ipc::unique_name("tasks"),
+                         ipc::unique_name("results"), ipc::unique_name("dead")};
+  Channel channel(broker_url);
+  ipc::say("{} answers", channel.broker());
+  channel.declare(queues.results);
+  channel.declare(queues.dead);
+  channel.declare(queues.tasks, kDeliveryLimit, queues.dead);  // [declare]
+
+  const ipc::Shared<Counters> counters;
+  const ipc::Pipe complete = ipc::make_pipe();
+  Process collector("Collector",
+                    [&] { collect(queues, *counters, complete.writer); });
+  ipc::say("Creating {} worker processes", worker_count);
+  Crew crew(queues, *counters, worker_count);
+  while (crew.await_end(complete.reader.get())) {
+  }
+  while (!crew.settled(channel)) {
+    // What was read from the pipe is still there: this does not wait.
+    while (crew.await_end(complete.reader.get())) {
+    }
+    ::usleep(kLookAgainUs);  // No broker tells who has died.
+  }
+  channel.remove(queues.tasks);  // [close]
+  while (!crew.empty()) crew.await_end();
+  channel.publish(queues.results, "");  // [last]
+  if (collector.join() != 0) return "the collector failed";
+  channel.remove(queues.results);
+  channel.remove(queues.dead);
+  ipc::say("All done!");
+  return "";
+}
+
+std::string lesson() {
+  if (!url.empty()) {
+    await_broker(url, wait_s);
+    return play(url);
+  }
+  ipc::say("Starting a RabbitMQ of its own, which takes some seconds");
+  OwnBroker broker(port_to_serve);
+  if (port_to_serve == 0) return play(broker.url());
+  ipc::say("It answers at {} until Ctrl-C", broker.url());
+  broker.join();
+  return "the broker has ended";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("broker", "Workers share the tasks of a message broker.");
+  lab.option("--tasks", task_count, 1, 1000, "tasks to do");
+  lab.option("--workers", worker_count, 1, 100, "workers at a time");
+  lab.option("--prefetch", prefetch_count, 1, 100,
+             "tasks given to one at once");
+  lab.option("--url", url, "a broker's, as amqp://user:password@host:port");
+  lab.option("--wait", wait_s, 0, 600, "seconds to wait for that broker");
+  lab.option("--serve", port_to_serve, 1, 65535, "only start one on this port");
+  return lab.run(argc, argv, lesson, 600);
+}

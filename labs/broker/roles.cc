@@ -1,0 +1,100 @@
+#include "roles.h"
+
+#include <signal.h>
+
+#include <span>
+#include <stdexcept>
+
+#include "channel.h"
+#include "common/lab.h"
+#include "common/pipe.h"
+#include "common/report.h"
+#include "common/task.h"
+
+int task_count = 20;
+int prefetch_count = 1;
+
+namespace {
+
+// With these tasks a worker is killed, with the last one every time.
+bool dies_in_the_middle(int task_id, bool redelivered) {
+  return task_id == task_count || (task_id == 7 && !redelivered);
+}
+bool dies_before_acknowledging(int task_id, bool redelivered) {
+  return task_id == 11 && !redelivered;
+}
+
+}  // namespace
+
+void generate(const Queues& queues) {
+  ipc::say("Creating {} tasks", task_count + 1);
+  Channel channel(queues.url);
+  std::mt19937 random = ipc::random_source(0);
+  for (int id = 0; id <= task_count; ++id) {
+    const ipc::Task task = ipc::make_task(id, random);
+    ipc::say("Created task {}", id);
+    channel.publish(queues.tasks, ipc::to_text(task));
+    ipc::pause_s(0.1 * ipc::random_unit(random));
+  }
+  ipc::say("All tasks created");
+}
+
+void work(const Queues& queues, Counters& counters, int id) {
+  Channel results(queues.url);
+  Channel tasks(queues.url);
+  tasks.consume(queues.tasks, static_cast<uint16_t>(prefetch_count));
+  ++counters.consuming;
+  ipc::say("Started");
+  int processed = 0;
+  while (const auto delivery = tasks.next()) {
+    const ipc::Task task = ipc::task_from(delivery->body).value();
+    ipc::say("Processing task {} ({}){}", task.id, describe(task.type),
+             delivery->redelivered ? ", redelivered" : "");
+    ++counters.begun;
+    const ipc::TaskResult result = ipc::process(task, id);
+    if (dies_in_the_middle(task.id, delivery->redelivered)) ::raise(SIGKILL);
+    results.publish(queues.results, ipc::to_text(result));  // [result]
+    if (dies_before_acknowledging(task.id, delivery->redelivered)) {
+      ::raise(SIGKILL);
+    }
+    tasks.acknowledge(*delivery);  // [acknowledge]
+    ++processed;
+  }
+  ipc::say("The tasks are closed");
+  ipc::say("Finished after processing {} tasks", processed);
+}
+
+void collect(const Queues& queues, const Counters& counters,
+             const ipc::UniqueFd& complete) {
+  Channel channel(queues.url);
+  channel.consume(queues.results, 0);
+  channel.consume(queues.dead, 0);
+  ipc::say("Expecting {} results", task_count);
+  ipc::Books books(task_count);
+  int dead = 0;
+  while (const auto delivery = channel.next()) {
+    if (delivery->body.empty()) break;
+    bool news = true;
+    if (delivery->queue == queues.dead) {
+      const ipc::Task task = ipc::task_from(delivery->body).value();
+      ipc::say("Task {} is dead: given out {} times, never done", task.id,
+               kDeliveryLimit);
+      ++dead;
+    } else {
+      const auto result = ipc::result_from(delivery->body).value();
+      news = books.enter(result);  // [books]
+      ipc::say("Received result for task {} from worker {}{}", result.task_id,
+               result.worker_id, news ? "" : " again");
+    }
+    channel.acknowledge(*delivery);
+    if (!news || books.done() + dead <= task_count) continue;
+    ipc::say("All {} results collected", books.done());
+    ipc::say("Total processing time: {:.2f} seconds", books.processing_s());
+    ipc::write_all(complete, std::as_bytes(std::span("!", 1)));
+  }
+  ipc::say("In the books: {} of {} tasks, each done once; {} dead",
+           books.done(), task_count + 1, dead);
+  ipc::say("In fact: begun {} times, done {} times", counters.begun.load(),
+           books.done() + books.repeated());
+  if (books.done() < task_count) throw std::runtime_error("a task is lost");
+}
