@@ -145,9 +145,12 @@ class Batch {
     return next_until(Deadline::at_ns(0));
   }
   std::optional<Outcome<Result>> next_until(Deadline deadline) {
-    std::optional<FinishedTask> task = core_->next_until(id_, deadline);
-    if (!task) return std::nullopt;
-    return Outcome<Result>(std::move(*task));
+    return outcome(core_->next_until(id_, deadline));
+  }
+  // One that Pool::look() has found already, for event loops: what this batch
+  // would find by a look of its own, the others would never be told of.
+  std::optional<Outcome<Result>> next_seen() {
+    return outcome(core_->next_seen(id_));
   }
   // Tasks whose outcome was not yet returned.
   [[nodiscard]] size_t left() const { return core_->left(id_); }
@@ -185,6 +188,12 @@ class Batch {
   void cancel() { core_->cancel(id_); }
 
  private:
+  static std::optional<Outcome<Result>> outcome(
+      std::optional<FinishedTask> task) {
+    if (!task) return std::nullopt;
+    return Outcome<Result>(std::move(*task));
+  }
+
   PoolCore* core_;
   PoolCore::BatchId id_;
 };

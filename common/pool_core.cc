@@ -591,6 +591,12 @@ std::optional<FinishedTask> PoolCore::next_until(BatchId id,
                                      [&] { return !running.fresh.empty(); })) {
     return std::nullopt;
   }
+  return next_seen(id);
+}
+
+std::optional<FinishedTask> PoolCore::next_seen(BatchId id) {
+  Running& running = find(id);
+  if (running.fresh.empty()) return std::nullopt;
   const uint64_t first = running.fresh.front() * running.chunk_size;
   const uint64_t task = first + running.fresh_task++;
   if (task + 1 == std::min(first + running.chunk_size, running.task_count)) {

@@ -76,6 +76,8 @@ class PoolCore {
   // A finished task that was not returned yet, in the order in which chunks
   // are done; nothing at the deadline, and when all were returned.
   std::optional<FinishedTask> next_until(BatchId id, Deadline deadline);
+  // The same without a look at what the workers have done since the last one.
+  std::optional<FinishedTask> next_seen(BatchId id);
   [[nodiscard]] size_t left(BatchId id) const;  // Not returned yet.
   [[nodiscard]] size_t count(BatchId id) const;
 

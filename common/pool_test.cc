@@ -699,6 +699,26 @@ TEST(Pool, TheDescriptorTellsOfResultsAndOfDeaths) {
   EXPECT_THROW((void)bad.get(), ipc::WorkerDied);
 }
 
+TEST(Pool, WhatALookHasFoundIsThereWithoutAnother) {
+  Pool<int(int)> pool(2, square);
+  const int fd = pool.fd();
+  auto first = pool.start_range(3, 4);
+  auto second = pool.start_range(5, 6);
+  EXPECT_FALSE(first.next_seen()) << "nobody has looked";
+  int seen = 0;
+  while (seen < 2) {
+    ASSERT_TRUE(readable(fd, patience()));
+    pool.look();
+    for (auto* batch : {&first, &second}) {
+      if (const auto outcome = batch->next_seen()) {
+        EXPECT_EQ(outcome->get(), batch == &first ? 9 : 25);
+        ++seen;
+      }
+    }
+  }
+  EXPECT_FALSE(first.next_seen());
+}
+
 TEST(Pool, SleepersAreWokenByNewWorkAndNotByTheClock) {
   Pool<int(int)> pool(2, square);
   constexpr int kRounds = 101;
