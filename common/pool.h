@@ -14,6 +14,7 @@
 //
 // Lifetime: the destructor kills the workers, also in the middle of a task, and
 //           reaps them. Batches and futures must not outlive their pool.
+//           A child's copy of a pool owns nothing and is not to be used.
 // Limits:   64 workers; 1,024 calls in work at once, whose arguments and
 //           results take memory_bytes at most.
 // Blocks:   map, get and next until there are results; the forms with a

@@ -120,7 +120,8 @@ struct PoolCore::Place {
 
 PoolCore::PoolCore(int worker_count, size_t argument_bytes, size_t result_bytes,
                    pool_internal::Call call, PoolOptions options)
-    : options_(std::move(options)),
+    : owner_(::getpid()),
+      options_(std::move(options)),
       pages_(aligned(sizeof(Board)) + aligned(options_.memory_bytes)),
       event_fd_(check(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       timer_fd_(
@@ -145,6 +146,8 @@ PoolCore::PoolCore(int worker_count, size_t argument_bytes, size_t result_bytes,
 }
 
 PoolCore::~PoolCore() {
+  // A child's copy of the pool owns nothing.
+  if (owner_ != ::getpid()) return;
   // All at once; the destructor of each Process then only reaps.
   for (Place& place : places_) {
     if (place.process) place.process->kill();
@@ -650,6 +653,7 @@ const void* PoolCore::results(BatchId id) const {
 
 int PoolCore::fd() {
   watched_ = true;
+  arm_timer();
   board().notify.store(Notify::chunk_done);
   return epoll_fd_.get();
 }
@@ -657,19 +661,21 @@ int PoolCore::fd() {
 template <typename Ready>
 bool PoolCore::wait(Notify wanted, Deadline deadline, Ready ready) {
   wanted_ = wanted;
-  bool last = false;
+  bool told = false;
   bool is_ready = false;
   while (true) {
-    last = deadline.expired();  // Even then everything is looked at once.
+    const bool last = deadline.expired();  // Even then we look once.
     look();
     is_ready = ready();
     if (is_ready || last) break;
+    if (!std::exchange(told, true)) event(EventKind::wait, "its workers");
     pollfd poll_fd{epoll_fd_.get(), POLLIN, 0};
-    event(EventKind::wait, "its workers");
-    const int count = ::poll(&poll_fd, 1, deadline.poll_ms());
-    event(EventKind::wake, "its workers");
+    const double tick_s = tick_s_ > 0 ? tick_s_ : kTickSeconds;
+    const Deadline next = deadline.sooner(Deadline::after(tick_s));
+    const int count = ::poll(&poll_fd, 1, next.poll_ms());
     if (count == -1 && errno != EINTR) throw_error(errno, "poll");
   }
+  if (told) event(EventKind::wake, "its workers");
   wanted_ = Notify::never;
   if (!watched_) board().notify.store(Notify::never);
   return is_ready;
@@ -686,10 +692,9 @@ void PoolCore::look() {
   for (const auto& [id, running] : running_) {
     if (running->troubled && !running->done()) wanted = Notify::chunk_done;
   }
-  bool ticked = false;
   for (int i = 0; i < count; ++i) {
     if (found[i].data.u64 == kEventData) drain(event_fd_.get());
-    ticked = ticked || found[i].data.u64 == kTimerData;
+    if (found[i].data.u64 == kTimerData) drain(timer_fd_.get());
   }
   // First we say that we want to know, then we look; WorkerLoop::tell_owner().
   board().notify.store(wanted);
@@ -699,7 +704,8 @@ void PoolCore::look() {
       reap(static_cast<int>(found[i].data.u64));
   }
   for (const auto& [id, running] : running_) scan(*running);
-  if (ticked) tick();
+  const int64_t now = now_ns();
+  if (tick_s_ > 0 && now - last_tick_ns_ >= to_ns(tick_s_)) tick(now);
   std::erase_if(running_, [&](const auto& item) {
     Running& running = *item.second;
     if (!running.dropped || !running.done()) return false;
@@ -711,21 +717,24 @@ void PoolCore::look() {
 
 // From time to time.
 
-// The timer runs while there is work; a faster one replaces a slower one.
+// Ticks come while there is work; faster ones replace slower ones.
 void PoolCore::set_tick(double seconds) {
   if (tick_s_ != 0 && seconds >= tick_s_) return;
+  if (tick_s_ == 0) last_tick_ns_ = now_ns();
   tick_s_ = seconds;
-  last_tick_ns_ = now_ns();
-  const auto ns = std::max<int64_t>(to_ns(seconds), 1'000'000);
+  if (watched_) arm_timer();
+}
+
+// For an event loop, which waits for the descriptor and nothing else.
+void PoolCore::arm_timer() {
+  const int64_t ns = to_ns(tick_s_);
   const timespec step{ns / 1'000'000'000, ns % 1'000'000'000};
   const itimerspec timer{step, step};
   check(::timerfd_settime(timer_fd_.get(), 0, &timer, nullptr),
         "timerfd_settime");
 }
 
-void PoolCore::tick() {
-  drain(timer_fd_.get());
-  const int64_t now = now_ns();
+void PoolCore::tick(int64_t now) {
   check_limits(now);
   check_stalls();
   check_retired(now);
@@ -737,9 +746,7 @@ void PoolCore::tick() {
                   [](const auto& item) { return item.second->done(); });
   if (!idle) return;
   tick_s_ = 0;
-  const itimerspec off{};
-  check(::timerfd_settime(timer_fd_.get(), 0, &off, nullptr),
-        "timerfd_settime");
+  if (watched_) arm_timer();  // With 0 it is disarmed.
 }
 
 // Kills who has been at the same task for too long. A chunk that was taken and

@@ -148,11 +148,13 @@ class PoolCore {
 
   // What is to be done from time to time.
   void set_tick(double seconds);
-  void tick();
+  void arm_timer();
+  void tick(int64_t now);
   void check_limits(int64_t now);
   void check_stalls();
   void check_retired(int64_t now);
 
+  pid_t owner_;
   PoolOptions options_;
   SharedPages pages_;
   UniqueFd event_fd_;

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -598,6 +599,14 @@ TEST(Pool, TheDestructorEndsBusyWorkersAndLeavesNothing) {
     EXPECT_EQ(errno, ECHILD) << "a child is left";
   }
   EXPECT_EQ(descriptors_open(), before);
+}
+
+TEST(Pool, TheCopyOfAPoolInAChildOwnsNothing) {
+  auto pool = std::make_unique<Pool<int(int)>>(2, square);
+  ipc::Process child("Child", [&] { pool.reset(); });
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_EQ(pool->map(numbers_to(10)), squares_to(10));
+  EXPECT_EQ(pool->deaths(), 0);
 }
 
 TEST(Pool, AForkThatFailsIsTriedAgainWhileTheOthersWork) {
