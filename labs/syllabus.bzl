@@ -38,6 +38,7 @@ LESSONS = [
     ("pool_chunking", "How much work should a worker get at once?"),
     ("custom_protocol", "What must a message carry, so that both sides still agree when something fails?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
+    ("async_pool", "How does one thread wait for many processes and still do other things?"),
     ("broker", "Who gives a task to somebody else, on another machine?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
     ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),

@@ -1,0 +1,35 @@
+// What a worker does with a batch.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "common/event.h"
+
+constexpr int kItemsMax = 1000;
+constexpr int kBatchItemsMax = 100;
+
+struct Task {
+  int batch;
+  int first;
+  int count;
+  bool held = false;  // Until the gate is open.
+  int deaths = 0;     // So many workers are killed in the middle of it.
+  int retries = 0;
+};
+
+struct Items {
+  int count;
+  std::array<int, kBatchItemsMax> values;
+};
+
+// What Main and its workers share.
+struct Stage {
+  ipc::Event gate;
+  std::atomic<int> begun{0};                         // Batches.
+  std::array<std::atomic<int>, kItemsMax> deaths{};  // Of each batch.
+};
+
+// Doubles each item of a batch; all of them wait at the same time, in an event
+// loop that the worker has for itself.
+Items process_batch(Stage& stage, const Task& task);

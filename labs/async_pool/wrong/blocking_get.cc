@@ -1,0 +1,40 @@
+// Wrong: the loop waits for a task with a call that blocks.
+//
+// It has one thread, which stands still in that call. The gate that the task
+// waits for would be opened by what comes next in the loop: its turn never
+// comes. A coroutine that does not co_await does the same.
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <string>
+
+#include "common/event.h"
+#include "common/lab.h"
+#include "common/pool.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+std::string lesson() {
+  const ipc::Shared<ipc::Event> gate;
+  ipc::Pool<int(int)> pool(1, [&](int item) {
+    gate->wait();
+    return 2 * item;
+  });
+  asio::io_context loop(1);
+  asio::post(loop, [&] {
+    auto future = pool.submit(0);
+    ipc::say("Batch 0: {}", future.get());  // Blocks.
+  });
+  asio::post(loop, [&] { gate->set(); });
+  loop.run();
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("blocking_get", "One blocks, and the whole loop waits.");
+  return lab.run(argc, argv, lesson);
+}
