@@ -31,6 +31,7 @@ LESSONS = [
     ("lock_granularity", "How much should one lock guard?"),
     ("pool_reuse", "What is saved by using the same processes again?"),
     ("debugging", "What do several processes do, and which one is to blame?"),
+    ("serialization_errors", "What cannot be sent as it is, and who notices?"),
     ("resource_leaks", "What is left when its owner is gone, and who clears it away?"),
     ("deadlock", "How do processes come to wait for each other for ever?"),
     ("startup_overhead", "What does it cost to start a process, and what is one paying for?"),

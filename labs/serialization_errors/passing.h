@@ -1,0 +1,11 @@
+// Descriptors through a Unix-domain socket; see unix(7), SCM_RIGHTS.
+#pragma once
+
+#include "common/unique_fd.h"
+
+// The receiver gets a descriptor of its own, with a number of its own, for the
+// same open file. The sender keeps his.
+void send_descriptor(int socket, const ipc::UniqueFd& descriptor);
+
+// Errors: std::system_error, EPROTO if what comes has no descriptor with it.
+ipc::UniqueFd receive_descriptor(int socket);
