@@ -11,13 +11,6 @@ from harness import chapter, course
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
-# Labs that the page on the guide may name although they are not there yet.
-COMING = frozenset(
-    """
-    async_pool broker serialization_errors
-    """.split()
-)
-
 
 def documents(root: pathlib.Path) -> list[pathlib.Path]:
     """Returns the Markdown files of the tree."""
@@ -99,13 +92,11 @@ def place_problems(parts: list[Part], labs: list[str]) -> list[str]:
         linked = re.findall(
             r"\[\w+\]\(\.\./labs/(\w+)/README\.md\)", part.place
         )
-        named = re.findall(r"`(\w+)`", part.place)
         pages = re.findall(r"\]\(\w+\.md\)", part.place)
-        idle -= {*linked, *named}
-        for lab in named:
-            if lab not in COMING:
-                problems.append(f"{part.text}: there is no lab {lab}")
-        if not linked + named + pages:
+        idle -= set(linked)
+        for lab in set(linked) - set(labs):
+            problems.append(f"{part.text}: there is no lab {lab}")
+        if not linked + pages:
             problems.append(f"{part.text}: nothing treats it")
     return problems + [
         f"{lab}: treats no part of the guide" for lab in sorted(idle)
@@ -146,13 +137,15 @@ class GuideTest(unittest.TestCase):
         page = (
             "| 3 | 1. Pipes | [pipes](../labs/pipes/README.md) | |\n"
             "| | block 1, 2 lines of Python | nothing | Wrong. |\n"
-            "| 4 | Text | `no_such_lab` | |\n| 2 | End | [a](death.md) | |\n"
+            "| 4 | Text | [no_such_lab](../labs/no_such_lab/README.md) | |\n"
+            "| 4 | More | `pipes` | |\n| 2 | End | [a](death.md) | |\n"
         )
         self.assertEqual(
             place_problems(page_parts(page), ["pipes", "queues"]),
             [
                 "block 1, 2 lines of Python: nothing treats it",
                 "Text: there is no lab no_such_lab",
+                "More: nothing treats it",
                 "queues: treats no part of the guide",
             ],
         )
