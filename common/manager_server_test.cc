@@ -111,6 +111,42 @@ TEST_F(ManagerServerTest, WhoHasWaitedLongestIsTheNext) {
   }
 }
 
+TEST_F(ManagerServerTest, OneChangeMayEndTheWaitOfMany) {
+  std::vector<Connection> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(connect());
+  const std::string event = create(clients[0], R"("Event")");
+  for (size_t i = 1; i < 4; ++i) {
+    EXPECT_EQ(ask(clients[i], "[2," + event + R"(,"wait",-1,[]])"), "");
+  }
+  EXPECT_EQ(ask(clients[0], "[3," + event + R"(,"set",0,[]])"),
+            R"([3,"ok",null])");
+  for (size_t i = 1; i < 4; ++i) {
+    EXPECT_EQ(answer(clients[i]), R"([2,"ok",null])");
+  }
+}
+
+// The first of two waiters has been notified, and dies before it has the lock.
+TEST_F(ManagerServerTest, ANotifyThatTheDeadHaveNotUsedGoesToAnother) {
+  Connection owner = connect();
+  std::vector<Connection> waiters;
+  const std::string lock = create(owner, R"("Lock")");
+  const std::string condition =
+      create(owner, R"("Condition",)" + reference(lock));
+  const std::string begin = "[1," + condition + ",";
+  for (int i = 0; i < 2; ++i) {
+    waiters.push_back(connect());
+    EXPECT_EQ(ask(waiters.back(), begin + R"("lock",-1,[]])"),
+              R"([1,"ok",false])");
+    EXPECT_EQ(ask(waiters.back(), begin + R"("wait",-1,[]])"), "");
+  }
+  (void)ask(owner, begin + R"("lock",-1,[]])");
+  (void)ask(owner, begin + R"("notify_one",0,[]])");
+  waiters.front().close();
+  settle();
+  EXPECT_EQ(ask(owner, begin + R"("unlock",0,[]])"), R"([1,"ok",null])");
+  EXPECT_EQ(answer(waiters.back()), R"([1,"ok",true])");
+}
+
 // R22: what is no request ends that connection, after a reply that says so.
 TEST_F(ManagerServerTest, WhatIsNoRequestEndsOnlyThatConnection) {
   Connection good = connect();

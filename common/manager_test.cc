@@ -560,6 +560,8 @@ TEST(ManagerTest, OverTcpClientsJoinWithTheKeyOnly) {
   });
   const ipc::ManagerClient stranger({manager.address().address, "another key"});
   in_child([&] {
+    // Though it has a connection with the right one.
+    expect(ipc::ManagerClient(manager.address()).root().size() == 1U);
     try {
       (void)stranger.root();
     } catch (const ipc::ManagerGone& error) {

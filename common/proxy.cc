@@ -216,6 +216,7 @@ class Proxy::Held {
   ~Held() {
     if (thread_is_ending) return;
     const auto known = table().find(reference_.id);
+    // Made in another thread, while this one has its own for that object.
     if (known != table().end() && !known->second.expired()) return;
     if (known != table().end()) table().erase(known);
     Session* const session = Thread::current().find(server_);
