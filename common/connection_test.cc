@@ -151,6 +151,36 @@ TEST(Connection, SendingStopsAtTheDeadlineAndGoesOnLater) {
   EXPECT_EQ(sender.join(), 0);
 }
 
+TEST(Connection, QueuedMessagesGoOutInTheirOrderWhenThereIsRoom) {
+  auto [here, there] = ipc::make_connections();
+  for (int i = 0; i < 40; ++i) {
+    here.queue(std::string(100'000, static_cast<char>('a' + i % 26)));
+    const Transfer status = here.flush_until(Deadline::at_ns(0));
+    EXPECT_EQ(status == Transfer::ok, here.unsent() == 0);
+  }
+  EXPECT_GT(here.unsent(), 3'000'000U);
+  for (int i = 0; i < 40; ++i) {
+    auto got = there.receive_until(Deadline::at_ns(0));
+    while (got.status == Transfer::timed_out) {
+      (void)here.flush_until(Deadline::at_ns(0));
+      got = there.receive_until(Deadline::at_ns(0));
+    }
+    ASSERT_TRUE(got);
+    EXPECT_EQ(*got, std::string(100'000, static_cast<char>('a' + i % 26)));
+  }
+  EXPECT_EQ(here.unsent(), 0U);
+}
+
+TEST(Connection, APeerThatHasGoneRaisesNoSignal) {
+  Bare bare = make_bare();
+  bare.peer.reset();
+  ipc::Process sender("sender", [&] {
+    // SIGPIPE has its default action here, which would end us.
+    ::_exit(bare.connection.send("x") == Transfer::closed ? 0 : 1);
+  });
+  EXPECT_EQ(sender.join(), 0);
+}
+
 TEST(Connection, PollTellsOfAMessageOrOfTheEnd) {
   auto [reader, writer] = ipc::make_one_way_connections();
   EXPECT_FALSE(reader.poll_until(Deadline::at_ns(0)));

@@ -608,6 +608,25 @@ TEST(Listener, HasItsOwnIncompletePeersInEachProcess) {
   EXPECT_TRUE(read_to_end(peer));
 }
 
+TEST(Listener, ThatIsKilledLeavesItsPathAndNobodyWaiting) {
+  const ipc::TempDir folder;
+  const Address address(folder.file("socket"));
+  auto [told, tell] = ipc::make_one_way_connections();
+  ipc::Process server("server", [&, end = &tell] {
+    Listener listener(address, {.key = "secret"});
+    end->send("ready");
+    const auto peer = listener.accept();
+    ::pause();
+  });
+  ASSERT_TRUE(told.receive());
+  Connection peer = ipc::connect(address, {.key = "secret"});
+  server.kill();
+  EXPECT_EQ(peer.receive().status, Transfer::closed);
+  server.join();
+  EXPECT_EQ(error_of([&] { (void)ipc::connect(address); }), ECONNREFUSED);
+  EXPECT_EQ(error_of([&] { Listener{address}; }), EADDRINUSE);
+}
+
 // R35: in a child, for the limit is one of the process.
 TEST(Listener, WaitsForADescriptorWithoutBeingBusy) {
   Listener listener{Address(kAnyPort)};
