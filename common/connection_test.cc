@@ -2,6 +2,7 @@
 
 #include <endian.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -175,7 +176,7 @@ TEST(Connection, APeerThatHasGoneRaisesNoSignal) {
   Bare bare = make_bare();
   bare.peer.reset();
   ipc::Process sender("sender", [&] {
-    // SIGPIPE has its default action here, which would end us.
+    ::signal(SIGPIPE, SIG_DFL);
     ::_exit(bare.connection.send("x") == Transfer::closed ? 0 : 1);
   });
   EXPECT_EQ(sender.join(), 0);
