@@ -35,7 +35,7 @@ Stage send_fast(Flow& flow) {
     }
     flow.is_full.set();  // If there are not so many.
     ipc::say("Sent {} items; at most {} were on their way, {} have room",
-             flow.items, flow.most, flow.room);
+             flow.items, flow.most.load(), flow.room);
   };
 }
 
