@@ -162,9 +162,12 @@ void ActorSystem::live(size_t index) {
   self_ = index;
   Cell& cell = *cells_[index];
   const Behaviour behave = cell.spec.make();
-  while (const auto taken = cell.mailbox.get()) {
-    const Letter letter = Letter::unpacked(*taken);
+  while (const auto seen = cell.mailbox.peek()) {
+    const Letter letter = Letter::unpacked(*seen);
+    // Noted first, then taken: there is no place to die at where the message
+    // has gone and nobody knows whose it was.
     cell.in_hand->store(letter.sender);
+    (void)cell.mailbox.get();
     answer(letter.sender, Answered::ok, behave(letter.text));
     // Killed before this line it has answered and died: the second answer finds
     // nobody who waits for it.

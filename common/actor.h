@@ -24,11 +24,10 @@
 // Fork:     spawn() before start(): mailboxes are memory that the children
 //           inherit, and one that was made later would not be in the others.
 // Death:    an actor: the one message that it works on is lost, its asker is
-//           told `died`, and a new life begins with new state. Killed between
-//           the taking of a message and its first step: the asker is `late`. At
-//           the limit of restarts the mailbox is closed, and all who wait in it
-//           are told `died`. An asker: its answer is dropped. The system's
-//           process: its actors die with it, and askers are `late`.
+//           told `died`, and a new life begins with new state. At the limit of
+//           restarts the mailbox is closed, and all who wait in it are told
+//           `died`. An asker: its answer is dropped. The system's process: its
+//           actors die with it, and askers are `late`.
 // See:      queue.h, supervisor.h; Hewitt, Bishop, Steiger 1973, "A Universal
 //           Modular ACTOR Formalism"; Erlang/OTP "gen_server", call and cast.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -164,6 +165,35 @@ TEST(ActorTest, OneThatIsGivenUpRefusesAndAnswersAllWhoWait) {
   EXPECT_EQ(victim->ask_until("third", limit()).status, Answered::died);
   EXPECT_EQ(victim->ask_until("fourth", limit()).status, Answered::closed);
   EXPECT_FALSE(system.stop_until(limit()));
+}
+
+TEST(ActorTest, WhereverItIsKilledTheAskerIsTold) {
+  ActorSystem system;
+  const Actor echo = system.spawn(
+      {.name = "Echo",
+       .make =
+           [] {
+             // SIGALRM ends the process, wherever it is then.
+             itimerval timer{};
+             timer.it_value.tv_usec = 1 + ::getpid() * 7919 % 1000;
+             ::setitimer(ITIMER_REAL, &timer, nullptr);
+             return [](const std::string& text) { return text; };
+           },
+       .restarts = {
+           .count_max = 1'000'000, .window_s = 1e6, .delay_max_s = 0.001}});
+  system.start();
+  int deaths = 0;
+  for (int i = 0; deaths < 50; ++i) {
+    const std::string question = std::to_string(i);
+    const auto answer = echo.ask_until(question, limit());
+    if (answer) {
+      ASSERT_EQ(*answer, question);
+    } else {
+      ++deaths;
+      ASSERT_EQ(answer.status, Answered::died) << "nobody told the asker";
+    }
+  }
+  EXPECT_TRUE(system.stop_until(limit()));
 }
 
 TEST(ActorTest, OneThatHangsIsKilledAtTheEndOfTheStop) {

@@ -362,19 +362,19 @@ void Queue::pass_on() {
   if (ring_.has_room(head, tail, 1)) wake_one(ring_.takers.mark, head);
 }
 
-Taken Queue::get_until(Deadline deadline) {
+Taken Queue::look_until(Deadline deadline, bool takes) {
   WaitEvents events(this);
   uint64_t tail_bits = 0;
-  Taken taken = try_get(deadline, tail_bits);
+  Taken taken = try_look(deadline, takes, tail_bits);
   while (taken.status == QueueStatus::empty && !deadline.expired()) {
     events.begin("a message in");
     sleep_while(ring_.putters.mark, Mark{tail_bits}, deadline);
-    taken = try_get(deadline, tail_bits);
+    taken = try_look(deadline, takes, tail_bits);
   }
   return taken;
 }
 
-Taken Queue::try_get(Deadline deadline, uint64_t& tail_bits) {
+Taken Queue::try_look(Deadline deadline, bool takes, uint64_t& tail_bits) {
   Side& takers = ring_.takers;
   Taken taken;
   Mark head{0};
@@ -395,6 +395,7 @@ Taken Queue::try_get(Deadline deadline, uint64_t& tail_bits) {
     }
     taken.item = ring_.read(head);
     taken.status = QueueStatus::ok;
+    if (!takes) return taken;
     next = move(takers.mark, head, frame_units(taken.item.size()));
   }
   log_message(EventKind::receive, this, head);

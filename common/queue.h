@@ -82,7 +82,14 @@ class Queue {
   [[nodiscard]] Taken get() { return get_until(Deadline::never()); }
   // ok, empty or closed. Python's get_nowait() and get(timeout=).
   [[nodiscard]] Taken try_get() { return get_until(Deadline::at_ns(0)); }
-  [[nodiscard]] Taken get_until(Deadline deadline);
+  [[nodiscard]] Taken get_until(Deadline deadline) {
+    return look_until(deadline, true);
+  }
+
+  // The oldest message, which stays where it is: ok, empty or closed. For a
+  // queue with one consumer, which is to note what it does before it does it;
+  // with several, another one may take it meanwhile.
+  [[nodiscard]] Taken peek() { return look_until(Deadline::never(), false); }
 
   // From here on every put is refused; get returns what is left and then
   // `closed`. Whoever waits is woken. May be repeated.
@@ -106,7 +113,8 @@ class Queue {
 
   QueueStatus try_put(std::string_view item, Deadline deadline,
                       uint64_t& head_bits);
-  Taken try_get(Deadline deadline, uint64_t& tail_bits);
+  Taken look_until(Deadline deadline, bool takes);
+  Taken try_look(Deadline deadline, bool takes, uint64_t& tail_bits);
   void pass_on();
 
   SharedPages pages_;

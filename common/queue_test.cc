@@ -128,6 +128,21 @@ TEST(Queue, SaysWhyNotAndEachReasonIsAnother) {
   EXPECT_STREQ(describe(QueueStatus::closed), "closed");
 }
 
+TEST(Queue, ALookAtTheOldestMessageLeavesItThere) {
+  Queue queue(3);
+  Process producer("Producer", [&] {
+    queue.put("a");
+    queue.put("b");
+    queue.close();
+  });
+  EXPECT_EQ(*queue.peek(), "a");  // Waits for it.
+  EXPECT_EQ(*queue.peek(), "a");
+  EXPECT_EQ(*queue.get(), "a");
+  EXPECT_EQ(*queue.get(), "b");
+  EXPECT_EQ(queue.peek().status, QueueStatus::closed);
+  EXPECT_EQ(ipc::testing::status_of(producer), 0);
+}
+
 TEST(Queue, WhatWasInItWhenItWasClosedIsStillTaken) {
   Queue queue(3);
   for (const char* item : {"a", "b", "c"}) queue.put(item);
