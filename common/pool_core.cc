@@ -309,7 +309,6 @@ PoolCore::BatchId PoolCore::start(const void* arguments, uint64_t first_index,
   double tick_s = kTickSeconds;
   if (options.limit_s > 0) tick_s = std::min(tick_s, options.limit_s / 4);
   set_tick(tick_s);
-  if (watched_) board().notify.store(Notify::chunk_done);
   // Release, by the default order: who sees the id sees the batch.
   started.batch->id.store(id);
   issue_ticket(started);

@@ -1,4 +1,4 @@
-#include "common/pool.h"
+#include "common/pool_batch.h"
 
 namespace ipc {
 
