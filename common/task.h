@@ -9,6 +9,7 @@
 // fact. The books are kept by one process, which enters each task once.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <random>
 #include <string>
@@ -61,6 +62,11 @@ class Books {
   // std::out_of_range if there is no such task.
   [[nodiscard]] bool enter(const TaskResult& result);
 
+  // Whether this task is done; false if there is no such task.
+  [[nodiscard]] bool has(int task_id) const {
+    const auto index = static_cast<size_t>(task_id);
+    return index < done_.size() && done_[index];
+  }
   [[nodiscard]] int done() const { return done_count_; }
   [[nodiscard]] int repeated() const { return repeated_count_; }
   // Of the results that were entered; not the time that it took, since workers

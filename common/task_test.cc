@@ -49,6 +49,10 @@ TEST(Books, EnterEachTaskOnceAndCountTheRest) {
   EXPECT_TRUE(books.enter({2, 1, 1, 0.2}));
   EXPECT_FALSE(books.enter({0, 1, 1, 0.5}));
   EXPECT_EQ(books.done(), 2);
+  EXPECT_TRUE(books.has(0));
+  EXPECT_FALSE(books.has(1));
+  EXPECT_FALSE(books.has(3));
+  EXPECT_FALSE(books.has(-1));
   EXPECT_EQ(books.repeated(), 1);
   EXPECT_DOUBLE_EQ(books.processing_s(), 0.1 + 0.2);
 }

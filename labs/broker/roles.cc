@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <set>
 #include <span>
 #include <stdexcept>
 
@@ -71,30 +73,35 @@ void collect(const Queues& queues, const Counters& counters,
   channel.consume(queues.dead, 0);
   ipc::say("Expecting {} results", task_count);
   ipc::Books books(task_count);
-  int dead = 0;
+  std::set<int> dead;
+  // A task may be dead although it was done, if nobody came to acknowledge it.
+  const auto dead_count = [&] {
+    return std::ranges::count_if(dead, [&](int id) { return !books.has(id); });
+  };
+  bool told = false;
   while (const auto delivery = channel.next()) {
     if (delivery->body.empty()) break;
-    bool news = true;
     if (delivery->queue == queues.dead) {
       const ipc::Task task = ipc::task_from(delivery->body).value();
-      ipc::say("Task {} is dead: given out {} times, never done", task.id,
-               kDeliveryLimit);
-      ++dead;
+      ipc::say("Task {} is dead: given out {} times, never acknowledged",
+               task.id, kDeliveryLimit);
+      dead.insert(task.id);
     } else {
       const auto result = ipc::result_from(delivery->body).value();
-      news = books.enter(result);  // [books]
+      const bool first = books.enter(result);  // [books]
       ipc::say("Received result for task {} from worker {}{}", result.task_id,
-               result.worker_id, news ? "" : " again");
+               result.worker_id, first ? "" : " again");
     }
     channel.acknowledge(*delivery);
-    if (!news || books.done() + dead <= task_count) continue;
+    if (told || books.done() + dead_count() <= task_count) continue;
     ipc::say("All {} results collected", books.done());
     ipc::say("Total processing time: {:.2f} seconds", books.processing_s());
     ipc::write_all(complete, std::as_bytes(std::span("!", 1)));
+    told = true;
   }
   ipc::say("In the books: {} of {} tasks, each done once; {} dead",
-           books.done(), task_count + 1, dead);
+           books.done(), task_count + 1, dead_count());
   ipc::say("In fact: begun {} times, done {} times", counters.begun.load(),
            books.done() + books.repeated());
-  if (books.done() < task_count) throw std::runtime_error("a task is lost");
+  if (!told) throw std::runtime_error("a task is lost");
 }
