@@ -79,7 +79,9 @@ std::string chat_at_random() {
 }
 
 std::string lesson() {
-  ipc::say("Act 1: {} users chat", user_count);
+  ipc::say("Act 1: {}", user_count == 1
+                            ? "one user chats"
+                            : fmt::format("{} users chat", user_count));
   const std::string problem = chat_at_random();
   if (!problem.empty()) return problem;
   ipc::say("Act 2: one user is killed, and one does not read");

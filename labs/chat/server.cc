@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +16,11 @@ namespace {
 
 constexpr size_t kHistory = 20;
 const ipc::Deadline kNow = ipc::Deadline::at_ns(0);
+
+// "1 room", "2 rooms".
+std::string count_of(int64_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -135,8 +141,9 @@ void Server::disconnect_the_doomed() {
 std::string Server::report() const {
   std::string text = fmt::format("Active Rooms: {}", rooms_.size());
   for (const auto& [name, room] : rooms_) {
-    text += fmt::format("\n- {}: {} members, {} messages, {} joined, {} left",
-                        name, room.members.size(), room.last_number,
+    text += fmt::format("\n- {}: {}, {}, {} joined, {} left", name,
+                        count_of(std::ssize(room.members), "member"),
+                        count_of(room.last_number, "message"),
                         room.joined_count, room.left_count);
   }
   const auto users = std::count_if(clients_.begin(), clients_.end(),
@@ -148,7 +155,8 @@ std::string Server::report() const {
         std::count_if(rooms_.begin(), rooms_.end(), [&](const auto& item) {
           return item.second.members.contains(&client);
         });
-    text += fmt::format("\n- {}: Active in {} rooms", client.name, count);
+    text += fmt::format("\n- {}: Active in {}", client.name,
+                        count_of(count, "room"));
   }
   return text;
 }
