@@ -79,7 +79,10 @@ std::string lesson() {
   const int mortal_id = worker_count;
   ipc::Process mortal("Worker " + std::to_string(mortal_id),
                       [&] { work(mortal_id, dict, list, lock, true); });
-  if (mortal.join() != -SIGKILL) return "it should have been killed";
+  const int status = mortal.join();
+  ipc::say("{}: {}, with the lock", mortal.name(),
+           ipc::describe_status(status));
+  if (status != -SIGKILL) return "it should have been killed";
   std::vector<ipc::Process> workers;
   workers.reserve(static_cast<size_t>(worker_count));
   for (int i = 0; i < worker_count; ++i) {

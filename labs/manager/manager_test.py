@@ -63,7 +63,9 @@ class ManagerTest(lab.LabTest):
         """The half update of the dead worker is not counted."""
         run = self.run_lab("--workers=2", "--rounds=3")
         self.check(run)
+        death = "Main: Worker 2: killed by SIGKILL, with the lock"
         told = r"Worker \d: The last owner died with the lock, I repair"
+        self.assert_before(run, death, told)
         self.assert_count(run, told, 1)
         self.assert_before(run, told, r"Worker \d: Updated shared data:")
         self.assert_count(run, "Main:   - worker_2: 0", 1)
