@@ -83,9 +83,8 @@ Session::Session(const ManagerAddress& server) {
                                 Deadline::after(kConnectS * time_scale()));
   } catch (const std::system_error& error) {
     const bool refused = error.code() == std::errc::permission_denied;
-    throw ManagerGone(std::string(refused ? "the manager refuses the key: "
-                                          : "there is no manager: ") +
-                      error.what());
+    throw ManagerGone((refused ? "" : "there is no manager: ") +
+                      std::string(error.what()));
   }
   watch_forks();
   const std::scoped_lock guard(sessions_mutex);

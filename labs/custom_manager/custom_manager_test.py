@@ -54,7 +54,7 @@ class CustomManagerTest(lab.LabTest):
                 "reset: UnknownMethod: there is no method reset",
                 "value_: UnknownMethod: there is no method value_",
                 "increment by 5: BadCall: it takes 0 arguments, not 1",
-                "another key: ManagerGone: the manager refuses the key.*",
+                "another key: ManagerGone: connect: the peer refuses our key.*",
             ],
         )
 
