@@ -1,14 +1,16 @@
 #include "labs/lock_granularity/counters.h"
 
+#include <algorithm>
 #include <mutex>
 #include <random>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "common/barrier.h"
+#include "common/clock.h"
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/point.h"
 #include "common/process.h"
 #include "common/shared.h"
@@ -84,21 +86,39 @@ int64_t total_of(const Board& board) {
   return total;
 }
 
+// From when to when a worker has counted.
+struct Span {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+};
+
 struct Race {
-  explicit Race(int workers) : start(workers + 1) {}
+  explicit Race(int workers) : start(workers) {}
 
   Board board;
-  ipc::Barrier start;  // For the workers and Main.
+  ipc::Barrier start;
+  std::array<Span, kMaxWorkers> spans;  // One for each worker.
 };
+
+// From the first worker's begin to the last one's end, without their making.
+double seconds_of(const Race& race, int workers) {
+  const std::span spans(race.spans.data(), static_cast<size_t>(workers));
+  const auto first = std::ranges::min(spans, {}, &Span::begin_ns);
+  const auto last = std::ranges::max(spans, {}, &Span::end_ns);
+  return static_cast<double>(last.end_ns - first.begin_ns) / 1e9;
+}
 
 void take_part(Race& race, Way way, int number, int updates) {
   auto source = ipc::random_source(static_cast<unsigned>(number));
   (void)race.start.wait();
+  Span& span = race.spans[static_cast<size_t>(number)];
+  span.begin_ns = ipc::now_ns();
   if (way == Way::own_counts) {
     count_apart(race.board, updates, source);
   } else {
     count_with_locks(race.board, way, updates, source);
   }
+  span.end_ns = ipc::now_ns();
 }
 
 }  // namespace
@@ -118,14 +138,12 @@ Result count_many(Way way, int workers, int updates) {
     processes.emplace_back("Worker " + std::to_string(i),
                            [&, i] { take_part(*race, way, i, updates); });
   }
-  (void)race->start.wait();
-  const double seconds = ipc::timed_s([&] {
-    for (ipc::Process& process : processes) {
-      if (process.join() != 0) throw std::runtime_error("a worker failed");
-    }
-  });
+  for (ipc::Process& process : processes) {
+    if (process.join() != 0) throw std::runtime_error("a worker failed");
+  }
   const Board& board = race->board;
-  return {total_of(board), board.calls, board.waits, seconds};
+  return {total_of(board), board.calls, board.waits,
+          seconds_of(*race, workers)};
 }
 
 int64_t calls_of_total(Way way) {

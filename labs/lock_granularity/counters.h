@@ -10,6 +10,7 @@
 #include "common/robust_mutex.h"
 
 inline constexpr size_t kCounters = 64;
+inline constexpr int kMaxWorkers = 16;
 
 enum class Way {
   one_lock,    // Whoever counts anything holds the same lock.
@@ -46,7 +47,7 @@ struct Result {
   int64_t total = 0;
   int64_t calls = 0;
   int64_t waits = 0;
-  double seconds = 0;  // From the start to the last worker's end.
+  double seconds = 0;  // From the first begin to the last end of counting.
 };
 Result count_many(Way way, int workers, int updates);
 

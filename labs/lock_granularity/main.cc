@@ -92,7 +92,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("lock_granularity", "One lock, many locks, or none.");
-  lab.option("--workers", worker_count, 1, 16, "that count in act 2");
+  lab.option("--workers", worker_count, 1, kMaxWorkers, "that count in act 2");
   lab.option("--updates", update_count, 1, 10'000'000, "of each worker");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
   return lab.run(argc, argv, lesson);
