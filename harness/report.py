@@ -85,6 +85,7 @@ def to_json(course: CourseReport) -> str:
     """Returns the report as one JSON document."""
     document = {
         "passed": not any(lab.failed for lab in course.labs),
+        "verdict": course.verdict[0],
         "duration_s": round(course.duration_s, 3),
         "worlds": course.worlds,
         "labs": [

@@ -327,7 +327,7 @@ class Service:
         return ours.st_ino == its.st_ino
 
     def end(self) -> None:
-        """Kills the service and all that it has started."""
+        """Ends the service, if need be by force, and all it has started."""
         assert self._process.stdin
         self._process.stdin.close()  # Tells the world that we are gone.
         self._process.wait()

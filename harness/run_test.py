@@ -224,6 +224,17 @@ class WorldTest(unittest.TestCase):
             result = run([*command, "once"])
             self.assertIn("ConnectionRefused", result.stderr)
 
+    def test_a_service_may_tidy_up_at_its_end(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            script = f"trap 'rmdir {folder}/x; exit' TERM; mkdir {folder}/x;"
+            environ = {"IPC_LABS_WORLD": "subreaper"}
+            with mock.patch.dict(os.environ, environ):
+                wait = "while :; do sleep 0.01; done"
+                with Service(["/bin/sh", "-c", f"{script} {wait}"]):
+                    while not os.listdir(folder):
+                        time.sleep(0.01)
+            self.assertEqual(os.listdir(folder), [])
+
     def test_the_end_of_the_harness_ends_the_lab(self) -> None:
         for world in ("namespaces", "user namespaces", "subreaper"):
             with self.subTest(world=world):

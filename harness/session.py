@@ -27,6 +27,8 @@ _RLIMIT_CORE = 4
 _MOST_OUTPUT = 64 << 20
 _FASTEST_LOOK_S, _SLOWEST_LOOK_S = 0.005, 0.05
 _CLOSE_LOOK_EVERY = 4
+# How long a lab may take to end when whoever has asked for it has gone.
+_GRACE_S = 2.0
 _libc = ctypes.CDLL(None, use_errno=True)
 leave_at_once = os._exit
 
@@ -232,6 +234,9 @@ class Session:
                 os.close(end_fd)
                 return None
             if self._control_fd in ready:
+                # It can still clear away what it has; then it is too late.
+                os.kill(self._pid, signal.SIGTERM)
+                select.select([end_fd], (), (), _GRACE_S)
                 self._kill_all()
                 leave_at_once(1)
             if announce_fd in ready:
