@@ -18,6 +18,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -85,6 +86,7 @@ struct PoolCore::Running {
   uint64_t chunk_size = 1;
   uint64_t chunk_count = 0;
 
+  uint64_t drawn = 0;            // The highest that `next` has ever been.
   uint64_t scanned = 0;          // Chunks below it are done or in `pending`.
   std::vector<Pending> pending;  // In ascending order.
   std::deque<uint64_t> fresh;    // Done, and their tasks not yet returned.
@@ -471,7 +473,7 @@ void PoolCore::drop(BatchId id) {
 
 // What the workers have done.
 
-// Finds the chunks that are done. Those that were taken lie below `next`, and
+// Finds the chunks that are done. Those that were taken have been drawn, and
 // few of them are not done: one for each worker, and those set free again.
 void PoolCore::scan(Running& running) {
   if (running.done() || running.batch == nullptr) return;
@@ -487,8 +489,8 @@ void PoolCore::scan(Running& running) {
   std::erase_if(running.pending, [&](const Running::Pending& pending) {
     return is_done(pending.chunk);
   });
-  const uint64_t limit =
-      std::min<uint64_t>(running.batch->next, running.chunk_count);
+  running.drawn = std::max<uint64_t>(running.drawn, running.batch->next);
+  const uint64_t limit = std::min(running.drawn, running.chunk_count);
   for (; running.scanned < limit; ++running.scanned) {
     if (!is_done(running.scanned)) {
       running.pending.push_back({running.scanned, false});
@@ -540,12 +542,18 @@ bool PoolCore::settle_chunk(Running& running, uint64_t chunk, uint64_t begun,
   return true;
 }
 
-// Lets the workers find a free chunk that they have passed.
+// Lets the workers find a free chunk that they have passed. Only ever
+// backwards, or others would be skipped; those passed again cost a look.
 void PoolCore::wind_back(Running& running, uint64_t chunk) {
   // Sequentially consistent: who draws the number of the chunk later than this
-  // look finds it free. Only ever backwards, or others would be skipped; those
-  // that are passed again cost a look.
-  if (running.batch->next > chunk) running.batch->next = chunk;
+  // finds it free. And what was drawn until now may be taken, though `next`
+  // will not say so any more.
+  point("about to wind back");
+  uint64_t next = running.batch->next;
+  while (next > chunk &&
+         !running.batch->next.compare_exchange_weak(next, chunk)) {
+  }
+  running.drawn = std::max(running.drawn, next);
   issue_ticket(running);
 }
 

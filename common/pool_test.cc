@@ -20,10 +20,12 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/shared.h"
 
@@ -445,6 +447,46 @@ TEST(Pool, TwoHundredKillsAmongSmallTasksLoseAndDoubleNothing) {
   };
   kill_in_the_middle(100, pool, 200, {.chunk_size = 1}, check);
   kill_in_the_middle(100, pool, 200, {.chunk_size = 16}, check);
+}
+
+// While the owner is about to wind back for the first who died, the second one
+// takes a chunk that the owner has not seen taken, and dies as well.
+struct WindingBack {
+  std::atomic<int> begun[4] = {};
+  std::atomic<pid_t> second{0};
+  std::atomic<bool> go_on{false};
+};
+WindingBack* winding_back = nullptr;
+
+void kill_the_second(std::string_view place) {
+  if (place != "about to wind back" || winding_back->go_on) return;
+  winding_back->go_on = true;
+  await([] { return winding_back->begun[2] == 1; });
+  ::kill(winding_back->second, SIGKILL);
+}
+
+TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
+  const ipc::Shared<WindingBack> shared;
+  winding_back = shared.get();
+  Pool<int(int)> pool(2, [&](int task) {
+    const int turn = ++shared->begun[task];
+    if (task == 0 && turn == 1) {
+      await([&] { return shared->begun[1] == 1; });
+      die();
+    }
+    // Until the second one was replaced: its death has been dealt with.
+    if (task == 0) await([&] { return shared->begun[3] == 1; });
+    if (task == 1) shared->second = ::getpid();
+    if (task == 1) await([&] { return shared->go_on.load(); });
+    if (task == 2 && turn == 1) ::pause();
+    return square(task);
+  });
+  ipc::point_gate = kill_the_second;
+  auto batch = pool.start_range(0, 4, {.chunk_size = 1, .retries = 1});
+  EXPECT_TRUE(batch.done_until(Deadline::after(scaled(5))));
+  ipc::point_gate = nullptr;
+  EXPECT_EQ(batch.left(), 4U);
+  EXPECT_EQ(pool.deaths(), 2);
 }
 
 TEST(Pool, TwoHundredKillsInTheMiddleOfWritingAResultTearNone) {
