@@ -169,6 +169,18 @@ class BrokerTest(lab.LabTest):
             self.assertEqual(run.status, 1)
             self.assertIn(f"Main: FAIL {told}", run.transcript())
 
+    def test_a_broker_that_ends_at_once_is_started_again(self) -> None:
+        """Somebody may have taken its port; but not for ever."""
+        run = harness_run.run(
+            [self.program()], env={"IPC_LABS_RABBITMQ_SERVER": "/bin/pwd"}
+        )
+        self.assertEqual((run.status, run.leaks), (1, ()))
+        self.assertRegex(
+            run.transcript(),
+            r"Main: FAIL the broker does not start: .*; "
+            r"it says: (\S+) \| \1 \| \1\n",
+        )
+
     def test_without_rabbitmq_it_says_how_to_get_it(self) -> None:
         """And neither passes nor fails."""
         run = harness_run.run(

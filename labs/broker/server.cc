@@ -34,10 +34,11 @@ const char* server_program() {
 }
 
 constexpr double kStartLimitS = 60;
+constexpr int kStartsMax = 3;
 constexpr useconds_t kLookAgainUs = 50'000;
 
 // A port of loopback that nobody uses. Somebody may take it before we do; then
-// the broker does not start.
+// the broker, or Erlang's port mapper, ends at once, and we try others.
 int free_port() {
   const ipc::UniqueFd fd(
       check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -147,18 +148,23 @@ int checked_port(int port) {
 }  // namespace
 
 OwnBroker::OwnBroker(int port) {
-  port = checked_port(port);
-  url_ = "amqp://127.0.0.1:" + std::to_string(port);
-  // A group of its own, so that Ctrl-C is not for Erlang to interpret.
-  process_.emplace(
-      "Broker", [&] { serve(dir_, port); }, ipc::Process::Group::own);
-  try {
-    await_broker(url_, kStartLimitS, &*process_);
-  } catch (const std::exception& error) {
-    stop();
-    throw std::runtime_error(
-        std::string("the broker does not start: ") + error.what() +
-        "; it says: " + last_lines(dir_.file("output"), 5));
+  for (int start = 1;; ++start) {
+    const int number = checked_port(port);
+    url_ = "amqp://127.0.0.1:" + std::to_string(number);
+    // A group of its own, so that Ctrl-C is not for Erlang to interpret.
+    process_.emplace(
+        "Broker", [&] { serve(dir_, number); }, ipc::Process::Group::own);
+    try {
+      await_broker(url_, kStartLimitS, &*process_);
+      return;
+    } catch (const std::exception& error) {
+      const bool ended = !process_->is_alive();
+      stop();
+      if (ended && start < kStartsMax) continue;  // With other ports.
+      throw std::runtime_error(
+          std::string("the broker does not start: ") + error.what() +
+          "; it says: " + last_lines(dir_.file("output"), 5));
+    }
   }
 }
 
