@@ -7,7 +7,7 @@
 //
 // Watch for: no number comes twice, though the class has no lock; and what is
 // refused: a method that was not registered, a wrong argument, another key.
-// Try: delete the line marked [registered] and run again.
+// Try: without the line marked [registered] and what uses the counter there.
 
 #include <functional>
 #include <string>

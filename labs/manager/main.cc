@@ -8,7 +8,7 @@
 // Watch for: in act 1 an order is arranged in which two updates meet. As two
 // calls, one of them is lost; as one call of the server, or with a lock around
 // the two, none is. In act 2 a worker dies with the lock.
-// Try: delete the line marked [guard] and run again.
+// Try: give each worker of act 2 a lock of its own, manager.lock().
 
 #include <signal.h>
 

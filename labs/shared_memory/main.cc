@@ -5,7 +5,7 @@
 //
 // Watch for: act 1, where the reader copies what nobody ever wrote; it looks
 // when the writer is halfway. In act 2 it notices, and looks again.
-// Try: --python; delete the line marked [again].
+// Try: --python; replace the line marked [again] by (void)whole;
 
 #include <fmt/ranges.h>
 
