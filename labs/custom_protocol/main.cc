@@ -62,7 +62,7 @@ std::string lesson() {
       play("Act 1: the guide's requests",
            with_python ? be_python : send_the_guides_requests) &&
       play("Act 2: an answer is lost", repeat_a_purchase) &&
-      play("Act 3: bodies are damaged", damage_bodies) &&
+      play("Act 3: bad messages, and sound headers", damage_bodies) &&
       play("Act 4: a header is damaged", damage_a_header) &&
       play("Act 5: a body is too long", announce_too_much) &&
       play("Act 6: the client is killed", die_inside_a_message, -SIGKILL);
