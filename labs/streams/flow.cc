@@ -56,7 +56,7 @@ Stage take_slowly(Flow& flow) {
     while (in.next()) {
       if (is_first) {
         is_first = false;
-        ipc::say("Got the first item, and stop until there is no more room");
+        ipc::say("Got the first item, and stops until there is no more room");
         flow.is_full.wait();
       }
       --flow.on_its_way;  // Done with it, before the next one is taken.
