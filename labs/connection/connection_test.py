@@ -84,9 +84,9 @@ class ConnectionTest(lab.LabTest):
         self.assertEqual(
             ends,
             [
-                "Connection 2 lost",
-                "Connection 3 lost",
-                "Connection 4 lost inside a message",
+                "Connection 2 ended",
+                "Connection 3 ended",
+                "Connection 4 ended inside a message",
                 "Connection 5 closed: receive: length of a message: "
                 "Message too long",
             ],

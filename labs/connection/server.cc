@@ -75,11 +75,11 @@ class Server {
     auto& connection = peer.connection;
     const auto message = connection.receive_until(Deadline::at_ns(0));
     if (message.status == Transfer::closed) {
-      ipc::say("Connection {} lost", peer.number);
+      ipc::say("Connection {} ended", peer.number);
       return false;
     }
     if (message.status == Transfer::truncated) {
-      ipc::say("Connection {} lost inside a message", peer.number);
+      ipc::say("Connection {} ended inside a message", peer.number);
       return false;
     }
     if (message && !answer(peer, *message)) return false;
