@@ -1,7 +1,6 @@
 #include "common/pool.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -28,25 +27,7 @@
 #include "common/point.h"
 #include "common/process.h"
 #include "common/shared.h"
-
-namespace {
-
-int forks_that_fail = 0;
-
-}  // namespace
-
-// The fork(2) of this program, in place of the library's: it fails as often as
-// told, as on a machine that is full.
-extern "C" pid_t fork() noexcept {
-  if (forks_that_fail > 0) {
-    --forks_that_fail;
-    errno = EAGAIN;
-    return -1;
-  }
-  using Fork = pid_t (*)();
-  static const auto real = reinterpret_cast<Fork>(::dlsym(RTLD_NEXT, "fork"));
-  return real();
-}
+#include "common/test_faults.h"
 
 namespace {
 
@@ -656,7 +637,7 @@ TEST(Pool, AForkThatFailsIsTriedAgainWhileTheOthersWork) {
     if (number == 3) die();
     return square(number);
   });
-  forks_that_fail = 3;
+  ipc::forks_that_fail = 3;
   auto batch = pool.start(numbers_to(100), {.chunk_size = 10});
   const auto outcomes = batch.outcomes();
   EXPECT_EQ(outcomes[3].end(), TaskEnd::worker_died);
@@ -665,7 +646,7 @@ TEST(Pool, AForkThatFailsIsTriedAgainWhileTheOthersWork) {
     pool.look();
     return pool.pids().size() == 2;
   });
-  EXPECT_EQ(forks_that_fail, 0);
+  EXPECT_EQ(ipc::forks_that_fail, 0);
 }
 
 TEST(Pool, WithoutAWorkerAndWithoutForksItThrows) {
@@ -675,9 +656,9 @@ TEST(Pool, WithoutAWorkerAndWithoutForksItThrows) {
   });
   auto future = pool.submit(0);
   auto other = pool.submit(2);
-  forks_that_fail = 1'000'000;
+  ipc::forks_that_fail = 1'000'000;
   EXPECT_THROW((void)other.get(), std::system_error);
-  forks_that_fail = 0;
+  ipc::forks_that_fail = 0;
   EXPECT_EQ(other.get(), 4) << "and goes on when there are";
   EXPECT_THROW((void)future.get(), ipc::WorkerDied);
 }

@@ -1,8 +1,6 @@
 #include "common/supervisor.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
-#include <errno.h>
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -25,26 +23,8 @@
 #include "common/pipe.h"
 #include "common/process.h"
 #include "common/shared.h"
+#include "common/test_faults.h"
 #include "common/worker.h"
-
-namespace {
-
-int forks_that_fail = 0;
-
-}  // namespace
-
-// The fork(2) of this program, in place of the library's: it fails as often as
-// told, as on a machine that is full.
-extern "C" pid_t fork() noexcept {
-  if (forks_that_fail > 0) {
-    --forks_that_fail;
-    errno = EAGAIN;
-    return -1;
-  }
-  using Fork = pid_t (*)();
-  static const auto real = reinterpret_cast<Fork>(::dlsym(RTLD_NEXT, "fork"));
-  return real();
-}
 
 namespace {
 
@@ -795,7 +775,7 @@ TEST(Supervisor, AForkThatFailsIsShownAndTriedAgain) {
   Supervisor supervisor;
   supervisor.add(
       {.name = "worker", .work = serve, .restarts = {.delay_s = 0.01}});
-  forks_that_fail = 4;
+  ipc::forks_that_fail = 4;
   for (int i = 0; i < 4; ++i) {
     const auto notice = supervisor.next_until(patience());
     ASSERT_TRUE(notice.has_value());

@@ -1,5 +1,6 @@
 #include "common/test_faults.h"
 
+#include <dlfcn.h>
 #include <fmt/core.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,6 +13,19 @@
 #include <fstream>
 
 #include "common/errors.h"
+
+int ipc::forks_that_fail = 0;
+
+extern "C" pid_t fork() noexcept {
+  if (ipc::forks_that_fail > 0) {
+    --ipc::forks_that_fail;
+    errno = EAGAIN;
+    return -1;
+  }
+  using Fork = pid_t (*)();
+  static const auto real = reinterpret_cast<Fork>(::dlsym(RTLD_NEXT, "fork"));
+  return real();
+}
 
 namespace ipc {
 namespace {

@@ -1,4 +1,5 @@
-// Faults for tests: death at every system call, and a full disk.
+// Faults for tests: death at every system call, a full disk, and a machine that
+// has no room for another process.
 #pragma once
 
 #include <stddef.h>
@@ -21,5 +22,9 @@ bool killed_at(int stop, const std::function<void()>& action);
 // empty tmpfs of `size_bytes`. Returns "" or why that is not possible here.
 // For a child of the test: nothing brings it back.
 std::string enter_small_disk(const std::string& folder, size_t size_bytes);
+
+// So many of the next calls of fork(2) in this process fail with EAGAIN: a
+// program that uses these faults has a fork of its own before the C library's.
+extern int forks_that_fail;
 
 }  // namespace ipc
