@@ -82,7 +82,7 @@ std::string lesson() {
   ipc::say("Act 1: {}", user_count == 1
                             ? "one user chats"
                             : fmt::format("{} users chat", user_count));
-  const std::string problem = chat_at_random();
+  std::string problem = chat_at_random();
   if (!problem.empty()) return problem;
   ipc::say("Act 2: one user is killed, and one does not read");
   return lose_users();

@@ -15,7 +15,7 @@
 namespace {
 
 constexpr size_t kHistory = 20;
-const ipc::Deadline kNow = ipc::Deadline::at_ns(0);
+const ipc::Deadline now = ipc::Deadline::at_ns(0);
 
 // "1 room", "2 rooms".
 std::string count_of(int64_t count, const char* noun) {
@@ -55,7 +55,7 @@ void Server::run() {
 }
 
 void Server::receive_from(Client& client) try {
-  const auto received = client.connection.receive_until(kNow);
+  const auto received = client.connection.receive_until(now);
   if (received.status == ipc::Transfer::timed_out) return;  // Half of one.
   const auto request =
       received ? decode(received.message) : std::optional<Message>();
@@ -111,9 +111,9 @@ void Server::send(Client& client, const Message& message) {
 
 // Sends what the kernel takes now, and leaves the rest in the outbox.
 void Server::push_out(Client& client) {
-  ipc::Transfer status = client.connection.flush_until(kNow);
+  ipc::Transfer status = client.connection.flush_until(now);
   while (status == ipc::Transfer::ok && !client.outbox.empty()) {
-    status = client.connection.send_until(client.outbox.front(), kNow);
+    status = client.connection.send_until(client.outbox.front(), now);
     client.outbox.pop_front();
   }
   client.behind = status == ipc::Transfer::timed_out;

@@ -8,8 +8,8 @@
 
 namespace {
 
-const std::vector<std::string> kRooms = {"general", "random", "support",
-                                         "announcements"};
+const std::vector<std::string> all_rooms = {"general", "random", "support",
+                                            "announcements"};
 
 std::string take_one(std::vector<std::string>& from, std::mt19937& random) {
   const int last = static_cast<int>(from.size()) - 1;
@@ -24,7 +24,7 @@ std::string take_one(std::vector<std::string>& from, std::mt19937& random) {
 void User::chat_at_random(std::mt19937& random, int actions) {
   const int count = ipc::random_int(random, 1, 3);
   ipc::say("Starting up, will join {} rooms", count);
-  std::vector<std::string> available = kRooms;
+  std::vector<std::string> available = all_rooms;
   for (int i = 0; i < count; ++i) {
     join(take_one(available, random));
     listen_until(ipc::Deadline::after(ipc::paced_s(ipc::random_unit(random))));
@@ -56,7 +56,7 @@ void User::switch_room(std::mt19937& random) {
 
 std::vector<std::string> User::rooms(bool joined) const {
   std::vector<std::string> found;
-  for (const std::string& room : kRooms) {
+  for (const std::string& room : all_rooms) {
     if (rooms_.contains(room) == joined) found.push_back(room);
   }
   return found;

@@ -21,6 +21,9 @@ class Sites {
   Sites();
   Sites(const Sites&) = delete;
   Sites& operator=(const Sites&) = delete;
+  Sites(Sites&&) = delete;
+  Sites& operator=(Sites&&) = delete;
+  ~Sites() = default;
 
   // By name: "missing.test".
   [[nodiscard]] const std::map<std::string, Site>& all() const {
