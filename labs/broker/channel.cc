@@ -1,7 +1,5 @@
 #include "channel.h"
 
-#include <amqp_framing.h>
-#include <amqp_tcp_socket.h>
 #include <fmt/core.h>
 #include <sys/time.h>
 

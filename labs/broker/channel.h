@@ -9,7 +9,16 @@
 // See:    rabbitmq.com/amqp-0-9-1-reference.html
 #pragma once
 
+// Since 0.12 the headers are in a folder, and those outside of it warn.
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
 #include <amqp.h>
+#include <amqp_framing.h>
+#include <amqp_tcp_socket.h>
+#endif
 
 #include <cstdint>
 #include <memory>
