@@ -12,7 +12,8 @@
 
 namespace ipc {
 
-// Nanoseconds of CLOCK_MONOTONIC, the same for all processes of a machine.
+// Nanoseconds of CLOCK_MONOTONIC, the same for all processes of a machine. In
+// processes that are explored: of their own time; see schedule.h.
 int64_t now_ns();
 
 // The factor of IPC_LABS_TIME_SCALE, 1 if it is not set: how much longer than

@@ -211,7 +211,8 @@ struct Told {
 };
 Told* told = nullptr;
 
-void note(ipc::EventKind kind, std::string_view object) {
+void note(ipc::EventKind kind, std::string_view object,
+          std::string_view /*id*/) {
   const bool waits = kind == ipc::EventKind::wait;
   told->events.push_back((waits ? "wait " : "other ") +
                          std::string(object.substr(0, object.find('@'))));

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "common/errors.h"
+#include "common/point.h"
 #include "common/unique_fd.h"
 
 namespace ipc {
@@ -77,6 +78,9 @@ Holder holder_self() {
 }
 
 bool holder_alive(Holder holder) {
+  if (Gate* const own = gate()) [[unlikely]] {
+    own->looks_who_lives();
+  }
   const auto pid =
       static_cast<pid_t>(static_cast<uint64_t>(holder) >> kTickBits);
   const std::optional<Stat> stat = read_stat(pid);

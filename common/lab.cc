@@ -24,6 +24,7 @@ namespace ipc {
 namespace {
 
 constexpr int kWrongUsage = 2;
+constexpr double kExplorationLimitS = 86400;
 constexpr int kSkipped = 77;  // As in Automake's tests.
 
 double pace = 1;
@@ -52,6 +53,20 @@ int play(const std::function<std::string()>& lesson) {
   const int status = judge(lesson);
   event(EventKind::exit, process_name());
   return status;
+}
+
+// Explores instead of playing: the status of Main.
+int explore(const std::vector<NamedScenario>& scenarios, const char* request,
+            const std::string& lab) {
+  std::string answer;
+  try {
+    answer = answer_exploration(scenarios, request);
+  } catch (const std::invalid_argument& error) {
+    fprintf(stderr, "%s: %s\n", lab.c_str(), error.what());
+    return kWrongUsage;
+  }
+  fputs((answer + "\n").c_str(), stdout);
+  return fflush(stdout) == 0 ? 0 : 1;
 }
 
 // What the keeper says it says for Main.
@@ -182,6 +197,11 @@ void Lab::option(const char* flag, std::string& value, const Problem& problem,
       ->option_text("TEXT");
 }
 
+void Lab::explores(const std::string& name, const Scenario& scenario,
+                   const ExploreOptions& options) {
+  scenarios_.push_back({name, scenario, options});
+}
+
 int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
              double limit_s) {
   try {
@@ -201,7 +221,12 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
   remove_stale_names();  // Of labs whose keeper was killed.
 
   SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
-  Process main("Main", [&] { ::_exit(play(lesson)); });
+  const char* const request = ::getenv("IPC_LABS_EXPLORE");
+  if (request != nullptr) limit_s = kExplorationLimitS;
+  Process main("Main", [&] {
+    ::_exit(request == nullptr ? play(lesson)
+                               : explore(scenarios_, request, name_));
+  });
   const int status = watch(main, signals, limit_s * time_scale());
   return clean_up(main, name_, status);
 }

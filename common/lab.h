@@ -22,6 +22,10 @@
 //         their names stay until the next lab begins (remove_stale_names()).
 // Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
 //         exited, so that the harness sees what the lesson has forgotten.
+// Explorer: with IPC_LABS_EXPLORE set to a request (explore_json.h) no lesson
+// is
+//         played but a scenario explored: the answer is the output, one line.
+//         Status 2 if that cannot be answered.
 // See:    prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 #pragma once
 
@@ -31,6 +35,10 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "common/explore_json.h"
+#include "common/explorer.h"
 
 namespace ipc {
 
@@ -81,6 +89,11 @@ class Lab {
   void option(const char* flag, std::string& value, const Problem& problem,
               const char* help);
 
+  // Declares what //harness:explore explores, by its name and in this way
+  // unless it is told otherwise. The first one is meant if it is given no name.
+  void explores(const std::string& name, const Scenario& scenario,
+                const ExploreOptions& options = {});
+
   // Reads the flags and plays `lesson`, which returns "" or the reason why
   // the lab has failed. Returns the exit status. Blocks until all has ended,
   // at most `limit_s` times time_scale().
@@ -91,6 +104,7 @@ class Lab {
   struct Flags;
   std::unique_ptr<Flags> flags_;
   std::string name_;
+  std::vector<NamedScenario> scenarios_;
 };
 
 }  // namespace ipc

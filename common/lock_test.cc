@@ -229,7 +229,8 @@ TEST(Lock, TheEventLogTellsWhoWaitsAndWhoHolds) {
 TEST(Lock, AnObserverIsToldWithoutALog) {
   ASSERT_FALSE(ipc::testing::logs_events());
   static int told = 0;
-  ipc::observe_events([](ipc::EventKind, std::string_view) { ++told; });
+  ipc::observe_events(
+      [](ipc::EventKind, std::string_view, std::string_view) { ++told; });
   {
     Lock lock;
     const Guard guard(lock);

@@ -5,23 +5,86 @@
 //   counter.store(seen + 1, ...);
 //
 // What a process does from one point to the next is one step. Without a
-// Schedule a point costs one load and one branch, so a program may keep its
-// points. Only steps can be arranged: what happens inside of one, and what a
-// weakly ordered processor does with its loads and stores, cannot.
+// Schedule a point costs one comparison and one branch, so a program may keep
+// its points. Only steps can be arranged: what happens inside of one, and what
+// a weakly ordered processor does with its loads and stores, cannot.
+//
+// The library has points of its own, inner_point(): between the instructions
+// of a lock or a queue, where a death or a switch would hurt the most. They are
+// passed unless a Schedule was asked for them, so that the steps of a program
+// are those that it shows.
+//
+// See: schedule.h, explorer.h.
 #pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <string_view>
 
 namespace ipc {
 
-// Where a process stops at its points; set by Schedule in the processes that
-// it arranges, and null in all others.
-using PointGate = void (*)(std::string_view place);
-inline constinit PointGate point_gate = nullptr;
+// What a Schedule has put into a process that it arranges, and what the library
+// asks before it does anything that another process could wait for.
+class Gate {
+ public:
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  Gate(Gate&&) = delete;
+  Gate& operator=(Gate&&) = delete;
+
+  // Stops until it is let go; `inner` if the point is one of the library's.
+  virtual void stop_at(std::string_view place, bool inner) = 0;
+
+  // Stops until `object`, an address in shared memory, was woken or the
+  // deadline has passed: instead of a sleep in the kernel. False if this sleep
+  // is none for the gate. A `mutex` is also woken by the death of its owner.
+  virtual bool sleep_on(const void* object, int64_t deadline_ns,
+                        bool mutex) = 0;
+
+  // Wakes at most `count` of those who sleep on `object`; returns how many.
+  virtual int wake(const void* object, int count) = 0;
+
+  // The time of the arranged processes, which passes only when nobody can do
+  // anything else; 0 if they have none of their own.
+  virtual int64_t now_ns() = 0;
+
+  // Tells that what this step does depends on who is alive.
+  virtual void looks_who_lives() = 0;
+
+  [[nodiscard]] bool is_of_this_process() const { return owner_ == ::getpid(); }
+
+ protected:
+  Gate() : owner_(::getpid()) {}
+  ~Gate() = default;
+
+ private:
+  pid_t owner_;
+};
+
+// Set by Schedule in the processes that it arranges, and null in all others.
+inline constinit Gate* process_gate = nullptr;
+
+// The gate of this process, if it is arranged: a child that it has forked by
+// itself is not.
+inline Gate* gate() {
+  if (process_gate == nullptr) [[likely]] {
+    return nullptr;
+  }
+  return process_gate->is_of_this_process() ? process_gate : nullptr;
+}
 
 inline void point(std::string_view place) {
-  if (point_gate != nullptr) [[unlikely]] {
-    point_gate(place);
+  if (process_gate != nullptr) [[unlikely]] {
+    process_gate->stop_at(place, false);
+  }
+}
+
+// The same inside of the library.
+inline void inner_point(std::string_view place) {
+  if (process_gate != nullptr) [[unlikely]] {
+    process_gate->stop_at(place, true);
   }
 }
 

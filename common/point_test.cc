@@ -1,23 +1,55 @@
 #include "common/point.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <string>
 
 namespace {
 
-std::string last_place;
+class NotingGate final : public ipc::Gate {
+ public:
+  void stop_at(std::string_view place, bool inner) override {
+    last = std::string(place) + (inner ? ", inside" : "");
+  }
+  bool sleep_on(const void* /*object*/, int64_t /*deadline_ns*/,
+                bool /*mutex*/) override {
+    return false;
+  }
+  int wake(const void* /*object*/, int /*count*/) override { return 0; }
+  int64_t now_ns() override { return 0; }
+  void looks_who_lives() override {}
+
+  std::string last;
+};
 
 TEST(Point, IsPassedIfThereIsNoGate) {
   ipc::point("nobody asks");
-  EXPECT_EQ(last_place, "");
+  ipc::inner_point("nobody asks");
+  EXPECT_EQ(ipc::gate(), nullptr);
 }
 
 TEST(Point, StopsAtTheGateWithItsPlace) {
-  ipc::point_gate = [](std::string_view place) { last_place = place; };
+  NotingGate gate;
+  ipc::process_gate = &gate;
   ipc::point("after load");
-  ipc::point_gate = nullptr;
-  EXPECT_EQ(last_place, "after load");
+  EXPECT_EQ(gate.last, "after load");
+  ipc::inner_point("before publish");
+  EXPECT_EQ(gate.last, "before publish, inside");
+  EXPECT_EQ(ipc::gate(), &gate);
+  ipc::process_gate = nullptr;
+}
+
+TEST(Point, HasNoGateInAChildThatIsNotArranged) {
+  NotingGate gate;
+  ipc::process_gate = &gate;
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(ipc::gate() == nullptr ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  ipc::process_gate = nullptr;
 }
 
 }  // namespace

@@ -548,7 +548,7 @@ void PoolCore::wind_back(Running& running, uint64_t chunk) {
   // Sequentially consistent: who draws the number of the chunk later than this
   // finds it free. And what was drawn until now may be taken, though `next`
   // will not say so any more.
-  point("about to wind back");
+  inner_point("about to wind back");
   uint64_t next = running.batch->next;
   while (next > chunk &&
          !running.batch->next.compare_exchange_weak(next, chunk)) {

@@ -439,12 +439,22 @@ struct WindingBack {
 };
 WindingBack* winding_back = nullptr;
 
-void kill_the_second(std::string_view place) {
-  if (place != "about to wind back" || winding_back->go_on) return;
-  winding_back->go_on = true;
-  await([] { return winding_back->begun[2] == 1; });
-  ::kill(winding_back->second, SIGKILL);
-}
+class KillsTheSecond final : public ipc::Gate {
+ public:
+  void stop_at(std::string_view place, bool /*inner*/) override {
+    if (place != "about to wind back" || winding_back->go_on) return;
+    winding_back->go_on = true;
+    await([] { return winding_back->begun[2] == 1; });
+    ::kill(winding_back->second, SIGKILL);
+  }
+  bool sleep_on(const void* /*object*/, int64_t /*deadline_ns*/,
+                bool /*mutex*/) override {
+    return false;
+  }
+  int wake(const void* /*object*/, int /*count*/) override { return 0; }
+  int64_t now_ns() override { return 0; }
+  void looks_who_lives() override {}
+};
 
 TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
   const ipc::Shared<WindingBack> shared;
@@ -462,10 +472,11 @@ TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
     if (task == 2 && turn == 1) ::pause();
     return square(task);
   });
-  ipc::point_gate = kill_the_second;
+  KillsTheSecond gate;
+  ipc::process_gate = &gate;
   auto batch = pool.start_range(0, 4, {.chunk_size = 1, .retries = 1});
   EXPECT_TRUE(batch.done_until(Deadline::after(scaled(5))));
-  ipc::point_gate = nullptr;
+  ipc::process_gate = nullptr;
   EXPECT_EQ(batch.left(), 4U);
   EXPECT_EQ(pool.deaths(), 2);
 }

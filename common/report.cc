@@ -14,11 +14,6 @@
 namespace ipc {
 namespace {
 
-constexpr std::string_view kEventNames[] = {
-    "start",   "exit", "say",  "send",  "receive", "acquire",
-    "release", "wait", "wake", "point", "name",
-};
-
 int open_event_log() {
   const char* const path = ::getenv("IPC_LABS_EVENTS");
   if (path == nullptr || *path == '\0') return -1;
@@ -60,7 +55,7 @@ void log_event(EventKind kind, std::string_view object, std::string_view id) {
       fmt::format("{{\"t_ns\":{},\"pid\":{},\"process\":", now_ns(), getpid());
   append_json(line, speaker());
   line += ",\"kind\":";
-  append_json(line, kEventNames[static_cast<int>(kind)]);
+  append_json(line, describe(kind));
   line += ",\"object\":";
   // Cut here and not in write_line, so that the line stays valid JSON: six
   // bytes for each byte at worst.
@@ -75,6 +70,14 @@ void log_event(EventKind kind, std::string_view object, std::string_view id) {
 
 const int event_log_fd = open_event_log();
 bool events_wanted = event_log_fd != -1;
+
+const char* describe(EventKind kind) {
+  constexpr const char* kWords[] = {
+      "start",   "exit", "say",  "send",  "receive", "acquire",
+      "release", "wait", "wake", "point", "name",
+  };
+  return kWords[static_cast<int>(kind)];
+}
 
 const std::string& process_name() { return speaker(); }
 
@@ -98,7 +101,7 @@ void observe_events(EventObserver observer) {
 
 void write_event(EventKind kind, std::string_view object, std::string_view id) {
   if (event_log_fd != -1) log_event(kind, object, id);
-  if (event_observer != nullptr) event_observer(kind, object);
+  if (event_observer != nullptr) event_observer(kind, object, id);
 }
 
 std::string object_name(std::string_view type, const void* address) {

@@ -50,6 +50,9 @@ enum class EventKind {
   name,
 };
 
+// Its word in the event log: "acquire".
+const char* describe(EventKind kind);
+
 // The descriptor of the event log; -1 if IPC_LABS_EVENTS is not set.
 extern const int event_log_fd;
 
@@ -59,7 +62,8 @@ extern bool events_wanted;
 // Makes `observer` see every event of this process, and of the children that
 // it forks from now on, after it was logged. For Schedule, which has to know
 // when a process waits.
-using EventObserver = void (*)(EventKind kind, std::string_view object);
+using EventObserver = void (*)(EventKind kind, std::string_view object,
+                               std::string_view id);
 void observe_events(EventObserver observer);
 
 // Appends one line to the log and tells the observer; see event().

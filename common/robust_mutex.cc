@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "common/errors.h"
 #include "common/futex.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -52,6 +53,12 @@ bool RobustMutex::try_own() {
 }
 
 bool RobustMutex::own_until(Deadline deadline) {
+  if (Gate* const own = gate()) [[unlikely]] {
+    while (own->sleep_on(&mutex_, deadline.ns(), true)) {
+      if (try_own()) return true;
+      if (deadline.expired()) return false;
+    }
+  }
   int error = ETIMEDOUT;
   while (error == ETIMEDOUT) {
     // Never to the deadline in one go: the wake-up of an unlock is lost if the
@@ -107,6 +114,9 @@ void RobustMutex::unlock_untold() {
   const int error = ::pthread_mutex_unlock(&mutex_);
   IPC_CHECK(error != EPERM && "unlocked by somebody who does not hold it");
   check_zero(error, "pthread_mutex_unlock");
+  if (Gate* const own = gate()) [[unlikely]] {
+    (void)own->wake(&mutex_, 1);
+  }
 }
 
 void RobustMutex::tell(EventKind event) const {

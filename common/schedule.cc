@@ -3,129 +3,44 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/errors.h"
+#include "common/futex.h"
 #include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
 namespace {
 
-constexpr double kLookEveryS = 0.001;
-constexpr size_t kTextBytesMax = 200;
-
-// What a process tells the controller: the first byte of its message.
-constexpr char kAtPoint = 'p';
-constexpr char kWaits = 'w';
-constexpr char kWoke = 'k';
-
-// The gate of this process, if it is arranged.
-int gate_fd = -1;
-pid_t gate_owner = -1;
-
-bool is_arranged() { return gate_owner == ::getpid(); }
-
-void tell(char kind, std::string_view text) {
-  std::string message(1, kind);
-  message += text.substr(0, kTextBytesMax);
-  check(retry([&] {
-          return ::send(gate_fd, message.data(), message.size(), MSG_NOSIGNAL);
-        }),
-        "send to the schedule");
-}
-
-void wait_until_let_go() {
-  char go = 0;
-  const auto count = retry([&] { return ::recv(gate_fd, &go, 1, 0); });
-  // Without a controller nobody would ever let this process go.
-  if (check(count, "recv from the schedule") == 0) ::_exit(1);
-}
+// Somebody who does not come to the gate in this time may be asleep elsewhere.
+constexpr int64_t kLookEveryNs = 500'000;
+// Whoever looks again so often, and nobody has got anywhere, waits for ever.
+constexpr int kRechecksMax = 2;
 
 // From here on what this process says is only in the event log.
-void silence() {
+void silence(int fd) {
   const UniqueFd null(
       check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null"));
-  check(::dup2(null.get(), STDOUT_FILENO), "dup2");
+  check(::dup2(null.get(), fd), "dup2");
 }
 
-void stop_at_point(std::string_view place) {
-  if (!is_arranged()) return;
-  event(EventKind::point, place);
-  tell(kAtPoint, place);
-  wait_until_let_go();
-}
+// What people call the objects of the run, as they are told by
+// describe_object().
+std::map<std::string, std::string, std::less<>> object_names;
 
-void tell_waits(EventKind kind, std::string_view object) {
-  if (kind != EventKind::wait && kind != EventKind::wake) return;
-  if (!is_arranged()) return;
-  tell(kind == EventKind::wait ? kWaits : kWoke, object);
-  if (kind == EventKind::wake) wait_until_let_go();
-}
-
-// "Lock@7f12..." is no text for people.
-std::string readable(const std::string& object) {
-  const size_t at = object.find('@');
-  if (at == std::string::npos) return object;
-  return "the " + object.substr(0, at);
-}
-
-std::string field(const std::string& file, const std::string& name) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.rfind(name + ":\t", 0) == 0) return line.substr(name.size() + 2);
-  }
-  return "";
-}
-
-// Whether the process sleeps only for a time, or until its line is printed:
-// nothing that another arranged process could end.
-bool goes_on_by_itself(const std::string& folder) {
-  std::ifstream file(folder + "syscall");
-  std::string call;
-  std::string argument;
-  file >> call >> argument;
-  if (call == std::to_string(SYS_write)) {
-    return argument == "0x1" || argument == "0x2";
-  }
-  return call == std::to_string(SYS_clock_nanosleep);
-}
-
-bool has_ended(pid_t pid) {
-  const std::string state = field(fmt::format("/proc/{}/status", pid), "State");
-  return state.empty() || state[0] == 'Z' || state[0] == 'X';
-}
-
-// What the process is at, if it sleeps and its children do: numbers that grow
-// when they run. A child that runs may yet end the wait of its parent.
-std::string look_at(pid_t pid) {
-  const std::string folder = fmt::format("/proc/{}/", pid);
-  if (field(folder + "status", "State") != "S (sleeping)") return "";
-  if (goes_on_by_itself(folder)) return "";
-  std::string look = field(folder + "status", "voluntary_ctxt_switches");
-  std::ifstream children(fmt::format("{}task/{}/children", folder, pid));
-  for (pid_t child = 0; children >> child;) {
-    if (has_ended(child)) continue;
-    const std::string at = look_at(child);
-    if (at.empty()) return "";
-    look += " " + at;
-  }
-  return look;
-}
-
-// Whether it sleeps and has done so since the last look: then all that it told
-// before has been received between the two looks.
-bool is_asleep(pid_t pid, std::string& last_look) {
-  const std::string before = std::exchange(last_look, look_at(pid));
-  return !last_look.empty() && last_look == before;
+void see_names(EventKind kind, std::string_view object, std::string_view id) {
+  if (kind == EventKind::name) object_names[std::string(object)] = id;
 }
 
 int count_switches(std::string_view order) {
@@ -134,146 +49,414 @@ int count_switches(std::string_view order) {
   return count;
 }
 
+// What the death of a process changes in the memory that it shared: the kernel
+// marks its robust mutexes.
+class DeathWatch {
+ public:
+  explicit DeathWatch(std::span<const SharedRegion> regions)
+      : regions_(regions) {
+    for (const SharedRegion& region : regions) {
+      const auto* const bytes = static_cast<const char*>(region.data);
+      before_.emplace_back(bytes, bytes + region.size_bytes);
+    }
+  }
+
+  void add_changes(MemoryAccesses& accesses) const {
+    for (size_t i = 0; i < before_.size(); ++i) {
+      const auto* const now = static_cast<const char*>(regions_[i].data);
+      for (size_t at = 0; at < before_[i].size(); at += sizeof(uint64_t)) {
+        if (::memcmp(now + at, &before_[i][at], sizeof(uint64_t)) != 0) {
+          accesses.add(now + at, sizeof(uint64_t), true);
+        }
+      }
+    }
+  }
+
+ private:
+  std::span<const SharedRegion> regions_;
+  std::vector<std::string> before_;
+};
+
 }  // namespace
+
+Schedule::BoardMemory::BoardMemory() {
+  void* const memory =
+      ::mmap(nullptr, sizeof(GateBoard), PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw_error(errno, "mmap");
+  // Zeros are what it is at the beginning, and pages that nobody writes to cost
+  // nothing.
+  board_ = static_cast<GateBoard*>(memory);
+}
+
+Schedule::BoardMemory::~BoardMemory() { ::munmap(board_, sizeof(GateBoard)); }
+
+Schedule::Schedule(bool narrated) : narrated_(narrated) {}
+
+Schedule::Schedule(Director& director, Rules rules)
+    : director_(&director), rules_(rules), kills_left_(rules.kills) {
+  board_->time_ns = now_ns();
+  board_->inner = rules.inner;
+  board_->notes = rules.notes;
+  object_names.clear();
+  observe_events(see_names);
+}
 
 // The death of one can end the wait of another, which would go on for a moment,
 // before its turn to die: so all are stopped first. They sleep, and a process
 // that sleeps sees a signal before any other instruction of its own.
 Schedule::~Schedule() {
+  if (director_ != nullptr) observe_events(nullptr);
   for (Actor& actor : actors_) (void)actor.process.send_signal(SIGSTOP);
 }
 
 void Schedule::add(const std::string& name,
                    const std::function<void()>& target) {
-  int ends[2];
-  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends),
-        "socketpair");
-  UniqueFd ours(ends[0]);
-  UniqueFd theirs(ends[1]);
+  const size_t index = size();
+  IPC_CHECK(index < GateBoard::kProcessesMax);
+  if (index == 0 && rules_.watches) watch_regions();
   Process process(name, [&] {
-    for (Actor& other : actors_) other.gate.reset();
-    ours.reset();
-    if (!narrated_) silence();
-    gate_fd = theirs.get();
-    gate_owner = ::getpid();
-    point_gate = stop_at_point;
-    observe_events(tell_waits);
-    point("start");
+    if (!narrated_) silence(STDOUT_FILENO);
+    if (director_ != nullptr) silence(STDERR_FILENO);
+    enter_gate(*board_, index);
     target();
+    leave_gate();
   });
-  actors_.push_back({std::move(process), std::move(ours)});
+  actors_.push_back({std::move(process)});
   settle();
+}
+
+// All that the processes will share is there before the first of them is.
+void Schedule::watch_regions() {
+  const auto regions = shared_regions(&*board_);
+  IPC_CHECK(regions.size() <= board_->regions.size());
+  std::copy(regions.begin(), regions.end(), board_->regions.begin());
+  board_->region_count = regions.size();
 }
 
 Schedule::State Schedule::step(size_t index) {
   Actor& actor = actors_.at(index);
   IPC_CHECK(actor.state == State::at_point);
-  let_go(actor);
-  settle();
+  advance(index);
+  // One at a time: the next is let go when this one is still again.
+  while (true) {
+    const auto woken = std::find_if(
+        actors_.begin(), actors_.end(),
+        [](const Actor& other) { return other.state == State::woken; });
+    if (woken == actors_.end()) break;
+    advance(static_cast<size_t>(woken - actors_.begin()));
+  }
   if (narrated_ && actor.state == State::waiting) {
     say("{} has to wait for {}", actor.process.name(), actor.place);
   }
   return actor.state;
 }
 
-void Schedule::let_go(Actor& actor) {
-  actor.state = State::running;
-  actor.last_look.clear();
-  // It may have been killed; then its pidfd says so, and this need not.
-  (void)retry([&] { return ::send(actor.gate.get(), "g", 1, MSG_NOSIGNAL); });
+// Lets a process go to where it stops next.
+void Schedule::advance(size_t index) {
+  GateBox& gate_box = box(index);
+  gate_box.accesses.clear();
+  gate_box.notes.set("");
+  gate_box.stop.store(Stop::running);
+  actors_[index].state = State::running;
+  gate_box.go.fetch_add(1);
+  gate_wake(gate_box.go);
+  settle();
+}
+
+void Schedule::kill(size_t index) {
+  Actor& actor = actors_[index];
+  MemoryAccesses& accesses = box(index).accesses;
+  accesses.clear();
+  box(index).notes.set("");
+  const DeathWatch watch(board_->watched());
+  // Who sleeps until a mutex is unlocked, and what that mutex is.
+  std::vector<std::pair<GateBox*, std::string>> sleepers;
+  for (size_t i = 0; i < size(); ++i) {
+    GateBox& other = box(i);
+    if (other.stop.load() != Stop::asleep || !other.mutex) continue;
+    sleepers.emplace_back(&other,
+                          std::string(static_cast<const char*>(other.object),
+                                      sizeof(pthread_mutex_t)));
+  }
+  (void)actor.process.kill();
+  note_end(actor);
+  actor.killed = true;
+  if (box(index).stop.load() == Stop::asleep) {
+    accesses.add(box(index).object, sizeof(uint32_t), true);
+  }
+  box(index).stop.store(Stop::finished);
+  accesses.add(&board_->lives[index], 1, true);
+  watch.add_changes(accesses);
+  for (const auto& [sleeper, mutex] : sleepers) {
+    if (::memcmp(sleeper->object, mutex.data(), mutex.size()) != 0) {
+      (void)wake_sleepers(*board_, sleeper->object, 1, accesses);
+    }
+  }
+  rechecks_ = 0;
+  settle();
 }
 
 void Schedule::forget_looks() {
-  for (Actor& actor : actors_) actor.last_look.clear();
-  for (Server& server : servers_) server.last_look.clear();
+  for (Actor& actor : actors_) actor.watch.forget();
+  for (auto& [pid, watch] : servers_) watch.forget();
 }
 
-// Looks at everybody once more. The servers come last: what a process had asked
-// before this look at it, its server has answered if that sleeps after it, and
-// the answer would have woken the process before the next look.
-bool Schedule::is_anybody_moving() {
-  bool moving = false;
-  for (Actor& actor : actors_) {
-    if (actor.state != State::running && actor.state != State::waiting) {
-      continue;
-    }
-    const bool asleep = is_asleep(actor.process.pid(), actor.last_look);
-    if (asleep && actor.state == State::running) {
-      actor.state = State::waiting;
-      actor.place = "a system call";
-    }
-    moving = moving || !asleep;
-  }
-  for (Server& server : servers_) {
-    const bool asleep = is_asleep(server.pid, server.last_look);
-    moving = moving || (!asleep && !has_ended(server.pid));
-  }
-  return moving;
-}
-
-// Returns when nobody moves any more. A step may have ended the waits of
-// others, so all that wait are looked at anew.
-void Schedule::settle() {
-  forget_looks();
-  receive_until(Deadline::at_ns(0));
-  while (true) {
-    if (is_anybody_moving()) {
-      receive_until(Deadline::after(kLookEveryS));
-      continue;
-    }
-    // One at a time: the next is let go when this one is still again.
-    const auto woken = std::find_if(
-        actors_.begin(), actors_.end(),
-        [](const Actor& actor) { return actor.state == State::woken; });
-    if (woken == actors_.end()) return;
-    let_go(*woken);
-    forget_looks();
+void Schedule::note_end(Actor& actor) {
+  actor.status = actor.process.join();
+  actor.state = State::finished;
+  actor.place = describe_status(actor.status);
+  if (narrated_ && actor.status != 0) {
+    say("{} ended: {}", actor.process.name(), actor.place);
   }
 }
 
-// Receives what the processes have told, or tell until the deadline.
-void Schedule::receive_until(Deadline deadline) {
+// Takes over who has stopped, and returns whether all have.
+bool Schedule::look_at_gates() {
+  // First of all: who still runs may yet wake those who have stopped.
+  bool all = true;
+  for (size_t i = 0; i < size(); ++i) {
+    const bool ended = state(i) == State::finished;
+    if (!ended && box(i).stop.load() == Stop::running) all = false;
+  }
+  for (size_t i = 0; i < size(); ++i) {
+    Actor& actor = actors_[i];
+    if (actor.state == State::finished) continue;
+    const GateBox& gate_box = box(i);
+    switch (gate_box.stop.load()) {
+      case Stop::running:
+        break;
+      case Stop::at_point:
+        actor.state = State::at_point;
+        actor.place = gate_box.place.text();
+        break;
+      case Stop::asleep:
+        actor.state = gate_box.woken ? State::woken : State::waiting;
+        actor.place = readable(gate_box.waits_for.text());
+        break;
+      case Stop::woken:
+        actor.state = State::woken;
+        break;
+      case Stop::finished:
+        note_end(actor);
+        break;
+    }
+  }
+  return all;
+}
+
+// Takes over who has ended, and returns whether anybody has.
+bool Schedule::look_at_ends() {
   std::vector<pollfd> fds;
   for (const Actor& actor : actors_) {
     const bool ended = actor.state == State::finished;
-    fds.push_back({ended ? -1 : actor.gate.get(), POLLIN, 0});
     fds.push_back({ended ? -1 : actor.process.pidfd(), POLLIN, 0});
   }
-  if (::poll(fds.data(), fds.size(), deadline.poll_ms()) <= 0) return;
-  for (size_t i = 0; i < actors_.size(); ++i) {
+  if (::poll(fds.data(), fds.size(), 0) <= 0) return false;
+  for (size_t i = 0; i < size(); ++i) {
+    if (fds[i].revents == 0) continue;
+    note_end(actors_[i]);
+    box(i).stop.store(Stop::finished);
+  }
+  return true;
+}
+
+// Looks at everybody once more; whether all sleep for good. The servers come
+// last: what a process had asked before this look at it, its server has
+// answered if that sleeps after it, and the answer would have woken the process
+// before the next look.
+bool Schedule::look_at_all() {
+  bool asleep = true;
+  for (size_t i = 0; i < size(); ++i) {
     Actor& actor = actors_[i];
-    if ((fds[2 * i].revents & POLLIN) != 0) receive(actor);
-    if ((fds[2 * i + 1].revents & POLLIN) == 0) continue;
-    actor.state = State::finished;
-    actor.status = actor.process.exit_status().value_or(kStatusLost);
-    actor.place = describe_status(actor.status);
-    if (narrated_ && actor.status != 0) {
-      say("{} ended: {}", actor.process.name(), actor.place);
+    if (actor.state == State::finished) continue;
+    if (box(i).stop.load() != Stop::running) continue;
+    if (!actor.watch.is_asleep(actor.process.pid())) {
+      asleep = false;
+      continue;
+    }
+    if (actor.state != State::running) continue;
+    actor.state = State::waiting;
+    const std::string_view told = box(i).waits_for.text();
+    actor.place = told.empty() ? "a system call" : readable(told);
+    box(i).accesses.add_all();
+  }
+  for (auto& [pid, watch] : servers_) {
+    asleep &= watch.is_asleep(pid) || has_ended(pid);
+  }
+  return asleep;
+}
+
+// Returns when nobody moves any more. Where all are at their gates that is
+// seen at once. Else a step may also have ended the waits of others in system
+// calls, so all that wait there are looked at anew, and twice.
+void Schedule::settle() {
+  forget_looks();
+  while (true) {
+    const uint32_t bell = board_->bell.load();
+    if (look_at_gates() && servers_.empty()) break;
+    const bool waits_only = std::none_of(
+        actors_.begin(), actors_.end(),
+        [](const Actor& actor) { return actor.state == State::running; });
+    if (!waits_only) gate_sleep(board_->bell, bell, kLookEveryNs);
+    if (board_->bell.load() != bell) continue;
+    if (look_at_ends()) continue;
+    if (look_at_all()) {
+      if (look_at_gates(); board_->bell.load() == bell) break;
+      continue;
+    }
+    if (waits_only) gate_sleep(board_->bell, bell, kLookEveryNs);
+  }
+  (void)look_at_ends();
+}
+
+std::vector<Schedule::Choice> Schedule::options() const {
+  std::vector<Choice> found;
+  for (size_t i = 0; i < size(); ++i) {
+    const State is = state(i);
+    if (is == State::at_point || is == State::woken) found.push_back({i});
+  }
+  if (found.empty() || kills_left_ == 0) return found;
+  for (size_t i = 0; i < size(); ++i) {
+    if (state(i) != State::finished) found.push_back({i, true});
+  }
+  return found;
+}
+
+void Schedule::run() {
+  IPC_CHECK(director_ != nullptr && "run() is for the explorer");
+  check_invariants();
+  while (true) {
+    const std::vector<Choice> found = options();
+    if (found.empty()) {
+      if (let_time_pass()) continue;
+      if (const std::string stuck = waits(); !stuck.empty()) {
+        throw BadEnd(BadEnd::Kind::deadlock, stuck);
+      }
+      return check_ends();
+    }
+    const Choice choice = director_->choose(*this, found);
+    if (choice.kills) {
+      --kills_left_;
+      kill(choice.process);
+    } else {
+      advance(choice.process);
+      const State is = state(choice.process);
+      if (is != State::waiting) rechecks_ = 0;
+    }
+    director_->done(*this, choice);
+    check_invariants();
+  }
+}
+
+// Called when nobody can go on; whether anybody can now.
+bool Schedule::let_time_pass() {
+  const bool anybody_died =
+      std::any_of(actors_.begin(), actors_.end(), [](const Actor& actor) {
+        return actor.state == State::finished && actor.status < 0;
+      });
+  constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
+  Deadline next = Deadline::never();
+  for (size_t i = 0; i < size(); ++i) {
+    if (box(i).stop.load() != Stop::asleep) continue;
+    next = next.sooner(Deadline::at_ns(box(i).deadline_ns));
+  }
+  const bool looks_again = anybody_died && rechecks_ < kRechecksMax;
+  if (looks_again) {
+    ++rechecks_;
+    next = next.sooner(Deadline::at_ns(board_->time_ns + kRecheckNs));
+  } else {
+    rechecks_ = 0;
+  }
+  if (next.is_never()) return false;
+  bool anybody = false;
+  for (size_t i = 0; i < size(); ++i) {
+    GateBox& gate_box = box(i);
+    if (gate_box.stop.load() != Stop::asleep) continue;
+    if (!looks_again && gate_box.deadline_ns > next.ns()) continue;
+    gate_box.woken = true;
+    actors_[i].state = State::woken;
+    anybody = true;
+  }
+  if (!anybody) return false;
+  board_->time_ns = std::max(board_->time_ns, next.ns());
+  ++time_passed_;
+  return true;
+}
+
+void Schedule::check_invariants() const {
+  for (const auto& problem : invariants_) {
+    if (const std::string text = problem(); !text.empty()) {
+      throw BadEnd(BadEnd::Kind::broken, text);
     }
   }
 }
 
-void Schedule::receive(Actor& actor) {
-  char text[kTextBytesMax + 1];
-  const auto count = retry([&] {
-    return ::recv(actor.gate.get(), text, sizeof text, MSG_DONTWAIT);
-  });
-  if (count <= 0) return;  // It has ended: its pidfd says how.
-  actor.last_look.clear();
-  const std::string object(text + 1, static_cast<size_t>(count) - 1);
-  switch (text[0]) {
-    case kAtPoint:
-      actor.state = State::at_point;
-      actor.place = object;
-      break;
-    case kWaits:
-      actor.state = State::waiting;
-      actor.place = readable(object);
-      break;
-    case kWoke:
-      actor.state = State::woken;
-      break;
+void Schedule::check_ends() const {
+  for (const Actor& actor : actors_) {
+    if (actor.status == 0 || actor.killed) continue;
+    throw BadEnd(
+        BadEnd::Kind::failed,
+        fmt::format("{} ended: {}", actor.process.name(), actor.place));
   }
+}
+
+std::vector<std::pair<std::string, std::string>> Schedule::views() const {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto& [name, view] : views_) found.emplace_back(name, view());
+  return found;
+}
+
+std::string Schedule::notes(size_t index) const {
+  std::string text;
+  std::istringstream lines{std::string(board_->boxes[index].notes.text())};
+  for (std::string line; std::getline(lines, line);) {
+    const size_t end = line.find(' ');
+    const std::string rest = line.substr(end + 1);
+    const bool is_said = line.compare(0, end, describe(EventKind::say)) == 0;
+    text += line.substr(0, end + 1) + (is_said ? rest : readable(rest)) + "\n";
+  }
+  return text;
+}
+
+// "Lock@7f12..." is no text for people.
+std::string Schedule::readable(std::string_view object) const {
+  if (object.empty()) return "something";
+  const size_t at = object.find('@');
+  if (at == std::string::npos) return std::string(object);
+  const auto name = object_names.find(object);
+  if (director_ == nullptr || name == object_names.end()) {
+    return fmt::format("the {}", object.substr(0, at));
+  }
+  return fmt::format("{} '{}'", object.substr(0, at), name->second);
+}
+
+// ", held by Worker 1", if any process does.
+std::string Schedule::held_by(std::string_view object) const {
+  std::string holders;
+  for (size_t i = 0; i < size(); ++i) {
+    if (state(i) == State::finished) continue;
+    if (!board_->boxes[i].holds(object)) continue;
+    holders += (holders.empty() ? ", held by " : " and ") + name(i);
+  }
+  return holders;
+}
+
+// Who waits for what, and who has ended badly; "" if nobody waits.
+std::string Schedule::waits() const {
+  std::string text;
+  bool anybody = false;
+  for (size_t i = 0; i < size(); ++i) {
+    const char* const separator = text.empty() ? "" : "; ";
+    if (state(i) == State::waiting) {
+      text += fmt::format("{}{} waits for {}{}", separator, name(i), place(i),
+                          held_by(board_->boxes[i].waits_for.text()));
+      anybody = true;
+    } else if (status(i) != 0 && !was_killed(i)) {
+      text += fmt::format("{}{} ended: {}", separator, name(i), place(i));
+    }
+  }
+  return anybody ? text : "";
 }
 
 std::string Schedule::play(std::string_view order) {

@@ -8,37 +8,55 @@
 // Each process stops before its first step and at each ipc::point(). The
 // controller, which made the Schedule, lets one go at a time, A being the
 // first that was added, and then waits until all is still: each process is at
-// a point, has finished, or waits for something. A wait that ends is gone on
-// with at once, up to the next point, as a part of the step that it is in.
+// a point, has finished, or waits for something.
 //
-//   gate: a pair of sockets for each process
-//         process ---- "I am at <place>", "I wait for <object>", "I woke" -->
-//                 <--- "go on" ----------------------------------- controller
-//
-// A wait is announced by the library's own events (EventKind::wait and wake).
-// Whether it sleeps, also in a call that announces nothing, is seen in /proc:
-// asleep in two looks and not run in between.
+// Whoever waits for a lock, an event, a condition, a semaphore, a barrier or a
+// queue of this library does so at its gate (gate.h), and who wakes it is known
+// exactly. Other waits are announced by events (EventKind::wait and wake);
+// whether one sleeps, also in a call that announces nothing, is seen in /proc.
+// A wait that ends is gone on with at once, up to the next point, as a part of
+// the step that it is in; only run() lets somebody else come first.
 //
 // Lifetime: the destructor kills and reaps the processes that are left. None of
 //           them goes on because another one has died.
-// Blocks:   add(), step() and play() until all is still; a process that loops
-//           for ever is waited for, for ever.
+// Blocks:   add(), step(), play() and run() until all is still; a process that
+//           loops for ever is waited for, for ever.
 // Errors:   std::system_error if a process cannot be made.
 // Fork:     a child of an arranged process is not arranged.
 // Death:    a process that is killed has finished, with a status.
-// See:      socketpair(2), proc(5).
+// See:      futex(2), proc(5), explorer.h.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "common/asleep.h"
+#include "common/gate.h"
 #include "common/process.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
+
+// How a run of processes has ended, if not by all of them being done.
+class BadEnd : public std::runtime_error {
+ public:
+  enum class Kind {
+    deadlock,  // Nobody can go on.
+    broken,    // What should always hold does not.
+    failed,    // A process has not ended with status 0.
+  };
+  BadEnd(Kind kind, const std::string& text)
+      : std::runtime_error(text), kind_(kind) {}
+  [[nodiscard]] Kind kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
 
 class Schedule {
  public:
@@ -50,9 +68,49 @@ class Schedule {
     finished,
   };
 
+  // What can be done next: a process takes a step, or is killed where it is.
+  struct Choice {
+    size_t process = 0;
+    bool kills = false;
+    friend bool operator==(Choice a, Choice b) {
+      return a.process == b.process && a.kills == b.kills;
+    }
+  };
+
+  // Who decides in run().
+  class Director {
+   public:
+    Director() = default;
+    Director(const Director&) = delete;
+    Director& operator=(const Director&) = delete;
+    Director(Director&&) = delete;
+    Director& operator=(Director&&) = delete;
+    virtual ~Director() = default;
+
+    // One of `options`, of which there is at least one. What it throws leaves
+    // run().
+    virtual Choice choose(const Schedule& schedule,
+                          std::span<const Choice> options) = 0;
+    // It was done, and all is still again.
+    virtual void done(const Schedule& schedule, Choice choice) = 0;
+  };
+
+  // What is arranged in run().
+  struct Rules {
+    int kills = 0;         // So many processes may be killed.
+    bool inner = false;    // Whether inner_point() is a point.
+    bool watches = false;  // Whether accesses() is wanted.
+    bool notes = false;    // Whether notes() is wanted.
+  };
+
   // A narrated schedule says when a process has to wait, or ends badly. In one
   // that is not, the processes are silent: nothing goes to standard output.
-  explicit Schedule(bool narrated = false) : narrated_(narrated) {}
+  explicit Schedule(bool narrated = false);
+
+  // For run(): silent, standard error as well, and with a time of its own, that
+  // passes only when nobody can do anything else.
+  Schedule(Director& director, Rules rules);
+
   Schedule(const Schedule&) = delete;
   Schedule& operator=(const Schedule&) = delete;
   Schedule(Schedule&&) = delete;
@@ -64,7 +122,7 @@ class Schedule {
 
   // Names a server, which is not arranged and whose answers belong to the steps
   // of those who ask it: all is still when it sleeps as well.
-  void add_server(pid_t pid) { servers_.push_back({pid}); }
+  void add_server(pid_t pid) { servers_.push_back({pid, {}}); }
 
   // Lets a process that is at a point take one step. Returns what it is then.
   State step(size_t index);
@@ -74,41 +132,106 @@ class Schedule {
   // not all processes have ended well.
   [[nodiscard]] std::string play(std::string_view order);
 
+  // Shows people what the processes share; asked after each step.
+  void show(const std::string& name, const std::function<std::string()>& view) {
+    views_.emplace_back(name, view);
+  }
+
+  // What must hold after each step of run(): `problem` returns what is wrong,
+  // or "".
+  void always(const std::function<std::string()>& problem) {
+    invariants_.push_back(problem);
+  }
+
+  // Runs the processes to their ends, as the director decides. A process whose
+  // wait has ended stops once more before it goes on. When nobody can, time
+  // passes: to the first deadline, or, if somebody has died, for as long as a
+  // sleep of the library may last (kRecheckSeconds). Errors: BadEnd.
+  void run();
+
   [[nodiscard]] size_t size() const { return actors_.size(); }
+  [[nodiscard]] const std::string& name(size_t index) const {
+    return actors_[index].process.name();
+  }
   [[nodiscard]] State state(size_t index) const { return actors_[index].state; }
   // The point where it is, or what it waits for.
   [[nodiscard]] const std::string& place(size_t index) const {
     return actors_[index].place;
   }
   [[nodiscard]] int status(size_t index) const { return actors_[index].status; }
+  [[nodiscard]] bool was_killed(size_t index) const {
+    return actors_[index].killed;
+  }
+
+  // What the last choice of this process has read and written.
+  [[nodiscard]] const MemoryAccesses& accesses(size_t index) const {
+    return board_->boxes[index].accesses;
+  }
+  // What it has said and done in that, a line each: "say Loaded 0".
+  [[nodiscard]] std::string notes(size_t index) const;
+  // What the processes share now, by the names given to show().
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> views() const;
+  // How often time had to pass.
+  [[nodiscard]] int time_passed() const { return time_passed_; }
 
  private:
   struct Actor {
     Process process;
-    UniqueFd gate;
     State state = State::running;
+    bool started = false;  // It has come to its gate at least once.
+    bool killed = false;   // By choice.
     std::string place = {};
-    std::string last_look = {};  // Of is_asleep().
+    SleepWatch watch = {};
     int status = 0;
   };
 
-  struct Server {
-    pid_t pid;
-    std::string last_look = {};
+  // The gates' memory, mapped anew for each schedule.
+  class BoardMemory {
+   public:
+    BoardMemory();
+    BoardMemory(const BoardMemory&) = delete;
+    BoardMemory& operator=(const BoardMemory&) = delete;
+    BoardMemory(BoardMemory&&) = delete;
+    BoardMemory& operator=(BoardMemory&&) = delete;
+    ~BoardMemory();
+    GateBoard& operator*() const { return *board_; }
+    GateBoard* operator->() const { return board_; }
+
+   private:
+    GateBoard* board_;
   };
 
+  GateBox& box(size_t index) { return board_->boxes[index]; }
+  void advance(size_t index);
+  void kill(size_t index);
   void settle();
+  bool look_at_gates();
+  bool look_at_ends();
+  bool look_at_all();
   void forget_looks();
-  bool is_anybody_moving();
-  void receive_until(Deadline deadline);
-  void receive(Actor& actor);
-  void let_go(Actor& actor);
+  void note_end(Actor& actor);
+  [[nodiscard]] std::vector<Choice> options() const;
+  bool let_time_pass();
+  void check_invariants() const;
+  void check_ends() const;
+  void watch_regions();
+  [[nodiscard]] std::string waits() const;
+  [[nodiscard]] std::string held_by(std::string_view object) const;
+  [[nodiscard]] std::string readable(std::string_view object) const;
   std::string play_put_off(std::string letters);
   [[nodiscard]] std::string unfinished() const;
 
-  bool narrated_;
+  bool narrated_ = false;
+  Director* director_ = nullptr;
+  Rules rules_;
+  int kills_left_ = 0;
+  int time_passed_ = 0;
+  int rechecks_ = 0;  // Since anybody has got anywhere.
+  BoardMemory board_;
   std::vector<Actor> actors_;
-  std::vector<Server> servers_;
+  std::vector<std::pair<pid_t, SleepWatch>> servers_;
+  std::vector<std::pair<std::string, std::function<std::string()>>> views_;
+  std::vector<std::function<std::string()>> invariants_;
 };
 
 // What is wrong with an order in which each process takes `steps` steps; "" if

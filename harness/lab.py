@@ -26,12 +26,21 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, report
+from harness import chapter, expect, explored, report
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
+from harness.explored import Explored
 from harness.run import Run
 
-__all__ = ["Caught", "CheckFailed", "LabTest", "Run", "Verdict", "main"]
+__all__ = [
+    "Caught",
+    "CheckFailed",
+    "Explored",
+    "LabTest",
+    "Run",
+    "Verdict",
+    "main",
+]
 
 _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
@@ -73,6 +82,9 @@ class LabTest(expect.Expectations):
 
     wrong: ClassVar[Mapping[str, Caught]] = {}
 
+    # What explorations of the lab find; see explored.py.
+    explored: ClassVar[Sequence[Explored]] = ()
+
     # Every run of this test, for reports.
     runs: list[Run]
 
@@ -82,6 +94,8 @@ class LabTest(expect.Expectations):
         super().__init_subclass__()
         for variant, caught in cls.wrong.items():
             _add_variant_test(cls, variant, caught)
+        for number, wanted in enumerate(cls.explored):
+            _add_exploration_test(cls, number, wanted)
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -274,6 +288,28 @@ class LabTest(expect.Expectations):
             problems.append(f"{text.place}: no transcript of the lab itself")
         self._assert_no_problems(problems)
 
+    # Explorations.
+
+    def assert_explored(self, wanted: Explored) -> None:
+        """An exploration finds what is declared: no more, and no less."""
+        found, run = explored.ask(
+            self.program(wanted.variant),
+            wanted.flags,
+            explored.request_of(wanted),
+        )
+        self.runs.append(run)
+        counts = {explored.label(o): o["count"] for o in found["outcomes"]}
+        declared = wanted.counts()
+        if declared is None or found["reduced"]:
+            self.assert_outcomes(counts, list(wanted.outcomes))
+        else:
+            self.assert_outcomes(counts, declared)
+        if wanted.schedules is not None:
+            self.assertEqual(found["schedules"], wanted.schedules)
+        # The leaks are those of any run; there is no PASS in this one.
+        for leak in run.leaks:
+            raise CheckFailed("leak", f"it leaves a {leak.kind}: {leak.name}")
+
     # The wrong variants.
 
     def judge(self, run: Run) -> list[Verdict]:
@@ -364,6 +400,20 @@ def _add_variant_test(cls: type[LabTest], variant: str, caught: Caught) -> None:
     name = f"test_wrong_{variant}_is_caught_by_its_{caught.by}"
     test.__name__ = name
     test.__qualname__ = f"{cls.__qualname__}.{name}"
+    setattr(cls, name, test)
+
+
+def _add_exploration_test(
+    cls: type[LabTest], number: int, wanted: Explored
+) -> None:
+    def test(self: LabTest) -> None:
+        self.assert_explored(wanted)
+
+    title = re.sub(r"\W+", "_", wanted.title).strip("_")
+    name = f"test_exploration_{number + 1}_of_{title}"
+    test.__name__ = name
+    test.__qualname__ = f"{cls.__qualname__}.{name}"
+    test.__doc__ = f"Every order of {wanted.title}."
     setattr(cls, name, test)
 
 

@@ -31,6 +31,13 @@ class CounterWithoutLockTest(lab.LabTest):
         )
     }
 
+    explored = (
+        lab.Explored({"1": 4, "2": 2}),
+        lab.Explored(
+            {"1": 48, "2": 36, "3": 6}, flags=("--workers=3",), schedules=90
+        ),
+    )
+
     def check(self, run: lab.Run) -> None:
         """What is not called unsafe counts; what is lost is told."""
         believed = self.captures(run, r"Incremented counter to \d+$")

@@ -59,6 +59,18 @@ std::string final_value(const std::string& steps) {
   return std::to_string(play(steps, false));
 }
 
+// What the explorer plays in every order.
+std::string increment_once_each(ipc::Schedule& schedule) {
+  const ipc::Shared<Counter> counter(0);
+  schedule.show("counter", [&] { return std::to_string(counter->load()); });
+  for (int i = 0; i < worker_count; ++i) {
+    schedule.add("Worker " + std::to_string(i),
+                 [&] { increment(*counter, true); });
+  }
+  schedule.run();
+  return std::to_string(counter->load());
+}
+
 void tell(int final, int updates) {
   ipc::say("Final counter value (without lock): {}", final);
   ipc::say("Lost {} of {} updates ({:.1f} %)", updates - final, updates,
@@ -109,5 +121,6 @@ int main(int argc, char** argv) {
   lab.option("--increments", increment_count, 1, 10'000'000, "of each worker");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only play this order, such as ABAB, or all");
+  lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,0 +1,29 @@
+// Explorations as JSON: how the harness asks a lab for one, and what it gets.
+//
+// The request is an object; what is left out is as the lab has declared it:
+//   scenario (text), kills, max_preemptions, max_schedules, random, seed
+//   (integers), inner, reduce (true or false), schedule (text: play this one).
+// A request {"list": true} asks which scenarios there are.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/explorer.h"
+
+namespace ipc {
+
+// A scenario of a lab, and how it is explored unless told otherwise.
+struct NamedScenario {
+  std::string name;
+  Scenario scenario;
+  ExploreOptions options;
+};
+
+// Answers a request. Errors: std::invalid_argument if it is none, names a
+// scenario that does not exist, or a schedule that cannot be played.
+std::string answer_exploration(const std::vector<NamedScenario>& scenarios,
+                               std::string_view request);
+
+}  // namespace ipc

@@ -1,0 +1,107 @@
+#include "common/explore_json.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+
+#include "common/json.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+std::string two_adders(ipc::Schedule& schedule) {
+  const ipc::Shared<std::atomic<int>> sum(0);
+  schedule.show("sum", [&] { return std::to_string(sum->load()); });
+  for (const char* name : {"Left", "Right"}) {
+    schedule.add(name, [&] {
+      const int seen = sum->load();
+      ipc::say("Saw {}", seen);
+      ipc::point("seen");
+      sum->store(seen + 1);
+    });
+  }
+  schedule.run();
+  return std::to_string(sum->load());
+}
+
+const std::vector<ipc::NamedScenario> kScenarios{
+    {"adders", two_adders, {}},
+    {"with a death", two_adders, {.kills = 1}},
+};
+
+ipc::Json answer(std::string_view request) {
+  return ipc::Json::parse(ipc::answer_exploration(kScenarios, request));
+}
+
+TEST(ExploreJson, TellsTheOutcomesWithTheirCounts) {
+  const ipc::Json found = answer("{}");
+  EXPECT_EQ(found.at("schedules").as_int(), 6);
+  EXPECT_TRUE(found.at("complete").as_bool());
+  EXPECT_EQ(found.at("processes").text(), R"(["Left","Right"])");
+  EXPECT_EQ(found.at("outcomes").at(0).text(),
+            R"({"count":4,"kind":"outcome","text":"1","witness":"ABBA"})");
+}
+
+TEST(ExploreJson, TakesWhatIsNotAsDeclaredFromTheRequest) {
+  EXPECT_EQ(answer(R"({"max_preemptions":0})").at("schedules").as_int(), 2);
+  EXPECT_FALSE(answer(R"({"max_preemptions":0})").at("complete").as_bool());
+  EXPECT_EQ(answer(R"({"random":5,"seed":3})").at("schedules").as_int(), 5);
+  EXPECT_EQ(answer(R"({"scenario":"with a death","kills":0})")
+                .at("schedules")
+                .as_int(),
+            6);
+  EXPECT_GT(answer(R"({"scenario":"with a death"})").at("schedules").as_int(),
+            6);
+}
+
+TEST(ExploreJson, NarratesOneSchedule) {
+  const ipc::Json found = answer(R"({"schedule":"ABA"})");
+  EXPECT_EQ(found.at("first_views").text(), R"([["sum","0"]])");
+  EXPECT_EQ(found.at("steps").at(0).text(),
+            R"({"from":"start","letter":"A","notes":["say Saw 0"],)"
+            R"("to":"seen","views":[["sum","0"]]})");
+  EXPECT_EQ(found.at("options").as_text(), "B");
+  EXPECT_EQ(found.at("kind").as_text(), "");
+  EXPECT_EQ(found.at("processes").at(0).text(),
+            R"({"name":"Left","place":"exit status 0","state":"finished"})");
+  EXPECT_EQ(answer(R"({"schedule":"AABB"})").at("text").as_text(), "2");
+}
+
+TEST(ExploreJson, ListsItsScenarios) {
+  EXPECT_EQ(answer(R"({"list":true})").items().size(), 2U);
+}
+
+TEST(ExploreJson, RefusesWhatItCannotAnswerInOneLine) {
+  const auto refusal = [](std::string_view request) -> std::string {
+    try {
+      (void)answer(request);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal("{"), "this is no JSON");
+  EXPECT_EQ(refusal(R"({"colour":1})"), "unknown: colour");
+  EXPECT_NE(refusal(R"({"kills":"x"})"), "");
+  EXPECT_EQ(refusal(R"({"scenario":"x"})"),
+            "there is no scenario x; there are: adders, with a death");
+  EXPECT_EQ(refusal(R"({"schedule":"AAA"})"),
+            "AAA: choice 3, A: cannot be chosen, it is finished (exit status "
+            "0); possible are B");
+  EXPECT_EQ(refusal(R"({"schedule":"AABBA"})"),
+            "AABBA is too long: all has ended after 4 of its 5 choices");
+  EXPECT_EQ(refusal(R"({"schedule":"Q"})"),
+            "Q: choice 1, Q: is no process; possible are AB");
+  try {
+    (void)ipc::answer_exploration({}, "{}");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "there is nothing to explore");
+  }
+}
+
+}  // namespace

@@ -1,0 +1,365 @@
+#include "common/explorer.h"
+
+#include <gtest/gtest.h>
+#include <stdio.h>
+
+#include <atomic>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/event.h"
+#include "common/lock.h"
+#include "common/pipe.h"
+#include "common/point.h"
+#include "common/report.h"
+#include "common/shared.h"
+
+namespace {
+
+using ipc::Exploration;
+using ipc::ExploreOptions;
+using ipc::Guard;
+using ipc::Lock;
+using ipc::Scenario;
+using ipc::Schedule;
+using ipc::Shared;
+
+using Counter = std::atomic<int>;
+using Texts = std::vector<std::string>;
+
+constexpr ExploreOptions kReduced{.memory_only = true, .reduce = true};
+
+void increment(Counter& counter) {
+  const int seen = counter.load();
+  ipc::point("after load");
+  counter.store(seen + 1);
+}
+
+std::string worker(int number) { return "Worker " + std::to_string(number); }
+
+Scenario increments(int processes, int times = 1) {
+  return [=](Schedule& schedule) {
+    const Shared<Counter> counter(0);
+    schedule.show("counter", [&] { return std::to_string(counter->load()); });
+    for (int i = 0; i < processes; ++i) {
+      schedule.add(worker(i), [&] {
+        for (int k = 0; k < times; ++k) increment(*counter);
+      });
+    }
+    schedule.run();
+    return std::to_string(counter->load());
+  };
+}
+
+Scenario locked_increments(int processes) {
+  return [=](Schedule& schedule) {
+    struct Board {
+      Lock lock;
+      Counter counter{0};
+    };
+    const Shared<Board> board;
+    for (int i = 0; i < processes; ++i) {
+      schedule.add(worker(i), [&] {
+        const Guard guard(board->lock);
+        increment(board->counter);
+      });
+    }
+    schedule.run();
+    return std::to_string(board->counter.load());
+  };
+}
+
+std::string opposite_locks(Schedule& schedule) {
+  const Shared<Lock> left;
+  const Shared<Lock> right;
+  ipc::describe_object("Lock", left.get(), "left");
+  ipc::describe_object("Lock", right.get(), "right");
+  const auto eat = [](Lock& first, Lock& second) {
+    const Guard one(first);
+    ipc::point("holds one");
+    const Guard two(second);
+  };
+  schedule.add("Philosopher 0", [&] { eat(*left, *right); });
+  schedule.add("Philosopher 1", [&] { eat(*right, *left); });
+  schedule.run();
+  return "both have eaten";
+}
+
+// The events are seen by its process only.
+std::string event_after_answer(Schedule& schedule) {
+  struct Board {
+    ipc::Event ready;
+    int answer = 0;
+    int seen = 0;
+  };
+  const Shared<Board> board;
+  schedule.add("Waiter", [&] {
+    board->ready.wait();
+    board->seen = board->answer;
+  });
+  schedule.add("Setter", [&] {
+    board->answer = 42;
+    ipc::point("before set");
+    board->ready.set();
+  });
+  schedule.run();
+  return std::to_string(board->seen);
+}
+
+std::string private_work(Schedule& schedule) {
+  const Shared<Counter> mine;
+  const Shared<Counter> yours;
+  schedule.add("A", [&] { increment(*mine); });
+  schedule.add("B", [&] { increment(*yours); });
+  schedule.add("C", [&] { increment(*yours); });
+  schedule.run();
+  return std::to_string(mine->load()) + std::to_string(yours->load());
+}
+
+std::string describe(const Exploration& found) {
+  std::string text = std::to_string(found.schedules);
+  for (const auto& outcome : found.outcomes) {
+    text += "; " + outcome.kind + " " + outcome.text + " in " +
+            std::to_string(outcome.count) + ", first " + outcome.witness;
+  }
+  return text;
+}
+
+TEST(Explorer, KnowsTheSixOrdersOfTwoIncrements) {
+  EXPECT_EQ(describe(ipc::explore(increments(2), {})),
+            "6; outcome 1 in 4, first ABBA; outcome 2 in 2, first AABB");
+}
+
+TEST(Explorer, KnowsTheNinetyOrdersOfThreeIncrements) {
+  const Exploration found = ipc::explore(increments(3), {});
+  EXPECT_EQ(describe(found),
+            "90; outcome 1 in 48, first ABBCCA; outcome 2 in 36, first AABCCB; "
+            "outcome 3 in 6, first AABBCC");
+  EXPECT_TRUE(found.complete);
+  printf("%.0f schedules of 3 processes a second\n",
+         static_cast<double>(found.schedules) / found.seconds);
+}
+
+TEST(Explorer, FindsTheSameEachTime) {
+  const std::string first = describe(ipc::explore(increments(3), {}));
+  const std::string reduced = describe(ipc::explore(increments(3), kReduced));
+  for (int round = 0; round < 4; ++round) {
+    EXPECT_EQ(describe(ipc::explore(increments(3), {})), first);
+    EXPECT_EQ(describe(ipc::explore(increments(3), kReduced)), reduced);
+  }
+}
+
+TEST(Explorer, FindsOneOutcomeIfThereIsALock) {
+  EXPECT_EQ(ipc::explore(locked_increments(3), {}).texts(), Texts{"3"});
+}
+
+TEST(Explorer, FindsADeadlockAndWhoWaitsForWhat) {
+  const Exploration found = ipc::explore(opposite_locks, {});
+  EXPECT_EQ(describe(found),
+            "6; deadlock Philosopher 0 waits for Lock 'right', held by "
+            "Philosopher 1; Philosopher 1 waits for Lock 'left', held by "
+            "Philosopher 0 in 4, first ABBA; outcome both have eaten in 2, "
+            "first AABB");
+}
+
+TEST(Explorer, FindsWhatDoesNotAlwaysHold) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const Shared<Counter> inside(0);
+    schedule.always([&] { return inside->load() > 1 ? "two are inside" : ""; });
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(worker(i), [&] {
+        inside->fetch_add(1);
+        ipc::point("inside");
+        inside->fetch_sub(1);
+      });
+    }
+    schedule.run();
+    return "done";
+  };
+  EXPECT_EQ(describe(ipc::explore(scenario, {})),
+            "4; broken two are inside in 2, first AB; outcome done in 2, first "
+            "AABB");
+}
+
+TEST(Explorer, FindsAProcessThatFails) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const Shared<Counter> first(0);
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(worker(i), [&, i] {
+        if (i == 1) IPC_CHECK(first->load() == 1);
+        first->store(1);
+      });
+    }
+    schedule.run();
+    return "done";
+  };
+  EXPECT_EQ(describe(ipc::explore(scenario, {})),
+            "2; failed Worker 1 ended: killed by SIGABRT in 1, first BA; "
+            "outcome done in 1, first AB");
+}
+
+TEST(Explorer, KillsAProcessAtEachOfItsPoints) {
+  const Exploration found = ipc::explore(locked_increments(2), {.kills = 1});
+  // Before the lock, inside of it twice, or while it waits; or nobody.
+  EXPECT_EQ(found.texts(), (Texts{"1", "2"}));
+  EXPECT_EQ(found.find("outcome", "1")->witness, "AAb");
+  EXPECT_EQ(ipc::explore(increments(1), {.kills = 1}).texts(),
+            (Texts{"0", "1"}));
+}
+
+TEST(Explorer, ReducedFindsWhatAllOrdersFind) {
+  const struct {
+    const char* name;
+    Scenario scenario;
+    int kills = 0;
+    bool inner = false;
+  } kSmall[] = {
+      {"two increments", increments(2)},
+      {"two times two increments", increments(2, 2)},
+      {"three increments", increments(3)},
+      {"two increments, one death", increments(2), 1},
+      {"two locked increments", locked_increments(2)},
+      {"two locked increments, one death", locked_increments(2), 1},
+      {"three locked increments", locked_increments(3)},
+      {"opposite locks", opposite_locks},
+      {"opposite locks, one death", opposite_locks, 1},
+      {"opposite locks, inside", opposite_locks, 0, true},
+      {"an event", event_after_answer},
+      {"an event, one death", event_after_answer, 1},
+      {"work of one's own", private_work},
+      {"work of one's own, one death", private_work, 1},
+  };
+  if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
+  for (const auto& small : kSmall) {
+    ExploreOptions options{
+        .kills = small.kills, .inner = small.inner, .memory_only = true};
+    const Exploration full = ipc::explore(small.scenario, options);
+    options.reduce = true;
+    const Exploration reduced = ipc::explore(small.scenario, options);
+    ASSERT_TRUE(reduced.reduced);
+    EXPECT_EQ(full.texts(), reduced.texts()) << small.name;
+    EXPECT_LE(reduced.schedules, full.schedules) << small.name;
+    printf("%-35s %6ld schedules, reduced %5ld and %5ld cut: %.1f times\n",
+           small.name, full.schedules, reduced.schedules, reduced.cut,
+           static_cast<double>(full.choices) /
+               static_cast<double>(reduced.choices));
+  }
+}
+
+TEST(Explorer, CannotReduceWhatSharesMoreThanMemory) {
+  EXPECT_FALSE(ipc::explore(increments(2), {.reduce = true}).reduced);
+}
+
+TEST(Explorer, IsBoundedByPreemptions) {
+  const Exploration none = ipc::explore(increments(3), {.max_preemptions = 0});
+  EXPECT_EQ(none.texts(), Texts{"3"});
+  EXPECT_EQ(none.schedules, 6);
+  EXPECT_FALSE(none.complete);
+  const Exploration one = ipc::explore(increments(3), {.max_preemptions = 1});
+  EXPECT_EQ(one.texts(), (Texts{"1", "2", "3"}));
+  EXPECT_LT(one.schedules, 90);
+  const Exploration enough =
+      ipc::explore(increments(2), {.max_preemptions = 10});
+  EXPECT_EQ(enough.schedules, 6);
+  EXPECT_TRUE(enough.complete);
+}
+
+TEST(Explorer, TakesSamplesThatDependOnTheSeed) {
+  const auto sample = [](unsigned seed) {
+    return ipc::explore(increments(3, 3), {.random = 20, .seed = seed});
+  };
+  EXPECT_EQ(sample(1).schedules, 20);
+  EXPECT_FALSE(sample(1).complete);
+  EXPECT_EQ(describe(sample(1)), describe(sample(1)));
+  EXPECT_NE(describe(sample(1)), describe(sample(2)));
+}
+
+TEST(Explorer, StopsAfterAsManySchedulesAsItMay) {
+  const Exploration found = ipc::explore(increments(3), {.max_schedules = 7});
+  EXPECT_EQ(found.schedules, 7);
+  EXPECT_FALSE(found.complete);
+}
+
+TEST(Explorer, SeesWaitsInSystemCalls) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const Shared<Counter> counter(0);
+    ipc::Pipe key = ipc::make_pipe();
+    (void)!::write(key.writer.get(), "k", 1);
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(worker(i), [&] {
+        char byte = 0;
+        (void)!::read(key.reader.get(), &byte, 1);
+        increment(*counter);
+        (void)!::write(key.writer.get(), &byte, 1);
+      });
+    }
+    schedule.run();
+    return std::to_string(counter->load());
+  };
+  const Exploration found = ipc::explore(scenario, {});
+  EXPECT_EQ(found.texts(), Texts{"2"});
+  EXPECT_EQ(describe(ipc::explore(scenario, {})), describe(found));
+}
+
+TEST(Explorer, LetsTimePassWhenNobodyCanGoOn) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    struct Board {
+      ipc::Event never;
+      ipc::Event later;
+      std::atomic<int> order{0};
+      int first = 0;
+      int second = 0;
+    };
+    const Shared<Board> board;
+    schedule.add("An hour", [&] {
+      (void)board->never.wait_until(ipc::Deadline::after(3600));
+      board->second = ++board->order;
+    });
+    schedule.add("A minute", [&] {
+      (void)board->later.wait_until(ipc::Deadline::after(60));
+      board->first = ++board->order;
+    });
+    schedule.run();
+    return std::to_string(board->first) + std::to_string(board->second);
+  };
+  EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"12"});
+}
+
+TEST(Explorer, RefusesAScenarioThatIsNotTheSameAgain) {
+  int calls = 0;
+  const auto scenario = [&](Schedule& schedule) -> std::string {
+    const int steps = 5 - ++calls;
+    schedule.add("A", [=] {
+      for (int i = 0; i < steps; ++i) ipc::point("again");
+    });
+    schedule.add("B", [] { ipc::point("once"); });
+    schedule.run();
+    return "";
+  };
+  EXPECT_THROW((void)ipc::explore(scenario, {}), std::logic_error);
+}
+
+TEST(Replay, ShowsEachStepAndWhatIsShared) {
+  const ipc::Replay found = ipc::replay(increments(2), {}, "ABAB");
+  ASSERT_EQ(found.steps.size(), 4U);
+  EXPECT_EQ(found.steps[1].letter, 'B');
+  EXPECT_EQ(found.steps[1].from, "start");
+  EXPECT_EQ(found.steps[1].to, "after load");
+  EXPECT_EQ(found.steps[2].views[0].second, "1");
+  EXPECT_EQ(found.kind, "outcome");
+  EXPECT_EQ(found.text, "1");
+}
+
+TEST(Replay, ShowsADeadlock) {
+  const ipc::Replay found = ipc::replay(opposite_locks, {}, "ABBA");
+  EXPECT_EQ(found.kind, "deadlock");
+  EXPECT_EQ(found.steps[2].to, "waits for Lock 'left'");
+  EXPECT_EQ(found.steps[0].notes, "acquire Lock 'left'\n");
+  EXPECT_EQ(found.processes[1].state, "waiting");
+}
+
+}  // namespace

@@ -1,0 +1,95 @@
+"""Explorations of a lab: how they are asked for, and what they must find.
+
+A lab declares scenarios (Lab::explores in common/lab.h), and its test what
+comes of them:
+
+    explored = (
+        lab.Explored({"1": 4, "2": 2}),
+        lab.Explored({"1": 48, "2": 36, "3": 6}, flags=("--workers=3",)),
+        lab.Explored({"deadlock: A waits for ...", "done"}, variant="no_order"),
+    )
+"""
+
+import dataclasses
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from harness import run as harness_run
+
+_LIMIT_S = 3600.0
+_QUIET_S = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Explored:
+    """What an exploration must find: exactly these outcomes.
+
+    outcomes: the texts, with their kind before them unless it is "outcome":
+        "deadlock: ...", "broken: ...", "failed: ...". In a mapping also the
+        number of schedules of each, unless the exploration is reduced.
+    scenario: its name; "" for the first that the lab declares.
+    flags: the flags of the lab.
+    variant: the wrong variant that is explored in place of the lab.
+    schedules: how many there are, if that is known.
+    request: what is not as the lab declares it: kills, inner, reduce,
+        max_preemptions, random and seed; see common/explore_json.h.
+    """
+
+    outcomes: Collection[str]
+    scenario: str = ""
+    flags: tuple[str, ...] = ()
+    variant: str = ""
+    schedules: int | None = None
+    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """A name for this exploration among those of its lab."""
+        words = [f"wrong_{self.variant}" if self.variant else ""]
+        words += [self.scenario, *self.flags]
+        words += [f"{key}={value}" for key, value in self.request.items()]
+        return " ".join(word for word in words if word) or "the lab"
+
+    def counts(self) -> Mapping[str, int] | None:
+        """Returns the declared counts, if there are any."""
+        return self.outcomes if isinstance(self.outcomes, Mapping) else None
+
+
+class Refused(Exception):
+    """The lab cannot answer the request; says why."""
+
+
+def label(outcome: Mapping[str, Any]) -> str:
+    """Returns an outcome's text, with its kind if that is not "outcome"."""
+    kind, text = outcome["kind"], outcome["text"]
+    return str(text) if kind == "outcome" else f"{kind}: {text}"
+
+
+def ask(
+    program: str, flags: Sequence[str], request: Mapping[str, Any]
+) -> tuple[Any, harness_run.Run]:
+    """Has a lab answer a request in a world of its own.
+
+    Raises:
+      Refused: it did not; with its reason.
+    """
+    run = harness_run.run(
+        [program, *flags],
+        limit_s=_LIMIT_S,
+        quiet_s=_QUIET_S,
+        events=False,
+        env={"IPC_LABS_EXPLORE": json.dumps(dict(request))},
+    )
+    if run.status != 0 or len(run.lines) != 1:
+        reason = run.stderr.strip() or f"exit status {run.status}"
+        raise Refused(reason)
+    return json.loads(run.lines[0].raw), run
+
+
+def request_of(wanted: Explored) -> dict[str, Any]:
+    """Returns the request for a declared exploration."""
+    request = dict(wanted.request)
+    if wanted.scenario:
+        request["scenario"] = wanted.scenario
+    return request
