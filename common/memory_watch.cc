@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -52,12 +53,12 @@ void on_access(int /*signal*/, siginfo_t* info, void* context) {
     ::signal(SIGSEGV, SIG_DFL);
     return;
   }
-  const auto* const instruction =
-      std::bit_cast<const uint8_t*>(registers[REG_RIP]);
+  const uint8_t* instruction = nullptr;
+  ::memcpy(&instruction, &registers[REG_RIP], sizeof instruction);
   noted->add(info->si_addr, operand_bytes_max(instruction),
              (registers[REG_ERR] & kIsWrite) != 0);
-  auto* const page = std::bit_cast<void*>(
-      std::bit_cast<uintptr_t>(info->si_addr) & ~(kPageBytes - 1));
+  auto* const place = static_cast<char*>(info->si_addr);
+  auto* const page = place - reinterpret_cast<uintptr_t>(place) % kPageBytes;
   protect(page, kPageBytes, PROT_READ | PROT_WRITE);
   open_pages[open_count++] = page;
   registers[REG_EFL] |= kTrapFlag;
