@@ -1,6 +1,7 @@
 #include "common/barrier.h"
 
 #include "common/check.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -64,6 +65,7 @@ Barrier::Seat* Barrier::take_seat(Guard& guard, Deadline deadline) {
   while (!broken_) {
     if (Seat* const seat = find_seat()) {
       *seat = {holder_self(), round_.load(), false};
+      inner_point("barrier: seated");
       return seat;
     }
     // More processes than parties, and so many still have to read how their
@@ -99,6 +101,7 @@ void Barrier::end_round(bool complete) {
   for (Seat& seat : seats_) {
     if (is_waiting(seat)) seat.complete = complete;
   }
+  inner_point("barrier: before the end of the round");
   // Release: the outcomes are in the seats before the round has ended. If we
   // die in between, the round goes on, and the next to enter breaks it.
   round_.store(round_.load() + 1, std::memory_order_release);

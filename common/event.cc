@@ -1,6 +1,7 @@
 #include "common/event.h"
 
 #include "common/futex.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -10,7 +11,9 @@ void Event::set() {
   // Sequentially consistent, and so also a release: it publishes to waiters
   // what was done before. They pair with it by the loads in wait_until().
   while (!is_set(changes)) {
+    inner_point("event: before set");
     if (changes_.compare_exchange_weak(changes, changes + 1)) {
+      inner_point("event: before wake");
       futex_wake_all(changes_);
       return;
     }
@@ -20,6 +23,7 @@ void Event::set() {
 void Event::clear() {
   uint32_t changes = changes_.load();
   while (is_set(changes)) {
+    inner_point("event: before clear");
     if (changes_.compare_exchange_weak(changes, changes + 1)) return;
   }
 }
@@ -31,6 +35,7 @@ bool Event::wait_until(Deadline deadline) const {
     object_event(EventKind::wait, "Event", this);
     // From even to anything else it was odd in between.
     while (!(was_set = changes_.load() != before) && !deadline.expired()) {
+      inner_point("event: before sleep");
       futex_wait(changes_, before, deadline);
     }
     object_event(EventKind::wake, "Event", this);

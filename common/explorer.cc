@@ -119,6 +119,11 @@ class Search final : public Schedule::Director {
     return nodes_[depth_].choice();
   }
 
+  // What the earlier ones touch is known from the schedules before.
+  bool wants_accesses() override {
+    return options_.reduce && depth_ + 1 == nodes_.size();
+  }
+
   void done(const Schedule& schedule, Choice choice) override {
     letters_ += letter_of(choice);
     if (options_.random > 0) return;

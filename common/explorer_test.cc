@@ -217,7 +217,7 @@ TEST(Explorer, ReducedFindsWhatAllOrdersFind) {
     Scenario scenario;
     int kills = 0;
     bool inner = false;
-  } kSmall[] = {
+  } spaces[] = {
       {"two increments", increments(2)},
       {"two times two increments", increments(2, 2)},
       {"three increments", increments(3)},
@@ -234,7 +234,7 @@ TEST(Explorer, ReducedFindsWhatAllOrdersFind) {
       {"work of one's own, one death", private_work, 1},
   };
   if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
-  for (const auto& small : kSmall) {
+  for (const auto& small : spaces) {
     ExploreOptions options{
         .kills = small.kills, .inner = small.inner, .memory_only = true};
     const Exploration full = ipc::explore(small.scenario, options);

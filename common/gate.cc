@@ -96,7 +96,10 @@ class ProcessGate final : public Gate {
   }
 
   void watch(MemoryAccesses* accesses) {
-    if (board_.region_count > 0) watch_memory(board_.watched(), accesses);
+    if (accesses == nullptr && !watches_) return;
+    if (accesses != nullptr && !board_.watches) return;
+    watch_memory(board_.watched(), accesses);
+    watches_ = accesses != nullptr;
   }
 
   void ring() {
@@ -130,6 +133,7 @@ class ProcessGate final : public Gate {
   GateBox& box_;
   size_t index_;
   bool stopped_since_wait_ = true;
+  bool watches_ = false;
 };
 
 std::optional<ProcessGate> own_gate;

@@ -89,10 +89,10 @@ struct GateBoard {
 
   std::atomic<uint32_t> bell{0};  // Rung by whoever stops.
   uint64_t next_ticket = 0;
-  int64_t time_ns = 0;  // 0: that of the machine.
-  bool inner = false;   // Whether inner points are points.
-  bool notes = false;   // Whether what a step says and does is noted.
-  // What is watched; nothing if there are none.
+  int64_t time_ns = 0;   // 0: that of the machine.
+  bool inner = false;    // Whether inner points are points.
+  bool notes = false;    // Whether what a step says and does is noted.
+  bool watches = false;  // Whether the present step is watched, and where.
   size_t region_count = 0;
   std::array<SharedRegion, 32> regions{};
   // One byte for each process, written by its end: nothing is in them, but who

@@ -11,6 +11,7 @@
 
 #include "common/check.h"
 #include "common/futex.h"
+#include "common/point.h"
 #include "common/report.h"
 #include "common/robust_mutex.h"
 
@@ -163,6 +164,7 @@ void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
                                     std::memory_order_relaxed)) {
     return;
   }
+  inner_point("queue: before sleep");
   futex_wait(futex_word(mark), raised.half(), deadline);
 }
 
@@ -181,10 +183,13 @@ Mark move(AtomicMark& mark, Mark is, uint64_t by_units) {
 // W2 to W4: wakes one of those who sleep until the mark is what it now `is`.
 void wake_one(AtomicMark& mark, Mark is) {
   if (!is.waiting()) return;
+  inner_point("queue: before wake");
   if (futex_wake(futex_word(mark), 1) > 0) return;
+  inner_point("queue: nobody woken");
   const uint64_t lowered = is.bits & ~Mark::kWaiting;
   if (mark.compare_exchange_strong(is.bits, lowered,  // Relaxed: as above.
                                    std::memory_order_relaxed)) {
+    inner_point("queue: flag lowered");
     futex_wake_all(futex_word(mark));
   }
 }
@@ -192,6 +197,7 @@ void wake_one(AtomicMark& mark, Mark is) {
 void mark_closed(AtomicMark& mark) {
   // Release: what was done before close() is visible to who finds it closed.
   mark.fetch_or(Mark::kClosed, std::memory_order_release);
+  inner_point("queue: closed, before wake");
   futex_wake_all(futex_word(mark));
 }
 
@@ -349,6 +355,7 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
       if (!ring_.has_room(putters.other, tail, units)) return QueueStatus::full;
     }
     ring_.write(tail, item);
+    inner_point("queue: before publish");
     log_message(EventKind::send, this, tail);  // Before it can be received.
     tail = move(putters.mark, tail, units);
   }
@@ -396,6 +403,7 @@ Taken Queue::try_look(Deadline deadline, bool takes, uint64_t& tail_bits) {
     taken.item = ring_.read(head);
     taken.status = QueueStatus::ok;
     if (!takes) return taken;
+    inner_point("queue: before taking off");
     next = move(takers.mark, head, frame_units(taken.item.size()));
   }
   log_message(EventKind::receive, this, head);

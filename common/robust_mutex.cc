@@ -36,6 +36,7 @@ void RobustMutex::own(int error) {
     // In this order: if we are killed between the two lines, the mutex is
     // still inconsistent, and the next owner comes here as well.
     suspect_ = true;
+    inner_point("mutex: told of a death");
     check_zero(::pthread_mutex_consistent(&mutex_), "pthread_mutex_consistent");
     depth_ = 0;
     error = 0;
@@ -74,6 +75,7 @@ bool RobustMutex::own_until(Deadline deadline) {
 }
 
 Acquired RobustMutex::lock() {
+  inner_point("mutex: before lock");
   if (!try_lock()) (void)wait_until(Deadline::never());
   return suspect_ ? Acquired::owner_died : Acquired::clean;
 }
@@ -85,6 +87,7 @@ bool RobustMutex::try_lock() {
 }
 
 bool RobustMutex::lock_until(Deadline deadline) {
+  inner_point("mutex: before lock");
   return try_lock() || wait_until(deadline);
 }
 
@@ -97,6 +100,7 @@ bool RobustMutex::wait_until(Deadline deadline) {
 }
 
 bool RobustMutex::lock_untold() {
+  inner_point("mutex: before lock");
   if (try_own() || own_until(Deadline::after(kRecheckSeconds))) return false;
   tell(EventKind::wait);
   (void)own_until(Deadline::never());
@@ -110,6 +114,7 @@ void RobustMutex::unlock() {
 }
 
 void RobustMutex::unlock_untold() {
+  inner_point("mutex: before unlock");
   --depth_;
   const int error = ::pthread_mutex_unlock(&mutex_);
   IPC_CHECK(error != EPERM && "unlocked by somebody who does not hold it");

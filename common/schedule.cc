@@ -169,7 +169,8 @@ void Schedule::kill(size_t index) {
   MemoryAccesses& accesses = box(index).accesses;
   accesses.clear();
   box(index).notes.set("");
-  const DeathWatch watch(board_->watched());
+  const DeathWatch watch(board_->watches ? board_->watched()
+                                         : std::span<const SharedRegion>());
   // Who sleeps until a mutex is unlocked, and what that mutex is.
   std::vector<std::pair<GateBox*, std::string>> sleepers;
   for (size_t i = 0; i < size(); ++i) {
@@ -193,7 +194,7 @@ void Schedule::kill(size_t index) {
       (void)wake_sleepers(*board_, sleeper->object, 1, accesses);
     }
   }
-  rechecks_ = 0;
+  forget_rechecks();
   settle();
 }
 
@@ -336,52 +337,75 @@ void Schedule::run() {
       return check_ends();
     }
     const Choice choice = director_->choose(*this, found);
+    board_->watches = rules_.watches && director_->wants_accesses();
     if (choice.kills) {
       --kills_left_;
       kill(choice.process);
     } else {
       advance(choice.process);
-      const State is = state(choice.process);
-      if (is != State::waiting) rechecks_ = 0;
+      if (state(choice.process) == State::finished) forget_rechecks();
     }
     director_->done(*this, choice);
     check_invariants();
   }
 }
 
+void Schedule::forget_rechecks() {
+  for (Actor& actor : actors_) actor.rechecks = 0;
+}
+
+// Who sleeps at a gate, in the order in which they fell asleep.
+std::vector<size_t> Schedule::sleepers() const {
+  std::vector<size_t> found;
+  for (size_t i = 0; i < size(); ++i) {
+    if (board_->boxes[i].stop.load() == Stop::asleep) found.push_back(i);
+  }
+  std::sort(found.begin(), found.end(), [&](size_t a, size_t b) {
+    return board_->boxes[a].ticket < board_->boxes[b].ticket;
+  });
+  return found;
+}
+
 // Called when nobody can go on; whether anybody can now.
 bool Schedule::let_time_pass() {
+  const std::vector<size_t> asleep = sleepers();
+  Deadline next = Deadline::never();
+  for (const size_t i : asleep) {
+    next = next.sooner(Deadline::at_ns(box(i).deadline_ns));
+  }
+  // A death may have swallowed a wake-up. The sleepers look again one at a
+  // time, and each of them some times: who has found nothing new by then never
+  // will.
   const bool anybody_died =
       std::any_of(actors_.begin(), actors_.end(), [](const Actor& actor) {
         return actor.state == State::finished && actor.status < 0;
       });
+  const auto looks_again =
+      std::min_element(asleep.begin(), asleep.end(), [&](size_t a, size_t b) {
+        return actors_[a].rechecks < actors_[b].rechecks;
+      });
   constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
-  Deadline next = Deadline::never();
-  for (size_t i = 0; i < size(); ++i) {
-    if (box(i).stop.load() != Stop::asleep) continue;
-    next = next.sooner(Deadline::at_ns(box(i).deadline_ns));
-  }
-  const bool looks_again = anybody_died && rechecks_ < kRechecksMax;
-  if (looks_again) {
-    ++rechecks_;
-    next = next.sooner(Deadline::at_ns(board_->time_ns + kRecheckNs));
+  const Deadline recheck = Deadline::at_ns(board_->time_ns + kRecheckNs);
+  if (anybody_died && looks_again != asleep.end() &&
+      actors_[*looks_again].rechecks < kRechecksMax &&
+      recheck.ns() < next.ns()) {
+    ++actors_[*looks_again].rechecks;
+    board_->time_ns = recheck.ns();
+    wake(*looks_again);
   } else {
-    rechecks_ = 0;
+    if (next.is_never()) return false;
+    board_->time_ns = next.ns();
+    for (const size_t i : asleep) {
+      if (box(i).deadline_ns == next.ns()) wake(i);
+    }
   }
-  if (next.is_never()) return false;
-  bool anybody = false;
-  for (size_t i = 0; i < size(); ++i) {
-    GateBox& gate_box = box(i);
-    if (gate_box.stop.load() != Stop::asleep) continue;
-    if (!looks_again && gate_box.deadline_ns > next.ns()) continue;
-    gate_box.woken = true;
-    actors_[i].state = State::woken;
-    anybody = true;
-  }
-  if (!anybody) return false;
-  board_->time_ns = std::max(board_->time_ns, next.ns());
   ++time_passed_;
   return true;
+}
+
+void Schedule::wake(size_t index) {
+  box(index).woken = true;
+  actors_[index].state = State::woken;
 }
 
 void Schedule::check_invariants() const {

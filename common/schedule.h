@@ -91,6 +91,9 @@ class Schedule {
     // run().
     virtual Choice choose(const Schedule& schedule,
                           std::span<const Choice> options) = 0;
+    // Whether accesses() is wanted after the choice that was just made; what is
+    // not watched runs faster.
+    virtual bool wants_accesses() { return false; }
     // It was done, and all is still again.
     virtual void done(const Schedule& schedule, Choice choice) = 0;
   };
@@ -99,7 +102,7 @@ class Schedule {
   struct Rules {
     int kills = 0;         // So many processes may be killed.
     bool inner = false;    // Whether inner_point() is a point.
-    bool watches = false;  // Whether accesses() is wanted.
+    bool watches = false;  // Whether accesses() is ever wanted.
     bool notes = false;    // Whether notes() is wanted.
   };
 
@@ -183,6 +186,7 @@ class Schedule {
     std::string place = {};
     SleepWatch watch = {};
     int status = 0;
+    int rechecks = 0;  // Looks of a sleeper since anybody has got anywhere.
   };
 
   // The gates' memory, mapped anew for each schedule.
@@ -212,6 +216,9 @@ class Schedule {
   void note_end(Actor& actor);
   [[nodiscard]] std::vector<Choice> options() const;
   bool let_time_pass();
+  [[nodiscard]] std::vector<size_t> sleepers() const;
+  void wake(size_t index);
+  void forget_rechecks();
   void check_invariants() const;
   void check_ends() const;
   void watch_regions();
@@ -226,7 +233,6 @@ class Schedule {
   Rules rules_;
   int kills_left_ = 0;
   int time_passed_ = 0;
-  int rechecks_ = 0;  // Since anybody has got anywhere.
   BoardMemory board_;
   std::vector<Actor> actors_;
   std::vector<std::pair<pid_t, SleepWatch>> servers_;

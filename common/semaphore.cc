@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "common/check.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -34,6 +35,7 @@ bool take_until(Sleepers& sleepers, Deadline deadline, const char* type,
 bool Semaphore::take() {
   uint32_t value = value_.load();
   while (value > 0) {
+    inner_point("semaphore: before take");
     if (value_.compare_exchange_weak(value, value - 1)) return true;
   }
   return false;
@@ -66,10 +68,9 @@ BoundedSemaphore::BoundedSemaphore(uint32_t permits) : permits_(permits) {
 bool BoundedSemaphore::exchange_one(Holder from, Holder to) {
   for (uint32_t i = 0; i < permits_; ++i) {
     Holder expected = from;
-    if (holders_[i].load() == from &&
-        holders_[i].compare_exchange_strong(expected, to)) {
-      return true;
-    }
+    if (holders_[i].load() != from) continue;
+    inner_point("semaphore: before exchange");
+    if (holders_[i].compare_exchange_strong(expected, to)) return true;
   }
   return false;
 }
@@ -80,6 +81,7 @@ bool BoundedSemaphore::take_back() {
   for (uint32_t i = 0; i < permits_; ++i) {
     Holder holder = holders_[i].load();
     if (holder == Holder::nobody || holder_alive(holder)) continue;
+    inner_point("semaphore: before taking back");
     // It fails if somebody else was quicker. A holder that has died never comes
     // back, so what is exchanged here is still the dead one's.
     any |= holders_[i].compare_exchange_strong(holder, Holder::nobody);

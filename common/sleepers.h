@@ -27,6 +27,7 @@
 
 #include "common/clock.h"
 #include "common/futex.h"
+#include "common/point.h"
 
 namespace ipc {
 
@@ -54,6 +55,7 @@ class Sleepers {
 
   // Sleeps as futex_wait() does; at once awake if the ticket is stale.
   void sleep(uint32_t ticket, Deadline deadline) const {
+    inner_point("sleepers: before sleep");
     futex_wait(sequence_, ticket, deadline);
   }
 
@@ -66,11 +68,13 @@ class Sleepers {
   static constexpr int kAll = std::numeric_limits<int>::max();
 
   void wake(int count) {
+    inner_point("sleepers: before the look for any");
     // Pairs with the fence in Stay: the caller's change, whatever its memory
     // order was, is not still on its way when the count is read.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (count_.load() == 0) return;
     sequence_.fetch_add(1);
+    inner_point("sleepers: before wake");
     futex_wake(sequence_, count);
   }
 

@@ -1,0 +1,607 @@
+// The strongest test the library has: its primitives in every order of their
+// steps, with points inside of them, and with a process killed at each of
+// these points. No order may end in a hang, and none may break an invariant.
+//
+// Each test prints how large its space is, and whether all of it was explored
+// or only what needs a few pre-emptions.
+#include <gtest/gtest.h>
+#include <stdio.h>
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/barrier.h"
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/condition.h"
+#include "common/event.h"
+#include "common/explorer.h"
+#include "common/futex.h"
+#include "common/lock.h"
+#include "common/point.h"
+#include "common/queue.h"
+#include "common/rlock.h"
+#include "common/semaphore.h"
+#include "common/shared.h"
+
+namespace {
+
+using ipc::Deadline;
+using ipc::Exploration;
+using ipc::ExploreOptions;
+using ipc::Guard;
+using ipc::Scenario;
+using ipc::Schedule;
+using ipc::Shared;
+
+using Texts = std::vector<std::string>;
+
+// Longer than anything that the processes do: it passes only when they hang.
+Deadline very_late() { return Deadline::after(3600); }
+
+std::string numbered(const char* role, int number) {
+  return role + (" " + std::to_string(number));
+}
+
+void expect_outcomes(const char* name, const Scenario& scenario,
+                     const ExploreOptions& options, const Texts& expected) {
+  const Exploration found = ipc::explore(scenario, options);
+  const std::string way =
+      found.reduced    ? "all, reduced"
+      : found.complete ? "all"
+                       : "up to " + std::to_string(options.max_preemptions) +
+                             " pre-emptions";
+  printf("%-32s %6ld schedules, %4ld cut, %6.2f s, %s\n", name, found.schedules,
+         found.cut, found.seconds, way.c_str());
+  EXPECT_EQ(found.texts(), expected) << name;
+  for (const auto& outcome : found.outcomes) {
+    if (outcome.kind == "outcome") continue;
+    printf("  %s: %s\n", outcome.text.c_str(), outcome.witness.c_str());
+  }
+}
+
+// Small enough for all of it.
+ExploreOptions whole(int kills = 0) {
+  return {.kills = kills,
+          .inner = true,
+          .memory_only = true,
+          .reduce = ipc::kMemoryWatchWorks};
+}
+
+ExploreOptions bounded(int max_preemptions, int kills = 0) {
+  return {.kills = kills, .inner = true, .max_preemptions = max_preemptions};
+}
+
+// What a lock protects: whole, unless somebody is inside or has died there.
+template <typename Lock>
+struct LockBoard {
+  Lock lock;
+  int inside = 0;
+  int done = 0;
+};
+
+template <typename Lock>
+void take_turn(LockBoard<Lock>& board, int depth) {
+  Guard guard(board.lock);
+  if (guard.owner_died()) {
+    board.inside = 0;
+    guard.repaired();
+  }
+  IPC_CHECK(board.inside == 0 && "half changed, and nobody was told");
+  ++board.inside;
+  ipc::inner_point("inside");
+  if (depth > 1) {
+    const Guard again(board.lock);
+    IPC_CHECK(board.inside == 1);
+  }
+  --board.inside;
+  ++board.done;
+}
+
+template <typename Lock>
+Scenario lock(int processes, int depth = 1) {
+  return [=](Schedule& schedule) {
+    const Shared<LockBoard<Lock>> board;
+    schedule.always([&] { return board->inside > 1 ? "two are inside" : ""; });
+    for (int i = 0; i < processes; ++i) {
+      schedule.add(numbered("Owner", i), [&] { take_turn(*board, depth); });
+    }
+    schedule.run();
+    return std::to_string(board->done) + " were inside";
+  };
+}
+
+TEST(ExploreLock, LetsInOneAtATime) {
+  expect_outcomes("Lock, 2", lock<ipc::Lock>(2), whole(), {"2 were inside"});
+  expect_outcomes("Lock, 3", lock<ipc::Lock>(3), whole(), {"3 were inside"});
+}
+
+TEST(ExploreLock, IsHandedOnWhoeverDies) {
+  expect_outcomes("Lock, 2, one death", lock<ipc::Lock>(2), whole(1),
+                  {"1 were inside", "2 were inside"});
+  expect_outcomes("Lock, 3, one death", lock<ipc::Lock>(3), whole(1),
+                  {"2 were inside", "3 were inside"});
+  // Also whoever was about to repair.
+  expect_outcomes("Lock, 3, two deaths", lock<ipc::Lock>(3), bounded(0, 2),
+                  {"1 were inside", "2 were inside", "3 were inside"});
+}
+
+TEST(ExploreRLock, IsHandedOnWhoeverDies) {
+  expect_outcomes("RLock, 2", lock<ipc::RLock>(2, 2), whole(),
+                  {"2 were inside"});
+  expect_outcomes("RLock, 2, one death", lock<ipc::RLock>(2, 2), whole(1),
+                  {"1 were inside", "2 were inside"});
+  expect_outcomes("RLock, 3", lock<ipc::RLock>(3, 2), bounded(1),
+                  {"3 were inside"});
+}
+
+Scenario event(int waiters) {
+  return [=](Schedule& schedule) -> std::string {
+    struct Board {
+      ipc::Event event;
+      std::atomic<int> answer{0};
+    };
+    const Shared<Board> board;
+    for (int i = 0; i < waiters; ++i) {
+      schedule.add(numbered("Waiter", i), [&] {
+        const bool was_set = board->event.wait_until(very_late());
+        IPC_CHECK(was_set == board->event.is_set());
+        IPC_CHECK(!was_set || board->answer == 42);
+      });
+    }
+    schedule.add("Setter", [&] {
+      board->answer = 42;
+      board->event.set();
+    });
+    schedule.run();
+    return board->event.is_set() ? "set, and all went on" : "not set";
+  };
+}
+
+TEST(ExploreEvent, LetsAllGoOn) {
+  expect_outcomes("Event, 1 waiter", event(1), whole(),
+                  {"set, and all went on"});
+  expect_outcomes("Event, 2 waiters", event(2), whole(),
+                  {"set, and all went on"});
+}
+
+TEST(ExploreEvent, LetsAllGoOnWhoeverDies) {
+  expect_outcomes("Event, 1 waiter, one death", event(1), whole(1),
+                  {"not set", "set, and all went on"});
+  expect_outcomes("Event, 2 waiters, one death", event(2), whole(1),
+                  {"not set", "set, and all went on"});
+}
+
+// Who waits while it is set and cleared again has been waited for.
+std::string pulse(Schedule& schedule) {
+  const Shared<ipc::Event> event;
+  const Shared<std::atomic<bool>> waits(false);
+  schedule.add("Waiter", [&] {
+    *waits = true;
+    (void)event->wait_until(very_late());
+  });
+  schedule.add("Setter", [&] {
+    event->set();
+    event->clear();
+  });
+  schedule.run();
+  return event->is_set() ? "set" : "clear";
+}
+
+TEST(ExploreEvent, MayBeClearedAtOnce) {
+  expect_outcomes("Event, set and cleared", pulse, whole(), {"clear"});
+}
+
+template <typename Semaphore>
+Scenario semaphore(int workers, uint32_t permits) {
+  struct Board {
+    Semaphore semaphore;
+    std::atomic<uint32_t> holders{0};
+    explicit Board(uint32_t count) : semaphore(count) {}
+  };
+  return [=](Schedule& schedule) {
+    const Shared<Board> board(permits);
+    schedule.always([&] {
+      return board->holders > permits || board->semaphore.value() > permits
+                 ? "more than the permits"
+                 : "";
+    });
+    for (int i = 0; i < workers; ++i) {
+      schedule.add(numbered("Worker", i), [&] {
+        if (!board->semaphore.acquire_until(very_late())) return;
+        ++board->holders;
+        ipc::inner_point("with a permit");
+        --board->holders;
+        board->semaphore.release();
+      });
+    }
+    schedule.run();
+    return std::to_string(board->semaphore.value()) + " permits";
+  };
+}
+
+// Without the bound on who is dead: that needs the holders' names.
+template <typename Semaphore>
+Scenario mortal_semaphore() {
+  return [](Schedule& schedule) {
+    const Shared<Semaphore> permits(1U);
+    const Shared<std::atomic<int>> done(0);
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(numbered("Worker", i), [&] {
+        if (!permits->acquire_until(very_late())) return;
+        ipc::inner_point("with a permit");
+        ++*done;
+        permits->release();
+      });
+    }
+    schedule.run();
+    return std::to_string(permits->value()) + " permits, " +
+           std::to_string(*done) + " done";
+  };
+}
+
+TEST(ExploreSemaphore, GivesNoMoreThanItHas) {
+  expect_outcomes("Semaphore, 2 for 1", semaphore<ipc::Semaphore>(2, 1),
+                  whole(), {"1 permits"});
+  expect_outcomes("Semaphore, 3 for 2", semaphore<ipc::Semaphore>(3, 2),
+                  bounded(2), {"2 permits"});
+  expect_outcomes("BoundedSemaphore, 2 for 1",
+                  semaphore<ipc::BoundedSemaphore>(2, 1), bounded(3),
+                  {"1 permits"});
+  expect_outcomes("BoundedSemaphore, 3 for 2",
+                  semaphore<ipc::BoundedSemaphore>(3, 2), bounded(1),
+                  {"2 permits"});
+}
+
+TEST(ExploreSemaphore, TakesThePermitOfTheDeadBackIfItIsBounded) {
+  expect_outcomes("BoundedSemaphore, one death",
+                  mortal_semaphore<ipc::BoundedSemaphore>(), bounded(2, 1),
+                  {"1 permits, 1 done", "1 permits, 2 done"});
+  // The other one says that it is lost, and hangs nobody who has a deadline.
+  expect_outcomes("Semaphore, one death", mortal_semaphore<ipc::Semaphore>(),
+                  whole(1),
+                  {"0 permits, 0 done", "0 permits, 1 done",
+                   "1 permits, 1 done", "1 permits, 2 done"});
+}
+
+struct Shop {
+  ipc::Lock lock;
+  ipc::Condition changed;
+  int added = 0;
+  int taken = 0;
+};
+
+void enter_shop(Guard& guard) {
+  if (guard.owner_died()) guard.repaired();  // One store each: all is whole.
+}
+
+// One item for each consumer, and a word to one of them for each item.
+Scenario condition(int consumers) {
+  return [=](Schedule& schedule) {
+    const Shared<Shop> shop;
+    for (int i = 0; i < consumers; ++i) {
+      schedule.add(numbered("Consumer", i), [&] {
+        Guard guard(shop->lock);
+        enter_shop(guard);
+        if (!shop->changed.wait_until(guard, very_late(), [&] {
+              return shop->taken < shop->added;
+            })) {
+          IPC_CHECK(shop->taken == shop->added && "there was one all the time");
+          return;
+        }
+        ++shop->taken;
+      });
+    }
+    schedule.add("Producer", [&] {
+      for (int i = 0; i < consumers; ++i) {
+        Guard guard(shop->lock);
+        enter_shop(guard);
+        ++shop->added;
+        shop->changed.notify_one();
+      }
+    });
+    schedule.run();
+    return std::to_string(shop->taken) + " of " + std::to_string(shop->added) +
+           " taken";
+  };
+}
+
+TEST(ExploreCondition, LosesNoWakeUp) {
+  expect_outcomes("Condition, 1 consumer", condition(1), whole(),
+                  {"1 of 1 taken"});
+  expect_outcomes("Condition, 2 consumers", condition(2), bounded(1),
+                  {"2 of 2 taken"});
+}
+
+TEST(ExploreCondition, LosesNoWakeUpWhoeverDies) {
+  expect_outcomes("Condition, 1 consumer, one death", condition(1), whole(1),
+                  {"0 of 0 taken", "0 of 1 taken", "1 of 1 taken"});
+  expect_outcomes(
+      "Condition, 2 consumers, one death", condition(2), bounded(0, 1),
+      {"0 of 0 taken", "1 of 1 taken", "1 of 2 taken", "2 of 2 taken"});
+}
+
+Scenario barrier(int parties) {
+  struct Board {
+    ipc::Barrier barrier;
+    std::atomic<int> through{0};
+    explicit Board(int count) : barrier(count) {}
+  };
+  return [=](Schedule& schedule) -> std::string {
+    const Shared<Board> board(parties);
+    for (int i = 0; i < parties; ++i) {
+      schedule.add(numbered("Party", i), [&] {
+        if (board->barrier.wait_until(very_late())) ++board->through;
+      });
+    }
+    schedule.run();
+    if (board->through == 0) return "nobody is through";
+    int living = parties;
+    for (size_t i = 0; i < schedule.size(); ++i) {
+      living -= schedule.was_killed(i) ? 1 : 0;
+    }
+    return board->through >= living ? "all who live are through"
+                                    : "some are through, and some are not";
+  };
+}
+
+TEST(ExploreBarrier, LetsAllThrough) {
+  expect_outcomes("Barrier, 2", barrier(2), whole(),
+                  {"all who live are through"});
+  expect_outcomes("Barrier, 3", barrier(3), bounded(1),
+                  {"all who live are through"});
+}
+
+TEST(ExploreBarrier, LetsAllOrNobodyThroughWhoeverDies) {
+  const Texts expected{"all who live are through", "nobody is through"};
+  expect_outcomes("Barrier, 2, one death", barrier(2), whole(1), expected);
+  expect_outcomes("Barrier, 3, one death", barrier(3), bounded(0, 1), expected);
+}
+
+// A message that cannot be half written without being seen.
+std::string message(int producer, int number) {
+  std::string text(20, static_cast<char>('a' + producer));
+  return text + std::to_string(number);
+}
+
+struct QueueBoard {
+  static constexpr size_t kMax = 4;
+  std::atomic<size_t> count{0};
+  std::array<std::array<char, 2>, kMax> got{};  // Producer and number.
+};
+
+void consume(ipc::Queue& queue, QueueBoard& board, int count) {
+  for (int i = 0; i < count; ++i) {
+    const ipc::Taken taken = queue.get_until(very_late());
+    if (!taken) return;
+    const char producer = taken->front();
+    const char number = taken->back();
+    IPC_CHECK(*taken == message(producer - 'a', number - '0'));
+    board.got.at(board.count++) = {producer, number};
+  }
+}
+
+// The messages that came, those of each producer in the order in which they
+// came; then whether the queue can be used as if it were new.
+std::string queue_outcome(const QueueBoard& board, ipc::Queue& queue,
+                          int producers) {
+  std::string text;
+  for (int producer = 0; producer < producers; ++producer) {
+    text += static_cast<char>('a' + producer);
+    for (const auto& one : board.got) {
+      if (one[0] == 'a' + producer) text += one[1];
+    }
+    text += ' ';
+  }
+  while (queue.try_get()) text += "and one left ";
+  const bool works = queue.try_put("x") == ipc::QueueStatus::ok &&
+                     queue.try_get() && queue.empty();
+  return text + (works ? "usable" : "of no more use");
+}
+
+// A queue with room for one message, so that putters wait as well.
+Scenario queue(int producers, int items_each, int consumers = 1) {
+  return [=](Schedule& schedule) {
+    ipc::Queue queue(1, 64);
+    const Shared<QueueBoard> board;
+    for (int i = 0; i < producers; ++i) {
+      schedule.add(numbered("Producer", i), [&, i] {
+        for (int k = 0; k < items_each; ++k) {
+          (void)queue.put_until(message(i, k), very_late());
+        }
+      });
+    }
+    const int items = producers * items_each / consumers;
+    for (int i = 0; i < consumers; ++i) {
+      schedule.add(numbered("Consumer", i),
+                   [&] { consume(queue, *board, items); });
+    }
+    schedule.run();
+    return queue_outcome(*board, queue, producers);
+  };
+}
+
+TEST(ExploreQueue, LosesNothingAndDoublesNothingAndKeepsTheOrder) {
+  expect_outcomes("Queue, 1 to 1", queue(1, 1), whole(), {"a0 usable"});
+  expect_outcomes("Queue, 1 to 1, two items", queue(1, 2), bounded(2),
+                  {"a01 usable"});
+  expect_outcomes("Queue, 2 to 1", queue(2, 1), bounded(2), {"a0 b0 usable"});
+  expect_outcomes("Queue, 2 to 1, two items each", queue(2, 2), bounded(1),
+                  {"a01 b01 usable"});
+  expect_outcomes("Queue, 1 to 2", queue(1, 2, 2), bounded(1), {"a01 usable"});
+}
+
+TEST(ExploreQueue, LosesAtMostOneWhoeverDies) {
+  expect_outcomes("Queue, 1 to 1, one death", queue(1, 1), whole(1),
+                  {"a and one left usable", "a usable", "a0 usable"});
+  expect_outcomes("Queue, 1 to 1, two items, death", queue(1, 2), bounded(0, 1),
+                  {"a and one left usable", "a usable",
+                   "a0 and one left usable", "a0 usable", "a01 usable"});
+  expect_outcomes(
+      "Queue, 2 to 1, one death", queue(2, 1), bounded(0, 1),
+      {"a b and one left usable", "a b0 and one left usable", "a b0 usable",
+       "a0 b and one left usable", "a0 b usable", "a0 b0 usable"});
+}
+
+std::string closed_queue(Schedule& schedule) {
+  ipc::Queue queue(1, 64);
+  const Shared<QueueBoard> board;
+  schedule.add("Producer", [&] {
+    (void)queue.put_until(message(0, 0), very_late());
+    queue.close();
+  });
+  schedule.add("Consumer", [&] {
+    consume(queue, *board, 1);
+    const ipc::Taken taken = queue.get_until(very_late());
+    IPC_CHECK(taken.status == ipc::QueueStatus::closed);
+  });
+  schedule.run();
+  return std::to_string(board->count) + " came";
+}
+
+TEST(ExploreQueue, TellsAllThatItIsClosed) {
+  expect_outcomes("Queue, closed", closed_queue, bounded(3), {"1 came"});
+}
+
+// Sleep sets leave out only what makes no difference.
+TEST(ExploreReduction, FindsWhatAllOrdersFind) {
+  if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
+  const struct {
+    const char* name;
+    Scenario scenario;
+    int kills;
+  } spaces[] = {
+      {"Lock, 2, one death", lock<ipc::Lock>(2), 1},
+      {"RLock, 2", lock<ipc::RLock>(2, 2), 0},
+      {"Event, 1 waiter, one death", event(1), 1},
+      {"Event, set and cleared", pulse, 0},
+      {"Semaphore, 2 for 1", semaphore<ipc::Semaphore>(2, 1), 0},
+      {"Semaphore, one death", mortal_semaphore<ipc::Semaphore>(), 1},
+      {"BoundedSemaphore, 2 for 1", semaphore<ipc::BoundedSemaphore>(2, 1), 0},
+      {"Condition, 1 consumer", condition(1), 0},
+      {"Barrier, 2", barrier(2), 0},
+      {"Queue, 1 to 1", queue(1, 1), 0},
+  };
+  for (const auto& small : spaces) {
+    ExploreOptions options = whole(small.kills);
+    const Exploration reduced = ipc::explore(small.scenario, options);
+    options.reduce = false;
+    const Exploration full = ipc::explore(small.scenario, options);
+    EXPECT_EQ(reduced.texts(), full.texts()) << small.name;
+    printf("%-28s %5ld schedules, reduced %4ld and %4ld cut: %5.1f times\n",
+           small.name, full.schedules, reduced.schedules, reduced.cut,
+           static_cast<double>(full.choices) /
+               static_cast<double>(reduced.choices));
+  }
+}
+
+// What would be wrong must be found, and by few choices.
+
+constexpr size_t kWitnessMax = 12;
+
+void expect_found(const Scenario& scenario, const std::string& kind,
+                  const std::string& text) {
+  const Exploration found = ipc::explore(scenario, whole());
+  const auto* const outcome = found.find(kind, text);
+  ASSERT_NE(outcome, nullptr) << ::testing::PrintToString(found.texts());
+  EXPECT_LE(outcome->witness.size(), kWitnessMax) << outcome->witness;
+  const ipc::Replay shown = ipc::replay(scenario, whole(), outcome->witness);
+  EXPECT_EQ(shown.kind, kind);
+  EXPECT_EQ(shown.text, text);
+  EXPECT_EQ(shown.steps.size(), outcome->witness.size());
+}
+
+TEST(ExploreWrong, NoLock) {
+  const auto scenario = [](Schedule& schedule) {
+    const Shared<int> count(0);
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(numbered("Owner", i), [&] {
+        const int seen = *count;
+        ipc::inner_point("inside");
+        *count = seen + 1;
+      });
+    }
+    schedule.run();
+    return std::to_string(*count);
+  };
+  expect_found(scenario, "outcome", "1");
+}
+
+// What the kernel does in one step, compare and sleep, is done in two.
+TEST(ExploreWrong, ASleepThatDoesNotLookAgain) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const Shared<std::atomic<uint32_t>> is_set(0U);
+    schedule.add("Waiter", [&] {
+      while (*is_set == 0) {
+        ipc::inner_point("before sleep");
+        (void)ipc::gate()->sleep_on(is_set.get(), Deadline::never().ns(),
+                                    false);
+      }
+    });
+    schedule.add("Setter", [&] {
+      *is_set = 1;
+      ipc::futex_wake_all(*is_set);
+    });
+    schedule.run();
+    return "all went on";
+  };
+  expect_found(scenario, "deadlock", "Waiter waits for something");
+}
+
+TEST(ExploreWrong, AConditionThatIsNotAskedAgain) {
+  const auto scenario = [](Schedule& schedule) {
+    const Shared<Shop> shop;
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(numbered("Consumer", i), [&] {
+        Guard guard(shop->lock);
+        bool asked = shop->taken < shop->added;
+        shop->changed.wait(guard, [&] { return std::exchange(asked, true); });
+        ++shop->taken;
+      });
+    }
+    schedule.add("Producer", [&] {
+      Guard guard(shop->lock);
+      ++shop->added;
+      shop->changed.notify_all();
+    });
+    schedule.run();
+    return std::to_string(shop->taken) + " of " + std::to_string(shop->added);
+  };
+  const Exploration found =
+      ipc::explore(scenario, {.memory_only = true, .reduce = true});
+  const auto* const outcome = found.find("outcome", "2 of 1");
+  ASSERT_NE(outcome, nullptr);
+  EXPECT_LE(outcome->witness.size(), kWitnessMax);
+}
+
+// The index says that there is a message, and then it is written.
+TEST(ExploreWrong, AQueueThatPublishesFirst) {
+  struct Ring {
+    std::atomic<uint32_t> count{0};
+    std::array<char, 4> message{'.', '.', '.', '.'};
+    std::array<char, 4> got{};
+  };
+  const auto scenario = [](Schedule& schedule) {
+    const Shared<Ring> ring;
+    schedule.add("Producer", [&] {
+      ring->count = 1;
+      ipc::inner_point("published");
+      ring->message = {'w', 'o', 'r', 'd'};
+      ipc::futex_wake_all(ring->count);
+    });
+    schedule.add("Consumer", [&] {
+      while (ring->count == 0) {
+        ipc::futex_wait(ring->count, 0, Deadline::never());
+      }
+      ring->got = ring->message;
+    });
+    schedule.run();
+    return std::string(ring->got.data(), ring->got.size());
+  };
+  expect_found(scenario, "outcome", "....");
+}
+
+}  // namespace
