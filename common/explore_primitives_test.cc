@@ -39,8 +39,11 @@ using ipc::Shared;
 
 using Texts = std::vector<std::string>;
 
-// Longer than anything that the processes do: it passes only when they hang.
+// Later than anything that the processes do: it passes only when all of them
+// wait. Who gets what it waits for, and only then, has hung.
 Deadline very_late() { return Deadline::after(3600); }
+
+void expect_early(Deadline late) { IPC_CHECK(!late.expired() && "it hung"); }
 
 std::string numbered(const char* role, int number) {
   return role + (" " + std::to_string(number));
@@ -147,8 +150,10 @@ Scenario event(int waiters) {
     const Shared<Board> board;
     for (int i = 0; i < waiters; ++i) {
       schedule.add(numbered("Waiter", i), [&] {
-        const bool was_set = board->event.wait_until(very_late());
+        const Deadline late = very_late();
+        const bool was_set = board->event.wait_until(late);
         IPC_CHECK(was_set == board->event.is_set());
+        if (was_set) expect_early(late);
         IPC_CHECK(!was_set || board->answer == 42);
       });
     }
@@ -181,7 +186,8 @@ std::string pulse(Schedule& schedule) {
   const Shared<std::atomic<bool>> waits(false);
   schedule.add("Waiter", [&] {
     *waits = true;
-    (void)event->wait_until(very_late());
+    const Deadline late = very_late();
+    if (event->wait_until(late)) expect_early(late);
   });
   schedule.add("Setter", [&] {
     event->set();
@@ -211,7 +217,7 @@ Scenario semaphore(int workers, uint32_t permits) {
     });
     for (int i = 0; i < workers; ++i) {
       schedule.add(numbered("Worker", i), [&] {
-        if (!board->semaphore.acquire_until(very_late())) return;
+        board->semaphore.acquire();
         ++board->holders;
         ipc::inner_point("with a permit");
         --board->holders;
@@ -231,7 +237,9 @@ Scenario mortal_semaphore() {
     const Shared<std::atomic<int>> done(0);
     for (int i = 0; i < 2; ++i) {
       schedule.add(numbered("Worker", i), [&] {
-        if (!permits->acquire_until(very_late())) return;
+        const Deadline late = very_late();
+        if (!permits->acquire_until(late)) return;
+        expect_early(late);
         ipc::inner_point("with a permit");
         ++*done;
         permits->release();
@@ -286,12 +294,12 @@ Scenario condition(int consumers) {
       schedule.add(numbered("Consumer", i), [&] {
         Guard guard(shop->lock);
         enter_shop(guard);
-        if (!shop->changed.wait_until(guard, very_late(), [&] {
-              return shop->taken < shop->added;
-            })) {
-          IPC_CHECK(shop->taken == shop->added && "there was one all the time");
+        const Deadline late = very_late();
+        if (!shop->changed.wait_until(
+                guard, late, [&] { return shop->taken < shop->added; })) {
           return;
         }
+        expect_early(late);
         ++shop->taken;
       });
     }
@@ -324,27 +332,52 @@ TEST(ExploreCondition, LosesNoWakeUpWhoeverDies) {
       {"0 of 0 taken", "1 of 1 taken", "1 of 2 taken", "2 of 2 taken"});
 }
 
+// Which processes wait for the barrier, or did when they died.
+void note_waiters(const Schedule& schedule, std::vector<bool>& waits) {
+  waits.resize(schedule.size());
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    if (schedule.was_killed(i)) continue;
+    waits[i] = schedule.state(i) == Schedule::State::waiting &&
+               schedule.place(i) == "the Barrier";
+  }
+}
+
+// A death before the barrier is seen by nobody: then it takes the deadline.
+std::string barrier_outcome(const Schedule& schedule, int through, bool late,
+                            const std::vector<bool>& waited) {
+  int living = 0;
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    living += schedule.was_killed(i) ? 0 : 1;
+    if (late && schedule.was_killed(i) && waited[i]) return "it hung";
+  }
+  if (through == 0)
+    return late ? "nobody is through, late" : "nobody is through";
+  return through < living ? "some are not through" : "all who live are through";
+}
+
 Scenario barrier(int parties) {
   struct Board {
     ipc::Barrier barrier;
     std::atomic<int> through{0};
+    std::atomic<bool> late{false};
     explicit Board(int count) : barrier(count) {}
   };
-  return [=](Schedule& schedule) -> std::string {
+  return [=](Schedule& schedule) {
     const Shared<Board> board(parties);
+    std::vector<bool> waited;
+    schedule.always([&] {
+      note_waiters(schedule, waited);
+      return "";
+    });
     for (int i = 0; i < parties; ++i) {
       schedule.add(numbered("Party", i), [&] {
-        if (board->barrier.wait_until(very_late())) ++board->through;
+        const Deadline late = very_late();
+        if (board->barrier.wait_until(late)) ++board->through;
+        if (late.expired()) board->late = true;
       });
     }
     schedule.run();
-    if (board->through == 0) return "nobody is through";
-    int living = parties;
-    for (size_t i = 0; i < schedule.size(); ++i) {
-      living -= schedule.was_killed(i) ? 1 : 0;
-    }
-    return board->through >= living ? "all who live are through"
-                                    : "some are through, and some are not";
+    return barrier_outcome(schedule, board->through, board->late, waited);
   };
 }
 
@@ -356,7 +389,8 @@ TEST(ExploreBarrier, LetsAllThrough) {
 }
 
 TEST(ExploreBarrier, LetsAllOrNobodyThroughWhoeverDies) {
-  const Texts expected{"all who live are through", "nobody is through"};
+  const Texts expected{"all who live are through", "nobody is through",
+                       "nobody is through, late"};
   expect_outcomes("Barrier, 2, one death", barrier(2), whole(1), expected);
   expect_outcomes("Barrier, 3, one death", barrier(3), bounded(0, 1), expected);
 }
@@ -375,8 +409,10 @@ struct QueueBoard {
 
 void consume(ipc::Queue& queue, QueueBoard& board, int count) {
   for (int i = 0; i < count; ++i) {
-    const ipc::Taken taken = queue.get_until(very_late());
+    const Deadline late = very_late();
+    const ipc::Taken taken = queue.get_until(late);
     if (!taken) return;
+    expect_early(late);
     const char producer = taken->front();
     const char number = taken->back();
     IPC_CHECK(*taken == message(producer - 'a', number - '0'));
@@ -410,7 +446,9 @@ Scenario queue(int producers, int items_each, int consumers = 1) {
     for (int i = 0; i < producers; ++i) {
       schedule.add(numbered("Producer", i), [&, i] {
         for (int k = 0; k < items_each; ++k) {
-          (void)queue.put_until(message(i, k), very_late());
+          const Deadline late = very_late();
+          const auto status = queue.put_until(message(i, k), late);
+          if (status == ipc::QueueStatus::ok) expect_early(late);
         }
       });
     }
@@ -450,13 +488,12 @@ std::string closed_queue(Schedule& schedule) {
   ipc::Queue queue(1, 64);
   const Shared<QueueBoard> board;
   schedule.add("Producer", [&] {
-    (void)queue.put_until(message(0, 0), very_late());
+    queue.put(message(0, 0));
     queue.close();
   });
   schedule.add("Consumer", [&] {
     consume(queue, *board, 1);
-    const ipc::Taken taken = queue.get_until(very_late());
-    IPC_CHECK(taken.status == ipc::QueueStatus::closed);
+    IPC_CHECK(queue.get().status == ipc::QueueStatus::closed);
   });
   schedule.run();
   return std::to_string(board->count) + " came";

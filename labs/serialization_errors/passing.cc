@@ -1,5 +1,6 @@
 #include "labs/serialization_errors/passing.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -46,6 +47,9 @@ ipc::UniqueFd receive_descriptor(int socket) {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
+  // The socket of a Connection never blocks by itself.
+  pollfd poll_fd{socket, POLLIN, 0};
+  ipc::check(ipc::retry([&] { return ::poll(&poll_fd, 1, -1); }), "poll");
   ipc::check(
       ipc::retry([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); }),
       "recvmsg");
