@@ -1,6 +1,9 @@
 #include "common/point.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +53,41 @@ TEST(Point, HasNoGateInAChildThatIsNotArranged) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   ipc::process_gate = nullptr;
+}
+
+// How many instructions a child executes in `work`, counted one by one.
+int count_instructions(void (*work)()) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(1);
+    (void)::raise(SIGSTOP);
+    work();
+    ::_exit(0);
+  }
+  int count = 0;
+  int status = 0;
+  while (::waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    ++count;
+    (void)::ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
+  }
+  EXPECT_EQ(status, 0);
+  return count;
+}
+
+volatile int touched = 0;
+
+TEST(Point, CostsThreeInstructionsIfNobodyAsks) {
+  const int without = count_instructions([] { touched = 1; });
+  const int with = count_instructions([] {
+    ipc::point("nobody asks");
+    touched = 1;
+  });
+  printf("A point costs %d instructions in this build\n", with - without);
+#ifdef __OPTIMIZE__
+  EXPECT_LE(with - without, 3);
+#else
+  EXPECT_LE(with - without, 100);
+#endif
 }
 
 }  // namespace

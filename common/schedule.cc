@@ -30,9 +30,9 @@ constexpr int kRechecksMax = 2;
 
 // From here on what this process says is only in the event log.
 void silence(int fd) {
-  const UniqueFd null(
-      check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null"));
-  check(::dup2(null.get(), fd), "dup2");
+  static const int null =
+      check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null");
+  check(::dup2(null, fd), "dup2");
 }
 
 // What people call the objects of the run, as they are told by
