@@ -239,7 +239,7 @@ bool is_simpler(const std::string& a, const std::string& b) {
 }
 
 const char* describe(BadEnd::Kind kind) {
-  constexpr const char* kWords[] = {"deadlock", "broken", "failed"};
+  constexpr const char* kWords[] = {"deadlock", "broken", "failed", "endless"};
   return kWords[static_cast<int>(kind)];
 }
 
@@ -297,13 +297,16 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
   const int64_t limit =
       options.random > 0 ? options.random : options.max_schedules;
   bool ended = false;
-  while (result.schedules != limit && !(ended = !search.next())) {
+  bool is_endless = false;
+  while (!is_endless && result.schedules != limit &&
+         !(ended = !search.next())) {
     Schedule schedule(search, {.kills = options.kills,
                                .inner = options.inner,
                                .watches = options.reduce});
     try {
       const Ending ending = run_once(scenario, schedule);
       ++result.schedules;
+      is_endless = ending.first == "endless";
       FoundOutcome& outcome = found[ending];
       if (++outcome.count == 1 ||
           is_simpler(search.letters(), outcome.witness)) {

@@ -27,7 +27,8 @@
 //   nothing else. All outcomes are found; they are no longer counted by orders.
 // Requires: a scenario in which the same choices always have the same effect;
 //   std::logic_error otherwise. No threads.
-// Blocks: until all is explored; see ExploreOptions for limits.
+// Blocks: until all is explored; see ExploreOptions for limits. The first
+//   schedule that seems to have no end ends the exploration.
 // See: Godefroid 1996, "Partial-Order Methods for the Verification of
 //   Concurrent Systems", chapter 5, for sleep sets; Musuvathi and Qadeer 2007,
 //   "Iterative Context Bounding", for bounds on pre-emptions.
@@ -62,7 +63,8 @@ struct ExploreOptions {
 
 // What came of schedules, and of how many.
 struct FoundOutcome {
-  std::string kind;  // "outcome", or "deadlock", "broken", "failed" (BadEnd).
+  std::string kind;  // "outcome", or "deadlock", "broken", "failed", "endless";
+                     // see BadEnd.
   std::string text;
   int64_t count = 0;
   std::string witness;  // The one with the fewest switches, then the shortest.

@@ -329,6 +329,19 @@ TEST(Explorer, LetsTimePassWhenNobodyCanGoOn) {
   EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"12"});
 }
 
+TEST(Explorer, StopsAtAScheduleThatHasNoEnd) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    schedule.add("Waiter", [] {
+      while (true) ipc::point("again");
+    });
+    schedule.run();
+    return "";
+  };
+  const Exploration found = ipc::explore(scenario, {});
+  EXPECT_EQ(found.texts(), Texts{"endless: no end after 1000 choices"});
+  EXPECT_FALSE(found.complete);
+}
+
 TEST(Explorer, RefusesAScenarioThatIsNotTheSameAgain) {
   int calls = 0;
   const auto scenario = [&](Schedule& schedule) -> std::string {

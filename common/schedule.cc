@@ -327,10 +327,14 @@ std::vector<Schedule::Choice> Schedule::options() const {
 void Schedule::run() {
   IPC_CHECK(director_ != nullptr && "run() is for the explorer");
   check_invariants();
-  while (true) {
+  for (int count = 0; true; ++count) {
+    if (count == kChoicesMax) {
+      throw BadEnd(BadEnd::Kind::endless,
+                   fmt::format("no end after {} choices", kChoicesMax));
+    }
     const std::vector<Choice> found = options();
     if (found.empty()) {
-      if (let_time_pass()) continue;
+      if (let_time_pass()) continue;  // It counts: that may go on for ever.
       if (const std::string stuck = waits(); !stuck.empty()) {
         throw BadEnd(BadEnd::Kind::deadlock, stuck);
       }

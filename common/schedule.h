@@ -49,6 +49,7 @@ class BadEnd : public std::runtime_error {
     deadlock,  // Nobody can go on.
     broken,    // What should always hold does not.
     failed,    // A process has not ended with status 0.
+    endless,   // Too many choices: it may never end.
   };
   BadEnd(Kind kind, const std::string& text)
       : std::runtime_error(text), kind_(kind) {}
@@ -149,7 +150,9 @@ class Schedule {
   // Runs the processes to their ends, as the director decides. A process whose
   // wait has ended stops once more before it goes on. When nobody can, time
   // passes: to the first deadline, or, if somebody has died, for as long as a
-  // sleep of the library may last (kRecheckSeconds). Errors: BadEnd.
+  // sleep of the library may last (kRecheckSeconds). Errors: BadEnd; after
+  // kChoicesMax choices it is taken to be endless.
+  static constexpr int kChoicesMax = 1000;
   void run();
 
   [[nodiscard]] size_t size() const { return actors_.size(); }
