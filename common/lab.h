@@ -23,9 +23,8 @@
 // Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
 //         exited, so that the harness sees what the lesson has forgotten.
 // Explorer: with IPC_LABS_EXPLORE set to a request (explore_json.h) no lesson
-// is
-//         played but a scenario explored: the answer is the output, one line.
-//         Status 2 if that cannot be answered.
+//         is played but a scenario explored: the answer is the output, one
+//         line. Status 2 if that cannot be answered.
 // See:    prctl(2), PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG.
 #pragma once
 
@@ -43,7 +42,7 @@
 namespace ipc {
 
 // Sleeps for `seconds` times --pace. It imitates work or a slow peer; no order
-// of events may depend on it.
+// of events may depend on it. The explorer's processes do not pause.
 void pause_s(double seconds);
 
 // `seconds` times --pace, for a lab whose timeout is part of its story.

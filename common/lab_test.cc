@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/errors.h"
+#include "common/explorer.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/report.h"
@@ -221,6 +222,18 @@ TEST(Lab, WhatAKilledKeeperLeftIsRemovedByTheNextLab) {
     LabRun({}, [] { return std::string(); }).end();
   }
   EXPECT_FALSE(std::filesystem::exists(path)) << path;
+}
+
+TEST(Lab, ExploredProcessesDoNotPause) {
+  const auto scenario = [](ipc::Schedule& schedule) -> std::string {
+    schedule.add("Worker", [] { ipc::pause_s(3600); });
+    schedule.run();
+    return "done";
+  };
+  const auto limit = ipc::Deadline::after(60 * ipc::time_scale());
+  EXPECT_EQ(ipc::explore(scenario, {}).texts(),
+            std::vector<std::string>{"done"});
+  EXPECT_FALSE(limit.expired());
 }
 
 TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
