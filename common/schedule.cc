@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,6 +48,14 @@ int count_switches(std::string_view order) {
   int count = 0;
   for (size_t i = 1; i < order.size(); ++i) count += order[i] != order[i - 1];
   return count;
+}
+
+// Whether the owner of a robust mutex has ended without unlocking it, and
+// nobody has taken it since. Its first word is what futex(2) looks at.
+bool is_inherited(const void* mutex) {
+  uint32_t word = 0;
+  ::memcpy(&word, mutex, sizeof word);
+  return (word & FUTEX_OWNER_DIED) != 0;
 }
 
 // What the death of a process changes in the memory that it shared: the kernel
@@ -212,6 +221,21 @@ void Schedule::note_end(Actor& actor) {
   }
 }
 
+// Wakes who waits for a mutex that the process has not unlocked before its end,
+// as the kernel does.
+void Schedule::hand_on_mutexes(size_t ended) {
+  for (const size_t i : sleepers()) {
+    const void* const mutex = box(i).object;
+    if (!box(i).mutex || !is_inherited(mutex)) continue;
+    const auto is_heir = [&](size_t other) {
+      return box(other).object == mutex && box(other).woken;
+    };
+    const std::vector<size_t> all = sleepers();
+    if (std::any_of(all.begin(), all.end(), is_heir)) continue;
+    (void)wake_sleepers(*board_, mutex, 1, box(ended).accesses);
+  }
+}
+
 // Takes over who has stopped, and returns whether all have.
 bool Schedule::look_at_gates() {
   // First of all: who still runs may yet wake those who have stopped.
@@ -221,11 +245,18 @@ bool Schedule::look_at_gates() {
     if (!ended && box(i).stop.load() == Stop::running) all = false;
   }
   for (size_t i = 0; i < size(); ++i) {
+    if (state(i) == State::finished) continue;
+    if (box(i).stop.load() != Stop::finished) continue;
+    note_end(actors_[i]);
+    hand_on_mutexes(i);
+  }
+  for (size_t i = 0; i < size(); ++i) {
     Actor& actor = actors_[i];
     if (actor.state == State::finished) continue;
     const GateBox& gate_box = box(i);
     switch (gate_box.stop.load()) {
       case Stop::running:
+      case Stop::finished:
         break;
       case Stop::at_point:
         actor.state = State::at_point;
@@ -237,9 +268,6 @@ bool Schedule::look_at_gates() {
         break;
       case Stop::woken:
         actor.state = State::woken;
-        break;
-      case Stop::finished:
-        note_end(actor);
         break;
     }
   }
@@ -258,6 +286,7 @@ bool Schedule::look_at_ends() {
     if (fds[i].revents == 0) continue;
     note_end(actors_[i]);
     box(i).stop.store(Stop::finished);
+    hand_on_mutexes(i);
   }
   return true;
 }
@@ -308,7 +337,7 @@ void Schedule::settle() {
     }
     if (waits_only) gate_sleep(board_->bell, bell, kLookEveryNs);
   }
-  (void)look_at_ends();
+  if (look_at_ends()) (void)look_at_gates();
 }
 
 std::vector<Schedule::Choice> Schedule::options() const {

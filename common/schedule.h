@@ -217,6 +217,7 @@ class Schedule {
   bool look_at_all();
   void forget_looks();
   void note_end(Actor& actor);
+  void hand_on_mutexes(size_t ended);
   [[nodiscard]] std::vector<Choice> options() const;
   bool let_time_pass();
   [[nodiscard]] std::vector<size_t> sleepers() const;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "common/clock.h"
+#include "common/lock.h"
 #include "common/pipe.h"
 #include "common/point.h"
 #include "common/process.h"
@@ -176,6 +177,30 @@ TEST(Schedule, NoticesThatAProcessWasKilledOrFailed) {
   ipc::Schedule failed;
   failed.add("A", [] { ::_exit(3); });
   EXPECT_EQ(failed.play("A"), "A ended: exit status 3");
+}
+
+TEST(Schedule, HandsALockOnToWhoWaitsWhenItsOwnerEnds) {
+  for (const bool dies : {true, false}) {
+    const ipc::Shared<ipc::Lock> lock;
+    Counter heirs(0);
+    ipc::Schedule schedule;
+    schedule.add("Owner", [&] {
+      (void)lock->lock();
+      ipc::point("with the lock");
+      if (dies) ::raise(SIGKILL);
+    });
+    for (int i = 0; i < 2; ++i) {
+      schedule.add("Heir", [&] {
+        ipc::Guard guard(*lock);
+        if (!guard.owner_died()) return;
+        heirs->fetch_add(1);
+        guard.repaired();
+      });
+    }
+    EXPECT_EQ(schedule.play("ABCA"),
+              dies ? "Owner ended: killed by SIGKILL" : "");
+    EXPECT_EQ(heirs->load(), 1);
+  }
 }
 
 TEST(Schedule, DoesNotArrangeTheChildrenOfAProcess) {
