@@ -16,6 +16,7 @@
 #include "common/check.h"
 #include "common/errors.h"
 #include "common/pipe.h"
+#include "common/ready.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -37,17 +38,6 @@ std::string next_channel() {
 void make_nonblocking(const UniqueFd& fd) {
   const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
   check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
-}
-
-// Waits for `events`; false at the deadline.
-bool wait_for(int fd, int16_t events, Deadline deadline) {
-  pollfd poll_fd{fd, events, 0};
-  while (true) {
-    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
-    if (ready > 0) return true;
-    if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
-    if (deadline.expired()) return false;
-  }
 }
 
 void append_header(std::string& out, size_t size) {
@@ -157,7 +147,7 @@ Transfer Connection::write_some(Deadline deadline) {
   if (errno == EPIPE || errno == ECONNRESET) return Transfer::closed;
   if (errno != EAGAIN) throw_error(errno, "write");
   log(EventKind::wait);
-  const bool ready = wait_for(fd_.get(), POLLOUT, deadline);
+  const bool ready = wait_ready(fd_.get(), POLLOUT, deadline);
   log(EventKind::wake);
   return ready ? Transfer::ok : Transfer::timed_out;
 }
@@ -203,14 +193,14 @@ Transfer Connection::read_some(size_t wanted, Deadline deadline) {
   }
   if (errno != EAGAIN) throw_error(errno, "read");
   log(EventKind::wait);
-  const bool ready = wait_for(fd_.get(), POLLIN, deadline);
+  const bool ready = wait_ready(fd_.get(), POLLIN, deadline);
   log(EventKind::wake);
   return ready ? Transfer::ok : Transfer::timed_out;
 }
 
 bool Connection::poll_until(Deadline deadline) const {
   IPC_CHECK(fd_ && reads_);
-  return wait_for(fd_.get(), POLLIN, deadline);
+  return wait_ready(fd_.get(), POLLIN, deadline);
 }
 
 void Connection::close() {

@@ -1,8 +1,10 @@
 #include "common/explorer.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdio.h>
 
+#include <array>
 #include <atomic>
 #include <set>
 #include <stdexcept>
@@ -11,10 +13,13 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/connection.h"
 #include "common/event.h"
 #include "common/lock.h"
 #include "common/pipe.h"
 #include "common/point.h"
+#include "common/process.h"
+#include "common/ready.h"
 #include "common/report.h"
 #include "common/shared.h"
 
@@ -303,6 +308,108 @@ TEST(Explorer, SeesWaitsInSystemCalls) {
   const Exploration found = ipc::explore(scenario, {});
   EXPECT_EQ(found.texts(), Texts{"2"});
   EXPECT_EQ(describe(ipc::explore(scenario, {})), describe(found));
+}
+
+// What a process that is not arranged does with what it is sent.
+void serve(ipc::Connection& first, ipc::Connection& second) {
+  ipc::Connection* const ends[] = {&first, &second};
+  int total = 0;
+  for (int open = 2; open > 0;) {
+    pollfd fds[] = {{ends[0]->fd(), POLLIN, 0}, {ends[1]->fd(), POLLIN, 0}};
+    (void)::poll(fds, 2, -1);
+    for (int i = 0; i < 2; ++i) {
+      if (fds[i].revents == 0) continue;
+      const auto request = ends[i]->receive();
+      if (!request) {
+        ends[i]->close();
+        --open;
+        continue;
+      }
+      if (*request == "add") ++total;
+      ends[i]->send(std::to_string(total));
+    }
+  }
+}
+
+TEST(Explorer, CountsWhatAServerAnswersToTheStepOfWhoAsks) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    struct Seen {
+      std::array<std::atomic<int>, 2> totals{};
+    };
+    const Shared<Seen> seen;
+    std::array<ipc::ConnectionPair, 2> pairs{ipc::make_connections(),
+                                             ipc::make_connections()};
+    ipc::Process server("Server", [&] {
+      for (auto& pair : pairs) pair.second.close();
+      serve(pairs[0].first, pairs[1].first);
+    });
+    for (auto& pair : pairs) pair.first.close();
+    schedule.add_server(server.pid());
+    for (size_t i = 0; i < 2; ++i) {
+      schedule.add(worker(static_cast<int>(i)), [&, i] {
+        const auto ask = [&](const char* request) {
+          pairs[i].second.send(request);
+          return std::stoi(*pairs[i].second.receive());
+        };
+        (void)ask("look");
+        ask("add");
+        ipc::point("added");
+        seen->totals[i] = ask("look");
+      });
+    }
+    schedule.run();
+    for (auto& pair : pairs) pair.second.close();
+    (void)server.join();
+    return std::to_string(seen->totals[0]) + std::to_string(seen->totals[1]);
+  };
+  const std::string found = describe(ipc::explore(scenario, {}));
+  EXPECT_EQ(found,
+            "6; outcome 12 in 1, first AABB; outcome 21 in 1, first BBAA; "
+            "outcome 22 in 4, first ABBA");
+  for (int round = 0; round < 4; ++round) {
+    EXPECT_EQ(describe(ipc::explore(scenario, {})), found);
+  }
+}
+
+TEST(Explorer, SeesExactlyWhoWaitsForAPipe) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    ipc::Pipe pipe = ipc::make_pipe();
+    const Shared<Counter> got(0);
+    for (int i = 0; i < 2; ++i) {
+      schedule.add(worker(i), [&] {
+        std::byte byte{};
+        if (ipc::read_exact(pipe.reader, {&byte, 1})) ++*got;
+      });
+    }
+    schedule.add("Writer", [&] {
+      const std::byte byte{};
+      ipc::write_all(pipe.writer, {&byte, 1});
+    });
+    schedule.run();
+    return std::to_string(got->load());
+  };
+  const std::string found = describe(ipc::explore(scenario, {}));
+  EXPECT_EQ(found,
+            "10; deadlock Worker 0 waits for something to read in 5, first "
+            "CBA; deadlock Worker 1 waits for something to read in 5, first "
+            "CAB");
+  for (int round = 0; round < 4; ++round) {
+    EXPECT_EQ(describe(ipc::explore(scenario, {})), found);
+  }
+}
+
+TEST(Explorer, LetsTheTimeOfAPollPass) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const ipc::Pipe pipe = ipc::make_pipe();
+    const Shared<Counter> timed_out(0);
+    schedule.add("A", [&] {
+      const ipc::Deadline limit = ipc::Deadline::after(3600);
+      if (!ipc::wait_ready(pipe.reader.get(), POLLIN, limit)) ++*timed_out;
+    });
+    schedule.run();
+    return std::to_string(timed_out->load());
+  };
+  EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"1"});
 }
 
 TEST(Explorer, LetsTimePassWhenNobodyCanGoOn) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/ready.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -112,11 +113,9 @@ std::optional<FileWatcher::Notice> FileWatcher::wait_until(Deadline deadline) {
   if (std::exchange(is_first_, false)) return Notice::rescan;
   const std::string awaited = "file " + path_;
   event(EventKind::wait, awaited);
-  pollfd poll_fd{inotify_.get(), POLLIN, 0};
   std::optional<Notice> notice = read_events();
   while (!notice && !deadline.expired()) {
-    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
-    if (ready == -1 && errno != EINTR) throw_error(errno, "poll inotify");
+    (void)wait_ready(inotify_.get(), POLLIN, deadline);
     notice = read_events();
   }
   event(EventKind::wake, awaited);

@@ -30,6 +30,7 @@ enum class Stop : uint32_t {
   running,   // It does, or sleeps in a system call.
   at_point,  // It waits to be let go.
   asleep,    // On an object, until another process wakes that.
+  polling,   // Until a descriptor is ready: it looks when it is asked to.
   woken,     // From a system call; it waits to be let go.
   finished,  // With its work; it has yet to end.
 };
@@ -62,12 +63,14 @@ struct GateBox {
   Note<200> place;      // Of at_point.
   Note<200> waits_for;  // What the library has told that it waits for.
 
-  // Of a process that is asleep on an object.
+  // Of a process that is asleep on an object, or polls.
   const void* object = nullptr;
   uint64_t ticket = 0;      // Who came first is woken first.
   int64_t deadline_ns = 0;  // Of the caller.
   bool mutex = false;
   bool woken = false;
+  bool asked = false;  // It was let go only to poll again,
+  bool ready = false;  // and found this.
 
   // What it has acquired and not yet released, as events call it.
   static constexpr size_t kHeldMax = 8;

@@ -20,6 +20,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/ready.h"
 
 namespace ipc {
 namespace {
@@ -83,17 +84,6 @@ void name_channel(Connection& connection, const SocketAddress& client,
   }
 }
 
-// Waits for `events`; false at the deadline.
-bool wait_for(int fd, int16_t events, Deadline deadline) {
-  pollfd poll_fd{fd, events, 0};
-  while (true) {
-    const int ready = ::poll(&poll_fd, 1, deadline.poll_ms());
-    if (ready > 0) return true;
-    if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
-    if (deadline.expired()) return false;
-  }
-}
-
 // connect(2) to a path with a deadline. Where the backlog is full, a blocking
 // socket waits for room, and a non-blocking one could only ask again and again.
 void connect_path(int fd, const SocketAddress& address, Deadline deadline) {
@@ -116,7 +106,7 @@ void connect_path(int fd, const SocketAddress& address, Deadline deadline) {
 void connect_host(int fd, const SocketAddress& address, Deadline deadline) {
   if (::connect(fd, address.get(), address.size) == 0) return;
   if (errno != EINPROGRESS && errno != EINTR) throw_error(errno, "connect");
-  if (!wait_for(fd, POLLOUT, deadline)) throw_error(ETIMEDOUT, "connect");
+  if (!wait_ready(fd, POLLOUT, deadline)) throw_error(ETIMEDOUT, "connect");
   int error = 0;
   socklen_t size = sizeof error;
   check(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size),
@@ -301,7 +291,7 @@ std::optional<Connection> Listener::try_accept() {
 std::optional<Connection> Listener::accept_until(Deadline deadline) {
   while (true) {
     if (auto complete = try_accept()) return complete;
-    if (!wait_for(fd(), POLLIN, deadline)) return std::nullopt;
+    if (!wait_ready(fd(), POLLIN, deadline)) return std::nullopt;
   }
 }
 

@@ -1,11 +1,13 @@
 #include "common/pipe.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "common/errors.h"
+#include "common/ready.h"
 
 namespace ipc {
 
@@ -17,6 +19,7 @@ Pipe make_pipe() {
 
 void write_all(const UniqueFd& writer, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
+    wait_at_gate(writer.get(), POLLOUT);
     const ssize_t size =
         check(retry([&] {
                 return ::write(writer.get(), bytes.data(), bytes.size());
@@ -29,6 +32,7 @@ void write_all(const UniqueFd& writer, std::span<const std::byte> bytes) {
 bool read_exact(const UniqueFd& reader, std::span<std::byte> bytes) {
   const size_t wanted = bytes.size();
   while (!bytes.empty()) {
+    wait_at_gate(reader.get(), POLLIN);
     const ssize_t size = check(
         retry([&] { return ::read(reader.get(), bytes.data(), bytes.size()); }),
         "read");

@@ -17,10 +17,12 @@
 // See: schedule.h, explorer.h.
 #pragma once
 
+#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <span>
 #include <string_view>
 
 namespace ipc {
@@ -45,6 +47,12 @@ class Gate {
 
   // Wakes at most `count` of those who sleep on `object`; returns how many.
   virtual int wake(const void* object, int count) = 0;
+
+  // Stops until poll(2) finds one of `fds` ready or the deadline has passed,
+  // instead of a wait in the kernel. False if this wait is none for the gate.
+  virtual bool wait_ready(std::span<pollfd> /*fds*/, int64_t /*deadline_ns*/) {
+    return false;
+  }
 
   // The time of the arranged processes, which passes only when nobody can do
   // anything else; 0 if they have none of their own.

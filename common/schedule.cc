@@ -132,6 +132,7 @@ void Schedule::add(const std::string& name,
     leave_gate();
   });
   actors_.push_back({std::move(process)});
+  moving_ = index;
   settle();
 }
 
@@ -166,11 +167,17 @@ void Schedule::advance(size_t index) {
   GateBox& gate_box = box(index);
   gate_box.accesses.clear();
   gate_box.notes.set("");
-  gate_box.stop.store(Stop::running);
   actors_[index].state = State::running;
+  go(index);
+  moving_ = index;
+  settle();
+}
+
+void Schedule::go(size_t index) {
+  GateBox& gate_box = box(index);
+  gate_box.stop.store(Stop::running);
   gate_box.go.fetch_add(1);
   gate_wake(gate_box.go);
-  settle();
 }
 
 void Schedule::kill(size_t index) {
@@ -204,6 +211,7 @@ void Schedule::kill(size_t index) {
     }
   }
   forget_rechecks();
+  moving_ = size();
   settle();
 }
 
@@ -226,7 +234,8 @@ void Schedule::note_end(Actor& actor) {
 void Schedule::hand_on_mutexes(size_t ended) {
   for (const size_t i : sleepers()) {
     const void* const mutex = box(i).object;
-    if (!box(i).mutex || !is_inherited(mutex)) continue;
+    if (box(i).stop.load() != Stop::asleep || !box(i).mutex) continue;
+    if (!is_inherited(mutex)) continue;
     const auto is_heir = [&](size_t other) {
       return box(other).object == mutex && box(other).woken;
     };
@@ -263,6 +272,7 @@ bool Schedule::look_at_gates() {
         actor.place = gate_box.place.text();
         break;
       case Stop::asleep:
+      case Stop::polling:
         actor.state = gate_box.woken ? State::woken : State::waiting;
         actor.place = readable(gate_box.waits_for.text());
         break;
@@ -317,10 +327,43 @@ bool Schedule::look_at_all() {
   return asleep;
 }
 
+// Returns when nobody moves any more, and each who waits for a descriptor has
+// looked whether it is ready. If that is so for the process whose step this is,
+// it goes on: what it waited for was no step of another process.
+void Schedule::settle() {
+  do {
+    come_to_rest();
+  } while (look_at_descriptors());
+}
+
+// Returns whether a process goes on.
+bool Schedule::look_at_descriptors() {
+  for (size_t i = 0; i < size(); ++i) {
+    GateBox& gate_box = box(i);
+    if (gate_box.stop.load() != Stop::polling || gate_box.woken) continue;
+    gate_box.asked = true;
+    go(i);
+    while (true) {
+      const uint32_t bell = board_->bell.load();
+      if (gate_box.stop.load() != Stop::running || look_at_ends()) break;
+      gate_sleep(board_->bell, bell, kLookEveryNs);
+    }
+    if (state(i) == State::finished || !gate_box.ready) continue;
+    if (i == moving_) {
+      actors_[i].state = State::running;
+      go(i);
+      return true;
+    }
+    gate_box.woken = true;
+    actors_[i].state = State::woken;
+  }
+  return false;
+}
+
 // Returns when nobody moves any more. Where all are at their gates that is
 // seen at once. Else a step may also have ended the waits of others in system
 // calls, so all that wait there are looked at anew, and twice.
-void Schedule::settle() {
+void Schedule::come_to_rest() {
   forget_looks();
   while (true) {
     const uint32_t bell = board_->bell.load();
@@ -387,11 +430,13 @@ void Schedule::forget_rechecks() {
   for (Actor& actor : actors_) actor.rechecks = 0;
 }
 
-// Who sleeps at a gate, in the order in which they fell asleep.
+// Who waits at a gate for what others must do, in the order in which they
+// began.
 std::vector<size_t> Schedule::sleepers() const {
   std::vector<size_t> found;
   for (size_t i = 0; i < size(); ++i) {
-    if (board_->boxes[i].stop.load() == Stop::asleep) found.push_back(i);
+    const Stop stop = board_->boxes[i].stop.load();
+    if (stop == Stop::asleep || stop == Stop::polling) found.push_back(i);
   }
   std::sort(found.begin(), found.end(), [&](size_t a, size_t b) {
     return board_->boxes[a].ticket < board_->boxes[b].ticket;
@@ -406,25 +451,13 @@ bool Schedule::let_time_pass() {
   for (const size_t i : asleep) {
     next = next.sooner(Deadline::at_ns(box(i).deadline_ns));
   }
-  // A death may have swallowed a wake-up. The sleepers look again one at a
-  // time, and each of them some times: who has found nothing new by then never
-  // will.
-  const bool anybody_died =
-      std::any_of(actors_.begin(), actors_.end(), [](const Actor& actor) {
-        return actor.state == State::finished && actor.status < 0;
-      });
-  const auto looks_again =
-      std::min_element(asleep.begin(), asleep.end(), [&](size_t a, size_t b) {
-        return actors_[a].rechecks < actors_[b].rechecks;
-      });
+  const size_t looks_again = who_looks_again(asleep);
   constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
   const Deadline recheck = Deadline::at_ns(board_->time_ns + kRecheckNs);
-  if (anybody_died && looks_again != asleep.end() &&
-      actors_[*looks_again].rechecks < kRechecksMax &&
-      recheck.ns() < next.ns()) {
-    ++actors_[*looks_again].rechecks;
+  if (looks_again != size() && recheck.ns() < next.ns()) {
+    ++actors_[looks_again].rechecks;
     board_->time_ns = recheck.ns();
-    wake(*looks_again);
+    wake(looks_again);
   } else {
     if (next.is_never()) return false;
     board_->time_ns = next.ns();
@@ -434,6 +467,26 @@ bool Schedule::let_time_pass() {
   }
   ++time_passed_;
   return true;
+}
+
+// A death may have swallowed a wake-up. So those who sleep on an object look
+// again, one at a time, and each of them some times: who has found nothing new
+// by then never will. size() if nobody does.
+size_t Schedule::who_looks_again(const std::vector<size_t>& asleep) const {
+  const bool anybody_died =
+      std::any_of(actors_.begin(), actors_.end(), [](const Actor& actor) {
+        return actor.state == State::finished && actor.status < 0;
+      });
+  if (!anybody_died) return size();
+  size_t found = size();
+  int fewest = kRechecksMax;
+  for (const size_t i : asleep) {
+    if (board_->boxes[i].stop.load() != Stop::asleep) continue;
+    if (actors_[i].rechecks >= fewest) continue;
+    found = i;
+    fewest = actors_[i].rechecks;
+  }
+  return found;
 }
 
 void Schedule::wake(size_t index) {
@@ -476,11 +529,19 @@ std::string Schedule::notes(size_t index) const {
   return text;
 }
 
-// "Lock@7f12..." is no text for people.
+// "Lock@7f12..." is no text for people, and in every schedule another one; so
+// are paths of temporary files, and numbers that count connections.
 std::string Schedule::readable(std::string_view object) const {
   if (object.empty()) return "something";
   const size_t at = object.find('@');
-  if (at == std::string::npos) return std::string(object);
+  if (at == std::string::npos) {
+    const std::string_view kind = object.substr(0, object.find(' '));
+    if (director_ == nullptr || kind == object) return std::string(object);
+    if (kind == "Connection") return "a connection";
+    const size_t slash = object.rfind('/');
+    if (slash == std::string_view::npos) return std::string(object);
+    return fmt::format("{} '{}'", kind, object.substr(slash + 1));
+  }
   const auto name = object_names.find(object);
   if (director_ == nullptr || name == object_names.end()) {
     return fmt::format("the {}", object.substr(0, at));

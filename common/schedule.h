@@ -12,7 +12,9 @@
 //
 // Whoever waits for a lock, an event, a condition, a semaphore, a barrier or a
 // queue of this library does so at its gate (gate.h), and who wakes it is known
-// exactly. Other waits are announced by events (EventKind::wait and wake);
+// exactly. So is it in run() for who waits for a connection, a pipe or a
+// watched file: it looks at its gate whether its descriptor is ready, after
+// each step. Other waits are announced by events (EventKind::wait and wake);
 // whether one sleeps, also in a call that announces nothing, is seen in /proc.
 // A wait that ends is gone on with at once, up to the next point, as a part of
 // the step that it is in; only run() lets somebody else come first.
@@ -212,6 +214,9 @@ class Schedule {
   void advance(size_t index);
   void kill(size_t index);
   void settle();
+  void come_to_rest();
+  bool look_at_descriptors();
+  void go(size_t index);
   bool look_at_gates();
   bool look_at_ends();
   bool look_at_all();
@@ -221,6 +226,7 @@ class Schedule {
   [[nodiscard]] std::vector<Choice> options() const;
   bool let_time_pass();
   [[nodiscard]] std::vector<size_t> sleepers() const;
+  [[nodiscard]] size_t who_looks_again(const std::vector<size_t>& asleep) const;
   void wake(size_t index);
   void forget_rechecks();
   void check_invariants() const;
@@ -236,6 +242,7 @@ class Schedule {
   Director* director_ = nullptr;
   Rules rules_;
   int kills_left_ = 0;
+  size_t moving_ = 0;  // Whose step this is; nobody's: size().
   int time_passed_ = 0;
   BoardMemory board_;
   std::vector<Actor> actors_;

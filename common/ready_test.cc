@@ -1,0 +1,37 @@
+#include "common/ready.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <system_error>
+
+#include "common/pipe.h"
+
+namespace {
+
+TEST(Ready, TellsWhoIsReadyAndWhoIsNot) {
+  const ipc::Pipe full = ipc::make_pipe();
+  const ipc::Pipe empty = ipc::make_pipe();
+  ipc::write_all(full.writer, std::as_bytes(std::span("x", 1)));
+  std::array<pollfd, 2> fds{pollfd{empty.reader.get(), POLLIN, 0},
+                            pollfd{full.reader.get(), POLLIN, 0}};
+  EXPECT_TRUE(ipc::wait_ready(fds, ipc::Deadline::never()));
+  EXPECT_EQ(fds[0].revents, 0);
+  EXPECT_EQ(fds[1].revents, POLLIN);
+}
+
+TEST(Ready, WaitsUntilTheDeadline) {
+  const ipc::Pipe empty = ipc::make_pipe();
+  const ipc::Deadline soon = ipc::Deadline::after(0.01);
+  EXPECT_FALSE(ipc::wait_ready(empty.reader.get(), POLLIN, soon));
+  EXPECT_TRUE(soon.expired());
+  EXPECT_TRUE(ipc::wait_ready(empty.writer.get(), POLLOUT, soon));
+}
+
+TEST(Ready, DoesNotWaitAtAGateThatIsNotThere) {
+  const ipc::Pipe empty = ipc::make_pipe();
+  ipc::wait_at_gate(empty.reader.get(), POLLIN);
+}
+
+}  // namespace
