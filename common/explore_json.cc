@@ -1,12 +1,15 @@
 #include "common/explore_json.h"
 
 #include <fmt/format.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/json.h"
 
 namespace ipc {
@@ -111,12 +114,30 @@ std::string take_text(Fields& fields, const char* name) {
   return text;
 }
 
+// Says at once, and then a few times a second, how far an exploration is.
+class Progress {
+ public:
+  void operator()(int64_t schedules) {
+    if (!next_.expired()) return;
+    next_ = Deadline::after(0.1);
+    fprintf(stderr, "explored %" PRId64 "\n", schedules);
+  }
+
+ private:
+  Deadline next_ = Deadline::after(0);
+};
+
 Json scenario_names(const std::vector<NamedScenario>& scenarios) {
   return list_of(scenarios, [](const NamedScenario& named) {
     return Json::object({{"name", named.name},
                          {"kills", named.options.kills},
                          {"inner", named.options.inner},
-                         {"memory_only", named.options.memory_only}});
+                         {"memory_only", named.options.memory_only},
+                         {"reduce", named.options.reduce},
+                         {"max_preemptions", named.options.max_preemptions},
+                         {"max_schedules", named.options.max_schedules},
+                         {"random", named.options.random},
+                         {"seed", int64_t{named.options.seed}}});
   });
 }
 
@@ -151,6 +172,9 @@ Json answer(const std::vector<NamedScenario>& scenarios, Fields fields) {
   take_number(fields, "seed", options.seed);
   take_flag(fields, "inner", options.inner);
   take_flag(fields, "reduce", options.reduce);
+  bool progress = false;
+  take_flag(fields, "progress", progress);
+  if (progress) options.progress = Progress();
   const bool plays = fields.count("schedule") > 0;
   const std::string schedule = take_text(fields, "schedule");
   if (!fields.empty()) {

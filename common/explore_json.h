@@ -2,8 +2,10 @@
 //
 // The request is an object; what is left out is as the lab has declared it:
 //   scenario (text), kills, max_preemptions, max_schedules, random, seed
-//   (integers), inner, reduce (true or false), schedule (text: play this one).
-// A request {"list": true} asks which scenarios there are.
+//   (integers), inner, reduce (true or false), schedule (text: play this one),
+//   progress (true: a line "explored <n>" on standard error now and then).
+// A request {"list": true} asks which scenarios there are, and how each is
+// explored unless told otherwise.
 #pragma once
 
 #include <string>

@@ -28,13 +28,13 @@ std::string two_adders(ipc::Schedule& schedule) {
   return std::to_string(sum->load());
 }
 
-const std::vector<ipc::NamedScenario> kScenarios{
+const std::vector<ipc::NamedScenario> scenarios{
     {"adders", two_adders, {}},
     {"with a death", two_adders, {.kills = 1}},
 };
 
 ipc::Json answer(std::string_view request) {
-  return ipc::Json::parse(ipc::answer_exploration(kScenarios, request));
+  return ipc::Json::parse(ipc::answer_exploration(scenarios, request));
 }
 
 TEST(ExploreJson, TellsTheOutcomesWithTheirCounts) {
@@ -58,6 +58,16 @@ TEST(ExploreJson, TakesWhatIsNotAsDeclaredFromTheRequest) {
             6);
 }
 
+TEST(ExploreJson, TellsHowFarItIsIfAsked) {
+  testing::internal::CaptureStderr();
+  (void)answer(R"({"progress":true})");
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(told.rfind("explored 1\n", 0), 0U) << told;
+  testing::internal::CaptureStderr();
+  (void)answer("{}");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(ExploreJson, NarratesOneSchedule) {
   const ipc::Json found = answer(R"({"schedule":"ABA"})");
   EXPECT_EQ(found.at("first_views").text(), R"([["sum","0"]])");
@@ -72,7 +82,12 @@ TEST(ExploreJson, NarratesOneSchedule) {
 }
 
 TEST(ExploreJson, ListsItsScenarios) {
-  EXPECT_EQ(answer(R"({"list":true})").items().size(), 2U);
+  const ipc::Json found = answer(R"({"list":true})");
+  EXPECT_EQ(found.items().size(), 2U);
+  EXPECT_EQ(found.at(1).text(),
+            R"({"inner":false,"kills":1,"max_preemptions":-1,)"
+            R"("max_schedules":-1,"memory_only":false,"name":"with a death",)"
+            R"("random":0,"reduce":false,"seed":0})");
 }
 
 TEST(ExploreJson, RefusesWhatItCannotAnswerInOneLine) {

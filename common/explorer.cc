@@ -317,6 +317,7 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
     }
     result.choices += static_cast<int64_t>(search.letters().size());
     if (result.processes.empty()) result.processes = names_of(schedule);
+    if (options.progress) options.progress(result.schedules + result.cut);
   }
   for (auto& [ending, outcome] : found) {
     std::tie(outcome.kind, outcome.text) = ending;

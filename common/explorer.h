@@ -59,6 +59,8 @@ struct ExploreOptions {
   int64_t max_schedules = -1;  // Stop after so many; -1 for never.
   int64_t random = 0;          // So many schedules at random, instead of all.
   unsigned seed = 0;           // Of these.
+  // Is told after each schedule how many there were, cut ones included.
+  std::function<void(int64_t schedules)> progress = {};
 };
 
 // What came of schedules, and of how many.

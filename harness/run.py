@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import hang as hangs
@@ -41,6 +41,7 @@ _NAMESPACES = 0x20000000 | 0x8000000 | 0x20000 | 0x40000000
 _PID, _USER, _OWN_MOUNTS = 0x20000000, 0x10000000, 0x20000
 _OWN_NETWORK = 0x40000000
 _LOOK_AGAIN_S = 0.002
+_END_LIMIT_S = 5.0
 
 # The ways to make a world, best first: (name, flags of unshare(2)).
 _WORLDS = (
@@ -147,7 +148,12 @@ def _candidates() -> list[tuple[str, int]]:
     return found
 
 
-def _ask_in_some_world(question: wire.Question) -> tuple[wire.Answer, str]:
+Tell = Callable[[str], None]
+
+
+def _ask_in_some_world(
+    question: wire.Question, tell: Tell | None
+) -> tuple[wire.Answer, str]:
     """Returns the answer, and in which world it was found."""
     is_forced = "IPC_LABS_WORLD" in os.environ
     reasons = [] if is_forced else list(_reasons)
@@ -158,7 +164,7 @@ def _ask_in_some_world(question: wire.Question) -> tuple[wire.Answer, str]:
                 question["scratch"] = stack.enter_context(
                     tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
                 )
-            answer = _ask(question)
+            answer = _ask(question, tell)
         if not answer["error"].startswith("world: "):
             break
         reasons.append(answer["error"].removeprefix("world: "))
@@ -187,6 +193,9 @@ def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
         [sys.executable, "-I", "-S", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pass_fds=[fd for fd in (question["tell_fd"],) if fd >= 0],
+        # Ctrl-C is for us; then the world learns that we are gone.
+        start_new_session=True,
     )
     assert process.stdin
     process.stdin.write(struct.pack("I", len(data)) + data)
@@ -194,14 +203,29 @@ def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _ask(question: wire.Question) -> wire.Answer:
+def _ask(question: wire.Question, tell: Tell | None) -> wire.Answer:
     """Has a fresh process make the world and run the lab in it."""
-    with _start_world(question) as process:
-        assert process.stdout
+    with contextlib.ExitStack() as stack:
+        told = None
+        if tell:
+            told_fd, question["tell_fd"] = os.pipe()
+            told = stack.enter_context(os.fdopen(told_fd, errors="replace"))
+        process = stack.enter_context(_start_world(question))
+        if tell:
+            os.close(question["tell_fd"])
+        assert process.stdin and process.stdout
         try:
+            if tell and told:
+                for line in told:  # Ends when the world does.
+                    tell(line.rstrip("\n"))
             answer_data = process.stdout.read()
         except BaseException:
-            process.kill()
+            # So it can clear away what there is; by force if it does not.
+            process.stdin.close()
+            try:
+                process.wait(_END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
             raise
     if not answer_data:
         raise RuntimeError("the process that makes the world has died")
@@ -231,6 +255,7 @@ def run(
     tty: bool = False,
     env: Mapping[str, str] | None = None,
     network: "Service | None" = None,
+    tell: Tell | None = None,
 ) -> Run:
     """Runs a command in a world of its own until it ends or hangs.
 
@@ -249,6 +274,7 @@ def run(
       env: variables in addition to those of this process.
       network: a service whose network the run shares; otherwise it has one
         of its own.
+      tell: is told each line of standard error as it comes.
 
     Raises:
       OSError: the program cannot be started.
@@ -269,8 +295,9 @@ def run(
         "interrupt_signal": int(interrupt_signal),
         "tty": tty,
         "network_of": network.pid if network else 0,
+        "tell_fd": -1,
     }
-    answer, world = _ask_in_some_world(question)
+    answer, world = _ask_in_some_world(question, tell)
     if answer["error"]:
         number = answer["errno"]
         raise OSError(number, os.strerror(number), command[0])
@@ -306,6 +333,7 @@ class Service:
                 "interrupt_signal": 0,
                 "tty": False,
                 "network_of": 0,
+                "tell_fd": -1,
             }
         )
         self._own_network = bool(flags & _OWN_NETWORK)

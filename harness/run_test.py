@@ -1,6 +1,7 @@
 """What a run sees of a lab: its lines, its end, its signals."""
 
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -39,6 +40,28 @@ class RunTest(unittest.TestCase):
         result = shell("echo Main: out; echo wrong >&2")
         self.assertEqual(result.transcript(), "Main: out\n")
         self.assertEqual(result.stderr, "wrong\n")
+
+    def test_standard_error_can_be_told_as_it_comes(self) -> None:
+        told: list[str] = []
+        with tempfile.TemporaryDirectory() as folder:
+            fifo = pathlib.Path(folder, "fifo")
+            os.mkfifo(fifo)
+
+            def tell(line: str) -> None:
+                told.append(line)
+                if line == "first":  # The program waits for this.
+                    fifo.write_text("go on\n", encoding="utf-8")
+
+            result = shell(
+                f"cd {folder}; echo first >&2; cat fifo; ls /proc/self/fd >&2;"
+                "seq 100000; echo last >&2",
+                tell=tell,
+                env={"TEST_TMPDIR": folder},
+            )
+        self.assertEqual(result.lines[0].raw, "go on")
+        self.assertEqual(len(result.lines), 100_001)
+        self.assertEqual(told, ["first", "0", "1", "2", "3", "last"])
+        self.assertEqual(result.stderr.split("\n")[:-1], told)
 
     def test_the_exit_status_is_told(self) -> None:
         self.assertEqual(shell("exit 7").status, 7)

@@ -119,6 +119,10 @@ class Session:
     ) -> None:
         self._question = question
         self._control_fd = control_fd
+        self._tell_fd = question["tell_fd"]
+        self._lines_told = 0
+        if self._tell_fd >= 0:
+            os.set_inheritable(self._tell_fd, False)
         self._watch = watch
         self._own_pids = "pid" in watch.owned
         self._quiet = quiet.Quiet(question, self._own_pids)
@@ -192,6 +196,9 @@ class Session:
             status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         self._kill_all()
         self._drain(self._now_s())
+        self._tell()
+        if self._tell_fd >= 0:
+            os.close(self._tell_fd)
         self._watch.remove(found if hang is None else self._watch.left(0, {}))
         return {
             "error": "",
@@ -230,6 +237,7 @@ class Session:
                     poll.unregister(fd)
                 self._quiet.is_over(now_s)
             self._interrupt_if_asked()
+            self._tell()
             if end_fd in ready:
                 os.close(end_fd)
                 return None
@@ -278,6 +286,14 @@ class Session:
                 os.kill(self._pid, number)
         except ProcessLookupError:
             pass
+
+    def _tell(self) -> None:
+        if self._tell_fd < 0:
+            return
+        lines = self._err.lines[self._lines_told :]
+        self._lines_told += len(lines)
+        for _, line in lines:
+            os.write(self._tell_fd, line + b"\n")
 
     def _reap_orphans(self, every: dict[int, proc.Stat]) -> None:
         """Reaps what the lab has orphaned, but not its main process.

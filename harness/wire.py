@@ -25,6 +25,7 @@ class Question(TypedDict):
     interrupt_signal: int
     tty: bool
     network_of: int  # A process whose network the run shares, 0 if none.
+    tell_fd: int  # Gets a copy of standard error as it comes, -1 if none.
 
 
 class Descriptor(TypedDict):

@@ -259,8 +259,9 @@ def _live_as_process_1(
             sys.excepthook(*sys.exc_info())
         finally:
             session.leave_at_once(0)
-    os.close(control_fd)
-    os.close(answer_fd)
+    for fd in (control_fd, answer_fd, question["tell_fd"]):
+        if fd >= 0:
+            os.close(fd)
     os.waitpid(child, 0)
 
 
