@@ -20,10 +20,10 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import IO
 
 from harness import html_report, report, worker
 from harness.run import time_scale
+from harness.screen import Screen
 
 _WRONG_USAGE = 2
 _END_LIMIT_S = 5.0
@@ -43,40 +43,6 @@ def read_syllabus(root: pathlib.Path) -> list[Lesson]:
     """Reads what //harness:syllabus made of labs/syllabus.bzl."""
     text = (root / "harness" / "syllabus.json").read_text(encoding="utf-8")
     return [Lesson(lab, question) for lab, question in json.loads(text)]
-
-
-class Screen:
-    """Prints lines, and on a terminal a last one that tells what goes on."""
-
-    def __init__(self, out: IO[str]) -> None:
-        self._out = out
-        self._live = out.isatty()
-        self._status = ""
-
-    def paint(self, colour: str, text: str) -> str:
-        """Returns the text in a colour, if this is a terminal that has any."""
-        if not self._live or "NO_COLOR" in os.environ:
-            return text
-        code = {"good": "32", "bad": "31;1", "faint": "2", "bold": "1"}[colour]
-        return f"\x1b[{code}m{text}\x1b[0m"
-
-    def line(self, text: str = "") -> None:
-        """Prints a line for good."""
-        clear = "\r\x1b[K" if self._status else ""
-        self._out.write(f"{clear}{text}\n{self._status}")
-        self._out.flush()
-
-    def status(self, text: str = "") -> None:
-        """Replaces the line that tells what goes on."""
-        if not self._live:
-            return
-        try:
-            columns = os.get_terminal_size(self._out.fileno()).columns or 80
-        except OSError:
-            columns = 80
-        self._status = self.paint("faint", text[: columns - 1]) if text else ""
-        self._out.write(f"\r\x1b[K{self._status}")
-        self._out.flush()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -193,6 +193,7 @@ class Expectations(unittest.TestCase):
         If both are counts by outcome, the counts must agree too.
         """
         counts: dict[str, int] = {}
+        exact = isinstance(found, Mapping) and isinstance(declared, Mapping)
         if isinstance(found, Mapping):
             counts.update(found)
         else:
@@ -203,35 +204,38 @@ class Expectations(unittest.TestCase):
                     else item
                 )
                 counts[outcome] = counts.get(outcome, 0) + 1
-        wanted = declared if isinstance(declared, Mapping) else None
-        exact = wanted is not None and isinstance(found, Mapping)
-        expected = set(declared)
-        lines, message = [], []
-        for outcome in sorted({*counts, *expected}, key=_by_number):
-            count = counts.get(outcome, 0)
-            note = f"{outcome} in {count}"
-            if outcome not in expected:
-                lines.append(f"BAD     {note}")
-                message.append(
-                    f"outcome {outcome} was reached but not declared"
-                )
-            elif not count:
-                lines.append(f"MISSING {outcome}")
-                message.append(
-                    f"outcome {outcome} was declared but never reached"
-                )
-            elif exact and wanted and wanted[outcome] != count:
-                lines.append(f"BAD     {note}, not in {wanted[outcome]}")
-                message.append(
-                    f"outcome {outcome} has another count than declared"
-                )
-            else:
-                lines.append(f"GOOD    {note}")
-        if message:
-            raise CheckFailed(
-                "outcome",
-                "\n".join([*message, *(f"  {line}" for line in lines)]),
-            )
+        text = outcome_differences(counts, declared, exact)
+        if text:
+            raise CheckFailed("outcome", text)
+
+
+def outcome_differences(
+    counts: Mapping[str, int], declared: Iterable[str], exact: bool
+) -> str:
+    """Returns how the outcomes found differ from those declared, or "".
+
+    If `exact`, the declared ones are a mapping, and its counts count too.
+    """
+    wanted = declared if exact and isinstance(declared, Mapping) else {}
+    expected = set(declared)
+    lines, message = [], []
+    for outcome in sorted({*counts, *expected}, key=by_number):
+        count = counts.get(outcome, 0)
+        note = f"{outcome} in {count}"
+        if outcome not in expected:
+            lines.append(f"BAD     {note}")
+            message.append(f"outcome {outcome} was reached but not declared")
+        elif not count:
+            lines.append(f"MISSING {outcome}")
+            message.append(f"outcome {outcome} was declared but never reached")
+        elif wanted.get(outcome, count) != count:
+            lines.append(f"BAD     {note}, not in {wanted[outcome]}")
+            message.append(f"outcome {outcome} has another count than declared")
+        else:
+            lines.append(f"GOOD    {note}")
+    if not message:
+        return ""
+    return "\n".join([*message, *(f"  {line}" for line in lines)])
 
 
 def title(run: Run) -> str:
@@ -278,7 +282,8 @@ def _find(run: Run, pattern: str) -> int | None:
     return next(iter(_places(run, pattern)), None)
 
 
-def _by_number(outcome: str) -> tuple[float, str]:
+def by_number(outcome: str) -> tuple[float, str]:
+    """Orders outcomes: numbers by their size, before all others."""
     try:
         return float(outcome), outcome
     except ValueError:

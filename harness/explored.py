@@ -12,13 +12,17 @@ comes of them:
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from harness import expect
 from harness import run as harness_run
 
 _LIMIT_S = 3600.0
 _QUIET_S = 30.0
+_WRONG_USAGE = 2
+_PROGRESS = re.compile(r"explored (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +55,16 @@ class Explored:
         words += [f"{key}={value}" for key, value in self.request.items()]
         return " ".join(word for word in words if word) or "the lab"
 
-    def counts(self) -> Mapping[str, int] | None:
-        """Returns the declared counts, if there are any."""
-        return self.outcomes if isinstance(self.outcomes, Mapping) else None
-
 
 class Refused(Exception):
-    """The lab cannot answer the request; says why."""
+    """The lab cannot answer the request; says why.
+
+    wrong_request: it is the request, or a flag, that is wrong.
+    """
+
+    def __init__(self, reason: str, wrong_request: bool = False) -> None:
+        super().__init__(reason)
+        self.wrong_request = wrong_request
 
 
 def label(outcome: Mapping[str, Any]) -> str:
@@ -67,24 +74,50 @@ def label(outcome: Mapping[str, Any]) -> str:
 
 
 def ask(
-    program: str, flags: Sequence[str], request: Mapping[str, Any]
+    program: str,
+    flags: Sequence[str],
+    request: Mapping[str, Any],
+    tell: Callable[[int], None] | None = None,
 ) -> tuple[Any, harness_run.Run]:
     """Has a lab answer a request in a world of its own.
+
+    Args:
+      program: the lab, or a wrong variant of it.
+      flags: its flags.
+      request: see common/explore_json.h.
+      tell: is told now and then how many schedules there were.
 
     Raises:
       Refused: it did not; with its reason.
     """
+
+    def take(line: str) -> None:
+        if tell and (match := _PROGRESS.fullmatch(line)):
+            tell(int(match[1]))
+
+    asked = {**request, "progress": True} if tell else dict(request)
     run = harness_run.run(
         [program, *flags],
         limit_s=_LIMIT_S,
         quiet_s=_QUIET_S,
         events=False,
-        env={"IPC_LABS_EXPLORE": json.dumps(dict(request))},
+        env={"IPC_LABS_EXPLORE": json.dumps(asked)},
+        tell=take if tell else None,
     )
     if run.status != 0 or len(run.lines) != 1:
-        reason = run.stderr.strip() or f"exit status {run.status}"
-        raise Refused(reason)
+        raise Refused(_reason(run), run.status == _WRONG_USAGE)
     return json.loads(run.lines[0].raw), run
+
+
+def _reason(run: harness_run.Run) -> str:
+    if run.hang:
+        return f"it hangs: {run.hang.explain()}"
+    lines = [
+        line
+        for line in (*run.stderr.splitlines(), *(x.raw for x in run.lines))
+        if line and not _PROGRESS.fullmatch(line)
+    ]
+    return "\n".join(lines) or f"exit status {run.status}"
 
 
 def request_of(wanted: Explored) -> dict[str, Any]:
@@ -93,3 +126,21 @@ def request_of(wanted: Explored) -> dict[str, Any]:
     if wanted.scenario:
         request["scenario"] = wanted.scenario
     return request
+
+
+def differences(
+    wanted: Explored, found: Mapping[str, Any], counted: bool = True
+) -> str:
+    """Returns how what was found differs from what is declared, or "".
+
+    `counted` is whether the schedules can be compared as well: a reduced
+    exploration finds the same outcomes in fewer of them.
+    """
+    counts = {label(o): o["count"] for o in found["outcomes"]}
+    exact = counted and not found["reduced"]
+    text = expect.outcome_differences(counts, wanted.outcomes, exact)
+    schedules = found["schedules"]
+    if counted and wanted.schedules not in (None, schedules):
+        text += "\n" if text else ""
+        text += f"there are {schedules} schedules, not {wanted.schedules}"
+    return text
