@@ -25,11 +25,25 @@ void increment(Counter& counter) {
   ipc::say("Incremented counter to {}", seen + 1);
 }
 
+void add_workers(ipc::Schedule& schedule, Counter& counter) {
+  schedule.add("Worker 0", [&] { increment(counter); });
+  schedule.add("Worker 1", [&] { increment(counter); });
+}
+
+// What the explorer plays in every order.
+std::string increment_once_each(ipc::Schedule& schedule) {
+  const ipc::Shared<Counter> counter(0);
+  const auto value = [&] { return std::to_string(*counter); };
+  schedule.show("counter", value);
+  add_workers(schedule, *counter);
+  schedule.run();
+  return value();
+}
+
 std::string lesson() {
   const ipc::Shared<Counter> counter(0);
   ipc::Schedule schedule(true);
-  schedule.add("Worker 0", [&] { increment(*counter); });
-  schedule.add("Worker 1", [&] { increment(*counter); });
+  add_workers(schedule, *counter);
   const std::string problem = schedule.play("ABAB");
   ipc::say("Final counter value: {}", static_cast<int>(*counter));
   return problem;
@@ -40,5 +54,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("check_then_store",
                "A counter that is checked before the store.");
+  lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
