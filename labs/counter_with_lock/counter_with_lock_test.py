@@ -20,6 +20,16 @@ class CounterWithLockTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        lab.Explored({"3": 42}),
+        lab.Explored({"2": 4}, flags=("--workers=2",)),
+        lab.Explored({"3"}, request={"reduce": True}),
+        # Whoever dies takes its own update with it, and no other.
+        lab.Explored({"2": 312, "3": 42}, request={"kills": 1}),
+        lab.Explored({"1": 4, "2": 2}, variant="lock_per_process"),
+        lab.Explored({"1": 4, "2": 2}, variant="unlocked_too_early"),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Each part counts 1, 2, 3, ... up to its final value."""
         part: list[str] = []

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -53,17 +54,32 @@ std::string judge(int final, int updates) {
   return "an update was lost; is the lock held all the way from load to store?";
 }
 
+void add_workers(ipc::Schedule& schedule, Board& board, int count) {
+  for (int i = 0; i < count; ++i) {
+    schedule.add("Worker " + std::to_string(i),
+                 [&, i] { increment(board, kill_owner && i == 0); });
+  }
+}
+
 // Each worker increments once, in the given order; the final value.
 int play(const std::string& steps, bool narrated) {
   const ipc::Shared<Board> board;
   ipc::Schedule schedule(narrated);
-  for (int i = 0; i < ipc::order_size(steps); ++i) {
-    schedule.add("Worker " + std::to_string(i),
-                 [&, i] { increment(*board, kill_owner && i == 0); });
-  }
+  add_workers(schedule, *board, ipc::order_size(steps));
   const std::string problem = schedule.play(steps);
   if (!problem.empty() && !kill_owner) throw std::runtime_error(problem);
   return board->counter;
+}
+
+// The same for the explorer, which decides about the order.
+std::string increment_once_each(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Lock", &board->lock, "counter");
+  const auto value = [&] { return std::to_string(board->counter); };
+  schedule.show("counter", value);
+  add_workers(schedule, *board, std::min(worker_count, 3));
+  schedule.run();
+  return value();
 }
 
 std::string play_one(const std::string& steps) {
@@ -116,5 +132,6 @@ int main(int argc, char** argv) {
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only play this order, such as ABAB, or all");
   lab.option("--kill", kill_owner, "kill worker 0 between load and store");
+  lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -20,12 +20,26 @@ void increment(ipc::Lock& lock, int& counter) {
   ipc::say("Incremented counter to {}", seen + 1);
 }
 
-std::string lesson() {
+void add_workers(ipc::Schedule& schedule, int& counter) {
   ipc::Lock lock;
+  schedule.add("Worker 0", [&] { increment(lock, counter); });
+  schedule.add("Worker 1", [&] { increment(lock, counter); });
+}
+
+// What the explorer plays in every order.
+std::string increment_once_each(ipc::Schedule& schedule) {
+  const ipc::Shared<int> counter(0);
+  const auto value = [&] { return std::to_string(*counter); };
+  schedule.show("counter", value);
+  add_workers(schedule, *counter);
+  schedule.run();
+  return value();
+}
+
+std::string lesson() {
   const ipc::Shared<int> counter(0);
   ipc::Schedule schedule(true);
-  schedule.add("Worker 0", [&] { increment(lock, *counter); });
-  schedule.add("Worker 1", [&] { increment(lock, *counter); });
+  add_workers(schedule, *counter);
   const std::string problem = schedule.play("ABAB");
   ipc::say("Final counter value (with lock): {}", *counter);
   return problem;
@@ -35,5 +49,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("lock_per_process", "A lock that is not shared.");
+  lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

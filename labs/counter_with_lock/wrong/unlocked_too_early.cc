@@ -27,11 +27,25 @@ void increment(Board& board) {
   ipc::say("Incremented counter to {}", seen + 1);
 }
 
+void add_workers(ipc::Schedule& schedule, Board& board) {
+  schedule.add("Worker 0", [&] { increment(board); });
+  schedule.add("Worker 1", [&] { increment(board); });
+}
+
+// What the explorer plays in every order.
+std::string increment_once_each(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  const auto value = [&] { return std::to_string(board->counter); };
+  schedule.show("counter", value);
+  add_workers(schedule, *board);
+  schedule.run();
+  return value();
+}
+
 std::string lesson() {
   const ipc::Shared<Board> board;
   ipc::Schedule schedule(true);
-  schedule.add("Worker 0", [&] { increment(*board); });
-  schedule.add("Worker 1", [&] { increment(*board); });
+  add_workers(schedule, *board);
   const std::string problem = schedule.play("ABAB");
   ipc::say("Final counter value (with lock): {}", board->counter);
   return problem;
@@ -41,5 +55,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("unlocked_too_early", "A lock that is given up in between.");
+  lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
