@@ -55,6 +55,15 @@ class Explored:
         words += [f"{key}={value}" for key, value in self.request.items()]
         return " ".join(word for word in words if word) or "the lab"
 
+    def both(self) -> tuple["Explored", "Explored"]:
+        """Returns it, and it reduced, which finds the same outcomes."""
+        return self, dataclasses.replace(
+            self,
+            outcomes=frozenset(self.outcomes),
+            schedules=None,
+            request={**self.request, "reduce": True},
+        )
+
 
 class Refused(Exception):
     """The lab cannot answer the request; says why.

@@ -21,13 +21,12 @@ class CounterWithLockTest(lab.LabTest):
     }
 
     explored = (
-        lab.Explored({"3": 42}),
-        lab.Explored({"2": 4}, flags=("--workers=2",)),
-        lab.Explored({"3"}, request={"reduce": True}),
+        *lab.Explored({"2": 4}, flags=("--workers=2",)).both(),
+        *lab.Explored({"3": 42}, flags=("--workers=3",)).both(),
         # Whoever dies takes its own update with it, and no other.
-        lab.Explored({"2": 312, "3": 42}, request={"kills": 1}),
-        lab.Explored({"1": 4, "2": 2}, variant="lock_per_process"),
-        lab.Explored({"1": 4, "2": 2}, variant="unlocked_too_early"),
+        *lab.Explored({"2": 312, "3": 42}, request={"kills": 1}).both(),
+        *lab.Explored({"1": 4, "2": 2}, variant="lock_per_process").both(),
+        *lab.Explored({"1": 4, "2": 2}, variant="unlocked_too_early").both(),
     )
 
     def check(self, run: lab.Run) -> None:
