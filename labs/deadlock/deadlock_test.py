@@ -8,6 +8,15 @@ def circle(*names: str) -> str:
     return "in a circle: " + " -> ".join((*names, names[0]))
 
 
+def stuck(*wanted: str) -> str:
+    """Returns the deadlock in which each waits for what the next one holds."""
+    count = len(wanted)
+    return "deadlock: " + "; ".join(
+        f"Worker {i} waits for Lock '{name}', held by Worker {(i + 1) % count}"
+        for i, name in enumerate(wanted)
+    )
+
+
 class DeadlockTest(lab.LabTest):
     """A circle of transfers stands still, and two cures."""
 
@@ -26,6 +35,46 @@ class DeadlockTest(lab.LabTest):
             rf"[\s\S]*{circle('Main', 'Worker 0')}",
         ),
     }
+
+    explored = (
+        *lab.Explored(
+            {stuck("B", "A"): 4, "all came to an end": 2},
+            scenario="own_first",
+        ).both(),
+        *lab.Explored(
+            {stuck("B", "C", "A"): 48, "all came to an end": 54},
+            scenario="own_first",
+            flags=("--processes=3",),
+        ).both(),
+        *lab.Explored({"all came to an end": 4}, scenario="lower_first").both(),
+        *lab.Explored(
+            {"all came to an end": 66},
+            scenario="lower_first",
+            flags=("--processes=3",),
+        ).both(),
+        *lab.Explored(
+            {
+                stuck("account B", "account A"): 4,
+                "both came to an end": 2,
+            },
+            variant="opposite_order",
+        ).both(),
+        *lab.Explored(
+            {
+                stuck("account B", "account C", "account A"): 48,
+                "all came to an end": 54,
+            },
+            variant="circle_of_three",
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Main waits for Event 'end of the worker'; "
+                "Worker 0 waits for Lock 'account A', held by Main": 1,
+                "both came to an end": 1,
+            },
+            variant="join_with_lock",
+        ).both(),
+    )
 
     def check(self, run: lab.Run) -> None:
         """All money is there, and nobody failed."""

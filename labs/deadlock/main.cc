@@ -32,15 +32,20 @@ bool kill_one = false;
 
 std::string worker(size_t i) { return "Worker " + std::to_string(i); }
 
+void add_workers(ipc::Schedule& schedule, Bank& bank, size_t count,
+                 First rule) {
+  for (size_t i = 0; i < count; ++i) {
+    schedule.add(worker(i),
+                 [&, i] { transfer(bank, i, (i + 1) % count, rule); });
+  }
+}
+
 // Why not all transfers came to an end in this order; "" if they did.
 std::string play(const std::string& steps, First rule, bool narrated) {
   const auto count = static_cast<size_t>(ipc::order_size(steps));
   const ipc::Shared<Bank> bank(1);
   ipc::Schedule schedule(narrated);
-  for (size_t i = 0; i < count; ++i) {
-    schedule.add(worker(i),
-                 [&, i] { transfer(*bank, i, (i + 1) % count, rule); });
-  }
+  add_workers(schedule, *bank, count, rule);
   return schedule.play(steps);  // Who still waits then is killed.
 }
 
@@ -63,6 +68,21 @@ std::string play_all_orders() {
   (void)play_all("Own account first:", First::its_own);
   const auto outcomes = play_all("Lower letter first:", First::the_lower);
   return outcomes.contains("a deadlock") ? "the order is no cure" : "";
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule, First rule) {
+  const auto count = static_cast<size_t>(process_count);
+  const ipc::Shared<Bank> bank(1);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string letter(1, static_cast<char>('A' + i));
+    ipc::describe_object("Lock", &bank->accounts[i].lock, letter);
+    schedule.show("account " + letter,
+                  [&, i] { return std::to_string(bank->accounts[i].money); });
+  }
+  add_workers(schedule, *bank, count, rule);
+  schedule.run();
+  return "all came to an end";
 }
 
 std::string play_with_limit(std::optional<double> limit_s) {
@@ -109,5 +129,12 @@ int main(int argc, char** argv) {
   lab.option("--processes", process_count, 2, kAccountsMax, "in the circle");
   lab.option("--schedule", order, ipc::order_rule(kSteps), "an order, or all");
   lab.option("--kill", kill_one, "act 3 without a limit; kill one of them");
+  lab.explores("own_first",
+               [](auto& schedule) { return explore(schedule, First::its_own); },
+               {.memory_only = true});
+  lab.explores(
+      "lower_first",
+      [](auto& schedule) { return explore(schedule, First::the_lower); },
+      {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -10,8 +10,10 @@
 #include "common/barrier.h"
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -19,23 +21,43 @@ namespace {
 constexpr size_t kCount = 3;
 
 struct Bank {
+  explicit Bank(int parties) : all_hold_one(parties) {}
+
   std::array<ipc::Lock, kCount> accounts;
-  ipc::Barrier all_hold_one{static_cast<int>(kCount)};
+  ipc::Barrier all_hold_one;  // For one party, a deadlock now and then.
 };
 
 void transfer(Bank& bank, size_t from) {
   const ipc::Guard one(bank.accounts[from]);
+  ipc::point("holds one");
   (void)bank.all_hold_one.wait();
   const ipc::Guard other(bank.accounts[(from + 1) % kCount]);
   ipc::say("Moved 10");
 }
 
-std::string lesson() {
-  const ipc::Shared<Bank> bank;
-  std::vector<ipc::Process> workers;
+void name_accounts(const Bank& bank) {
   for (size_t i = 0; i < kCount; ++i) {
     const std::string letter(1, static_cast<char>('A' + i));
-    ipc::describe_object("Lock", &bank->accounts[i], "account " + letter);
+    ipc::describe_object("Lock", &bank.accounts[i], "account " + letter);
+  }
+}
+
+// What the explorer plays in every order.
+std::string transfer_in_circle(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank(1);
+  name_accounts(*bank);
+  for (size_t i = 0; i < kCount; ++i) {
+    schedule.add("Worker " + std::to_string(i), [&, i] { transfer(*bank, i); });
+  }
+  schedule.run();
+  return "all came to an end";
+}
+
+std::string lesson() {
+  const ipc::Shared<Bank> bank(static_cast<int>(kCount));
+  name_accounts(*bank);
+  std::vector<ipc::Process> workers;
+  for (size_t i = 0; i < kCount; ++i) {
     workers.emplace_back("Worker " + std::to_string(i),
                          [&, i] { transfer(*bank, i); });
   }
@@ -49,5 +71,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("circle_of_three", "Three locks, and no first one.");
+  lab.explores("transfers", transfer_in_circle, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -3,12 +3,15 @@
 // One lock is enough for a deadlock if the other wait is of another kind. An
 // order of locks does not help: give the lock up before you wait for anybody.
 
+#include <functional>
 #include <string>
 
+#include "common/event.h"
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -18,18 +21,44 @@ void withdraw(ipc::Lock& account) {
   ipc::say("Moved 10");
 }
 
+void have_withdrawn(ipc::Lock& account, const std::function<void()>& join) {
+  const ipc::Guard guard(account);
+  ipc::say("Holds A, waits for the worker");
+  join();
+}
+
+// What the explorer plays in every order. Its processes are started before all
+// else, and an event stands for the end of one.
+std::string withdraw_and_join(ipc::Schedule& schedule) {
+  const ipc::Shared<ipc::Lock> account;
+  const ipc::Shared<ipc::Event> ended;
+  ipc::describe_object("Lock", &*account, "account A");
+  ipc::describe_object("Event", &*ended, "end of the worker");
+  schedule.add("Main",
+               [&] { have_withdrawn(*account, [&] { ended->wait(); }); });
+  schedule.add("Worker 0", [&] {
+    withdraw(*account);
+    ended->set();
+  });
+  schedule.run();
+  return "both came to an end";
+}
+
 std::string lesson() {
   const ipc::Shared<ipc::Lock> account;
   ipc::describe_object("Lock", &*account, "account A");
-  const ipc::Guard guard(*account);
-  ipc::say("Holds A, waits for the worker");
-  ipc::Process worker("Worker 0", [&] { withdraw(*account); });
-  return worker.join() == 0 ? "" : "the worker failed";
+  int status = 0;
+  have_withdrawn(*account, [&] {
+    ipc::Process worker("Worker 0", [&] { withdraw(*account); });
+    status = worker.join();
+  });
+  return status == 0 ? "" : "the worker failed";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   ipc::Lab lab("join_with_lock", "A lock is held while its user is joined.");
+  lab.explores("withdrawal", withdraw_and_join, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -7,33 +7,58 @@
 #include "common/barrier.h"
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
 
 struct Bank {
+  explicit Bank(int parties) : all_hold_one(parties) {}
+
   ipc::Lock account_a;
   ipc::Lock account_b;
-  ipc::Barrier both_hold_one{2};  // Without it, a deadlock now and then.
+  ipc::Barrier all_hold_one;  // For one party, a deadlock now and then.
 };
 
 void transfer(Bank& bank, ipc::Lock& from, ipc::Lock& to) {
   const ipc::Guard one(from);
-  (void)bank.both_hold_one.wait();
+  ipc::point("holds one");
+  (void)bank.all_hold_one.wait();
   const ipc::Guard other(to);
   ipc::say("Moved 10");
 }
 
+void transfer_to_b(Bank& bank) {
+  transfer(bank, bank.account_a, bank.account_b);
+}
+
+void transfer_to_a(Bank& bank) {
+  transfer(bank, bank.account_b, bank.account_a);
+}
+
+void name_accounts(const Bank& bank) {
+  ipc::describe_object("Lock", &bank.account_a, "account A");
+  ipc::describe_object("Lock", &bank.account_b, "account B");
+}
+
+// What the explorer plays in every order.
+std::string transfer_both_ways(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank(1);
+  name_accounts(*bank);
+  schedule.add("Worker 0", [&] { transfer_to_b(*bank); });
+  schedule.add("Worker 1", [&] { transfer_to_a(*bank); });
+  schedule.run();
+  return "both came to an end";
+}
+
 std::string lesson() {
-  const ipc::Shared<Bank> bank;
-  ipc::describe_object("Lock", &bank->account_a, "account A");
-  ipc::describe_object("Lock", &bank->account_b, "account B");
-  ipc::Process worker_0(
-      "Worker 0", [&] { transfer(*bank, bank->account_a, bank->account_b); });
-  ipc::Process worker_1(
-      "Worker 1", [&] { transfer(*bank, bank->account_b, bank->account_a); });
+  const ipc::Shared<Bank> bank(2);
+  name_accounts(*bank);
+  ipc::Process worker_0("Worker 0", [&] { transfer_to_b(*bank); });
+  ipc::Process worker_1("Worker 1", [&] { transfer_to_a(*bank); });
   if (worker_0.join() != 0) return "worker 0 failed";
   return worker_1.join() == 0 ? "" : "worker 1 failed";
 }
@@ -42,5 +67,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("opposite_order", "Two locks, taken in two orders.");
+  lab.explores("transfers", transfer_both_ways, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
