@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <string>
@@ -54,13 +55,28 @@ std::string judge(int most) {
   return most == 1 || most == 2 ? "" : "too many, or a worker failed";
 }
 
+void add_workers(ipc::Schedule& schedule, Board& board, int count) {
+  for (int i = 0; i < count; ++i) {
+    schedule.add("Worker " + std::to_string(i), [&] { work(board); });
+  }
+}
+
 int play(const std::string& steps, bool narrated) {
   const ipc::Shared<Board> board;
   ipc::Schedule schedule(narrated);
-  for (int i = 0; i < ipc::order_size(steps); ++i) {
-    schedule.add("Worker " + std::to_string(i), [&] { work(*board); });
-  }
+  add_workers(schedule, *board, ipc::order_size(steps));
   return schedule.play(steps).empty() ? board->most_holders() : -1;
+}
+
+// The same for the explorer, which decides about the order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  schedule.show("holders", [&] { return std::to_string(board->holders); });
+  schedule.always(
+      [&] { return board->holders > kPermits ? "too many holders" : ""; });
+  add_workers(schedule, *board, std::min(worker_count, 3));
+  schedule.run();
+  return std::to_string(board->most_holders()) + " at a time";
 }
 
 std::string work_together() {
@@ -116,5 +132,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("semaphore", "Five workers, two permits, at most two holders.");
   lab.option("--workers", worker_count, 1, 20, "how many in act 2");
   lab.option("--schedule", order, ipc::order_rule(kSteps), "an order, or all");
+  lab.explores("workers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -21,6 +21,29 @@ class SemaphoreTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"1 at a time": 6, "2 at a time": 84}).both(),
+        # A permit that is lost leaves one for the others.
+        *lab.Explored(
+            {"1 at a time": 42, "2 at a time": 402}, request={"kills": 1}
+        ).both(),
+        *lab.Explored(
+            {"broken: 2 holders of 1 permit": 10, "1 at a time": 38},
+            variant="released_twice",
+        ).both(),
+        *lab.Explored(
+            {"broken: 3 holders of 2 permits": 60, "at most 2 holders": 600},
+            variant="said_too_late",
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Heir waits for Semaphore 'the only permit'": 2,
+                "nobody waits": 11,
+            },
+            variant="lost_permit",
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """By the log alone, there are at most two holders at any line."""
         holders: set[str] = set()

@@ -6,26 +6,46 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/semaphore.h"
 #include "common/shared.h"
 
 namespace {
 
+void hold(ipc::Semaphore& permit, bool dies) {
+  permit.acquire();
+  ipc::say("Acquired the semaphore");
+  ipc::point("with the permit");
+  if (dies) ::raise(SIGKILL);
+  permit.release();
+}
+
+void inherit(ipc::Semaphore& permit) {
+  ipc::say("Waiting for the semaphore");
+  permit.acquire();
+  permit.release();
+}
+
+// What the explorer plays in every order, with one death anywhere.
+std::string hold_and_inherit(ipc::Schedule& schedule) {
+  const ipc::Shared<ipc::Semaphore> permit(1U);
+  ipc::describe_object("Semaphore", permit.get(), "the only permit");
+  schedule.show("permits", [&] { return std::to_string(permit->value()); });
+  schedule.add("Holder", [&] { hold(*permit, false); });
+  schedule.add("Heir", [&] { inherit(*permit); });
+  schedule.run();
+  return "nobody waits";
+}
+
 std::string lesson() {
   const ipc::Shared<ipc::Semaphore> permit(1U);
   ipc::describe_object("Semaphore", permit.get(), "the only permit");
-  ipc::Process holder("Holder", [&] {
-    permit->acquire();
-    ipc::say("Acquired the semaphore");
-    ::raise(SIGKILL);
-  });
+  ipc::Process holder("Holder", [&] { hold(*permit, true); });
   ipc::say("The holder was {}", ipc::describe_status(holder.join()));
-  ipc::Process heir("Heir", [&] {
-    ipc::say("Waiting for the semaphore");
-    permit->acquire();
-  });
+  ipc::Process heir("Heir", [&] { inherit(*permit); });
   return heir.join() == 0 ? "" : "the heir failed";
 }
 
@@ -33,5 +53,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("lost_permit", "A permit that died with its holder.");
+  lab.explores("holders", hold_and_inherit, {.kills = 1, .memory_only = true});
   return lab.run(argc, argv, lesson);
 }

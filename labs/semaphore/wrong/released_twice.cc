@@ -1,6 +1,7 @@
 // Wrong: worker 0 releases at the end of its work and, to be safe, once more.
 // An ordinary semaphore believes it: now there are three permits.
 
+#include <atomic>
 #include <string>
 
 #include "common/lab.h"
@@ -12,22 +13,46 @@
 
 namespace {
 
-void work(ipc::Semaphore& permits, bool twice) {
-  permits.acquire();
+struct Board {
+  explicit Board(uint32_t count) : permits(count) {}
+
+  ipc::Semaphore permits;
+  std::atomic<int> holders{0};
+};
+
+void work(Board& board, bool twice) {
+  board.permits.acquire();
+  ++board.holders;
   ipc::say("Acquired the semaphore");
   ipc::point("with a permit");
+  --board.holders;
   ipc::say("Releasing the semaphore");
-  permits.release();
-  if (twice) permits.release();
+  board.permits.release();
+  if (twice) board.permits.release();
+}
+
+void add_workers(ipc::Schedule& schedule, Board& board, int count) {
+  for (int i = 0; i < count; ++i) {
+    schedule.add("Worker " + std::to_string(i),
+                 [&, i] { work(board, i == 0); });
+  }
+}
+
+// What the explorer plays in every order: one permit becomes two.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board(1U);
+  schedule.show("holders", [&] { return std::to_string(board->holders); });
+  schedule.always(
+      [&] { return board->holders > 1 ? "2 holders of 1 permit" : ""; });
+  add_workers(schedule, *board, 3);
+  schedule.run();
+  return "1 at a time";
 }
 
 std::string lesson() {
-  const ipc::Shared<ipc::Semaphore> permits(2U);
+  const ipc::Shared<Board> board(2U);
   ipc::Schedule schedule(true);
-  for (int i = 0; i < 4; ++i) {
-    schedule.add("Worker " + std::to_string(i),
-                 [&, i] { work(*permits, i == 0); });
-  }
+  add_workers(schedule, *board, 4);
   return schedule.play("AABCDBCD");
 }
 
@@ -35,5 +60,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("released_twice", "Two permits become three.");
+  lab.explores("workers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
