@@ -23,6 +23,30 @@ class EventTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"2 went on": 10}).both(),
+        # If it is the setter that dies, they wait for ever.
+        *lab.Explored(
+            {
+                "deadlock: Waiter 0 waits for Event 'ready'; "
+                "Waiter 1 waits for Event 'ready'": 6,
+                "1 went on": 34,
+                "2 went on": 10,
+            },
+            request={"kills": 1},
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Waiter 0 waits for Event 'ready'": 1,
+                "the waiter went on": 3,
+            },
+            variant="cleared_too_early",
+        ).both(),
+        *lab.Explored(
+            {"received 0": 2, "received 42": 2}, variant="set_too_early"
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Nobody goes on before it is set, and then everybody does."""
         self.assert_never(run, "the answer is (?!42$)")

@@ -58,23 +58,38 @@ void give_answer(Board& board) {
   board.ready.set();  // [set]
 }
 
+void add_all(ipc::Schedule& schedule, Board& board, int waiters, bool kills) {
+  for (int i = 0; i < waiters; ++i) {
+    schedule.add("Waiter " + std::to_string(i), [&, i] {
+      wait_for_answer(board, Deadline::never(), kills && i == 1);
+    });
+  }
+  schedule.add("Setter", [&] { give_answer(board); });
+}
+
 // The last process of the order sets, the others wait; how many of these went
 // on, or -1 if the setter failed.
 int play(const std::string& steps, bool narrated, bool kills) {
   const ipc::Shared<Board> board;
   ipc::describe_object("Event", &board->ready, "ready");
   ipc::Schedule schedule(narrated);
-  const int waiters = ipc::order_size(steps) - 1;
-  for (int i = 0; i < waiters; ++i) {
-    schedule.add("Waiter " + std::to_string(i), [&, i] {
-      wait_for_answer(*board, Deadline::never(), kills && i == 1);
-    });
-  }
-  schedule.add("Setter", [&] { give_answer(*board); });
+  add_all(schedule, *board, ipc::order_size(steps) - 1, kills);
   // A waiter that was killed, or sleeps on, is missing from the count.
   (void)schedule.play(steps);
   if (schedule.status(schedule.size() - 1) != 0) return -1;
   return board->notified;
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Event", &board->ready, "ready");
+  schedule.show("ready",
+                [&] { return board->ready.is_set() ? "set" : "not set"; });
+  schedule.show("answer", [&] { return std::to_string(board->answer); });
+  add_all(schedule, *board, 2, false);
+  schedule.run();
+  return std::to_string(board->notified) + " went on";
 }
 
 std::string judge(int notified, int waiters) {
@@ -116,5 +131,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("event", "One sets an event, and all who wait for it go on.");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only this order, such as ABC, or all; the last sets");
+  lab.explores("waiters", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

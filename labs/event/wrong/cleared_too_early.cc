@@ -5,25 +5,43 @@
 
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
 
+void announce(ipc::Event& ready) {
+  ipc::say("Setting the event");
+  ready.set();
+  ipc::point("set");
+  ready.clear();
+}
+
+void wait_for(const ipc::Event& ready) {
+  ipc::say("Waiting for the event");
+  ready.wait();
+}
+
+// What the explorer plays in every order.
+std::string announce_and_wait(ipc::Schedule& schedule) {
+  const ipc::Shared<ipc::Event> ready;
+  ipc::describe_object("Event", ready.get(), "ready");
+  schedule.show("ready", [&] { return ready->is_set() ? "set" : "not set"; });
+  schedule.add("Setter", [&] { announce(*ready); });
+  schedule.add("Waiter 0", [&] { wait_for(*ready); });
+  schedule.run();
+  return "the waiter went on";
+}
+
 std::string lesson() {
   const ipc::Shared<ipc::Event> ready;
   ipc::describe_object("Event", ready.get(), "ready");
-  ipc::Process setter("Setter", [&] {
-    ipc::say("Setting the event");
-    ready->set();
-    ready->clear();
-  });
+  ipc::Process setter("Setter", [&] { announce(*ready); });
   if (setter.join() != 0) return "the setter failed";
-  ipc::Process waiter("Waiter 0", [&] {
-    ipc::say("Waiting for the event");
-    ready->wait();
-  });
+  ipc::Process waiter("Waiter 0", [&] { wait_for(*ready); });
   return waiter.join() == 0 ? "" : "the waiter failed";
 }
 
@@ -31,5 +49,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("cleared_too_early", "An event that is set and cleared.");
+  lab.explores("waiter", announce_and_wait, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
