@@ -21,6 +21,29 @@ class ConditionTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"added 1, taken 1": 96}, flags=("--items=1",)).both(),
+        *lab.Explored({"added 2, taken 2": 96}, flags=("--items=2",)).both(),
+        *lab.Explored(
+            {"broken: added 1, taken 2": 16}, variant="if_for_while"
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Consumer 0 waits for Condition "
+                "'list has changed'": 2
+            },
+            variant="list_not_shared",
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Consumer 0 waits for Condition "
+                "'list has changed'": 1,
+                "the item was taken": 1,
+            },
+            variant="notify_before_wait",
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """What is taken was added, and nothing is taken twice."""
         added = self.captures(run, r"Producer: Added .*data (\d+)")

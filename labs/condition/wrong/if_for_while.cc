@@ -12,6 +12,7 @@
 #include "common/lock.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -49,6 +50,22 @@ void produce(Board& board) {
   board.changed.notify_all();
 }
 
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  const auto list = [&] {
+    return "added " + std::to_string(board->added) + ", taken " +
+           std::to_string(board->taken);
+  };
+  schedule.show("list", list);
+  schedule.always([&] { return board->taken > board->added ? list() : ""; });
+  schedule.add("Consumer 0", [&] { consume(*board); });
+  schedule.add("Consumer 1", [&] { consume(*board); });
+  schedule.add("Producer", [&] { produce(*board); });
+  schedule.run();
+  return list();
+}
+
 std::string lesson() {
   const ipc::Shared<Board> board;
   ipc::Process consumer_0("Consumer 0", [&] { consume(*board); });
@@ -63,5 +80,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("if_for_while", "A wake-up taken for an item.");
+  lab.explores("consumers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -11,6 +11,7 @@
 #include "common/lock.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -38,6 +39,18 @@ void produce(Board& board, std::vector<int>& list) {
   board.changed.notify_all();
 }
 
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Condition", &board->changed, "list has changed");
+  std::vector<int> list;
+  schedule.show("waiting", [&] { return std::to_string(board->waiting); });
+  schedule.add("Consumer 0", [&] { consume(*board, list); });
+  schedule.add("Producer", [&] { produce(*board, list); });
+  schedule.run();
+  return "the item was taken";
+}
+
 std::string lesson() {
   const ipc::Shared<Board> board;
   ipc::describe_object("Condition", &board->changed, "list has changed");
@@ -52,5 +65,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("list_not_shared", "A list of which each process has its own.");
+  lab.explores("consumer", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

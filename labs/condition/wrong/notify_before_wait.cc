@@ -11,6 +11,7 @@
 #include "common/lock.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -38,6 +39,17 @@ void consume(Board& board) {
   ipc::say("Got item: Important data {}", board.items--);
 }
 
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  ipc::describe_object("Condition", &board->changed, "list has changed");
+  schedule.show("items", [&] { return std::to_string(board->items); });
+  schedule.add("Producer", [&] { produce(*board); });
+  schedule.add("Consumer 0", [&] { consume(*board); });
+  schedule.run();
+  return "the item was taken";
+}
+
 std::string lesson() {
   const ipc::Shared<Board> board;
   ipc::describe_object("Condition", &board->changed, "list has changed");
@@ -53,5 +65,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("notify_before_wait", "A notify that nobody waited for.");
+  lab.explores("consumer", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
