@@ -32,6 +32,27 @@ class BarrierTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"3 rounds: 12 12": 54}, scenario="two").both(),
+        *lab.Explored({"1 rounds: 3 5 4": 180}, scenario="three").both(),
+        # All of them are too many; these are some hundred.
+        lab.Explored({"2 rounds: 8 9 7": 672}, scenario="again"),
+        *lab.Explored(
+            {"round 2 without worker 1": 2}, variant="ignored_result"
+        ).both(),
+        *lab.Explored(
+            {"broken: begins round 3 before all have ended the last": 18},
+            variant="no_generation",
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Worker 0 waits for Barrier 'end of round'; "
+                "Worker 1 waits for Barrier 'end of round'": 2
+            },
+            variant="one_party_too_many",
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Nobody begins a round before all have ended the last one."""
         ended = {

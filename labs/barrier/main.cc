@@ -7,13 +7,12 @@
 //
 // Watch for: no "Begins round 2" is above an "Ends round 1", whoever is fast.
 // In act 2 a worker is killed while it waits, and the others are not left
-// there. Try: delete the line marked [wait] and run with --pace=0 a few times.
+// there. Try: delete the line marked [wait] in rounds.cc and run with --pace=0
+// a few times.
 
 #include <sched.h>
 #include <signal.h>
 
-#include <array>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -22,44 +21,14 @@
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
+#include "rounds.h"
 
 namespace {
 
-constexpr size_t kWorkersMax = 20;
 int worker_count = 3;
 int round_count = 3;
-
-struct Board {
-  ipc::Barrier barrier{worker_count};
-  int complete_rounds = 0;
-  // Of the round before and of this one, by turns. They need not be atomic:
-  // nobody writes in a round what another one reads in it.
-  std::array<std::array<int, kWorkersMax>, 2> rows{};
-};
-
-// The worker's new number is the sum of its own and its neighbour's.
-void work(Board& board, size_t number, int round) {
-  ipc::say("Begins round {}", round);
-  ipc::pause_s(0.2);
-  const auto& before = board.rows[static_cast<size_t>(round - 1) % 2];
-  const size_t neighbour = (number + 1) % static_cast<size_t>(worker_count);
-  const int sum = before[number] + before[neighbour];
-  board.rows[static_cast<size_t>(round) % 2][number] = sum;
-  ipc::say("Ends round {} with {}", round, sum);  // Said before the others go.
-}
-
-void work_rounds(Board& board, size_t number, int first, int last) {
-  for (int round = first; round <= last; ++round) {
-    work(board, number, round);
-    const auto place = board.barrier.wait();  // [wait]
-    if (!place) {                             // [broken]
-      ipc::say("The barrier is broken in round {}", round);
-      return;
-    }
-    if (*place == 0) ++board.complete_rounds;  // [place] One of them does it.
-  }
-}
 
 ipc::Process start(Board& board, int number, int first, int last) {
   return {"Worker " + std::to_string(number), [&board, number, first, last] {
@@ -96,10 +65,29 @@ bool break_round(Board& board, int round) {
   return board.barrier.broken() && board.complete_rounds == round - 1;
 }
 
-std::string lesson() {
-  const ipc::Shared<Board> board;
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule, int parties, int rounds) {
+  const ipc::Shared<Board> board(parties);
+  const auto row = [&](int round) {
+    std::string text;
+    for (int i = 0; i < parties; ++i) {
+      text += " " + std::to_string(board->rows[round % 2][i]);
+    }
+    return text;
+  };
   ipc::describe_object("Barrier", &board->barrier, "end of round");
-  std::iota(board->rows[0].begin(), board->rows[0].end(), 1);
+  schedule.show("numbers", [&] { return row(0) + " /" + row(1); });
+  for (int i = 0; i < parties; ++i) {
+    schedule.add("Worker " + std::to_string(i),
+                 [&, i] { work_rounds(*board, i, 1, rounds); });
+  }
+  schedule.run();
+  return std::to_string(board->complete_rounds) + " rounds:" + row(rounds);
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board(worker_count);
+  ipc::describe_object("Barrier", &board->barrier, "end of round");
   ipc::say("Act 1: all come to the end of each round");
   if (!play(*board, 1, round_count)) return "act 1 has failed";
   const int round = round_count + 1;
@@ -116,5 +104,11 @@ int main(int argc, char** argv) {
   ipc::Lab lab("barrier", "Workers that meet at the end of each round.");
   lab.option("--workers", worker_count, 3, kWorkersMax, "how many meet");
   lab.option("--rounds", round_count, 1, 15, "rounds of act 1");
+  lab.explores("two", [](auto& schedule) { return explore(schedule, 2, 3); },
+               {.memory_only = true});
+  lab.explores("three", [](auto& schedule) { return explore(schedule, 3, 1); },
+               {.memory_only = true});
+  lab.explores("again", [](auto& schedule) { return explore(schedule, 3, 2); },
+               {.memory_only = true, .max_preemptions = 2});
   return lab.run(argc, argv, lesson);
 }

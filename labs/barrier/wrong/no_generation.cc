@@ -3,6 +3,9 @@
 // Who comes last sets the event, and nothing says for which round. In round 2
 // it still is set, so nobody waits, and a fast party laps the others.
 
+#include <stddef.h>
+
+#include <array>
 #include <atomic>
 #include <string>
 
@@ -31,20 +34,56 @@ struct HomeMadeBarrier {
   }
 };
 
-void work(HomeMadeBarrier& barrier) {
+struct Board {
+  HomeMadeBarrier barrier;
+  // For the explorer: the rounds that each has begun and ended.
+  std::array<std::atomic<int>, kWorkers> begun{};
+  std::array<std::atomic<int>, kWorkers> ended{};
+};
+
+void work(Board& board, size_t number) {
   for (int round = 1; round <= kRounds; ++round) {
+    board.begun[number] = round;
     ipc::say("Begins round {}", round);
     ipc::point("in round");
+    board.ended[number] = round;
     ipc::say("Ends round {}", round);
-    barrier.wait();
+    board.barrier.wait();
   }
 }
 
+void add_workers(ipc::Schedule& schedule, Board& board) {
+  schedule.add("Worker 0", [&] { work(board, 0); });
+  schedule.add("Worker 1", [&] { work(board, 1); });
+}
+
+// "" if nobody is in a round that comes after the next end of another one.
+std::string lapped(const Board& board) {
+  for (const size_t fast : {0, 1}) {
+    if (board.begun[fast] <= board.ended[1 - fast] + 1) continue;
+    return "begins round " + std::to_string(board.begun[fast]) +
+           " before all have ended the last";
+  }
+  return "";
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  schedule.show("rounds", [&] {
+    return std::to_string(board->begun[0]) + " and " +
+           std::to_string(board->begun[1]);
+  });
+  schedule.always([&] { return lapped(*board); });
+  add_workers(schedule, *board);
+  schedule.run();
+  return "all met in each round";
+}
+
 std::string lesson() {
-  const ipc::Shared<HomeMadeBarrier> barrier;
+  const ipc::Shared<Board> board;
   ipc::Schedule schedule(true);
-  schedule.add("Worker 0", [&] { work(*barrier); });
-  schedule.add("Worker 1", [&] { work(*barrier); });
+  add_workers(schedule, *board);
   return schedule.play("ABABAABB");
 }
 
@@ -52,5 +91,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("no_generation", "A barrier that does not know the round.");
+  lab.explores("rounds", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -9,6 +9,7 @@
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -17,6 +18,18 @@ void work(ipc::Barrier& barrier) {
   ipc::say("Begins round 1");
   ipc::say("Ends round 1");
   if (barrier.wait()) ipc::say("Begins round 2");
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<ipc::Barrier> barrier(3);
+  ipc::describe_object("Barrier", barrier.get(), "end of round");
+  schedule.show("waiting",
+                [&] { return std::to_string(barrier->n_waiting()); });
+  schedule.add("Worker 0", [&] { work(*barrier); });
+  schedule.add("Worker 1", [&] { work(*barrier); });
+  schedule.run();
+  return "both went on";
 }
 
 std::string lesson() {
@@ -31,5 +44,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("one_party_too_many", "A barrier for one who does not come.");
+  lab.explores("round", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
