@@ -72,21 +72,41 @@ void audit(Bank& bank) {
   bank.good_audits += int{total == kTotal};
 }
 
+void audit_twice(Bank& bank) {
+  audit(bank);
+  ipc::point("between the audits");
+  audit(bank);
+}
+
+std::string good_audits(const Bank& bank) {
+  return std::to_string(bank.good_audits) + " of " +
+         std::to_string(bank.audits);
+}
+
 // How many of the audits were good: "2 of 2"; and the problem, if there is one.
 std::string play(const std::string& steps, bool narrated) {
   const ipc::Shared<Bank> bank;
   ipc::Schedule schedule(narrated);
   schedule.add("Clerk", [&] { transfer_and_return(*bank); });
-  schedule.add("Auditor", [&] {
-    audit(*bank);
-    ipc::point("between the audits");
-    audit(*bank);
-  });
+  schedule.add("Auditor", [&] { audit_twice(*bank); });
   const std::string problem = schedule.play(steps);
-  const std::string audits =
-      std::to_string(bank->good_audits) + " of " + std::to_string(bank->audits);
   const bool as_planned = kill_clerk && schedule.status(0) == -SIGKILL;
-  return audits + (problem.empty() || as_planned ? "" : ": " + problem);
+  return good_audits(*bank) +
+         (problem.empty() || as_planned ? "" : ": " + problem);
+}
+
+// The same for the explorer, which decides about the order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank;
+  ipc::describe_object("RLock", &bank->lock, "bank");
+  schedule.show("accounts", [&] {
+    return std::to_string(bank->accounts[0]) + " " +
+           std::to_string(bank->accounts[1]);
+  });
+  schedule.add("Clerk", [&] { transfer_and_return(*bank); });
+  schedule.add("Auditor", [&] { audit_twice(*bank); });
+  schedule.run();
+  return good_audits(*bank) + " audits are good";
 }
 
 std::string judge(const std::string& audits) {
@@ -116,5 +136,6 @@ int main(int argc, char** argv) {
   order = "ABAB";
   lab.option("--schedule", order, rule, "an order such as AABB, or all");
   lab.option("--kill", kill_clerk, "kill the Clerk at depth 3");
+  lab.explores("audits", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

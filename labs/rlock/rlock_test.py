@@ -18,6 +18,30 @@ class RLockTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"2 of 2 audits are good": 5}).both(),
+        # Whoever dies, the audits that are made are good.
+        *lab.Explored(
+            {
+                "0 of 0 audits are good": 5,
+                "1 of 1 audits are good": 7,
+                "2 of 2 audits are good": 13,
+            },
+            request={"kills": 1},
+        ).both(),
+        *lab.Explored(
+            {"the total is 90": 1, "the total is 100": 2},
+            variant="locked_in_parts",
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Clerk waits for Event 'closing time'; "
+                "Auditor waits for RLock 'bank', held by Clerk": 2
+            },
+            variant="unlocked_once",
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """No audit sees an amount on its way from one account to the other."""
         self.assert_never(run, "The total is (?!100$)")

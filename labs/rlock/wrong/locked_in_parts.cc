@@ -15,6 +15,7 @@ namespace {
 struct Bank {
   ipc::RLock lock;
   int accounts[2] = {100, 0};
+  int audited = 0;
 };
 
 void change(Bank& bank, int account, int amount) {
@@ -32,14 +33,31 @@ void transfer(Bank& bank) {
 
 void audit(Bank& bank) {
   const ipc::Guard guard(bank.lock);
-  ipc::say("The total is {}", bank.accounts[0] + bank.accounts[1]);
+  bank.audited = bank.accounts[0] + bank.accounts[1];
+  ipc::say("The total is {}", bank.audited);
+}
+
+void add_both(ipc::Schedule& schedule, Bank& bank) {
+  schedule.add("Clerk", [&] { transfer(bank); });
+  schedule.add("Auditor", [&] { audit(bank); });
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank;
+  schedule.show("accounts", [&] {
+    return std::to_string(bank->accounts[0]) + " " +
+           std::to_string(bank->accounts[1]);
+  });
+  add_both(schedule, *bank);
+  schedule.run();
+  return "the total is " + std::to_string(bank->audited);
 }
 
 std::string lesson() {
   const ipc::Shared<Bank> bank;
   ipc::Schedule schedule(true);
-  schedule.add("Clerk", [&] { transfer(*bank); });
-  schedule.add("Auditor", [&] { audit(*bank); });
+  add_both(schedule, *bank);
   return schedule.play("ABA");
 }
 
@@ -47,5 +65,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("locked_in_parts", "Every change is locked, no transfer is.");
+  lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -8,6 +8,7 @@
 #include "common/process.h"
 #include "common/report.h"
 #include "common/rlock.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 
 namespace {
@@ -30,15 +31,36 @@ void deposit(Bank& bank) {
   bank.closing.wait();
 }
 
+void audit(Bank& bank) {
+  bank.changed.wait();
+  const ipc::Guard guard(bank.lock);
+  ipc::say("The total is {}", bank.balance);
+}
+
+void name_objects(const Bank& bank) {
+  ipc::describe_object("RLock", &bank.lock, "bank");
+  ipc::describe_object("Event", &bank.closing, "closing time");
+}
+
+// What the explorer plays in every order. The bank closes after the audit.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank;
+  name_objects(*bank);
+  schedule.show("balance", [&] { return std::to_string(bank->balance); });
+  schedule.add("Clerk", [&] { deposit(*bank); });
+  schedule.add("Auditor", [&] {
+    audit(*bank);
+    bank->closing.set();
+  });
+  schedule.run();
+  return "both came to an end";
+}
+
 std::string lesson() {
   const ipc::Shared<Bank> bank;
-  ipc::describe_object("RLock", &bank->lock, "bank");
+  name_objects(*bank);
   ipc::Process clerk("Clerk", [&] { deposit(*bank); });
-  ipc::Process auditor("Auditor", [&] {
-    bank->changed.wait();
-    const ipc::Guard guard(bank->lock);
-    ipc::say("The total is {}", bank->balance);
-  });
+  ipc::Process auditor("Auditor", [&] { audit(*bank); });
   if (auditor.join() != 0) return "the auditor failed";
   bank->closing.set();
   return clerk.join() == 0 ? "" : "the clerk failed";
@@ -48,5 +70,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("unlocked_once", "An unlock that was forgotten.");
+  lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
