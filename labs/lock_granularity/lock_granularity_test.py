@@ -21,6 +21,23 @@ class LockGranularityTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored(
+            {"2, nobody waits": 2, "2, one waits": 2}, scenario="one_lock"
+        ).both(),
+        *lab.Explored({"2, nobody waits": 6}, scenario="lock_each").both(),
+        *lab.Explored(
+            {"2, nobody waits": 2, "2, one waits": 2}, scenario="same_counter"
+        ).both(),
+        *lab.Explored({"1 of 2": 4, "2 of 2": 2}, variant="other_lock").both(),
+        *lab.Explored(
+            {"8 of 9": 4, "9 of 9": 2}, variant="parts_overlap"
+        ).both(),
+        *lab.Explored(
+            {"90 of 100": 1, "100 of 100": 2}, variant="torn_total"
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Each total is what it should be."""
         totals = self.captures(run, r"[Tt]otal (\d+ of \d+)")

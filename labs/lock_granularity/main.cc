@@ -26,14 +26,19 @@ int worker_count = 2;
 int update_count = 50'000;
 int round_count = 5;
 
+void add_both(ipc::Schedule& schedule, Board& board, Way way, size_t index_a,
+              size_t index_b) {
+  schedule.add("Worker 0", [&] { count_once(board, index_a, way); });
+  schedule.add("Worker 1", [&] { count_once(board, index_b, way); });
+}
+
 // In how many orders one of two workers has to wait for the other.
 void say_waits(const char* title, Way way, size_t index_a, size_t index_b) {
   const auto orders = ipc::all_orders(2, kSteps);
   const auto outcomes = ipc::outcomes_of(orders, [&](const auto& steps) {
     const ipc::Shared<Board> board;
     ipc::Schedule schedule;
-    schedule.add("Worker 0", [&] { count_once(*board, index_a, way); });
-    schedule.add("Worker 1", [&] { count_once(*board, index_b, way); });
+    add_both(schedule, *board, way, index_a, index_b);
     const std::string problem = schedule.play(steps);
     if (!problem.empty()) throw std::runtime_error(problem);
     return board->waits > 0 ? "waits" : "none";
@@ -41,6 +46,22 @@ void say_waits(const char* title, Way way, size_t index_a, size_t index_b) {
   const auto found = outcomes.find("waits");
   ipc::say("{}: one waits in {} of {} orders", title,
            found == outcomes.end() ? 0 : found->second.count, orders.size());
+}
+
+// What the explorer plays in every order: two workers count one or two
+// counters.
+ipc::Scenario counting(Way way, size_t index_a, size_t index_b) {
+  return [=](ipc::Schedule& schedule) {
+    const ipc::Shared<Board> board;
+    const auto total = [&] {
+      const auto& counters = board->counters;
+      return std::to_string(counters[0].value + counters[1].value);
+    };
+    schedule.show("total", total);
+    add_both(schedule, *board, way, index_a, index_b);
+    schedule.run();
+    return total() + (board->waits > 0 ? ", one waits" : ", nobody waits");
+  };
 }
 
 // Says what does not depend on the time; whether nothing was lost.
@@ -95,5 +116,11 @@ int main(int argc, char** argv) {
   lab.option("--workers", worker_count, 1, kMaxWorkers, "that count in act 2");
   lab.option("--updates", update_count, 1, 10'000'000, "of each worker");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
+  lab.explores("one_lock", counting(Way::one_lock, 0, 1),
+               {.memory_only = true});
+  lab.explores("lock_each", counting(Way::lock_each, 0, 1),
+               {.memory_only = true});
+  lab.explores("same_counter", counting(Way::lock_each, 0, 0),
+               {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kCounters = 16;
 constexpr size_t kLocks = 4;
+constexpr size_t kIndex = 6;  // The counter that both count.
 
 struct Board {
   std::array<ipc::Lock, kLocks> locks;
@@ -30,16 +31,29 @@ void count(ipc::Lock& lock, int& counter) {
   counter = seen + 1;
 }
 
-std::string lesson() {
-  constexpr size_t kIndex = 6;
-  const ipc::Shared<Board> board;
-  ipc::Schedule schedule(true);
+void add_workers(ipc::Schedule& schedule, Board& board) {
   schedule.add("Worker 0", [&] {
-    count(board->locks[kIndex % kLocks], board->counters[kIndex]);
+    count(board.locks[kIndex % kLocks], board.counters[kIndex]);
   });
   schedule.add("Worker 1", [&] {
-    count(board->locks[kIndex / kLocks], board->counters[kIndex]);
+    count(board.locks[kIndex / kLocks], board.counters[kIndex]);
   });
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  const auto total = [&] { return std::to_string(board->counters[kIndex]); };
+  schedule.show("total", total);
+  add_workers(schedule, *board);
+  schedule.run();
+  return total() + " of 2";
+}
+
+std::string lesson() {
+  const ipc::Shared<Board> board;
+  ipc::Schedule schedule(true);
+  add_workers(schedule, *board);
   const std::string problem = schedule.play("ABAB");
   ipc::say("Total {} of 2", board->counters[kIndex]);
   return problem;
@@ -49,5 +63,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("other_lock", "A counter that two locks guard.");
+  lab.explores("count", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -2,6 +2,7 @@
 // overlap by one counter, the last of the one and the first of the other.
 
 #include <array>
+#include <numeric>
 #include <string>
 
 #include "common/lab.h"
@@ -24,15 +25,31 @@ void count(Counters& counters, size_t first, size_t last) {
   }
 }
 
+void add_workers(ipc::Schedule& schedule, Counters& counters) {
+  schedule.add("Worker 0", [&] { count(counters, 0, kHalf); });  // kHalf - 1
+  schedule.add("Worker 1", [&] { count(counters, kHalf, kCounters - 1); });
+}
+
+int total_of(const Counters& counters) {
+  return std::accumulate(counters.begin(), counters.end(), 0);
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Counters> counters;
+  const auto total = [&] { return std::to_string(total_of(*counters)); };
+  schedule.show("total", total);
+  add_workers(schedule, *counters);
+  schedule.run();
+  return total() + " of " + std::to_string(kCounters + 1);
+}
+
 std::string lesson() {
   const ipc::Shared<Counters> counters;
   ipc::Schedule schedule(true);
-  schedule.add("Worker 0", [&] { count(*counters, 0, kHalf); });  // kHalf - 1
-  schedule.add("Worker 1", [&] { count(*counters, kHalf, kCounters - 1); });
+  add_workers(schedule, *counters);
   const std::string problem = schedule.play("ABAB");
-  int total = 0;
-  for (const int value : *counters) total += value;
-  ipc::say("Total {} of {}", total, kCounters + 1);
+  ipc::say("Total {} of {}", total_of(*counters), kCounters + 1);
   return problem;
 }
 
@@ -40,5 +57,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("parts_overlap", "Parts that are not quite apart.");
+  lab.explores("count", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -21,16 +21,21 @@ struct Counter {
 };
 using Counters = std::array<Counter, 2>;
 
+struct Board {
+  Counters counters;
+  int total = 0;  // As the reader has seen it.
+};
+
 int read(Counter& counter) {
   const ipc::Guard guard(counter.lock);
   return counter.value;
 }
 
-void add_up(Counters& counters) {
-  int total = read(counters[0]);
+void add_up(Board& board) {
+  board.total = read(board.counters[0]);
   ipc::point("has seen the first");
-  total += read(counters[1]);
-  ipc::say("Total {} of 100", total);
+  board.total += read(board.counters[1]);
+  ipc::say("Total {} of 100", board.total);
 }
 
 void move(Counters& counters) {
@@ -41,11 +46,28 @@ void move(Counters& counters) {
   ipc::say("Moved 10 from the second to the first");
 }
 
+void add_both(ipc::Schedule& schedule, Board& board) {
+  schedule.add("Reader", [&] { add_up(board); });
+  schedule.add("Worker", [&] { move(board.counters); });
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Board> board;
+  schedule.show("counters", [&] {
+    return std::to_string(board->counters[0].value) + " " +
+           std::to_string(board->counters[1].value);
+  });
+  schedule.show("total", [&] { return std::to_string(board->total); });
+  add_both(schedule, *board);
+  schedule.run();
+  return std::to_string(board->total) + " of 100";
+}
+
 std::string lesson() {
-  const ipc::Shared<Counters> counters;
+  const ipc::Shared<Board> board;
   ipc::Schedule schedule(true);
-  schedule.add("Reader", [&] { add_up(*counters); });
-  schedule.add("Worker", [&] { move(*counters); });
+  add_both(schedule, *board);
   return schedule.play("ABA");
 }
 
@@ -53,5 +75,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("torn_total", "A total of different moments.");
+  lab.explores("total", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
