@@ -17,11 +17,11 @@
 
 #include "burst.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"
+#include "diamond.h"
 #include "graph.h"
 
 namespace {
@@ -38,25 +38,21 @@ std::string order;
 // One change, which Double, Triple and Sum meet in the given order; the sums
 // that were shown.
 std::string play(const std::string& steps, bool narrated) {
-  const Shared<Graph> graph;
-  const Shared<std::array<int, 2>> sums;
-  graph->source.begin();
-  graph->source.publish(2, 2);
-  graph->source.end();
+  const Shared<Diamond> diamond;
   ipc::Schedule schedule(narrated);
-  schedule.add("Double", [&] { derive(graph->source, graph->doubled, 2); });
-  schedule.add("Triple", [&] { derive(graph->source, graph->tripled, 3); });
-  schedule.add("Sum", [&] {
-    const auto first = show_next(*graph, 0).value();
-    sums->at(0) = first.sum();
-    ipc::point("shown");
-    if (first.epoch < 2) sums->at(1) = show_next(*graph, first.epoch)->sum();
-  });
+  add_all(schedule, *diamond);
   const std::string problem = schedule.play(steps);
   if (!problem.empty()) throw std::runtime_error(problem);
-  const auto [first, second] = *sums;
-  return std::to_string(first) +
-         (second != 0 ? " then " + std::to_string(second) : "");
+  return diamond->shown();
+}
+
+// The same for the explorer, which decides about the order.
+std::string explore(ipc::Schedule& schedule) {
+  const Shared<Diamond> diamond;
+  schedule.show("shown", [&] { return diamond->shown(); });
+  add_all(schedule, *diamond);
+  schedule.run();
+  return diamond->shown();
 }
 
 std::string arrange() {
@@ -114,5 +110,6 @@ int main(int argc, char** argv) {
   lab.option("--burst", burst_count, 2, 1'000'000, "changes of act 3");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only act 1, in an order such as CAACBB, or all");
+  lab.explores("diamond", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -23,6 +23,22 @@ class ReactiveTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        *lab.Explored({"10": 252, "5 then 10": 796}).both(),
+        *lab.Explored(
+            {"sums of one epoch": 52, "a sum of two epochs": 38},
+            variant="glitchy_diamond",
+        ).both(),
+        *lab.Explored(
+            {
+                "a sum of one change": 32,
+                "a sum of two changes": 8,
+                "epochs that differ": 20,
+            },
+            variant="own_epochs",
+        ).both(),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Each state that is shown is of one epoch; Slow sees the newest."""
         for state in self.captures(run, _STATE):
