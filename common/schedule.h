@@ -266,13 +266,13 @@ int order_size(std::string_view order);
 std::vector<std::string> all_orders(int processes, int steps);
 
 // How often something came of an order, and the first order that led to it.
-struct Outcome {
+struct OrderOutcome {
   int count = 0;
   std::string witness;
 };
 
 // Plays each order; `play` returns what came of it.
-using Outcomes = std::map<std::string, Outcome>;
+using Outcomes = std::map<std::string, OrderOutcome>;
 using Play = std::function<std::string(const std::string& order)>;
 Outcomes outcomes_of(const std::vector<std::string>& orders, const Play& play);
 
