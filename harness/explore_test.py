@@ -147,11 +147,11 @@ Outcome: 1
     def test_a_schedule_may_end_early_and_may_kill(self) -> None:
         """Then it says what can come next."""
         _, out, _ = call("counter_without_lock", "--schedule=Aa")
-        self.assertIn("a Worker 0: is killed, at after load", out)
+        self.assertIn("a Worker 0: is killed at: after load", out)
         self.assertIn("It has not ended. What can come next:\n", out)
-        self.assertIn("  B Worker 1 goes on, at start\n", out)
+        self.assertIn("  B Worker 1, now at: start\n", out)
         _, out, _ = call("counter_without_lock", "--schedule=A", "--kills=1")
-        self.assertIn("  A Worker 0 goes on, at after load (a kills it)\n", out)
+        self.assertIn("  A Worker 0, now at: after load (a kills it)\n", out)
 
     def test_json_has_the_answer_and_what_was_asked(self) -> None:
         """For machines, with the judgement."""

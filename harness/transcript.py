@@ -106,7 +106,7 @@ def step(
     where, to = place(taken["from"]), place(taken["to"])
     what = f"{where} -> {to}"
     if letter.islower():
-        what = f"is killed, at {where}"
+        what = f"is killed at: {where}"
     lines = _wrap(f"{letter} {name}: {what}", width, 0, 2)
     for deed in deeds(taken):
         lines += _wrap(deed, width, 4, 2)
@@ -179,7 +179,7 @@ def outlook(found: Mapping[str, Any]) -> list[str]:
     for i, process in enumerate(found["processes"]):
         letter = letter_of(i)
         if letter in found["options"]:
-            what = f"{letter} {process['name']} goes on, at {process['place']}"
+            what = f"{letter} {process['name']}, now at: {process['place']}"
         elif process["state"] == "waiting":
             what = f"  {process['name']} waits for {process['place']}"
         else:
