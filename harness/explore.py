@@ -34,7 +34,8 @@ nothing is declared and a lab that should be right deadlocks, breaks or fails;
 """
 _COUNTS_WIDTH = 16
 _LABEL_WIDTH_MAX = 40
-_WITNESS_WIDTH_MIN = 16
+# A longer schedule is shown by its beginning; --json has all of it.
+_WITNESS_MAX = 160
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -134,6 +135,9 @@ def outcome_lines(found: Mapping[str, Any], screen: Screen) -> list[str]:
             lines.append(line.rstrip())
         lines += more
         if witness:
+            if len(witness) > _WITNESS_MAX:
+                letters = count(len(witness), "letter")
+                witness = f"{witness[:_WITNESS_MAX]}... {letters}"
             lines += wrap(witness, _COUNTS_WIDTH + 3, 2).split("\n")
     return lines
 
@@ -181,6 +185,11 @@ def extent(effective: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
             f"Ended after {count(schedules, 'schedule')}: "
             "what the others do was not looked for."
         )
+    if any(outcome["kind"] == "endless" for outcome in found["outcomes"]):
+        lines.append(
+            "Ended by a schedule that seems to have no end: "
+            "what the others do was not looked for."
+        )
     if found["reduced"]:
         lines[-1:] = [
             lines[-1].replace("every order", "every order that matters"),
@@ -219,8 +228,8 @@ def judge(
     elif not what.variant:
         problems += [
             f"{kind}, and nothing is declared"
-            for kind in ("deadlock", "broken", "failed")
-            if any(outcome["kind"] == kind for outcome in found["outcomes"])
+            for kind in dict.fromkeys(o["kind"] for o in found["outcomes"])
+            if kind != "outcome"
         ]
     return problems, verdict
 

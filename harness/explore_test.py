@@ -325,7 +325,7 @@ class JudgementTest(unittest.TestCase):
 
     def test_a_lab_that_fails_and_declares_nothing_is_wrong(self) -> None:
         """Of a wrong variant nothing else is expected."""
-        for kind in ("deadlock", "broken", "failed"):
+        for kind in ("deadlock", "broken", "failed", "endless"):
             root = self.lab(found(outcome(_LONG, 6, kind)))
             status, out = self.judge(root)
             self.assertEqual(status, 1)
@@ -357,6 +357,16 @@ class JudgementTest(unittest.TestCase):
             out,
         )
         self.assertIn("--schedule=<its letters>\n", out)
+
+    def test_a_schedule_without_an_end_is_told_by_its_beginning(self) -> None:
+        """It has a thousand letters, and the exploration ends with it."""
+        endless = {**outcome("for ever", 1, "endless"), "witness": "AB" * 500}
+        root = self.lab(found(endless, complete=False))
+        _, out = self.judge(root)
+        self.assertIn("... 1,000 letters\n", out)
+        self.assertLess(out.count("AB"), 100)
+        self.assertIn("Ended by a schedule that seems to have no end", out)
+        self.assertNotIn("Complete", out)
 
     def test_a_lab_without_scenarios_has_nothing_to_explore(self) -> None:
         """One line."""

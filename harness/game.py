@@ -50,7 +50,9 @@ def survey(
             best[key] = min(best.get(key, outcome), outcome, key=_simplicity)
         schedules += found["schedules"]
         limit = schedules_max - schedules
-        if found["complete"] or limit <= 0:
+        # The first schedule that seems to have no end ends an exploration.
+        endless = any(kind == "endless" for kind, _ in best)
+        if found["complete"] or endless or limit <= 0:
             outcomes = [outcome for _, outcome in sorted(best.items())]
             return Survey(outcomes, schedules, found["complete"])
         bound += 1

@@ -329,6 +329,11 @@ class GoalsTest(unittest.TestCase):
         asked.clear()
         found = game.survey(what, {}, 40, Screen(io.StringIO()))
         self.assertEqual((found.complete, found.schedules), (False, 40))
+        # One without an end would end them all.
+        asked.clear()
+        answers[0][0]["kind"] = "endless"
+        found = game.survey(what, {}, 100, Screen(io.StringIO()))
+        self.assertEqual((len(asked), found.complete), (1, False))
 
 
 if __name__ == "__main__":
