@@ -36,7 +36,7 @@ using ipc::Shared;
 using Counter = std::atomic<int>;
 using Texts = std::vector<std::string>;
 
-constexpr ExploreOptions kReduced{.memory_only = true, .reduce = true};
+ExploreOptions reduction() { return {.memory_only = true, .reduce = true}; }
 
 void increment(Counter& counter) {
   const int seen = counter.load();
@@ -151,10 +151,11 @@ TEST(Explorer, KnowsTheNinetyOrdersOfThreeIncrements) {
 
 TEST(Explorer, FindsTheSameEachTime) {
   const std::string first = describe(ipc::explore(increments(3), {}));
-  const std::string reduced = describe(ipc::explore(increments(3), kReduced));
+  const std::string reduced =
+      describe(ipc::explore(increments(3), reduction()));
   for (int round = 0; round < 4; ++round) {
     EXPECT_EQ(describe(ipc::explore(increments(3), {})), first);
-    EXPECT_EQ(describe(ipc::explore(increments(3), kReduced)), reduced);
+    EXPECT_EQ(describe(ipc::explore(increments(3), reduction())), reduced);
   }
 }
 
