@@ -1,7 +1,6 @@
 #include "common/explorer.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <map>
@@ -10,7 +9,7 @@
 #include <tuple>
 
 #include "common/clock.h"
-#include "common/errors.h"
+#include "common/one_cpu.h"
 
 namespace ipc {
 namespace {
@@ -26,28 +25,6 @@ bool same_process(char a, char b) { return (a | 0x20) == (b | 0x20); }
 
 // Thrown through the scenario when its schedule is of no more interest.
 struct GivenUp {};
-
-// The processes of an exploration take turns, so a second CPU would only cost
-// wake-ups from one to the other.
-class OneCpu {
- public:
-  OneCpu() {
-    CPU_ZERO(&before_);
-    check(::sched_getaffinity(0, sizeof before_, &before_), "getaffinity");
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET(check(::sched_getcpu(), "sched_getcpu"), &here);
-    check(::sched_setaffinity(0, sizeof here, &here), "setaffinity");
-  }
-  OneCpu(const OneCpu&) = delete;
-  OneCpu& operator=(const OneCpu&) = delete;
-  OneCpu(OneCpu&&) = delete;
-  OneCpu& operator=(OneCpu&&) = delete;
-  ~OneCpu() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
-
- private:
-  cpu_set_t before_;
-};
 
 // What a choice has touched.
 struct Footprint {

@@ -6,7 +6,6 @@
 // those after each change of the object's bytes, which are what the others can
 // see, and so many in between as there is time for.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 #include "common/event.h"
 #include "common/holder.h"
 #include "common/lock.h"
+#include "common/one_cpu.h"
 #include "common/rlock.h"
 #include "common/semaphore.h"
 #include "common/shared.h"
@@ -90,27 +90,6 @@ class SteppedChild {
   bool runs_ = true;
 };
 
-// Steps and steppers on one CPU: else each step would wake another.
-class OneCpu {
- public:
-  OneCpu() {
-    CPU_ZERO(&before_);
-    ipc::check(::sched_getaffinity(0, sizeof before_, &before_), "getaffinity");
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET(ipc::check(::sched_getcpu(), "sched_getcpu"), &here);
-    ipc::check(::sched_setaffinity(0, sizeof here, &here), "setaffinity");
-  }
-  OneCpu(const OneCpu&) = delete;
-  OneCpu& operator=(const OneCpu&) = delete;
-  OneCpu(OneCpu&&) = delete;
-  OneCpu& operator=(OneCpu&&) = delete;
-  ~OneCpu() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
-
- private:
-  cpu_set_t before_;
-};
-
 // An operation on a shared object, to be killed in.
 template <typename T>
 struct Trial {
@@ -171,7 +150,7 @@ std::set<int64_t> Trial<T>::find_points() const {
 
 template <typename T>
 void Trial<T>::run() const {
-  const OneCpu one_cpu;
+  const ipc::OneCpu one_cpu;  // Else each step would wake another CPU.
   // The first time, functions are looked up by the dynamic linker: that is done
   // here, and inherited by the children.
   begin();

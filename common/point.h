@@ -42,11 +42,13 @@ class Gate {
   // Stops until `object`, an address in shared memory, was woken or the
   // deadline has passed: instead of a sleep in the kernel. False if this sleep
   // is none for the gate. A `mutex` is also woken by the death of its owner.
-  virtual bool sleep_on(const void* object, int64_t deadline_ns,
-                        bool mutex) = 0;
+  virtual bool sleep_on(const void* /*object*/, int64_t /*deadline_ns*/,
+                        bool /*mutex*/) {
+    return false;
+  }
 
   // Wakes at most `count` of those who sleep on `object`; returns how many.
-  virtual int wake(const void* object, int count) = 0;
+  virtual int wake(const void* /*object*/, int /*count*/) { return 0; }
 
   // Stops until poll(2) finds one of `fds` ready or the deadline has passed,
   // instead of a wait in the kernel. False if this wait is none for the gate.
@@ -56,10 +58,10 @@ class Gate {
 
   // The time of the arranged processes, which passes only when nobody can do
   // anything else; 0 if they have none of their own.
-  virtual int64_t now_ns() = 0;
+  virtual int64_t now_ns() { return 0; }
 
   // Tells that what this step does depends on who is alive.
-  virtual void looks_who_lives() = 0;
+  virtual void looks_who_lives() {}
 
   [[nodiscard]] bool is_of_this_process() const { return owner_ == ::getpid(); }
 

@@ -16,13 +16,6 @@ class NotingGate final : public ipc::Gate {
   void stop_at(std::string_view place, bool inner) override {
     last = std::string(place) + (inner ? ", inside" : "");
   }
-  bool sleep_on(const void* /*object*/, int64_t /*deadline_ns*/,
-                bool /*mutex*/) override {
-    return false;
-  }
-  int wake(const void* /*object*/, int /*count*/) override { return 0; }
-  int64_t now_ns() override { return 0; }
-  void looks_who_lives() override {}
 
   std::string last;
 };

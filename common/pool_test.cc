@@ -447,13 +447,6 @@ class KillsTheSecond final : public ipc::Gate {
     await([] { return winding_back->begun[2] == 1; });
     ::kill(winding_back->second, SIGKILL);
   }
-  bool sleep_on(const void* /*object*/, int64_t /*deadline_ns*/,
-                bool /*mutex*/) override {
-    return false;
-  }
-  int wake(const void* /*object*/, int /*count*/) override { return 0; }
-  int64_t now_ns() override { return 0; }
-  void looks_who_lives() override {}
 };
 
 TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
