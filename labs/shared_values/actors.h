@@ -58,8 +58,10 @@ inline int count(const ipc::Value<int>& counter) {
   return counter.value();
 }
 
-inline void monitor(const Board& board, ArrayLock lock) {
+// Returns what it has seen of the array.
+inline std::vector<int> monitor(const Board& board, ArrayLock lock) {
   const int now = count(board.counter);
-  const std::vector<int> numbers = snapshot(board.array, lock);
+  std::vector<int> numbers = snapshot(board.array, lock);
   ipc::say("Current count: {}, Array: {}{}", now, numbers, note(lock));
+  return numbers;
 }

@@ -18,6 +18,7 @@
 #include "common/report.h"
 #include "common/schedule.h"
 #include "labs/shared_values/actors.h"
+#include "labs/shared_values/scenario.h"
 #include "labs/shared_values/typecodes.h"
 
 namespace {
@@ -53,7 +54,7 @@ std::string play(ArrayLock lock) {
   ipc::Schedule schedule(true);
   schedule.add("Incrementer 0", [&] { increment(board, lock); });
   schedule.add("Incrementer 1", [&] { increment(board, lock); });
-  schedule.add("Monitor", [&] { monitor(board, lock); });
+  schedule.add("Monitor", [&] { (void)monitor(board, lock); });
   std::string problem = schedule.play(kFatalOrder);
   return problem.empty() ? judge(board, lock, 2) : problem;
 }
@@ -75,7 +76,7 @@ std::string work(ArrayLock lock) {
   }
   processes.emplace_back("Monitor", [&] {
     for (int k = 0; k < snapshot_count; ++k) {
-      monitor(board, lock);
+      (void)monitor(board, lock);
       ipc::pause_s(0.1);
     }
   });
@@ -108,5 +109,10 @@ int main(int argc, char** argv) {
   lab.option("--snapshots", snapshot_count, 0, 1000, "looks of the monitor");
   lab.option("--locked", lock_array, "lock the array in the last part too");
   lab.option("--typecodes", typecodes, "only show the types");
+  constexpr ipc::ExploreOptions kMemory{.memory_only = true};
+  lab.explores("array", two_rounds(ArrayLock::none), kMemory);
+  lab.explores("locked array", two_rounds(ArrayLock::held), kMemory);
+  lab.explores("snapshot", one_look(ArrayLock::none), kMemory);
+  lab.explores("locked snapshot", one_look(ArrayLock::held), kMemory);
   return lab.run(argc, argv, lesson);
 }

@@ -10,6 +10,25 @@ _COUNT = r"Main: Final counter value: (\d+)"
 _ARRAY = r"Main: Final array values: \[(.*)\]$"
 _LOOK = r"Monitor: Current count: \d+, Array: \[(.*)\]$"
 
+# What explorations find.
+_REDUCED = {"reduce": True}
+_ALL_COUNTED = "counter 2, 0 of 6 updates lost"
+_LOST = {
+    _ALL_COUNTED: 10,
+    "counter 2, 1 of 6 updates lost": 20,
+    "counter 2, 2 of 6 updates lost": 24,
+    "counter 2, 3 of 6 updates lost": 16,
+}
+_SEEN = {
+    "saw [0, 0, 0, 0, 0]": 2,
+    "saw [1, 0, 0, 0, 0]": 1,
+    "saw [1, 1, 0, 0, 0]": 1,
+    "saw [1, 1, 1, 0, 0]": 1,
+    "saw [1, 1, 1, 1, 0]": 1,
+    "saw [1, 1, 1, 1, 1]": 1,
+}
+_SEEN_LOCKED = {"saw [0, 0, 0, 0, 0]": 1, "saw [1, 1, 1, 1, 1]": 6}
+
 
 class SharedValuesTest(lab.LabTest):
     """A shared counter with a lock, and a shared array without."""
@@ -25,6 +44,43 @@ class SharedValuesTest(lab.LabTest):
             by="output", saying=r"\[0, 0, 1, 1, 1\] was never in the array"
         ),
     }
+
+    explored = (
+        lab.Explored(_LOST, scenario="array"),
+        lab.Explored(_LOST, scenario="array", request=_REDUCED),
+        lab.Explored({_ALL_COUNTED: 8}, scenario="locked array"),
+        lab.Explored({_ALL_COUNTED}, scenario="locked array", request=_REDUCED),
+        lab.Explored(_SEEN, scenario="snapshot"),
+        lab.Explored(_SEEN, scenario="snapshot", request=_REDUCED),
+        lab.Explored(_SEEN_LOCKED, scenario="locked snapshot"),
+        lab.Explored(
+            _SEEN_LOCKED, scenario="locked snapshot", request=_REDUCED
+        ),
+        *(
+            lab.Explored(
+                {"[1, 1]": 8, "[1, 2]": 4, "[2, 1]": 4, "[2, 2]": 4},
+                variant=variant,
+                request={"reduce": reduce},
+            )
+            for variant in ("array_without_lock", "two_locks")
+            for reduce in (False, True)
+        ),
+        *(
+            lab.Explored(
+                {
+                    "saw [0, 0, 0, 0, 0]": 2,
+                    "saw [0, 0, 0, 0, 1]": 1,
+                    "saw [0, 0, 0, 1, 1]": 1,
+                    "saw [0, 0, 1, 1, 1]": 1,
+                    "saw [0, 1, 1, 1, 1]": 1,
+                    "saw [1, 1, 1, 1, 1]": 1,
+                },
+                variant="snapshot_by_items",
+                request={"reduce": reduce},
+            )
+            for reduce in (False, True)
+        ),
+    )
 
     def check(self, run: lab.Run) -> None:
         """What is not said to be without lock is exact and at one moment.

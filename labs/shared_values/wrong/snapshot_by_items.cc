@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ void increment(const Array& array) {
   for (int& number : array.span()) ++number;
 }
 
-void monitor(const Array& array) {
+std::vector<int> monitor(const Array& array) {
   std::vector<int> numbers;
   for (size_t i = 0; i < array.size(); ++i) {
     {
@@ -32,13 +33,28 @@ void monitor(const Array& array) {
     ipc::point("after an item");
   }
   ipc::say("Current count: {}, Array: {}", numbers.back(), numbers);
+  return numbers;
+}
+
+// What the explorer plays in every order: the array that the monitor saw.
+std::string one_look(ipc::Schedule& schedule) {
+  const Array array{0, 0, 0, 0, 0};
+  const Array seen{0, 0, 0, 0, 0};
+  schedule.show("array", [&] { return fmt::format("{}", array.span()); });
+  schedule.add("Incrementer", [&] { increment(array); });
+  schedule.add("Monitor", [&] {
+    const std::vector<int> numbers = monitor(array);
+    std::copy(numbers.begin(), numbers.end(), seen.span().begin());
+  });
+  schedule.run();
+  return fmt::format("saw {}", seen.span());
 }
 
 std::string lesson() {
   const Array array{0, 0, 0, 0, 0};
   ipc::Schedule schedule(true);
   schedule.add("Incrementer 0", [&] { increment(array); });
-  schedule.add("Monitor", [&] { monitor(array); });
+  schedule.add("Monitor", [&] { (void)monitor(array); });
   const std::string problem = schedule.play("BBABBBB");
   ipc::say("Final counter value: 1");
   ipc::say("Final array values: {}", array.snapshot());
@@ -49,5 +65,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("snapshot_by_items", "A snapshot that is taken item by item.");
+  lab.explores("snapshot", one_look, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

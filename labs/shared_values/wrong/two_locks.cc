@@ -34,6 +34,16 @@ void increment(const Array& array) {
   }
 }
 
+// What the explorer plays in every order: arrays of two items.
+std::string two_rounds(ipc::Schedule& schedule) {
+  const Array array{0, 0};
+  schedule.show("array", [&] { return fmt::format("{}", array.span()); });
+  schedule.add("Incrementer 0", [&] { increment(array); });
+  schedule.add("Incrementer 1", [&] { increment(array); });
+  schedule.run();
+  return fmt::format("{}", array.span());
+}
+
 std::string lesson() {
   const Array array{0, 0, 0, 0, 0};
   ipc::Schedule schedule(true);
@@ -49,5 +59,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("two_locks", "An array that is locked for each access.");
+  lab.explores("array", two_rounds, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
