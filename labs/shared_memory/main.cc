@@ -5,23 +5,27 @@
 //
 // Watch for: act 1, where the reader copies what nobody ever wrote; it looks
 // when the writer is halfway. In act 2 it notices, and looks again.
-// Try: --python; replace the line marked [again] by (void)whole;
+// Try: --python; in actors.h, replace the line marked [again] by (void)whole;
 
 #include <fmt/ranges.h>
 
+#include <atomic>
 #include <new>
 #include <string>
 
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
+#include "common/shared.h"
 #include "common/shared_memory.h"
+#include "labs/shared_memory/actors.h"
 #include "labs/shared_memory/board.h"
 #include "labs/shared_memory/lifetime.h"
 #include "labs/shared_memory/python_reader.h"
+#include "labs/shared_memory/unlinker.h"
 
 namespace {
 
@@ -29,67 +33,54 @@ using ipc::SharedMemory;
 
 constexpr int kLast = 9;
 constexpr int kLooks = 20;  // Two for each number: halfway, and when it is set.
-constexpr double kPauseS = 0.05;
 bool with_python = false;
-
-void write(const std::string& name, bool use_sequence) {
-  const SharedMemory memory = SharedMemory::open(name);
-  auto& board = memory.as<Board>();
-  for (int number = 0; number <= kLast; ++number) {
-    if (use_sequence) begin_change(board);
-    fill(board, number);
-    ipc::say("Set shared memory to {}", number);
-    if (use_sequence) end_change(board);
-    ipc::point("set");
-    ipc::pause_s(kPauseS);
-  }
-}
-
-void read(const std::string& name, bool use_sequence) {
-  const SharedMemory memory = SharedMemory::open(name);
-  const auto& board = memory.as<Board>();
-  int torn = 0;
-  Numbers seen{};
-  for (int look = 0; look < kLooks; ++look) {
-    if (look > 0) ipc::point("looked");
-    Numbers copied{};
-    const bool whole = copy_whole(board, copied);
-    if (use_sequence && !whole) continue;  // [again]
-    seen = copied;
-    if (seen.front() == seen.back()) {
-      ipc::say("Saw {}", seen.front());
-    } else {
-      ++torn;
-      ipc::say("Saw {}, which nobody wrote", seen);
-    }
-  }
-  ipc::say("Torn: {} of {} looks, last value {}{}", torn, kLooks, seen.front(),
-           use_sequence ? "" : " (without sequence)");
-}
 
 // The reader looks after each step of the writer: halfway, set, halfway, ...
 std::string play(const std::string& name, bool use_sequence) {
   std::string order;
   for (int i = 0; i < kLooks; ++i) order += "AB";
   ipc::Schedule schedule(true);
-  schedule.add("Writer", [&] { write(name, use_sequence); });
-  schedule.add("Reader", [&] { read(name, use_sequence); });
+  schedule.add("Writer", [&] { write(name, kLast, use_sequence); });
+  schedule.add("Reader", [&] { (void)read(name, kLooks, use_sequence); });
   return schedule.play(order + "A");
 }
 
 // Not arranged: two processes that begin when they like.
 std::string play_with_python(const std::string& name) {
   ipc::Process reader("Reader", [&] { read_in_python(name); });
-  ipc::Process writer("Writer", [&] { write(name, true); });
+  ipc::Process writer("Writer", [&] { write(name, kLast, true); });
   if (writer.join() != 0) return "the writer failed";
   return reader.join() == 0 ? "" : "the Python reader failed";
 }
 
-std::string lesson() {
+SharedMemory create_board() {
   // Complete before its name appears.
   const auto construct = [](void* data, size_t) { new (data) Board; };
-  auto memory =
-      SharedMemory::create(ipc::unique_name("board"), sizeof(Board), construct);
+  return SharedMemory::create(ipc::unique_name("board"), sizeof(Board),
+                              construct);
+}
+
+// What the explorer plays in every order: the writer sets 0 and 1, the reader
+// looks twice.
+ipc::Scenario two_looks(bool use_sequence) {
+  return [use_sequence](ipc::Schedule& schedule) {
+    const SharedMemory memory = create_board();
+    const Unlinker at_end{memory};
+    const std::string& name = memory.name();
+    const ipc::Shared<std::atomic<int>> torn(0);
+    schedule.show("numbers", [&] {
+      const auto& board = memory.as<Board>();
+      return fmt::format("{} {}", board.sequence.load(), copy(board));
+    });
+    schedule.add("Writer", [&] { write(name, 1, use_sequence); });
+    schedule.add("Reader", [&] { *torn = read(name, 2, use_sequence); });
+    schedule.run();
+    return fmt::format("{} of 2 looks torn", torn->load());
+  };
+}
+
+std::string lesson() {
+  auto memory = create_board();
   const std::string& name = memory.name();
   std::string problem;
   if (with_python) {
@@ -110,5 +101,8 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("shared_memory", "Memory with a name, read while written.");
   lab.option("--python", with_python, "the reader is /usr/bin/python3");
+  // Inner points: a copy takes two steps, which nobody sees in acts 1 and 2.
+  lab.explores("no sequence", two_looks(false), {.inner = true});
+  lab.explores("sequence", two_looks(true), {.inner = true});
   return lab.run(argc, argv, lesson);
 }

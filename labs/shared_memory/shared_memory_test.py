@@ -19,6 +19,19 @@ class SharedMemoryTest(lab.LabTest):
         "used_after_close": lab.Caught(by="status", saying="killed by SIGSEGV"),
     }
 
+    explored = (
+        lab.Explored(
+            {
+                "0 of 2 looks torn": 79,
+                "1 of 2 looks torn": 46,
+                "2 of 2 looks torn": 1,
+            },
+            scenario="no sequence",
+        ),
+        lab.Explored({"0 of 2 looks torn": 126}, scenario="sequence"),
+        lab.Explored({"torn": 2, "whole": 4}, variant="no_sequence"),
+    )
+
     def check(self, run: lab.Run) -> None:
         """No copy is torn unless it says so; the last value is seen."""
         for line in run.lines:

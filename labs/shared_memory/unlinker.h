@@ -1,0 +1,15 @@
+// The end of a name, also where a schedule is given up.
+#pragma once
+
+#include "common/shared_memory.h"
+
+struct Unlinker {
+  const ipc::SharedMemory& memory;
+
+  explicit Unlinker(const ipc::SharedMemory& named) : memory(named) {}
+  Unlinker(const Unlinker&) = delete;
+  Unlinker& operator=(const Unlinker&) = delete;
+  Unlinker(Unlinker&&) = delete;
+  Unlinker& operator=(Unlinker&&) = delete;
+  ~Unlinker() { memory.unlink(); }
+};
