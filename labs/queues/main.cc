@@ -12,13 +12,17 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"
+#include "common/shared.h"
+#include "labs/queues/actors.h"
 
 namespace {
 
@@ -27,57 +31,35 @@ using ipc::Queue;
 
 int producer_count = 3;
 
-struct Task {
-  std::string name;  // Of the producer's items.
-  int item_count;
-  bool dies = false;
-};
-
-// The kind of a message has a byte of its own: no item's text makes it an end.
-constexpr char kItem = 'i';
-constexpr char kDone = 'd';
-
-std::string message(char kind, unsigned producer, const std::string& text) {
-  return std::string{kind, static_cast<char>(producer)} + text;  // [message]
-}
-
-void produce(Queue& queue, unsigned id, const Task& task) {
-  std::mt19937 random = ipc::random_source(id + 1);
-  for (int i = 0; i < task.item_count; ++i) {
-    const std::string item = task.name + " - Item " + std::to_string(i);
-    ipc::say("added: {}", item);  // Said before it can be received.
-    queue.put(message(kItem, id, item));
-    ipc::pause_s(ipc::random_unit(random));
-  }
-  if (task.dies) ::raise(SIGKILL);
-  ipc::say("finished");
-  queue.put(message(kDone, id, ""));  // [done]
-}
-
-void consume(Queue& queue, size_t count) {
-  std::mt19937 random = ipc::random_source(0);
-  std::vector<bool> done(count);
-  while (const auto item = queue.get()) {  // [get]
-    if (item->at(0) == kDone) {
-      const auto producer = static_cast<unsigned char>(item->at(1));
-      ipc::say("Producer {} is done", producer);
-      done.at(producer) = true;
-    } else {
-      ipc::say("Got {}", item->substr(2));
-      ipc::pause_s(2 * ipc::random_unit(random));
+// What the explorer plays in every order: two producers, of which the first has
+// so many items, and the second has one. The
+// outcome is what the consumer has got of each of them.
+ipc::Scenario two_producers(int item_count) {
+  return [item_count](ipc::Schedule& schedule) {
+    Queue queue(100);
+    Queue got(1);
+    const ipc::Shared<std::atomic<unsigned>> at_work(2);
+    ipc::describe_object("Queue", &queue, "items");
+    schedule.show("items in the queue",
+                  [&] { return std::to_string(queue.size()); });
+    for (unsigned id = 0; id < 2; ++id) {
+      const std::string name = "Producer " + std::to_string(id);
+      schedule.add(name, [&, id, name] {
+        produce(queue, id, {name, id == 0 ? item_count : 1});
+        if (--*at_work == 0) queue.close();  // Main would.
+      });
     }
-  }
-  for (size_t id = 0; id < count; ++id) {
-    if (!done[id]) ipc::say("Producer {} has ended and was not done", id);
-  }
-  ipc::say("All producers are done, exiting");
+    schedule.add("Consumer", [&] { got.put(consume(queue, 2)); });
+    schedule.run();
+    return by_producer(*got.get());
+  };
 }
 
 // Plays one act: whether all went as its tasks say.
 bool play(const std::vector<Task>& tasks) {
   Queue queue(100);  // Of so many; who puts one more waits for room.
   ipc::describe_object("Queue", &queue, "items");
-  Process consumer("Consumer", [&] { consume(queue, tasks.size()); });
+  Process consumer("Consumer", [&] { (void)consume(queue, tasks.size()); });
   std::vector<Process> producers;
   for (unsigned id = 0; id < tasks.size(); ++id) {
     producers.emplace_back("Producer " + std::to_string(id),
@@ -116,5 +98,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("queues", "Several producers and a consumer share a queue.");
   lab.option("--producers", producer_count, 1, 100, "producers in act 1");
+  lab.explores("producers", two_producers(2), {.memory_only = true});
+  lab.explores("one item each", two_producers(1), {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -13,6 +13,39 @@ class QueuesTest(lab.LabTest):
         "text_as_end": lab.Caught(by="output", saying="DONE-1 is my item"),
     }
 
+    explored = (
+        lab.Explored({"Producer 0: 0 1; Producer 1: 0": 320}),
+        lab.Explored(
+            {"Producer 0: 0; Producer 1: 0": 96}, scenario="one item each"
+        ),
+        lab.Explored(
+            {"Producer 0: 0; Producer 1: 0"},
+            scenario="one item each",
+            request={"reduce": True},
+        ),
+        lab.Explored(
+            {
+                "deadlock: Consumer waits for Queue 'items'": 208,
+                "the consumer has left": 96,
+                "the consumer was killed": 276,
+            },
+            variant="counted_ends",
+        ),
+        lab.Explored(
+            {"the consumer has left"},
+            variant="counted_ends",
+            request={"kills": 0, "reduce": True},
+        ),
+        lab.Explored(
+            {
+                "1 left in the queue": 768,
+                "2 left in the queue": 336,
+                "3 left in the queue": 32,
+            },
+            variant="text_as_end",
+        ),
+    )
+
     def check(self, run: lab.Run) -> None:
         """What a producer has added is got, in its order, and nothing else."""
         got = self.captures(run, "^Consumer: Got (.*)")

@@ -7,7 +7,9 @@
 
 #include <string>
 
+#include "common/explorer.h"
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"
@@ -23,6 +25,7 @@ void produce(Queue& queue, bool dies) {
   const std::string item = ipc::process_name() + " - Item 0";
   ipc::say("added: {}", item);
   queue.put(item);
+  ipc::point("has put");
   if (dies) ::raise(SIGKILL);
   ipc::say("finished");
   queue.put(kDone);
@@ -38,6 +41,19 @@ void consume(Queue& queue, int ends) {
     }
   }
   ipc::say("All producers are done, exiting");
+}
+
+// What the explorer plays in every order, and with the death of a producer at
+// each of its steps.
+std::string two_producers(ipc::Schedule& schedule) {
+  Queue queue(100);
+  ipc::describe_object("Queue", &queue, "items");
+  schedule.add("Producer 0", [&] { produce(queue, false); });
+  schedule.add("Producer 1", [&] { produce(queue, false); });
+  schedule.add("Consumer", [&] { consume(queue, 2); });
+  schedule.run();
+  return schedule.was_killed(2) ? "the consumer was killed"
+                                : "the consumer has left";
 }
 
 std::string lesson() {
@@ -57,5 +73,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("counted_ends",
                "A killed producer leaves the consumer waiting.");
+  lab.explores("producers", two_producers, {.kills = 1, .memory_only = true});
   return lab.run(argc, argv, lesson);
 }

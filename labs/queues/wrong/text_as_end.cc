@@ -7,7 +7,9 @@
 
 #include <string>
 
+#include "common/explorer.h"
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"
@@ -22,6 +24,7 @@ void produce(Queue& queue, int id, const std::string& first_item) {
        {first_item, "Producer " + std::to_string(id) + " - Item 1"}) {
     ipc::say("added: {}", item);
     queue.put(item);
+    ipc::point("has put");
   }
   ipc::say("finished");
   queue.put("DONE-" + std::to_string(id));
@@ -38,6 +41,16 @@ void consume(Queue& queue, int producers) {
     }
   }
   ipc::say("All producers are done, exiting");
+}
+
+// What the explorer plays in every order.
+std::string two_producers(ipc::Schedule& schedule) {
+  Queue queue(100);
+  schedule.add("Producer 0", [&] { produce(queue, 0, "DONE-1 is my item"); });
+  schedule.add("Producer 1", [&] { produce(queue, 1, "Producer 1 - Item 0"); });
+  schedule.add("Consumer", [&] { consume(queue, 2); });
+  schedule.run();
+  return std::to_string(queue.size()) + " left in the queue";
 }
 
 std::string lesson() {
@@ -57,5 +70,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("text_as_end",
                "An item that reads like an end is taken for one.");
+  lab.explores("producers", two_producers, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
