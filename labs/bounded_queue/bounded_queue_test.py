@@ -14,6 +14,30 @@ class BoundedQueueTest(lab.LabTest):
         "one_word_for_no": lab.Caught(by="output", saying="Item 0"),
     }
 
+    explored = tuple(
+        lab.Explored(outcomes, variant=variant, request={"reduce": reduce})
+        for reduce in (False, True)
+        for variant, outcomes in (
+            ("", {"got Item 0, Item 1, Item 2": 96}),
+            (
+                "check_then_put",
+                {
+                    "deadlock: Producer 0 waits for Queue 'items'": 2,
+                    "deadlock: Producer 1 waits for Queue 'items'": 2,
+                    "one has put, one has seen that it is full": 2,
+                },
+            ),
+            (
+                "ignored_result",
+                {"0 of 2 items lost": 2, "1 of 2 items lost": 4},
+            ),
+            (
+                "one_word_for_no",
+                {"0 left in the queue": 1, "1 left in the queue": 1},
+            ),
+        )
+    )
+
     def check(self, run: lab.Run) -> None:
         """What was added is got, in the same order, and nothing else."""
         added = self.captures(run, r"Added (Item \d+)")

@@ -11,10 +11,12 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"
+#include "labs/bounded_queue/actors.h"
 
 namespace {
 
@@ -24,7 +26,6 @@ using ipc::Queue;
 using ipc::QueueStatus;
 
 constexpr double kTimeoutS = 0.1;
-constexpr double kWorkS = 0.3;
 
 int max_items = 3;
 int item_count = 8;
@@ -64,34 +65,32 @@ std::string fill_and_empty() {
   return status == QueueStatus::full ? "" : "the queue was never full";
 }
 
-void produce(Queue& queue) {
-  for (int i = 0; i < item_count; ++i) {
-    const std::string item = "Item " + std::to_string(i);
-    queue.put(item);  // [put] Waits for room.
-    ipc::say("Added {}", item);
-  }
-}
-
-void consume(Queue& queue) {
-  while (true) {
-    ipc::say("Ready for the next item");
-    const auto item = queue.get();
-    if (!item) break;  // [closed]
-    ipc::say("Got: {}", *item);
-    ipc::pause_s(kWorkS);
-  }
-  ipc::say("Queue is closed, and nothing is left in it");
-}
-
 std::string work_at_two_paces() {
   Queue queue(static_cast<uint32_t>(max_items));
   ipc::describe_object("Queue", &queue, "items");
-  Process producer("Producer", [&] { produce(queue); });
-  Process consumer("Consumer", [&] { consume(queue); });
+  Process producer("Producer", [&] { produce(queue, item_count); });
+  Process consumer("Consumer", [&] { (void)consume(queue); });
   const bool produced = producer.join() == 0;
   queue.close();  // [close] What is in it can still be taken.
   ipc::say("Too late to add: queue is {}", describe(queue.try_put("Item")));
   return consumer.join() == 0 && produced ? "" : "a process of act 2 failed";
+}
+
+// What the explorer plays in every order: room for one, and three items.
+std::string room_for_one(ipc::Schedule& schedule) {
+  Queue queue(1);
+  Queue got(1);
+  ipc::describe_object("Queue", &queue, "items");
+  schedule.show("items in the queue",
+                [&] { return std::to_string(queue.size()); });
+  schedule.always([&] { return queue.size() > 1 ? "more than has room" : ""; });
+  schedule.add("Producer", [&] {
+    produce(queue, 3);
+    queue.close();
+  });
+  schedule.add("Consumer", [&] { got.put(consume(queue)); });
+  schedule.run();
+  return "got " + *got.get();
 }
 
 std::string lesson() {
@@ -108,5 +107,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("bounded_queue", "A queue with room for a few items only.");
   lab.option("--max-items", max_items, 1, 1000, "items that have room");
   lab.option("--items", item_count, 0, 1000, "items of act 2");
+  lab.explores("room for one", room_for_one, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -3,21 +3,43 @@
 // The queue has room for three. The fourth item is refused, the program says
 // that it was added, and it is gone.
 
+#include <atomic>
 #include <string>
 
+#include "common/explorer.h"
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/queue.h"
 #include "common/report.h"
+#include "common/shared.h"
 
 namespace {
 
-std::string lesson() {
-  ipc::Queue queue(3);
-  for (int i = 0; i < 4; ++i) {
+void add(ipc::Queue& queue, int count) {
+  for (int i = 0; i < count; ++i) {
     const std::string item = "Item " + std::to_string(i);
     (void)queue.try_put(item);  // The result is dropped.
+    ipc::point("has put");
     ipc::say("Added {}", item);
   }
+}
+
+// What the explorer plays in every order: room for one, and a consumer that
+// takes one of two.
+std::string room_for_one(ipc::Schedule& schedule) {
+  ipc::Queue queue(1);
+  const ipc::Shared<std::atomic<int>> got(0);
+  schedule.add("Producer", [&] { add(queue, 2); });
+  schedule.add("Consumer", [&] {
+    if (queue.get()) ++*got;
+  });
+  schedule.run();
+  return std::to_string(2 - queue.size() - *got) + " of 2 items lost";
+}
+
+std::string lesson() {
+  ipc::Queue queue(3);
+  add(queue, 4);
   while (const auto item = queue.try_get()) ipc::say("Got: {}", *item);
   return "";
 }
@@ -26,5 +48,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("ignored_result", "An item is refused, and nobody notices.");
+  lab.explores("room for one", room_for_one, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

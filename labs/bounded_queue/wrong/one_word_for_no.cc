@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"
@@ -12,18 +13,31 @@
 
 namespace {
 
+void consume(ipc::Queue& queue) {
+  while (const auto item = queue.try_get()) ipc::say("Got: {}", *item);
+  ipc::say("Queue is closed, and nothing is left in it");  // Is it?
+}
+
+void produce(ipc::Queue& queue) {
+  queue.put("Item 0");
+  ipc::say("Added Item 0");
+}
+
+// What the explorer plays in every order.
+std::string one_item(ipc::Schedule& schedule) {
+  ipc::Queue queue(3);
+  schedule.add("Producer", [&] { produce(queue); });
+  schedule.add("Consumer", [&] { consume(queue); });
+  schedule.run();
+  return std::to_string(queue.size()) + " left in the queue";
+}
+
 std::string lesson() {
   ipc::Queue queue(3);
-  ipc::Process consumer("Consumer", [&] {
-    while (const auto item = queue.try_get()) ipc::say("Got: {}", *item);
-    ipc::say("Queue is closed, and nothing is left in it");  // Is it?
-  });
+  ipc::Process consumer("Consumer", [&] { consume(queue); });
   // The producer is late: the consumer has already looked.
   if (consumer.join() != 0) return "the consumer failed";
-  ipc::Process producer("Producer", [&] {
-    queue.put("Item 0");
-    ipc::say("Added Item 0");
-  });
+  ipc::Process producer("Producer", [&] { produce(queue); });
   if (producer.join() != 0) return "the producer failed";
   queue.close();
   return "";
@@ -33,5 +47,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("one_word_for_no", "Late is taken for never.");
+  lab.explores("one item", one_item, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
