@@ -18,6 +18,26 @@ class FileIpcTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        lab.Explored({"received 0 1 and the end": 152}),
+        lab.Explored(
+            {"saw all of it": 1, "saw half of it": 1, "saw nothing": 1},
+            variant="naive_overwrite",
+        ),
+        lab.Explored(
+            {"1 of 2 data points lost": 5, "2 of 2 data points lost": 2},
+            variant="no_acknowledgement",
+        ),
+        lab.Explored(
+            {
+                "0 of 1 data point lost": 4,
+                "1 of 1 data point lost": 2,
+                "deadlock: Reader waits for file 'status.txt'": 2,
+            },
+            variant="shared_status",
+        ),
+    )
+
     def check(self, run: lab.Run) -> None:
         """What was written is received: all, whole, once, and in order."""
         self.assert_never(run, "Reader: Half a data point.*")

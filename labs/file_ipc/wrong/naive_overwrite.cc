@@ -8,9 +8,11 @@
 #include <string>
 
 #include "common/atomic_file.h"
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/point.h"
+#include "common/queue.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "labs/file_ipc/data_point.h"
@@ -28,13 +30,29 @@ void write_point(const std::string& path) {
   ipc::say("Wrote data point 0");
 }
 
-void read_point(const std::string& path) {
+// Returns what it has seen.
+std::string read_point(const std::string& path) {
   const std::string text = ipc::read_file(path).value_or("");
   if (const auto point = from_json(text)) {
     ipc::say("Received data point {}: {}", point->iteration, point->value);
-  } else {
-    ipc::say("Half a data point: {}", text);
+    return "all of it";
   }
+  if (text.empty()) return "nothing";
+  ipc::say("Half a data point: {}", text);
+  return "half of it";
+}
+
+// What the explorer plays in every order.
+std::string one_point(ipc::Schedule& schedule) {
+  const ipc::TempDir folder("file_ipc");
+  const std::string path = folder.file("data.json");
+  ipc::Queue seen(1);
+  schedule.show("data.json",
+                [&] { return ipc::read_file(path).value_or("none"); });
+  schedule.add("Writer", [&] { write_point(path); });
+  schedule.add("Reader", [&] { seen.put(read_point(path)); });
+  schedule.run();
+  return "saw " + *seen.get();
 }
 
 std::string lesson() {
@@ -43,9 +61,9 @@ std::string lesson() {
   ipc::Schedule schedule(true);
   schedule.add("Writer", [&] { write_point(path); });
   schedule.add("Reader", [&] {
-    read_point(path);
+    (void)read_point(path);
     ipc::point("before reading again");
-    read_point(path);
+    (void)read_point(path);
   });
   return schedule.play("ABAB");
 }
@@ -54,5 +72,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("naive_overwrite", "A file that is changed in place.");
+  lab.explores("one data point", one_point);
   return lab.run(argc, argv, lesson);
 }
