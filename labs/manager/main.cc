@@ -113,5 +113,8 @@ int main(int argc, char** argv) {
   ipc::Lab lab("manager", "Workers share objects that a server process has.");
   lab.option("--workers", worker_count, 1, 20, "workers in act 2");
   lab.option("--rounds", round_count, 1, 1000, "updates of each");
+  for (const char* way : {"two calls", "one call", "a lock"}) {
+    lab.explores(way, two_updates(way));
+  }
   return lab.run(argc, argv, lesson);
 }

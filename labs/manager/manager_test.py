@@ -20,6 +20,14 @@ class ManagerTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        lab.Explored({"total 1": 4, "total 2": 2}, scenario="two calls"),
+        lab.Explored({"total 2": 2}, scenario="one call"),
+        lab.Explored({"total 2": 4}, scenario="a lock"),
+        lab.Explored({"total 1": 4, "total 2": 2}, variant="read_then_write"),
+        lab.Explored({"total 1": 4, "total 2": 2}, variant="lock_per_worker"),
+    )
+
     def check(self, run: lab.Run) -> None:
         """No update is lost, and what is said in the lock stays together."""
         totals = self.captures(run, _TOTAL)

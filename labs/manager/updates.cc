@@ -1,5 +1,6 @@
 #include "updates.h"
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -22,27 +23,34 @@ int add_in_two_calls(const Dict& dict) {  // [two]
   return static_cast<int>(old->as_int()) + 1;
 }
 
+void update(const std::string& way, const Dict& dict, const Lock& lock) {
+  if (way == "one call") {
+    ipc::say("Added, it is {}", dict.add("total", 1).as_int());  // [one]
+    return;
+  }
+  if (way == "two calls") {
+    ipc::say("Set it to {}", add_in_two_calls(dict));
+    return;
+  }
+  const Guard guard(lock);
+  ipc::say("Set it to {}", add_in_two_calls(dict));
+}
+
+void add_workers(ipc::Schedule& schedule, ipc::Manager& manager,
+                 const std::function<void()>& work) {
+  schedule.add_server(manager.process().pid());
+  for (int i = 0; i < 2; ++i) {
+    schedule.add("Worker " + std::to_string(i), work);
+  }
+}
+
 void play(ipc::Manager& manager, const std::string& way,
           const std::string& order) {
   const Dict dict = manager.dict();
   const Lock lock = manager.lock();
   dict.set("total", 0);
   ipc::Schedule schedule(true);
-  schedule.add_server(manager.process().pid());
-  for (int i = 0; i < 2; ++i) {
-    schedule.add("Worker " + std::to_string(i), [&] {
-      if (way == "one call") {
-        ipc::say("Added, it is {}", dict.add("total", 1).as_int());  // [one]
-        return;
-      }
-      if (way == "two calls") {
-        ipc::say("Set it to {}", add_in_two_calls(dict));
-        return;
-      }
-      const Guard guard(lock);
-      ipc::say("Set it to {}", add_in_two_calls(dict));
-    });
-  }
+  add_workers(schedule, manager, [&] { update(way, dict, lock); });
   ipc::say("Act 1: {}", way);
   const std::string problem = schedule.play(order);
   if (!problem.empty()) throw std::runtime_error(problem);
@@ -55,4 +63,20 @@ void play_updates(ipc::Manager& manager) {
   play(manager, "two calls", "ABAB");
   play(manager, "one call", "AB");
   play(manager, "a lock", "ABAB");
+}
+
+ipc::Scenario two_updates(const std::string& way) {
+  return [way](ipc::Schedule& schedule) {
+    ipc::Manager manager;
+    const Dict dict = manager.dict();
+    const Lock lock = manager.lock();
+    dict.set("total", 0);
+    const auto total = [&] {
+      return std::to_string(dict.get("total")->as_int());
+    };
+    schedule.show("total", total);
+    add_workers(schedule, manager, [&] { update(way, dict, lock); });
+    schedule.run();
+    return "total " + total();
+  };
 }
