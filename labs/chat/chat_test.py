@@ -81,6 +81,11 @@ class ChatTest(lab.LabTest):
         ),
     }
 
+    explored = (
+        lab.Explored({"Alice is 1, Bob is 2": 140, "Alice is 2, Bob is 1": 84}),
+        lab.Explored({"Alice is 1, Bob is 1": 8}, variant="copied_members"),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Members get all of their rooms in one order; reports add up."""
         for act in _acts(run):

@@ -17,6 +17,7 @@
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/chat/losses.h"
+#include "labs/chat/scenario.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 
@@ -96,5 +97,6 @@ int main(int argc, char** argv) {
   lab.option("--actions", action_count, 0, 100, "of each user");
   lab.option("--reports", report_count, 0, 100, "one every three seconds");
   lab.option("--show", show_count, 0, 8, "users that show what they get");
+  lab.explores("two join", two_join);
   return lab.run(argc, argv, lesson);
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/errors.h"
+#include "common/ready.h"
 #include "common/report.h"
 
 namespace {
@@ -45,8 +46,7 @@ void Server::run() {
       all_gone = all_gone && !client.connection;
     }
     if (all_gone) return;
-    ipc::check(ipc::retry([&] { return ::poll(fds.data(), fds.size(), -1); }),
-               "poll");
+    (void)ipc::wait_ready(fds, ipc::Deadline::never());
     for (size_t i = 0; i < fds.size(); ++i) {
       if ((fds[i].revents & POLLOUT) != 0) push_out(clients_[i]);
       if ((fds[i].revents & ~POLLOUT) != 0) receive_from(clients_[i]);

@@ -27,6 +27,7 @@ class Links {
     pairs_.clear();
     return mine;
   }
+  void close() { pairs_.clear(); }
   void serve(const std::vector<std::string>& names, size_t outbox_max,
              Tally& tally) {
     Server server(outbox_max);

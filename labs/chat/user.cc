@@ -62,11 +62,12 @@ std::vector<std::string> User::rooms(bool joined) const {
   return found;
 }
 
-void User::join(const std::string& room) {
+int User::join(const std::string& room) {
   rooms_[room] = {};
   connection_.send(encode({Kind::join, room}));
   listen_for(Kind::join, name_);
   ipc::say("Joined room '{}'", room);
+  return latest_.number;
 }
 
 void User::leave(const std::string& room, const char* why) {

@@ -23,8 +23,9 @@ class User {
   // As in the guide: joins a few rooms, chats and switches, and leaves.
   void chat_at_random(std::mt19937& random, int actions);
 
-  // Each of these two returns when the server has done it.
-  void join(const std::string& room);
+  // Each of these two returns when the server has done it; join() the number
+  // of its entry.
+  int join(const std::string& room);
   void leave(const std::string& room, const char* why = "");
 
   void say_in(const std::string& room, const std::string& text);

@@ -1,0 +1,10 @@
+// What the explorer plays in every order.
+#pragma once
+
+#include <string>
+
+#include "common/schedule.h"
+
+// Two users join a room that is not there yet, and each waits until both are
+// in. The outcome is who was first.
+std::string two_join(ipc::Schedule& schedule);
