@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/lab.h"
 #include "common/pipe.h"
+#include "common/point.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 
@@ -112,6 +113,20 @@ void repeat_a_purchase(const ipc::UniqueFd& stream) {
     request(stream, id, "get_user", "user_id", std::to_string(id - 1));
   }
   request(stream, 1, "buy_tablet");  // Too long ago to be remembered.
+}
+
+std::array<int, 2> repeat_at_once(const ipc::UniqueFd& stream) {
+  const json body = {{"action", "buy_tablet"}, {"data", json::object()}};
+  for (int i = 0; i < 2; ++i) {
+    ipc::say("Sending buy_tablet request");
+    send(stream, {Kind::request, 1, body.dump()});
+    ipc::point("has asked");
+  }
+  std::array<int, 2> left{};
+  for (int& answer : left) {
+    answer = json::parse(receive_answer(stream, 1))["data"]["left"];
+  }
+  return left;
 }
 
 void damage_bodies(const ipc::UniqueFd& stream) {

@@ -1,6 +1,8 @@
 // What a client does in each act.
 #pragma once
 
+#include <array>
+
 #include "common/unique_fd.h"
 
 void send_the_guides_requests(const ipc::UniqueFd& stream);
@@ -10,6 +12,10 @@ void be_python(const ipc::UniqueFd& stream);
 
 // As if no answer had come: asks again, and must not buy again.
 void repeat_a_purchase(const ipc::UniqueFd& stream);
+
+// The same without waiting in between. Returns how many tablets are left, as
+// each answer says.
+std::array<int, 2> repeat_at_once(const ipc::UniqueFd& stream);
 
 void damage_bodies(const ipc::UniqueFd& stream);
 void damage_a_header(const ipc::UniqueFd& stream);

@@ -25,12 +25,20 @@ class CustomProtocolTest(lab.LabTest):
     """Every request gets one answer, whatever happens to it."""
 
     wrong = {
+        "done_twice": lab.Caught(
+            by="output", saying="the answers are different"
+        ),
         "kept_copy": lab.Caught(by="hang", saying="Server"),
         "no_checksum": lab.Caught(
             by="output", saying="a damaged request got a response"
         ),
         "warned": lab.Caught(by="output", saying="the answers are different"),
     }
+
+    explored = (
+        lab.Explored({"4 left, 4 left": 14}),
+        lab.Explored({"4 left, 3 left": 26}, variant="done_twice"),
+    )
 
     def check(self, run: lab.Run) -> None:
         """A repeated request has its answer, a damaged one gets an error."""

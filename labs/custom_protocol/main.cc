@@ -11,15 +11,19 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <string>
 
 #include "common/clock.h"
 #include "common/errors.h"
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/shared.h"
 #include "labs/custom_protocol/client.h"
 #include "labs/custom_protocol/server.h"
 
@@ -31,30 +35,57 @@ constexpr double kAnswerS = 5;
 
 bool with_python = false;
 
+struct Ends {
+  UniqueFd client;
+  UniqueFd server;
+};
+
+Ends make_ends() {
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()),
+             "socketpair");
+  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
 // Plays one act: a client, and a server that has nobody else; whether both have
 // ended as they should.
 bool play(const char* title, const std::function<void(const UniqueFd&)>& client,
           int client_status = 0) {
   ipc::say("{}", title);
-  std::array<int, 2> fds{};
-  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()),
-             "socketpair");
-  UniqueFd client_end(fds[0]);
-  UniqueFd server_end(fds[1]);
+  Ends ends = make_ends();
   const timeval limit{static_cast<time_t>(kAnswerS * ipc::time_scale()), 0};
-  ipc::check(
-      ::setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit),
-      "setsockopt SO_RCVTIMEO");
+  ipc::check(::setsockopt(ends.client.get(), SOL_SOCKET, SO_RCVTIMEO, &limit,
+                          sizeof limit),
+             "setsockopt SO_RCVTIMEO");
   ipc::Process server("Server", [&] {
-    client_end.reset();  // [close]
-    serve(server_end);
+    ends.client.reset();  // [close]
+    serve(ends.server);
   });
-  server_end.reset();
-  ipc::Process process("Client", [&] { client(client_end); });
-  client_end.reset();
+  ends.server.reset();
+  ipc::Process process("Client", [&] { client(ends.client); });
+  ends.client.reset();
   const int status = process.join();
   ipc::say("The client: {}", ipc::describe_status(status));
   return server.join() == 0 && status == client_status;
+}
+
+// What the explorer plays in every order: a request that comes again while it
+// is being answered. The outcome is what the two answers say.
+std::string repeated(ipc::Schedule& schedule) {
+  Ends ends = make_ends();
+  const ipc::Shared<std::array<std::atomic<int>, 2>> left;
+  schedule.add("Server", [&] {
+    ends.client.reset();
+    serve(ends.server);
+  });
+  ends.server.reset();
+  schedule.add("Client", [&] {
+    const auto answers = repeat_at_once(ends.client);
+    std::copy(answers.begin(), answers.end(), left->begin());
+  });
+  ends.client.reset();
+  schedule.run();
+  return fmt::format("{} left, {} left", (*left)[0].load(), (*left)[1].load());
 }
 
 std::string lesson() {
@@ -75,5 +106,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("custom_protocol", "Requests and answers on a stream of bytes.");
   lab.option("--python", with_python, "the client of act 1 is a Python");
+  lab.explores("a repeated request", repeated);
   return lab.run(argc, argv, lesson);
 }

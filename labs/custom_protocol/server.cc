@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 
+#include "common/point.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 
@@ -73,6 +74,7 @@ class Server {
       return answer(Kind::error, id, "not_a_request", json::object());
     }
     last_id_ = id;
+    ipc::point("is answering");
     ipc::say("Received request - {}", body["action"].get<std::string>());
     const json reply = perform(body["action"], body.value("data", json()));
     ++done_count_;
