@@ -64,12 +64,16 @@ std::string by_producer(const std::string& items) {
   std::istringstream lines(items);
   for (std::string line; std::getline(lines, line);) {
     const size_t place = line.find(kBetween);
-    numbers[line.substr(0, place)] +=
-        " " + line.substr(place + kBetween.size());
+    std::string& of_it = numbers[line.substr(0, place)];
+    of_it += ' ';
+    of_it += line.substr(place + kBetween.size());
   }
   std::string text;
   for (const auto& [name, of_it] : numbers) {
-    text += (text.empty() ? "" : "; ") + name + ":" + of_it;
+    if (!text.empty()) text += "; ";
+    text += name;
+    text += ':';
+    text += of_it;
   }
   return text;
 }

@@ -109,10 +109,10 @@ int main(int argc, char** argv) {
   lab.option("--snapshots", snapshot_count, 0, 1000, "looks of the monitor");
   lab.option("--locked", lock_array, "lock the array in the last part too");
   lab.option("--typecodes", typecodes, "only show the types");
-  constexpr ipc::ExploreOptions kMemory{.memory_only = true};
-  lab.explores("array", two_rounds(ArrayLock::none), kMemory);
-  lab.explores("locked array", two_rounds(ArrayLock::held), kMemory);
-  lab.explores("snapshot", one_look(ArrayLock::none), kMemory);
-  lab.explores("locked snapshot", one_look(ArrayLock::held), kMemory);
+  const ipc::ExploreOptions memory{.memory_only = true};
+  lab.explores("array", two_rounds(ArrayLock::none), memory);
+  lab.explores("locked array", two_rounds(ArrayLock::held), memory);
+  lab.explores("snapshot", one_look(ArrayLock::none), memory);
+  lab.explores("locked snapshot", one_look(ArrayLock::held), memory);
   return lab.run(argc, argv, lesson);
 }
