@@ -11,11 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "common/atomic_file.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/connection.h"
 #include "common/event.h"
+#include "common/file_watcher.h"
 #include "common/lock.h"
+#include "common/names.h"
 #include "common/pipe.h"
 #include "common/point.h"
 #include "common/process.h"
@@ -397,6 +400,24 @@ TEST(Explorer, SeesExactlyWhoWaitsForAPipe) {
   for (int round = 0; round < 4; ++round) {
     EXPECT_EQ(describe(ipc::explore(scenario, {})), found);
   }
+}
+
+// Anybody may be at work in the folders above, such as /tmp.
+TEST(Explorer, DoesNotCareForWhatHappensToOtherFiles) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const ipc::TempDir folder("explorer");
+    schedule.add("Watcher", [&] {
+      ipc::FileWatcher watcher(folder.file("awaited"));
+      watcher.wait();  // The first tells that it may have changed before.
+      watcher.wait();
+    });
+    schedule.add("Writer",
+                 [&] { ipc::replace_file(folder.file("other"), ""); });
+    schedule.run();
+    return "done";
+  };
+  EXPECT_EQ(describe(ipc::explore(scenario, {})),
+            "2; deadlock Watcher waits for file 'awaited' in 2, first AB");
 }
 
 TEST(Explorer, LetsTheTimeOfAPollPass) {

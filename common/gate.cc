@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,25 +53,23 @@ class ProcessGate final : public Gate {
     return woken;
   }
 
-  bool wait_ready(std::span<pollfd> fds, int64_t deadline_ns) override {
+  bool wait_until(const std::function<bool()>& is_over, std::string_view what,
+                  int64_t deadline_ns) override {
     // Without a time of their own processes wait in the kernel.
     if (board_.time_ns == 0) return false;
-    const auto is_ready = [&] {
-      return ::poll(fds.data(), fds.size(), 0) != 0;  // Or has failed.
-    };
     box_.accesses.add_all();
     // If a server answers at once or a little later is not seen.
     stopped_since_wait_ = true;
-    while (!is_ready() && deadline_ns > board_.time_ns) {
+    while (!is_over() && deadline_ns > board_.time_ns) {
       box_.deadline_ns = deadline_ns;
       box_.woken = false;
       box_.ready = false;
       const bool told = !box_.waits_for.text().empty();
-      if (!told) box_.waits_for.set(describe(fds));
+      if (!told) box_.waits_for.set(what);
       stop(Stop::polling);
       while (box_.asked) {
         box_.asked = false;
-        box_.ready = is_ready();
+        box_.ready = is_over();
         stop(Stop::polling);
       }
       if (!told) box_.waits_for.set("");
@@ -112,13 +109,6 @@ class ProcessGate final : public Gate {
   }
 
  private:
-  static const char* describe(std::span<const pollfd> fds) {
-    const bool reads = std::any_of(fds.begin(), fds.end(), [](pollfd one) {
-      return (one.events & POLLIN) != 0;
-    });
-    return reads ? "something to read" : "room to write";
-  }
-
   void stop(Stop why) {
     stopped_since_wait_ = true;
     // While it is stopped the kernel must get at its locks, should it die.
@@ -158,7 +148,7 @@ class ProcessGate final : public Gate {
         kind == EventKind::start || kind == EventKind::exit) {
       return;
     }
-    box_.notes.add(ipc::describe(kind));
+    box_.notes.add(describe(kind));
     box_.notes.add(" ");
     box_.notes.add(object);
     box_.notes.add("\n");

@@ -30,7 +30,7 @@ enum class Stop : uint32_t {
   running,   // It does, or sleeps in a system call.
   at_point,  // It waits to be let go.
   asleep,    // On an object, until another process wakes that.
-  polling,   // Until a descriptor is ready: it looks when it is asked to.
+  polling,   // Until it sees that its wait is over: it looks when it is asked.
   woken,     // From a system call; it waits to be let go.
   finished,  // With its work; it has yet to end.
 };
@@ -69,7 +69,7 @@ struct GateBox {
   int64_t deadline_ns = 0;  // Of the caller.
   bool mutex = false;
   bool woken = false;
-  bool asked = false;  // It was let go only to poll again,
+  bool asked = false;  // It was let go only to look again,
   bool ready = false;  // and found this.
 
   // What it has acquired and not yet released, as events call it.

@@ -17,12 +17,11 @@
 // See: schedule.h, explorer.h.
 #pragma once
 
-#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <span>
+#include <functional>
 #include <string_view>
 
 namespace ipc {
@@ -50,9 +49,11 @@ class Gate {
   // Wakes at most `count` of those who sleep on `object`; returns how many.
   virtual int wake(const void* /*object*/, int /*count*/) { return 0; }
 
-  // Stops until poll(2) finds one of `fds` ready or the deadline has passed,
-  // instead of a wait in the kernel. False if this wait is none for the gate.
-  virtual bool wait_ready(std::span<pollfd> /*fds*/, int64_t /*deadline_ns*/) {
+  // Stops until `is_over` says so, which it is asked again after each step of
+  // another process, or until the deadline has passed: instead of a wait in the
+  // kernel for `what`. False if this wait is none for the gate.
+  virtual bool wait_until(const std::function<bool()>& /*is_over*/,
+                          std::string_view /*what*/, int64_t /*deadline_ns*/) {
     return false;
   }
 

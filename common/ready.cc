@@ -2,15 +2,34 @@
 
 #include <errno.h>
 
+#include <algorithm>
+
 #include "common/errors.h"
 #include "common/point.h"
 
 namespace ipc {
+namespace {
+
+// False if this process is not arranged.
+bool wait_at_gate(std::span<pollfd> fds, Deadline deadline) {
+  Gate* const own = gate();
+  if (own == nullptr) [[likely]] {
+    return false;
+  }
+  const bool reads = std::any_of(fds.begin(), fds.end(), [](pollfd one) {
+    return (one.events & POLLIN) != 0;
+  });
+  const auto is_ready = [fds] {
+    return ::poll(fds.data(), fds.size(), 0) != 0;  // Or has failed.
+  };
+  return own->wait_until(
+      is_ready, reads ? "something to read" : "room to write", deadline.ns());
+}
+
+}  // namespace
 
 bool wait_ready(std::span<pollfd> fds, Deadline deadline) {
-  if (Gate* const own = gate()) [[unlikely]] {
-    if (own->wait_ready(fds, deadline.ns())) deadline = Deadline::at_ns(0);
-  }
+  if (wait_at_gate(fds, deadline)) deadline = Deadline::at_ns(0);
   while (true) {
     const int ready = ::poll(fds.data(), fds.size(), deadline.poll_ms());
     if (ready > 0) return true;
@@ -21,9 +40,7 @@ bool wait_ready(std::span<pollfd> fds, Deadline deadline) {
 
 void wait_at_gate(int fd, int16_t events) {
   pollfd poll_fd{fd, events, 0};
-  if (Gate* const own = gate()) [[unlikely]] {
-    (void)own->wait_ready({&poll_fd, 1}, Deadline::never().ns());
-  }
+  (void)wait_at_gate({&poll_fd, 1}, Deadline::never());
 }
 
 }  // namespace ipc
