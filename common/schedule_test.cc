@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/lock.h"
+#include "common/orders.h"
 #include "common/pipe.h"
 #include "common/point.h"
 #include "common/process.h"
@@ -302,23 +303,6 @@ TEST(Schedule, EndsWithoutLettingAnybodyGoOn) {
     EXPECT_NE(schedule.play("AB"), "");
   }
   EXPECT_EQ(moves->load(), 0);
-}
-
-TEST(Order, IsRefusedInOneLine) {
-  EXPECT_EQ(ipc::order_problem("ABAB", 2), "");
-  EXPECT_EQ(ipc::order_problem("ABCCBA", 2), "");
-  EXPECT_EQ(ipc::order_problem("ABA", 2),
-            "ABA is too short: B takes 2 steps, not 1");
-  EXPECT_EQ(ipc::order_problem("ABABA", 2),
-            "ABABA is too long: A takes 2 steps, not 3");
-  EXPECT_EQ(ipc::order_problem("ACAC", 2),
-            "ACAC is too short: B takes 2 steps, not 0");
-  EXPECT_EQ(ipc::order_problem("AB1B", 2),
-            "'1' is no process: an order is written as ABAB");
-  EXPECT_EQ(ipc::order_problem("", 2), "an order is written as ABAB");
-  EXPECT_EQ(ipc::order_rule(2)("all"), "");
-  EXPECT_EQ(ipc::order_rule(1)("ABA"),
-            "ABA is too long: A takes 1 step, not 2");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/orders.h"
 #include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"

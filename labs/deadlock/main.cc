@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/lab.h"
+#include "common/orders.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

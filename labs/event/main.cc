@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/orders.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

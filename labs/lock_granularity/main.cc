@@ -13,6 +13,7 @@
 
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/orders.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

@@ -17,6 +17,7 @@
 
 #include "burst.h"
 #include "common/lab.h"
+#include "common/orders.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/orders.h"
 #include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"

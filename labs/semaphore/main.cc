@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/lab.h"
+#include "common/orders.h"
 #include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
