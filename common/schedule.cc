@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -182,15 +181,6 @@ void Schedule::kill(size_t index) {
   box(index).notes.set("");
   const DeathWatch watch(board_->watches ? board_->watched()
                                          : std::span<const SharedRegion>());
-  // Who sleeps until a mutex is unlocked, and what that mutex is.
-  std::vector<std::pair<GateBox*, std::string>> sleepers;
-  for (size_t i = 0; i < size(); ++i) {
-    GateBox& other = box(i);
-    if (other.stop.load() != Stop::asleep || !other.mutex) continue;
-    sleepers.emplace_back(&other,
-                          std::string(static_cast<const char*>(other.object),
-                                      sizeof(pthread_mutex_t)));
-  }
   (void)actor.process.kill();
   note_end(actor);
   actor.killed = true;
@@ -200,11 +190,7 @@ void Schedule::kill(size_t index) {
   box(index).stop.store(Stop::finished);
   accesses.add(&board_->lives[index], 1, true);
   watch.add_changes(accesses);
-  for (const auto& [sleeper, mutex] : sleepers) {
-    if (::memcmp(sleeper->object, mutex.data(), mutex.size()) != 0) {
-      (void)wake_sleepers(*board_, sleeper->object, 1, accesses);
-    }
-  }
+  hand_on_mutexes(index);
   forget_rechecks();
   moving_ = size();
   settle();
