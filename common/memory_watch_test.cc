@@ -42,51 +42,51 @@ class MemoryWatch : public ::testing::Test {
   template <typename Work>
   MemoryAccesses watched(Work work) {
     MemoryAccesses accesses;
-    const std::vector<SharedRegion> regions{{board.get(), sizeof(Board)}};
+    const std::vector<SharedRegion> regions{{board_.get(), sizeof(Board)}};
     ipc::watch_memory(regions, &accesses);
     work();
     ipc::watch_memory(regions, nullptr);
     return accesses;
   }
 
-  const ipc::Shared<Board> board;
+  const ipc::Shared<Board> board_;
 };
 
 TEST_F(MemoryWatch, SeesWhatIsReadAndWhatIsWritten) {
   const MemoryAccesses accesses = watched([&] {
-    const int seen = board->read.load();
-    board->written.store(seen);
-    board->both.fetch_add(seen);
+    const int seen = board_->read.load();
+    board_->written.store(seen);
+    board_->both.fetch_add(seen);
   });
-  EXPECT_TRUE(touches(accesses, board->read, false));
-  EXPECT_FALSE(touches(accesses, board->read, true));
-  EXPECT_TRUE(touches(accesses, board->written, true));
-  EXPECT_FALSE(touches(accesses, board->written, false));
-  EXPECT_TRUE(touches(accesses, board->both, true));
-  EXPECT_FALSE(touches(accesses, board->untouched, false));
-  EXPECT_FALSE(touches(accesses, board->untouched, true));
-  EXPECT_EQ(board->both.load(), 7);
+  EXPECT_TRUE(touches(accesses, board_->read, false));
+  EXPECT_FALSE(touches(accesses, board_->read, true));
+  EXPECT_TRUE(touches(accesses, board_->written, true));
+  EXPECT_FALSE(touches(accesses, board_->written, false));
+  EXPECT_TRUE(touches(accesses, board_->both, true));
+  EXPECT_FALSE(touches(accesses, board_->untouched, false));
+  EXPECT_FALSE(touches(accesses, board_->untouched, true));
+  EXPECT_EQ(board_->both.load(), 7);
 }
 
 // By instructions that write many bytes at a time.
 TEST_F(MemoryWatch, SeesEachByteOfACopy) {
   for (size_t size = 1; size <= sizeof(Board::text); ++size) {
     const MemoryAccesses accesses =
-        watched([&] { ::memset(board->text, 'x', size); });
+        watched([&] { ::memset(board_->text, 'x', size); });
     for (size_t i = 0; i < size; ++i) {
-      ASSERT_TRUE(touches(accesses, board->text[i], true))
+      ASSERT_TRUE(touches(accesses, board_->text[i], true))
           << i << " of " << size;
     }
-    ASSERT_FALSE(touches(accesses, board->untouched, true)) << size;
+    ASSERT_FALSE(touches(accesses, board_->untouched, true)) << size;
   }
 }
 
 TEST_F(MemoryWatch, IsOverWhenItIsToldSo) {
-  MemoryAccesses accesses = watched([&] { board->written.store(1); });
+  MemoryAccesses accesses = watched([&] { board_->written.store(1); });
   accesses.clear();
-  board->written.store(2);
+  board_->written.store(2);
   EXPECT_EQ(accesses.begin(), accesses.end());
-  EXPECT_EQ(board->written.load(), 2);
+  EXPECT_EQ(board_->written.load(), 2);
 }
 
 TEST_F(MemoryWatch, SaysThatItHasSeenMoreThanItCanKeep) {
