@@ -251,7 +251,7 @@ Scenario semaphore(int workers, uint32_t permits) {
   };
 }
 
-// Without the bound on who is dead: that needs the holders' names.
+// Whoever dies may hold the permit: it comes back, or is lost.
 template <typename Semaphore>
 Scenario mortal_semaphore() {
   return [](Schedule& schedule) {

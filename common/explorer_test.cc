@@ -6,7 +6,6 @@
 
 #include <array>
 #include <atomic>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -18,7 +18,6 @@
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/futex.h"
-#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {

@@ -185,8 +185,7 @@ class Schedule {
   struct Actor {
     Process process;
     State state = State::running;
-    bool started = false;  // It has come to its gate at least once.
-    bool killed = false;   // By choice.
+    bool killed = false;  // By choice.
     std::string place = {};
     SleepWatch watch = {};
     int status = 0;
