@@ -1,0 +1,43 @@
+// Boost.Interprocess: message_queue, the nearest thing to ipc::Queue that
+// others have. In queue_bench if the headers are installed; see BUILD.bazel.
+#include <unistd.h>
+
+#include <boost/interprocess/ipc/message_queue.hpp>
+#include <string>
+
+#include "benchmarks/bench.h"
+#include "benchmarks/queue_load.h"
+
+namespace ipc::bench {
+namespace {
+
+namespace bi = boost::interprocess;
+
+class BoostQueue {
+ public:
+  explicit BoostQueue(const QueueLoad& load)
+      : size_bytes_(load.size_bytes),
+        name_("ipc-labs-bench-" + std::to_string(::getpid())),
+        queue_(bi::create_only, name_.c_str(), load.slots(), load.size_bytes) {
+    // It is mapped, and so will be in the children.
+    bi::message_queue::remove(name_.c_str());
+  }
+  void put(const char* bytes) { queue_.send(bytes, size_bytes_, 0); }
+  void get(char* bytes) {
+    bi::message_queue::size_type size = 0;
+    unsigned priority = 0;
+    queue_.receive(bytes, size_bytes_, size, priority);
+  }
+
+ private:
+  size_t size_bytes_;
+  std::string name_;
+  bi::message_queue queue_;
+};
+
+const Bench benches([] {
+  contend_queue<BoostQueue>("boost_message_queue", both_pinned());
+});
+
+}  // namespace
+}  // namespace ipc::bench

@@ -1,0 +1,82 @@
+"""Python's own multiprocessing, doing what the benchmarks of common do.
+
+    python_peer.py <placement> <work> [arguments]
+
+Prints nanoseconds an operation. Each work is a function below, named as it is
+asked for.
+"""
+
+import multiprocessing as mp
+import os
+import sys
+import time
+from collections.abc import Callable
+
+_MEASURED_S = 0.06
+_WARM_S = 0.01
+
+
+def pin(placement: str, lane: int) -> None:
+    """Puts this process where the same lane of a C++ contender is."""
+    if placement == "free":
+        return
+    cpus = sorted(_CPUS)
+    index = 0 if placement == "same" else lane % 2
+    os.sched_setaffinity(0, {cpus[index % len(cpus)]})
+
+
+_CPUS = os.sched_getaffinity(0)
+
+
+def repeat(operation: Callable[[], object]) -> float:
+    """Returns the nanoseconds that `operation` takes, done over and over."""
+    end = time.monotonic() + _WARM_S
+    while time.monotonic() < end:
+        operation()
+    start = time.monotonic()
+    end = start + _MEASURED_S
+    count = 0
+    now = start
+    while now < end:
+        operation()
+        count += 1
+        now = time.monotonic()
+    return (now - start) / count * 1e9
+
+
+def queue(placement: str, size_bytes: str, slots: str) -> float:
+    """One message from a producer to a consumer."""
+    items: "mp.Queue[bytes]" = mp.Queue(int(slots))
+    over = mp.Event()
+
+    def produce() -> None:
+        pin(placement, 0)
+        item = bytes(int(size_bytes))
+        while not over.is_set():
+            for _ in range(10):
+                items.put(item)
+        items.put(b"")
+
+    producer = mp.Process(target=produce)
+    producer.start()
+    pin(placement, 1)
+    time_ns = repeat(items.get)
+    over.set()
+    while items.get():
+        pass
+    producer.join()
+    return time_ns
+
+
+_WORKS: dict[str, Callable[..., float]] = {"queue": queue}
+
+
+def main() -> None:
+    """Does what the command line says."""
+    mp.set_start_method("fork")
+    placement, work, *arguments = sys.argv[1:]
+    print(_WORKS[work](placement, *arguments))
+
+
+if __name__ == "__main__":
+    main()
