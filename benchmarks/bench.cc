@@ -274,13 +274,16 @@ Figure run(Placement place, const std::vector<Actor>& actors,
                                describe_status(*status));
     }
   }
-  const auto count = static_cast<double>(end.count - begin.count);
-  if (count == 0) throw std::runtime_error("nothing was done in time");
   const auto took_ns = static_cast<double>(end.at_ns - begin.at_ns);
+  const auto cpu_ns = static_cast<double>(end.cpu_ns - begin.cpu_ns);
+  const double count = window.is_idle
+                           ? took_ns * 1e-9
+                           : static_cast<double>(end.count - begin.count);
+  if (count == 0) throw std::runtime_error("nothing was done in time");
   Figure figure;
-  figure.ns = took_ns / count;
+  figure.ns = (window.is_idle ? cpu_ns : took_ns) / count;
   figure.switches = static_cast<double>(end.switches - begin.switches) / count;
-  figure.cpu = static_cast<double>(end.cpu_ns - begin.cpu_ns) / took_ns;
+  figure.cpu = cpu_ns / took_ns;
   return figure;
 }
 

@@ -95,6 +95,8 @@ struct Figure {
 struct Window {
   double warm_s = 0.008;
   double measured_s = 0.06;
+  // Nothing is to be done: `ns` is the CPU time that a second of waiting takes.
+  bool is_idle = false;
 };
 
 // Forks a process for each actor, lets them begin at once, and looks at what

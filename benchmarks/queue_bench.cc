@@ -29,13 +29,14 @@ class OurQueue {
                load.slots() * (load.size_bytes + kFrameBytes)) {}
   void put(const char* bytes) { queue_.put({bytes, size_bytes_}); }
   void get(char* bytes) {
-    const Taken taken = queue_.get();
-    bytes[0] = taken->front();
+    (void)queue_.get_into(item_);
+    bytes[0] = item_.front();
   }
 
  private:
   size_t size_bytes_;
   Queue queue_;
+  std::string item_;
 };
 
 class Ring {

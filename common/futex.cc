@@ -10,6 +10,12 @@
 #include "common/point.h"
 
 namespace ipc {
+namespace {
+
+// In whole numbers, since it is used before each sleep.
+constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
+
+}  // namespace
 
 void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
                 Deadline deadline) {
@@ -18,7 +24,7 @@ void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
     if (own->sleep_on(&word, deadline.ns(), false)) return;
   }
   const timespec until =
-      deadline.sooner(Deadline::after(kRecheckSeconds)).to_timespec();
+      deadline.sooner(Deadline::at_ns(now_ns() + kRecheckNs)).to_timespec();
   // The call has no use for a second address. Whoever looks into
   // /proc/PID/syscall, as the harness does, finds how long we really wait.
   const timespec last = deadline.to_timespec();

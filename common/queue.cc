@@ -1,5 +1,6 @@
 #include "common/queue.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include <algorithm>
@@ -125,12 +126,14 @@ uint64_t frame_units(uint64_t size_bytes) {
 // What the putters, or the takers, have for themselves.
 struct Side {
   alignas(kCacheLine) RobustMutex mutex{RobustMutex::Kind::internal};
-  // The other side's mark when it was last looked at; guarded by `mutex`. An
-  // old one promises less than there is, so it is read again only if it is not
-  // enough: that cache line belongs to a process on another CPU.
-  Mark other{kStart};
+  // The other side's mark when it was last looked at; changed by who has the
+  // mutex. An old one promises less than there is, so it is read again only if
+  // it is not enough: that cache line belongs to a process on another CPU.
+  AtomicMark other{kStart.bits};
   // It has a line of its own, because the other side reads it.
   alignas(kCacheLine) AtomicMark mark{kStart.bits};
+  // Where it was moved last.
+  std::atomic<int> cpu{-1};
 };
 
 // Holds the mutex of a side. A deadline that has passed is no reason to give up
@@ -154,6 +157,17 @@ const std::atomic<uint32_t>& futex_word(const AtomicMark& mark) {
   return reinterpret_cast<const std::atomic<uint32_t>&>(mark);
 }
 
+// Whether it is worth the while to look again instead of going to sleep.
+bool moves_soon(const Side& side, Mark seen, Spin& spin) {
+  // Whoever was here last has to wait for us to go away.
+  if (side.cpu.load(std::memory_order_relaxed) == ::sched_getcpu())
+    return false;
+  const AtomicMark& mark = side.mark;
+  // Relaxed: who looks again under the mutex synchronizes.
+  return spin.until(
+      [&] { return mark.load(std::memory_order_relaxed) != seen.bits; });
+}
+
 // S1 and S2: sleeps while the mark is as it was `seen`, or nearly so long.
 void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
   const Mark raised{seen.bits | Mark::kWaiting};
@@ -169,7 +183,10 @@ void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
 }
 
 // W1: moves the mark from where it `is`, and returns what it is then.
-Mark move(AtomicMark& mark, Mark is, uint64_t by_units) {
+Mark move(Side& side, Mark is, uint64_t by_units) {
+  AtomicMark& mark = side.mark;
+  // Relaxed: a hint.
+  side.cpu.store(::sched_getcpu(), std::memory_order_relaxed);
   // Release: who loads the mark with acquire, on the other side, finds the
   // message written, or by a taker read, so that its bytes may be used anew.
   // Only a flag may have changed meanwhile; then `is` follows.
@@ -233,21 +250,23 @@ struct Queue::Ring {
     position += sizeof(header);
     const size_t first = before_end(position, item.size());
     ::memcpy(at(position), item.data(), first);
-    ::memcpy(at(0), item.data() + first, item.size() - first);
+    if (first < item.size()) {
+      ::memcpy(at(0), item.data() + first, item.size() - first);
+    }
   }
 
-  [[nodiscard]] std::string read(Mark head) {
+  void read(Mark head, std::string& item) {
     FrameHeader header;
     uint64_t position = head.units() * kUnitBytes;
     ::memcpy(&header, at(position), sizeof(header));
     IPC_CHECK(header.number == head.items());
     position += sizeof(header);
     const size_t first = before_end(position, header.size);
-    std::string item;
-    item.reserve(header.size);
-    item.append(reinterpret_cast<const char*>(at(position)), first);
-    item.append(reinterpret_cast<const char*>(at(0)), header.size - first);
-    return item;
+    item.reserve(header.size);  // All that can fail, before anything changes.
+    item.assign(reinterpret_cast<const char*>(at(position)), first);
+    if (first < header.size) {
+      item.append(reinterpret_cast<const char*>(at(0)), header.size - first);
+    }
   }
 
   // Both marks at one instant: the tail was so while the head did not change.
@@ -295,9 +314,12 @@ class WaitEvents {
   bool begun_ = false;
 };
 
+QueueStatus when_empty(Mark tail) {
+  return tail.closed() ? QueueStatus::closed : QueueStatus::empty;
+}
+
 // `mark` is where it begins.
 void log_message(EventKind kind, const Queue* queue, Mark mark) {
-  if (!events_wanted) return;
   const uint32_t number = items_between(kStart, mark);
   object_event(kind, "Queue", queue, std::to_string(number));
 }
@@ -326,19 +348,24 @@ QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
     throw std::length_error("ipc::Queue: message bigger than the queue");
   }
   WaitEvents events(this);
-  uint64_t head_bits = 0;
-  QueueStatus status = try_put(item, deadline, head_bits);
+  Seen seen;
+  QueueStatus status = try_put(item, deadline, seen);
   while (status == QueueStatus::full && !deadline.expired()) {
-    events.begin("room in");
-    sleep_while(ring_.takers.mark, Mark{head_bits}, deadline);
-    status = try_put(item, deadline, head_bits);
+    const Mark head{seen.mark_bits};
+    const bool moves = moves_soon(ring_.takers, head, room_spin_);
+    if (!moves) {
+      events.begin("room in");
+      sleep_while(ring_.takers.mark, head, deadline);
+    }
+    status = try_put(item, deadline, seen);
+    if (moves) room_spin_.found(seen.count);
   }
   if (status == QueueStatus::ok && events.begun()) pass_on();
   return status;
 }
 
 QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
-                           uint64_t& head_bits) {
+                           Seen& seen) {
   Side& putters = ring_.putters;
   const uint64_t units = frame_units(item.size());
   Mark tail{0};
@@ -348,16 +375,20 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
     // Relaxed: only who has the turn moves or closes it.
     tail.bits = putters.mark.load(std::memory_order_relaxed);
     if (tail.closed()) return QueueStatus::closed;
-    if (!ring_.has_room(putters.other, tail, units)) {
+    Mark head{putters.other.load(std::memory_order_relaxed)};
+    if (!ring_.has_room(head, tail, units)) {
       // Acquire: what lies before the head has been read. Pairs with move().
-      head_bits = ring_.takers.mark.load(std::memory_order_acquire);
-      putters.other.bits = head_bits;
-      if (!ring_.has_room(putters.other, tail, units)) return QueueStatus::full;
+      head.bits = ring_.takers.mark.load(std::memory_order_acquire);
+      putters.other.store(head.bits, std::memory_order_relaxed);
+      seen = {head.bits, ring_.max_items - items_between(head, tail)};
+      if (!ring_.has_room(head, tail, units)) return QueueStatus::full;
     }
     ring_.write(tail, item);
     inner_point("queue: before publish");
-    log_message(EventKind::send, this, tail);  // Before it can be received.
-    tail = move(putters.mark, tail, units);
+    if (events_wanted) [[unlikely]] {
+      log_message(EventKind::send, this, tail);  // Before it can be received.
+    }
+    tail = move(putters, tail, units);
   }
   wake_one(putters.mark, tail);
   return QueueStatus::ok;
@@ -369,46 +400,61 @@ void Queue::pass_on() {
   if (ring_.has_room(head, tail, 1)) wake_one(ring_.takers.mark, head);
 }
 
-Taken Queue::look_until(Deadline deadline, bool takes) {
+QueueStatus Queue::look_until(Deadline deadline, bool takes,
+                              std::string& item) {
   WaitEvents events(this);
-  uint64_t tail_bits = 0;
-  Taken taken = try_look(deadline, takes, tail_bits);
-  while (taken.status == QueueStatus::empty && !deadline.expired()) {
-    events.begin("a message in");
-    sleep_while(ring_.putters.mark, Mark{tail_bits}, deadline);
-    taken = try_look(deadline, takes, tail_bits);
+  Seen seen;
+  QueueStatus status = try_look(deadline, takes, item, seen);
+  while (status == QueueStatus::empty && !deadline.expired()) {
+    const Mark tail{seen.mark_bits};
+    const bool moves = moves_soon(ring_.putters, tail, item_spin_);
+    if (!moves) {
+      events.begin("a message in");
+      sleep_while(ring_.putters.mark, tail, deadline);
+    }
+    status = try_look(deadline, takes, item, seen);
+    if (moves) item_spin_.found(seen.count);
   }
-  return taken;
+  return status;
 }
 
-Taken Queue::try_look(Deadline deadline, bool takes, uint64_t& tail_bits) {
+QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
+                            Seen& seen) {
   Side& takers = ring_.takers;
-  Taken taken;
-  Mark head{0};
+  // Acquire, both: the head is loaded before the tail, and if it has not fallen
+  // behind by then, there was nothing between the two.
+  Mark head{takers.mark.load(std::memory_order_acquire)};
+  Mark tail{takers.other.load(std::memory_order_relaxed)};
+  if (items_between(head, tail) == 0) {
+    // Whoever waits asks this first, and needs no mutex for it.
+    tail.bits = ring_.putters.mark.load(std::memory_order_acquire);
+    seen = {tail.bits, items_between(head, tail)};
+    if (seen.count == 0) return when_empty(tail);
+  }
   Mark next{0};
   {
     const Turn turn(takers.mutex, deadline);
-    if (!turn) return taken;
+    if (!turn) return QueueStatus::empty;
     // Relaxed: only who has the turn moves it.
     head.bits = takers.mark.load(std::memory_order_relaxed);
-    if (items_between(head, takers.other) == 0) {
+    tail.bits = takers.other.load(std::memory_order_relaxed);
+    if (items_between(head, tail) == 0) {
       // Acquire: what lies before the tail was written. Pairs with move().
-      tail_bits = ring_.putters.mark.load(std::memory_order_acquire);
-      takers.other.bits = tail_bits;
-      if (items_between(head, takers.other) == 0) {
-        if (takers.other.closed()) taken.status = QueueStatus::closed;
-        return taken;
-      }
+      tail.bits = ring_.putters.mark.load(std::memory_order_acquire);
+      takers.other.store(tail.bits, std::memory_order_relaxed);
+      seen = {tail.bits, items_between(head, tail)};
+      if (seen.count == 0) return when_empty(tail);
     }
-    taken.item = ring_.read(head);
-    taken.status = QueueStatus::ok;
-    if (!takes) return taken;
+    ring_.read(head, item);
+    if (!takes) return QueueStatus::ok;
     inner_point("queue: before taking off");
-    next = move(takers.mark, head, frame_units(taken.item.size()));
+    next = move(takers, head, frame_units(item.size()));
   }
-  log_message(EventKind::receive, this, head);
+  if (events_wanted) [[unlikely]] {
+    log_message(EventKind::receive, this, head);
+  }
   wake_one(takers.mark, next);
-  return taken;
+  return QueueStatus::ok;
 }
 
 void Queue::close() {

@@ -29,7 +29,7 @@ using ipc::Shared;
 using ipc::testing::status_of;
 
 constexpr unsigned kSeed = 20261122;
-constexpr int kKills = 400;
+constexpr int kKills = 500;
 constexpr uint32_t kMaxItems = 20;
 constexpr size_t kMaxBytes = 4 << 20;
 constexpr double kStallMaxS = 1.0;

@@ -2,11 +2,9 @@
 
 #include <errno.h>
 
-#include "common/check.h"
 #include "common/errors.h"
 #include "common/futex.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/spin.h"
 
 namespace ipc {
 
@@ -29,28 +27,32 @@ RobustMutex::RobustMutex(Kind kind) : mutex_(), kind_(kind) {
              "pthread_mutexattr_destroy");
 }
 
-// The caller has called one of pthread_mutex_lock's family with the result
-// `error`, and not in vain.
-void RobustMutex::own(int error) {
-  if (error == EOWNERDEAD) [[unlikely]] {
+// Slow, and out of the way of what is fast: somebody has died, or is wrong.
+void RobustMutex::own_after(int error) {
+  if (error == EOWNERDEAD) {
     // In this order: if we are killed between the two lines, the mutex is
     // still inconsistent, and the next owner comes here as well.
     suspect_ = true;
     inner_point("mutex: told of a death");
     check_zero(::pthread_mutex_consistent(&mutex_), "pthread_mutex_consistent");
     depth_ = 0;
-    error = 0;
+    return;
   }
   IPC_CHECK(error != EDEADLK && "locked again by its owner");
-  check_zero(error, "pthread_mutex_lock");
-  ++depth_;
+  throw_error(error, "pthread_mutex_lock");
 }
 
-bool RobustMutex::try_own() {
-  const int error = ::pthread_mutex_trylock(&mutex_);
-  if (error == EBUSY) return false;
-  own(error);
-  return true;
+// Whether it has come free within some microseconds. While processes are
+// explored nobody else moves, and it cannot.
+bool RobustMutex::own_soon() {
+  constexpr int kPausesMost = 64;
+  if (process_gate != nullptr) return false;
+  // Longer and longer: each try takes the cache line away from the owner.
+  for (int pauses = 4; pauses <= kPausesMost; pauses *= 2) {
+    for (int i = 0; i < pauses; ++i) pause_cpu();
+    if (try_own()) return true;
+  }
+  return false;
 }
 
 bool RobustMutex::own_until(Deadline deadline) {
@@ -74,24 +76,11 @@ bool RobustMutex::own_until(Deadline deadline) {
   return true;
 }
 
-Acquired RobustMutex::lock() {
-  inner_point("mutex: before lock");
-  if (!try_lock()) (void)wait_until(Deadline::never());
-  return suspect_ ? Acquired::owner_died : Acquired::clean;
-}
-
-bool RobustMutex::try_lock() {
-  if (!try_own()) return false;
-  tell(EventKind::acquire);
-  return true;
-}
-
-bool RobustMutex::lock_until(Deadline deadline) {
-  inner_point("mutex: before lock");
-  return try_lock() || wait_until(deadline);
-}
-
 bool RobustMutex::wait_until(Deadline deadline) {
+  if (own_soon()) {
+    tell(EventKind::acquire);
+    return true;
+  }
   tell(EventKind::wait);
   const bool owns = own_until(deadline);
   tell(EventKind::wake);
@@ -101,74 +90,26 @@ bool RobustMutex::wait_until(Deadline deadline) {
 
 bool RobustMutex::lock_untold() {
   inner_point("mutex: before lock");
-  if (try_own() || own_until(Deadline::after(kRecheckSeconds))) return false;
+  if (try_own() || own_soon() || own_until(Deadline::after(kRecheckSeconds))) {
+    return false;
+  }
   tell(EventKind::wait);
   (void)own_until(Deadline::never());
   tell(EventKind::wake);
   return true;
 }
 
-void RobustMutex::unlock() {
-  tell(EventKind::release);
-  unlock_untold();
-}
-
-void RobustMutex::unlock_untold() {
-  inner_point("mutex: before unlock");
-  --depth_;
-  const int error = ::pthread_mutex_unlock(&mutex_);
+void RobustMutex::end_unlock(int error) {
   IPC_CHECK(error != EPERM && "unlocked by somebody who does not hold it");
   check_zero(error, "pthread_mutex_unlock");
-  if (Gate* const own = gate()) [[unlikely]] {
+  if (Gate* const own = gate()) {
     (void)own->wake(&mutex_, 1);
   }
 }
 
-void RobustMutex::tell(EventKind event) const {
-  if (!events_wanted || kind_ == Kind::internal) return;
+void RobustMutex::tell_wanted(EventKind event) const {
+  if (kind_ == Kind::internal) return;
   object_event(event, kind_ == Kind::recursive ? "RLock" : "Lock", this);
 }
-
-bool Guard::owner_died() const {
-  IPC_CHECK(holds_);
-  return mutex_.owner_died();
-}
-
-void Guard::repaired() {
-  IPC_CHECK(holds_);
-  mutex_.repaired();
-}
-
-uint32_t Guard::depth() const {
-  IPC_CHECK(holds_);
-  return mutex_.depth();
-}
-
-void Guard::unlock() {
-  IPC_CHECK(holds_);
-  holds_ = false;
-  mutex_.unlock();
-}
-
-void Guard::lock() {
-  IPC_CHECK(!holds_);
-  (void)mutex_.lock();
-  holds_ = true;
-}
-
-void Guard::unlock_untold() {
-  IPC_CHECK(holds_);
-  holds_ = false;
-  mutex_.unlock_untold();
-}
-
-bool Guard::lock_untold() {
-  IPC_CHECK(!holds_);
-  const bool waited = mutex_.lock_untold();
-  holds_ = true;
-  return waited;
-}
-
-void Guard::tell(EventKind event) const { mutex_.tell(event); }
 
 }  // namespace ipc

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 _MEASURED_S = 0.06
 _WARM_S = 0.01
@@ -68,7 +69,35 @@ def queue(placement: str, size_bytes: str, slots: str) -> float:
     return time_ns
 
 
-_WORKS: dict[str, Callable[..., float]] = {"queue": queue}
+def counter(placement: str) -> float:
+    """Two processes increment one number under its lock."""
+    number: Any = mp.Value("q", 0)
+    over = mp.Event()
+
+    def increment(lane: int) -> None:
+        pin(placement, lane)
+        while not over.is_set():
+            for _ in range(100):
+                with number.get_lock():
+                    number.value += 1
+
+    workers = [mp.Process(target=increment, args=(i,)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    time.sleep(_WARM_S)
+    before, start = number.value, time.monotonic()
+    time.sleep(_MEASURED_S)
+    after, end = number.value, time.monotonic()
+    over.set()
+    for worker in workers:
+        worker.join()
+    return float((end - start) / (after - before) * 1e9)
+
+
+_WORKS: dict[str, Callable[..., float]] = {
+    "counter": counter,
+    "queue": queue,
+}
 
 
 def main() -> None:
