@@ -5,8 +5,9 @@
 #include <fmt/format.h>
 #include <stddef.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,12 @@ Figure run_queue(Placement place, const QueueLoad& load) {
   for (int i = 0; i < load.producers; ++i) {
     actors.emplace_back([&](Lane& lane) {
       std::vector<char> bytes(load.size_bytes, 'x');
-      while (lane.goes_on()) queue.put(bytes.data());
+      while (lane.goes_on()) {
+        queue.put(bytes.data());
+        if (load.consumers > 0) continue;
+        queue.get(bytes.data());  // The only process does both.
+        lane.did();
+      }
       if (--*producing > 0) return;
       bytes[0] = 'E';
       for (int k = 0; k < load.consumers; ++k) queue.put(bytes.data());
@@ -62,19 +68,67 @@ Figure run_queue(Placement place, const QueueLoad& load) {
   return run(place, actors);
 }
 
-// The loads that the queues are compared by.
+// A message there, by one queue, and one back, by another.
+template <typename Q>
+Figure run_round_trip(Placement place, const QueueLoad& load) {
+  Q there(load);
+  Q back(load);
+  return run(place, {[&](Lane& lane) {
+                       std::vector<char> bytes(load.size_bytes, 'x');
+                       while (lane.goes_on()) {
+                         there.put(bytes.data());
+                         back.get(bytes.data());
+                         lane.did();
+                       }
+                       bytes[0] = 'E';
+                       there.put(bytes.data());
+                     },
+                     [&](Lane& /*lane*/) {
+                       std::vector<char> bytes(load.size_bytes);
+                       while (true) {
+                         there.get(bytes.data());
+                         if (bytes[0] == 'E') return;
+                         back.put(bytes.data());
+                       }
+                     }});
+}
+
+// The loads that the queues are compared by,
 inline std::vector<QueueLoad> queue_loads() {
   return {{1, 1, 64},   {1, 1, 4096}, {1, 1, 1 << 20}, {3, 1, 64},
           {3, 1, 4096}, {2, 2, 64},   {2, 2, 4096}};
 }
 
+// the sizes of messages for which there are curves,
+inline constexpr std::array<size_t, 8> kCurveSizes = {
+    64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20};
+
+// and how many processes, half of them producers, there are at one queue.
+inline constexpr std::array<int, 5> kCurveProcesses = {1, 2, 4, 8, 16};
+
+// Registers a queue for the loads of which `can` says that they are possible.
 template <typename Q>
 void contend_queue(const std::string& name,
                    const std::vector<Placement>& placements,
-                   bool (*can)(const QueueLoad&) = nullptr) {
+                   bool (*can)(const QueueLoad&)) {
   for (const QueueLoad& load : queue_loads()) {
-    if (can != nullptr && !can(load)) continue;
+    if (!can(load)) continue;
     contend(load.group(), name, placements,
+            [load](Placement place) { return run_queue<Q>(place, load); });
+  }
+  for (const size_t size_bytes : kCurveSizes) {
+    const QueueLoad load{1, 1, size_bytes};
+    if (!can(load)) continue;
+    contend(fmt::format("throughput_{}B", size_bytes), name, placements,
+            [load](Placement place) { return run_queue<Q>(place, load); });
+    contend(fmt::format("latency_{}B", size_bytes), name, placements,
+            [load](Placement place) { return run_round_trip<Q>(place, load); });
+  }
+  if (!can({2, 2, kCurveSizes.front()})) return;
+  for (const int processes : kCurveProcesses) {
+    const int producers = std::max(1, processes / 2);
+    const QueueLoad load{producers, processes - producers, 64};
+    contend(fmt::format("scale_queue_{}", processes), name, {Placement::two},
             [load](Placement place) { return run_queue<Q>(place, load); });
   }
 }

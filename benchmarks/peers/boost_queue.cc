@@ -17,7 +17,7 @@ class BoostQueue {
  public:
   explicit BoostQueue(const QueueLoad& load)
       : size_bytes_(load.size_bytes),
-        name_("ipc-labs-bench-" + std::to_string(::getpid())),
+        name_(new_name()),
         queue_(bi::create_only, name_.c_str(), load.slots(), load.size_bytes) {
     // It is mapped, and so will be in the children.
     bi::message_queue::remove(name_.c_str());
@@ -30,13 +30,21 @@ class BoostQueue {
   }
 
  private:
+  static std::string new_name() {
+    static int count = 0;
+    return "ipc-labs-bench-" + std::to_string(::getpid()) + "-" +
+           std::to_string(++count);
+  }
+
   size_t size_bytes_;
   std::string name_;
   bi::message_queue queue_;
 };
 
+bool always(const QueueLoad& /*load*/) { return true; }
+
 const Bench benches([] {
-  contend_queue<BoostQueue>("boost_message_queue", both_pinned());
+  contend_queue<BoostQueue>("boost_message_queue", both_pinned(), always);
 });
 
 }  // namespace
