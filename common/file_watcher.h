@@ -12,10 +12,13 @@
 // if "b" is moved away and another "b" takes its place.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "common/clock.h"
 #include "common/unique_fd.h"
@@ -29,9 +32,9 @@ namespace ipc {
 //           deadline. The first call returns at once, since what is there now
 //           is news too; only after it is fd() of use to poll(2).
 // Errors:   std::system_error; EINVAL for a path that names no file, EMFILE if
-// this user has too many watchers, see
-//           /proc/sys/fs/inotify; ELOOP for links in a circle. That file or
-//           folders are missing is no error: they are awaited.
+//           this user has too many watchers, see /proc/sys/fs/inotify; ELOOP
+//           for links in a circle. That file or folders are missing is no
+//           error: they are awaited.
 // Ordering: many changes may be one notice, and a notice may be about nothing:
 //           compare contents. After the last change there is a notice, so the
 //           last content is never missed; those in between can be. A file that
@@ -60,18 +63,30 @@ class FileWatcher {
 
  private:
   void watch_path();
-  bool watch(const std::string& folder, const std::string& name);
+  int watch(const std::string& folder, const std::string& name);
   std::optional<Notice> read_events();
-  std::optional<Notice> meaning(const inotify_event& event, const char* name);
+  std::optional<Notice> meaning(std::span<const char> events);
+  std::optional<Notice> meaning(const inotify_event& event,
+                                std::string_view name);
 
   std::string path_;
   UniqueFd inotify_;
   // The watched folders, by watch descriptor, and the names that matter there.
   struct Folder {
     std::string path;
-    std::set<std::string> names;
+    std::set<std::string, std::less<>> names;
   };
   std::map<int, Folder> watched_;
+
+  // Where the path leads, if all of its folders are there and are watched. What
+  // happens to the file itself is no reason to look for them again.
+  struct File {
+    int watch = -1;  // Of its folder.
+    std::string name;
+    std::string path;
+  };
+  File file_;
+  bool is_elsewhere_ = false;  // It may lead through other folders now.
   bool is_first_ = true;
 };
 

@@ -251,6 +251,19 @@ TEST_F(FileWatcherTest, AReplacedFileIsOneNotice) {
   EXPECT_EQ(watcher.wait_until(now()), std::nullopt) << "nothing comes after";
 }
 
+TEST_F(FileWatcherTest, ALinkThatTakesThePlaceOfTheFileIsFollowed) {
+  write_in_place(path, "a file.", O_EXCL);
+  fs::create_directory(dir.file("other"));
+  write_in_place(dir.file("other/file"), "elsewhere.", O_EXCL);
+  FileWatcher watcher(path);
+  watcher.wait();
+  fs::create_symlink("other/file", dir.file("new"));
+  fs::rename(dir.file("new"), path);
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+  write_in_place(dir.file("other/file"), "elsewhere, again.", O_TRUNC);
+  EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
+}
+
 TEST_F(FileWatcherTest, RemovalIsNews) {
   ipc::replace_file(path, "text");
   FileWatcher watcher(path);
