@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -9,11 +10,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <fstream>
 #include <utility>
-#include <vector>
 
+#include "common/check.h"
 #include "common/errors.h"
 #include "common/report.h"
 #include "common/signals.h"
@@ -41,6 +43,33 @@ std::vector<pid_t> children() {
   std::vector<pid_t> pids;
   for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
   return pids;
+}
+
+// What a child that is to become another program has to know, and what it tells
+// if it does not.
+struct Program {
+  char* const* arguments;
+  pid_t parent;
+  bool leads_group;
+  int error;
+};
+
+// In the child of spawn(), whose memory is its parent's: nothing here allocates
+// or throws, and no handler of the parent may run.
+int become(void* memory) {
+  auto& program = *static_cast<Program*>(memory);
+  // Some belong to the C library or cannot be changed; those are as they were.
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+      ::getppid() == program.parent &&  // Or no signal will come any more.
+      (!program.leads_group || ::setpgid(0, 0) == 0) &&
+      ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0) {
+    ::execve(program.arguments[0], program.arguments, environ);
+  }
+  program.error = errno;
+  return 1;
 }
 
 }  // namespace
@@ -73,6 +102,42 @@ Process::Process(std::string name, const std::function<void()>& target,
     throw_error(error, "pidfd_open");
   }
   pidfd_.reset(pidfd);
+}
+
+Process Process::spawn(std::string name,
+                       const std::vector<std::string>& arguments, Group group) {
+  IPC_CHECK(!arguments.empty());
+  std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
+  for (const std::string& argument : arguments) {
+    pointers.push_back(const_cast<char*>(argument.c_str()));
+  }
+  pointers.push_back(nullptr);
+  Process process;
+  process.name_ = std::move(name);
+  process.owner_ = ::getpid();
+  process.group_ = group;
+  Program program{pointers.data(), process.owner_, group == Group::own, 0};
+  // Of the child, which uses little of it: execve(2) is a system call.
+  alignas(16) std::array<char, 16 << 10> stack;
+  sigset_t all;
+  sigset_t old;
+  ::sigfillset(&all);
+  check(::sigprocmask(SIG_SETMASK, &all, &old), "sigprocmask");
+  int pidfd = -1;
+  // CLONE_VFORK: we stand still until the child has its own memory, or has
+  // ended; so it may borrow our variables, this stack among them.
+  const pid_t pid =
+      ::clone(become, stack.data() + stack.size(),
+              CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &program, &pidfd);
+  const int error = pid == -1 ? errno : program.error;
+  check(::sigprocmask(SIG_SETMASK, &old, nullptr), "sigprocmask");
+  if (pid != -1) {
+    process.pid_ = pid;
+    process.pidfd_.reset(pidfd);
+  }
+  if (error != 0) throw_error(error, pid == -1 ? "clone" : pointers[0]);
+  return process;
 }
 
 Process::Process(Process&& other) noexcept { *this = std::move(other); }

@@ -8,6 +8,8 @@
 
 #include <array>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -198,6 +200,77 @@ TEST(Process, IsNamedForPs) {
     ::_exit(std::string(name.data()) == "Worker 1" ? 0 : 1);
   });
   EXPECT_EQ(child.join(), 0);
+}
+
+Process spawn_shell(const std::string& command,
+                    Process::Group group = Process::Group::parents) {
+  return Process::spawn("Shell", {"/bin/sh", "-c", command}, group);
+}
+
+TEST(ProcessSpawn, JoinReturnsTheStatusOfTheProgram) {
+  EXPECT_EQ(spawn_shell("exit 3").join(), 3);
+  EXPECT_EQ(spawn_shell("kill -KILL $$").join(), -SIGKILL);
+}
+
+TEST(ProcessSpawn, AProgramThatIsNotThereIsAnErrorAndLeavesNoZombie) {
+  try {
+    Process::spawn("Nothing", {"/no/such/program"});
+    FAIL() << "it was started";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), ENOENT);
+  }
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+}
+
+TEST(ProcessSpawn, AProgramBeginsWithDefaultSignals) {
+  sigset_t mask;
+  sigset_t old;
+  ::sigfillset(&mask);
+  ::sigprocmask(SIG_BLOCK, &mask, &old);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGTERM, [](int) {});
+  // A shell cannot set a signal to its default that was ignored before.
+  Process piped = spawn_shell("kill -PIPE $$; exit 7");
+  Process ended = spawn_shell("kill -TERM $$; exit 7");
+  ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  ::sigprocmask(SIG_SETMASK, &old, nullptr);
+  EXPECT_EQ(piped.join(), -SIGPIPE);
+  EXPECT_EQ(ended.join(), -SIGTERM);
+}
+
+// The end of a pipe that a program gets too.
+Ends make_inherited_ends() {
+  Ends ends = make_ends();
+  ipc::check(::fcntl(ends.writer.get(), F_SETFD, 0), "F_SETFD");
+  return ends;
+}
+
+TEST(ProcessSpawn, AProgramDiesWithItsParent) {
+  Ends ends = make_inherited_ends();
+  Process parent("parent", [&] {
+    const std::string fd = std::to_string(ends.writer.get());
+    const Process program =
+        spawn_shell("echo x >&" + fd + "; while :; do sleep 0.01; done");
+    sleep_for_ever();
+  });
+  ends.writer.reset();
+  char byte = 0;
+  ASSERT_EQ(::read(ends.reader.get(), &byte, 1), 1);
+  ASSERT_EQ(::read(ends.reader.get(), &byte, 1), 1);
+  parent.kill();
+  ASSERT_TRUE(wait_readable(ends.reader.get())) << "the program lives on";
+  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
+}
+
+TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
+  Ends ends = make_inherited_ends();
+  Process program = spawn_shell("sleep 1000 & exit 0", Process::Group::own);
+  ends.writer.reset();
+  EXPECT_EQ(program.join(), 0);
+  char byte = 0;
+  ASSERT_TRUE(wait_readable(ends.reader.get())) << "the group lives on";
+  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
 }
 
 }  // namespace
