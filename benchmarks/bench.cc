@@ -72,18 +72,6 @@ struct Snapshot {
   int64_t cpu_ns = 0;
 };
 
-uint64_t read_switches(pid_t pid) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  uint64_t sum = 0;
-  std::string line;
-  while (std::getline(status, line)) {
-    const size_t found = line.find("voluntary_ctxt_switches:");
-    if (found == std::string::npos) continue;
-    sum += std::stoull(line.substr(line.find(':') + 1));
-  }
-  return sum;
-}
-
 int64_t read_cpu_ns(pid_t pid) {
   clockid_t clock = 0;
   check_zero(::clock_getcpuclockid(pid, &clock), "clock_getcpuclockid");
@@ -101,7 +89,7 @@ Snapshot look(const Stage& stage, std::deque<Process>& processes) {
     now.count += lane.count.load();
   }
   for (Process& process : processes) {
-    now.switches += read_switches(process.pid());
+    now.switches += context_switches(process.pid());
     now.cpu_ns += read_cpu_ns(process.pid());
   }
   return now;
@@ -215,6 +203,9 @@ void sample(benchmark::State& state, Placement place,
       state.counters["near_after"] = distance();
       state.counters["switches"] = figure.switches;
       state.counters["cpu"] = figure.cpu;
+      for (const auto& [name, value] : figure.counters) {
+        state.counters[name] = value;
+      }
     } catch (const Missing& missing) {
       state.SkipWithError(("missing: " + std::string(missing.what())).c_str());
       break;
@@ -242,6 +233,18 @@ void pin(Placement place, int lane) {
   check(::sched_setaffinity(0, sizeof one, &one), "setaffinity");
 }
 
+uint64_t context_switches(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  uint64_t sum = 0;
+  std::string line;
+  while (std::getline(status, line)) {
+    const size_t found = line.find("voluntary_ctxt_switches:");
+    if (found == std::string::npos) continue;
+    sum += std::stoull(line.substr(line.find(':') + 1));
+  }
+  return sum;
+}
+
 int cpu_count() { return static_cast<int>(cpus().size()); }
 
 Figure run(Placement place, const std::vector<Actor>& actors,
@@ -260,6 +263,11 @@ Figure run(Placement place, const std::vector<Actor>& actors,
   }
   while (stage->ready.load() < actors.size()) ::sched_yield();
   stage->begin.set();
+  const Deadline begun = Deadline::after(kEndLimitS * time_scale());
+  while (window.prepared != nullptr && !window.prepared->load()) {
+    if (begun.expired()) throw std::runtime_error("nothing is prepared");
+    nap(0.001);
+  }
   nap(window.warm_s);
   const Snapshot begin = look(*stage, processes);
   nap(window.measured_s);

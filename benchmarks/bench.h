@@ -28,9 +28,11 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -86,9 +88,10 @@ using Actor = std::function<void(Lane&)>;
 
 // What came out of a sample.
 struct Figure {
-  double ns = 0;        // Of one operation.
-  double switches = 0;  // Per operation.
-  double cpu = 0;       // CPUs that were busy.
+  double ns = 0;                                // Of one operation.
+  double switches = 0;                          // Per operation.
+  double cpu = 0;                               // CPUs that were busy.
+  std::map<std::string, double> counters = {};  // What else is to be known.
 };
 
 // How long a sample is measured, and how long it runs before that.
@@ -97,6 +100,9 @@ struct Window {
   double measured_s = 0.06;
   // Nothing is to be done: `ns` is the CPU time that a second of waiting takes.
   bool is_idle = false;
+  // If an actor has something to prepare first, it says here when it has; the
+  // warm-up follows.
+  const std::atomic<bool>* prepared = nullptr;
 };
 
 // Forks a process for each actor, lets them begin at once, and looks at what
@@ -122,6 +128,8 @@ class Missing : public std::runtime_error {
 void pin(Placement place, int lane);
 // How many CPUs there are for it.
 int cpu_count();
+// How often a process has left its CPU so far.
+uint64_t context_switches(pid_t pid);
 
 // Registers a contender, once for each placement.
 void contend(const std::string& group, const std::string& name,

@@ -6,11 +6,14 @@ Prints nanoseconds an operation. Each work is a function below, named as it is
 asked for.
 """
 
+import math
 import multiprocessing as mp
 import os
 import sys
 import time
+from array import array
 from collections.abc import Callable
+from multiprocessing.pool import Pool
 from typing import Any
 
 _MEASURED_S = 0.06
@@ -94,9 +97,53 @@ def counter(placement: str) -> float:
     return float((end - start) / (after - before) * 1e9)
 
 
+def empty(number: int) -> int:
+    """The smallest task."""
+    return number
+
+
+def pool(placement: str) -> Pool:
+    """Two workers, placed in the order in which they come."""
+    pin(placement, 0)
+    lanes: "mp.SimpleQueue[int]" = mp.SimpleQueue()
+    for lane in range(2):
+        lanes.put(lane)
+    return mp.Pool(2, lambda: pin(placement, lanes.get()))
+
+
+def pool_task(placement: str) -> float:
+    """One empty task in a map with chunks of one."""
+    count = 500
+    with pool(placement) as workers:
+        return (
+            repeat(lambda: workers.map(empty, range(count), chunksize=1))
+            / count
+        )
+
+
+def sum_terms(numbers: "array[float]") -> float:
+    """The sum of sqrt(x) * log(x + 1)."""
+    return sum(math.sqrt(x) * math.log(x + 1) for x in numbers)
+
+
+def pool_sum(placement: str) -> float:
+    """One number of a sum, in slices of the best of some sizes."""
+    numbers = array("d", range(1, 200_001))
+
+    def summed(workers: Pool, size: int) -> float:
+        slices = [numbers[i : i + size] for i in range(0, len(numbers), size)]
+        return repeat(lambda: sum(workers.map(sum_terms, slices)))
+
+    with pool(placement) as workers:
+        times = [summed(workers, size) for size in (10_000, 50_000, 100_000)]
+    return min(times) / len(numbers)
+
+
 _WORKS: dict[str, Callable[..., float]] = {
     "counter": counter,
     "queue": queue,
+    "pool_task": pool_task,
+    "pool_sum": pool_sum,
 }
 
 

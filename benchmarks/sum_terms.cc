@@ -1,0 +1,17 @@
+#include "benchmarks/sum_terms.h"
+
+#include <math.h>
+
+namespace ipc::bench {
+
+// One version for each kind of processor.
+__attribute__((target_clones("avx512f", "avx2", "default"))) double sum_terms(
+    const double* numbers, size_t count) {
+  double sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    sum += sqrt(numbers[i]) * log(numbers[i] + 1);
+  }
+  return sum;
+}
+
+}  // namespace ipc::bench

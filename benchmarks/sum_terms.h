@@ -1,0 +1,11 @@
+// What the benchmarks of Pool compute: the sum of sqrt(x) * log(x + 1), several
+// numbers at a time where the processor can.
+#pragma once
+
+#include <cstddef>
+
+namespace ipc::bench {
+
+double sum_terms(const double* numbers, size_t count);
+
+}  // namespace ipc::bench
