@@ -139,11 +139,71 @@ def pool_sum(placement: str) -> float:
     return min(times) / len(numbers)
 
 
+def pipe_round_trip(placement: str, size_bytes: str) -> float:
+    """A message there and back through Pipe()."""
+    here, there = mp.Pipe()
+
+    def echo() -> None:
+        pin(placement, 1)
+        while message := there.recv_bytes():
+            there.send_bytes(message)
+
+    peer = mp.Process(target=echo)
+    peer.start()
+    pin(placement, 0)
+    sent = bytes(int(size_bytes))
+
+    def operation() -> None:
+        here.send_bytes(sent)
+        here.recv_bytes()
+
+    time_ns = repeat(operation)
+    here.send_bytes(b"")
+    peer.join()
+    return time_ns
+
+
+def pipe_one_way(placement: str, size_bytes: str) -> float:
+    """A message from one end of Pipe() to the other."""
+    here, there = mp.Pipe()
+    over = mp.Event()
+
+    def send() -> None:
+        pin(placement, 0)
+        message = bytes(int(size_bytes))
+        while not over.is_set():
+            for _ in range(10):
+                there.send_bytes(message)
+        there.send_bytes(b"")
+
+    sender = mp.Process(target=send)
+    sender.start()
+    pin(placement, 1)
+    time_ns = repeat(here.recv_bytes)
+    over.set()
+    while here.recv_bytes():
+        pass
+    sender.join()
+    return time_ns
+
+
+def manager(placement: str) -> float:
+    """A call of an object in the server of a Manager."""
+    pin(placement, 0)  # It inherits that.
+    with mp.Manager() as server:
+        value = server.Value("i", 7)
+        pin(placement, 1)
+        return repeat(value.get)
+
+
 _WORKS: dict[str, Callable[..., float]] = {
     "counter": counter,
-    "queue": queue,
-    "pool_task": pool_task,
+    "manager": manager,
+    "pipe_one_way": pipe_one_way,
+    "pipe_round_trip": pipe_round_trip,
     "pool_sum": pool_sum,
+    "pool_task": pool_task,
+    "queue": queue,
 }
 
 

@@ -1,0 +1,215 @@
+// Connections that come out of an ipc::Listener: over TCP beside a bare socket,
+// and what it costs that many others are open.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <deque>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "benchmarks/bench.h"
+#include "common/address.h"
+#include "common/check.h"
+#include "common/connection.h"
+#include "common/errors.h"
+#include "common/listener.h"
+#include "common/names.h"
+#include "common/unique_fd.h"
+
+namespace ipc::bench {
+namespace {
+
+constexpr size_t kBytes = 64;
+constexpr size_t kHeaderBytes = 4;
+constexpr const char* kLoopback = "127.0.0.1:0";
+constexpr const char* kKey = "a key of the benchmark";
+
+void ping(Connection& end, Lane& lane) {
+  const std::string message(kBytes, 'x');
+  while (lane.goes_on()) {
+    IPC_CHECK(end.send(message) == Transfer::ok);
+    IPC_CHECK(end.receive());
+    lane.did();
+  }
+}
+
+Figure run_ours(Placement place) {
+  Listener listener(Address(kLoopback), {.key = kKey});
+  return run(place, {[&](Lane& lane) {
+                       Connection end =
+                           connect(listener.address(), {.key = kKey});
+                       ping(end, lane);
+                     },
+                     [&](Lane& /*lane*/) {
+                       Connection peer = listener.accept();
+                       while (const Received message = peer.receive()) {
+                         IPC_CHECK(peer.send(*message) == Transfer::ok);
+                       }
+                     }});
+}
+
+std::array<UniqueFd, 2> make_tcp_pair() {
+  const UniqueFd listening(
+      check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  check(::bind(listening.get(), any, size), "bind");
+  check(::listen(listening.get(), 1), "listen");
+  check(::getsockname(listening.get(), any, &size), "getsockname");
+  std::array<UniqueFd, 2> ends;
+  ends[0] = UniqueFd(
+      check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  check(::connect(ends[0].get(), any, size), "connect");
+  ends[1] = UniqueFd(check(
+      ::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+  for (const UniqueFd& end : ends) {
+    const int yes = 1;
+    check(::setsockopt(end.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes),
+          "TCP_NODELAY");
+  }
+  return ends;
+}
+
+// As many bytes as ours has with its header, by one call each.
+Figure run_raw(Placement place) {
+  const std::array<UniqueFd, 2> ends = make_tcp_pair();
+  const auto write_one = [](int fd, const char* bytes) {
+    IPC_CHECK(check(::write(fd, bytes, kBytes + kHeaderBytes), "write") ==
+              kBytes + kHeaderBytes);
+  };
+  const auto read_one = [](int fd, char* bytes) {
+    size_t done = 0;
+    while (done < kBytes + kHeaderBytes) {
+      const ssize_t size =
+          check(::read(fd, bytes + done, kBytes + kHeaderBytes - done), "read");
+      IPC_CHECK(size > 0);
+      done += static_cast<size_t>(size);
+    }
+  };
+  return run(place, {[&](Lane& lane) {
+                       std::array<char, kBytes + kHeaderBytes> bytes{};
+                       while (lane.goes_on()) {
+                         write_one(ends[0].get(), bytes.data());
+                         read_one(ends[0].get(), bytes.data());
+                         lane.did();
+                       }
+                       bytes[0] = 'E';
+                       write_one(ends[0].get(), bytes.data());
+                     },
+                     [&](Lane& /*lane*/) {
+                       std::array<char, kBytes + kHeaderBytes> bytes{};
+                       while (true) {
+                         read_one(ends[1].get(), bytes.data());
+                         if (bytes[0] == 'E') return;
+                         write_one(ends[1].get(), bytes.data());
+                       }
+                     }});
+}
+
+void allow_descriptors(rlim_t count) {
+  rlimit limit{};
+  check(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  if (limit.rlim_cur >= count) return;
+  if (limit.rlim_max < count) throw Missing("more descriptors (ulimit -n)");
+  limit.rlim_cur = count;
+  check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+}
+
+void watch(const UniqueFd& epoll, int fd, uint64_t number) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = number;
+  check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+}
+
+// So many connections to one server, and their ends at the clients.
+struct Crowd {
+  explicit Crowd(size_t count)
+      : listener(Address(folder.file("socket"))),
+        epoll(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+    constexpr rlim_t kOthers = 100;
+    allow_descriptors(2 * count + kOthers);
+    for (size_t i = 0; i < count; ++i) {
+      // Without a key nothing is said yet, so one process can do both.
+      clients.push_back(connect(listener.address()));
+      servers.push_back(listener.accept());
+      watch(epoll, servers.back().fd(), i);
+    }
+  }
+
+  TempDir folder{"bench"};
+  Listener listener;
+  UniqueFd epoll;
+  std::deque<Connection> clients;
+  std::deque<Connection> servers;
+};
+
+// One of them, in the middle, asks; the server does not know who will.
+Figure run_crowd(Placement place, size_t count) {
+  Crowd crowd(count);
+  return run(place,
+             {[&](Lane& lane) {
+                Connection& active = crowd.clients[count / 2];
+                ping(active, lane);
+                IPC_CHECK(active.send("E") == Transfer::ok);
+              },
+              [&](Lane& /*lane*/) {
+                while (true) {
+                  epoll_event event{};
+                  if (check(::epoll_wait(crowd.epoll.get(), &event, 1, -1),
+                            "epoll_wait") == 0) {
+                    continue;
+                  }
+                  Connection& peer = crowd.servers[event.data.u64];
+                  const Received message =
+                      peer.receive_until(Deadline::at_ns(0));
+                  if (*message == "E") return;
+                  IPC_CHECK(peer.send(*message) == Transfer::ok);
+                }
+              }});
+}
+
+// Connecting and authenticating, while so many others are open.
+Figure run_accept(Placement place, size_t count) {
+  const Crowd crowd(count);
+  Listener listener(Address(crowd.folder.file("door")), {.key = kKey});
+  return run(place,
+             {[&](Lane& lane) {
+                while (lane.goes_on()) {
+                  Connection end = connect(listener.address(), {.key = kKey});
+                  lane.did_long();
+                }
+                Connection last = connect(listener.address(), {.key = kKey});
+                IPC_CHECK(last.send("E") == Transfer::ok);
+              },
+              [&](Lane& /*lane*/) {
+                while (true) {
+                  Connection peer = listener.accept();
+                  if (peer.receive()) return;
+                }
+              }});
+}
+
+const Bench benches([] {
+  contend("listener_round_trip", "Connection", both_pinned(), run_ours);
+  contend("listener_round_trip", "raw_tcp", both_pinned(), run_raw);
+  for (const size_t count : {1U, 10U, 100U, 1000U}) {
+    contend("scale_listener_" + std::to_string(count), "Listener",
+            both_pinned(),
+            [count](Placement place) { return run_crowd(place, count); });
+    contend("scale_accept_" + std::to_string(count), "Listener", both_pinned(),
+            [count](Placement place) { return run_accept(place, count); });
+  }
+});
+
+}  // namespace
+}  // namespace ipc::bench
