@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "common/check.h"
 #include "common/errors.h"
 #include "common/pipe.h"
+#include "common/point.h"
 #include "common/ready.h"
 #include "common/report.h"
 
@@ -24,8 +26,10 @@ namespace {
 
 constexpr size_t kShortHeader = 4;
 constexpr size_t kLongHeader = 12;
-constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kForgetBytes = 64 << 10;
+// A long message is made room for in steps, so that what the kernel writes to
+// is still in a cache, and none is made for what never comes.
+constexpr size_t kStepBytes = 256 << 10;
 
 // Counted in each process: those made before fork(2) have the same number in
 // the whole family.
@@ -34,23 +38,42 @@ std::string next_channel() {
   return fmt::format("Connection {}", ++channel);
 }
 
-// A blocking read or write could outlast any deadline.
-void make_nonblocking(const UniqueFd& fd) {
+void set_blocking(const UniqueFd& fd, bool blocking) {
   const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
-  check(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK), "fcntl F_SETFL");
+  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  if (wanted != flags) {
+    check(::fcntl(fd.get(), F_SETFL, wanted), "fcntl F_SETFL");
+  }
 }
 
-void append_header(std::string& out, size_t size) {
-  if (size <= std::numeric_limits<int32_t>::max()) {
-    const uint32_t length = htobe32(static_cast<uint32_t>(size));
-    out.append(reinterpret_cast<const char*>(&length), sizeof length);
-    return;
-  }
-  const uint32_t mark = htobe32(static_cast<uint32_t>(-1));
-  const uint64_t length = htobe64(size);
-  out.append(reinterpret_cast<const char*>(&mark), sizeof mark);
-  out.append(reinterpret_cast<const char*>(&length), sizeof length);
+// Whether a call may wait inside of the kernel: not if it must end in time, and
+// not if somebody wants to see that it waits.
+bool may_block(Deadline deadline) {
+  return deadline.is_never() && !events_wanted && gate() == nullptr;
 }
+
+class HeaderBytes {
+ public:
+  explicit HeaderBytes(size_t size) {
+    if (size <= std::numeric_limits<int32_t>::max()) {
+      add(htobe32(static_cast<uint32_t>(size)));
+    } else {
+      add(htobe32(static_cast<uint32_t>(-1)));
+      add(htobe64(size));
+    }
+  }
+  [[nodiscard]] std::string_view view() const { return {bytes_.data(), size_}; }
+
+ private:
+  template <typename Number>
+  void add(Number number) {
+    memcpy(bytes_.data() + size_, &number, sizeof number);
+    size_ += sizeof number;
+  }
+
+  std::array<char, kLongHeader> bytes_;
+  size_t size_ = 0;
+};
 
 struct Header {
   size_t size = 0;     // Bytes of the header; 0 if not all of it is there.
@@ -71,20 +94,27 @@ Header parse_header(std::string_view bytes) {
 
 }  // namespace
 
+// A socket is told with each call whether it may wait. A pipe cannot be told,
+// and a blocking one could outlast any deadline.
 Connection::Connection(UniqueFd fd, int64_t max_bytes)
     : fd_(std::move(fd)), max_bytes_(max_bytes) {
-  make_nonblocking(fd_);
+  set_blocking(fd_, true);
 }
 
 Connection Connection::reading(UniqueFd fd, int64_t max_bytes) {
-  Connection end(std::move(fd), max_bytes);
+  Connection end;
+  end.fd_ = std::move(fd);
+  end.max_bytes_ = max_bytes;
   end.writes_ = false;
+  set_blocking(end.fd_, false);
   return end;
 }
 
 Connection Connection::writing(UniqueFd fd) {
-  Connection end(std::move(fd));
+  Connection end;
+  end.fd_ = std::move(fd);
   end.reads_ = false;
+  set_blocking(end.fd_, false);
   return end;
 }
 
@@ -102,8 +132,15 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   IPC_CHECK(fd_ && writes_);
   const Transfer before = flush_until(deadline);
   if (before != Transfer::ok) return before;
-  queue(message);
-  return flush_until(deadline);
+  log(EventKind::send, side_, ++sent_count_);
+  const HeaderBytes header(message.size());
+  std::string_view first = header.view();
+  const Transfer status = write_all(first, message, deadline);
+  if (status == Transfer::timed_out) {
+    outgoing_ = first;
+    outgoing_ += message;
+  }
+  return status;
 }
 
 void Connection::queue(std::string_view message) {
@@ -113,16 +150,17 @@ void Connection::queue(std::string_view message) {
     outgoing_.erase(0, outgoing_done_);
     outgoing_done_ = 0;
   }
-  append_header(outgoing_, message.size());
+  outgoing_ += HeaderBytes(message.size()).view();
   outgoing_ += message;
   log(EventKind::send, side_, ++sent_count_);
 }
 
 Transfer Connection::flush_until(Deadline deadline) {
-  Transfer status = Transfer::ok;
-  while (status == Transfer::ok && outgoing_done_ < outgoing_.size()) {
-    status = write_some(deadline);
-  }
+  if (unsent() == 0) return Transfer::ok;
+  std::string_view rest = std::string_view(outgoing_).substr(outgoing_done_);
+  std::string_view nothing;
+  const Transfer status = write_all(rest, nothing, deadline);
+  outgoing_done_ = outgoing_.size() - rest.size();
   if (status != Transfer::timed_out) {
     // All has gone, or nobody will ever read the rest.
     outgoing_.clear();
@@ -131,82 +169,155 @@ Transfer Connection::flush_until(Deadline deadline) {
   return status;
 }
 
-Transfer Connection::write_some(Deadline deadline) {
-  const std::string_view rest =
-      std::string_view(outgoing_).substr(outgoing_done_);
+// Writes both, one after the other, and takes off their fronts what has gone.
+Transfer Connection::write_all(std::string_view& first,
+                               std::string_view& second,
+                               Deadline deadline) const {
   // A socket: without SIGPIPE, so that no peer can end a server by leaving.
-  const bool is_socket = reads_ && writes_;
-  const ssize_t size = retry([&] {
-    return is_socket ? ::send(fd_.get(), rest.data(), rest.size(), MSG_NOSIGNAL)
-                     : ::write(fd_.get(), rest.data(), rest.size());
-  });
-  if (size >= 0) {
-    outgoing_done_ += static_cast<size_t>(size);
-    return Transfer::ok;
+  const int flags = MSG_NOSIGNAL | (may_block(deadline) ? 0 : MSG_DONTWAIT);
+  while (!first.empty() || !second.empty()) {
+    std::array<iovec, 2> parts{};
+    parts[0] = {const_cast<char*>(first.data()), first.size()};
+    parts[1] = {const_cast<char*>(second.data()), second.size()};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const ssize_t size = retry([&] {
+      return is_socket() ? ::sendmsg(fd_.get(), &message, flags)
+                         : ::writev(fd_.get(), parts.data(), parts.size());
+    });
+    if (size >= 0) {
+      const size_t of_first = std::min(static_cast<size_t>(size), first.size());
+      first.remove_prefix(of_first);
+      second.remove_prefix(static_cast<size_t>(size) - of_first);
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      return Transfer::closed;
+    } else if (errno != EAGAIN) {
+      throw_error(errno, "write");
+    } else if (!wait(POLLOUT, deadline)) {
+      return Transfer::timed_out;
+    }
   }
-  if (errno == EPIPE || errno == ECONNRESET) return Transfer::closed;
-  if (errno != EAGAIN) throw_error(errno, "write");
+  return Transfer::ok;
+}
+
+bool Connection::wait(int16_t events, Deadline deadline) const {
   log(EventKind::wait);
-  const bool ready = wait_ready(fd_.get(), POLLOUT, deadline);
+  const bool ready = wait_ready(fd_.get(), events, deadline);
   log(EventKind::wake);
-  return ready ? Transfer::ok : Transfer::timed_out;
+  return ready;
 }
 
 Received Connection::receive_until(Deadline deadline) {
   IPC_CHECK(fd_ && reads_);
-  while (true) {
-    const Header header = parse_header(incoming_);
-    size_t wanted = kShortHeader;
-    if (header.size != 0) {
-      // Before anything is allocated for it.
-      if (header.length < 0 || header.length > max_bytes_) {
-        throw_error(EMSGSIZE, "receive: length of a message");
-      }
-      wanted = header.size + static_cast<size_t>(header.length);
-      if (incoming_.size() >= wanted) {
-        Received received{Transfer::ok, incoming_.substr(header.size)};
-        incoming_.clear();
-        log(EventKind::receive, side_ == 'a' ? 'b' : 'a', ++received_count_);
-        return received;
-      }
-    } else if (incoming_.size() >= kShortHeader) {
-      wanted = kLongHeader;
-    }
-    const Transfer status = read_some(wanted - incoming_.size(), deadline);
+  while (!begin_message()) {
+    const Transfer status = read_held(deadline);
     if (status != Transfer::ok) return {status, {}};
   }
+  while (message_done_ < message_bytes_) {
+    const Transfer status = read_message(deadline);
+    if (status != Transfer::ok) return {status, {}};
+  }
+  Received received{Transfer::ok, std::move(message_)};
+  message_.clear();
+  in_message_ = false;
+  log(EventKind::receive, side_ == 'a' ? 'b' : 'a', ++received_count_);
+  return received;
 }
 
-// Reads at most `wanted` bytes, so that no byte of the next message is taken:
-// a copy of this end in another process finds it whole.
-Transfer Connection::read_some(size_t wanted, Deadline deadline) {
+// False if not all of the header has come.
+bool Connection::begin_message() {
+  if (in_message_) return true;
+  const Header header = parse_header(held());
+  if (header.size == 0) return false;
+  // Before anything is allocated for it.
+  if (header.length < 0 || header.length > max_bytes_) {
+    throw_error(EMSGSIZE, "receive: length of a message");
+  }
+  in_message_ = true;
+  message_bytes_ = static_cast<size_t>(header.length);
+  message_.reserve(message_bytes_);
+  message_ = held().substr(header.size, message_bytes_);
+  message_done_ = message_.size();
+  held_done_ += header.size + message_done_;
+  if (held_done_ == held_.size()) {
+    held_.clear();
+    held_done_ = 0;
+  }
+  return true;
+}
+
+bool Connection::holds_message() const {
+  if (in_message_) return message_done_ == message_bytes_;
+  const Header header = parse_header(held());
+  // What receive() will refuse counts, or nobody would call it.
+  return header.size != 0 &&
+         (header.length < 0 || header.length > max_bytes_ ||
+          held().size() - header.size >= static_cast<size_t>(header.length));
+}
+
+// Reads the next bytes of a header, and of nothing else, so that a copy of this
+// end in another process finds the next message whole; or as much as there is.
+Transfer Connection::read_held(Deadline deadline) {
+  held_.erase(0, held_done_);
+  held_done_ = 0;
   std::array<char, kReadBytes> bytes;
-  const ssize_t size = retry([&] {
-    return ::read(fd_.get(), bytes.data(), std::min(wanted, bytes.size()));
-  });
-  if (size > 0) {
-    incoming_.append(bytes.data(), static_cast<size_t>(size));
-    return Transfer::ok;
+  std::span<char> room = bytes;
+  if (!reads_ahead_) {
+    const bool is_long = held_.size() >= kShortHeader;
+    room = room.first((is_long ? kLongHeader : kShortHeader) - held_.size());
   }
-  if (size == 0 || errno == ECONNRESET) {
-    return incoming_.empty() ? Transfer::closed : Transfer::truncated;
+  size_t size = 0;
+  const Transfer status = read_some(room, size, deadline);
+  held_.append(bytes.data(), size);
+  return status;
+}
+
+// Reads what the message that has begun still lacks.
+Transfer Connection::read_message(Deadline deadline) {
+  if (message_done_ == message_.size()) {
+    message_.resize(std::min(message_bytes_, message_done_ + kStepBytes));
   }
-  if (errno != EAGAIN) throw_error(errno, "read");
-  log(EventKind::wait);
-  const bool ready = wait_ready(fd_.get(), POLLIN, deadline);
-  log(EventKind::wake);
-  return ready ? Transfer::ok : Transfer::timed_out;
+  size_t size = 0;
+  const Transfer status =
+      read_some(std::span(message_).subspan(message_done_), size, deadline);
+  message_done_ += size;
+  return status;
+}
+
+Transfer Connection::read_some(std::span<char> room, size_t& size_bytes,
+                               Deadline deadline) const {
+  const int flags = may_block(deadline) ? 0 : MSG_DONTWAIT;
+  while (true) {
+    const ssize_t size = retry([&] {
+      return is_socket() ? ::recv(fd_.get(), room.data(), room.size(), flags)
+                         : ::read(fd_.get(), room.data(), room.size());
+    });
+    if (size > 0) {
+      size_bytes = static_cast<size_t>(size);
+      return Transfer::ok;
+    }
+    if (size == 0 || errno == ECONNRESET) {
+      const bool inside = in_message_ || !held_.empty();
+      return inside ? Transfer::truncated : Transfer::closed;
+    }
+    if (errno != EAGAIN) throw_error(errno, "read");
+    if (!wait(POLLIN, deadline)) return Transfer::timed_out;
+  }
 }
 
 bool Connection::poll_until(Deadline deadline) const {
   IPC_CHECK(fd_ && reads_);
-  return wait_ready(fd_.get(), POLLIN, deadline);
+  return holds_message() || wait_ready(fd_.get(), POLLIN, deadline);
 }
 
 void Connection::close() {
   fd_.reset();
   outgoing_.clear();
-  incoming_.clear();
+  outgoing_done_ = 0;
+  held_.clear();
+  held_done_ = 0;
+  in_message_ = false;
 }
 
 ConnectionPair make_connections() {

@@ -18,9 +18,9 @@
 //           sending is visible to the receiver after receiving.
 // Servers:  poll fd() for many connections at once. With Deadline::at_ns(0)
 //           receive_until() takes what has come and does not wait; it reads no
-//           byte beyond the message, so poll(2) tells of the next one. Messages
-//           go out by queue() and flush_until(); while unsent() is not 0, poll
-//           for POLLOUT too.
+//           byte beyond the message, so poll(2) tells of the next one, unless
+//           it was asked to read_ahead(). Messages go out by queue() and
+//           flush_until(); while unsent() is not 0, poll for POLLOUT too.
 // Processes: one sender and one receiver an end. Two processes that send
 //           through copies of one end would mix their messages.
 // Fork:     the child has a copy of the end; close what you do not use.
@@ -32,6 +32,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -72,9 +73,9 @@ class Connection {
   static constexpr int64_t kMaxBytes = 64 << 20;
 
   Connection() = default;
-  // An end that reads from and writes to `fd`, a socket.
+  // An end that reads from and writes to `fd`, a socket; it will block.
   explicit Connection(UniqueFd fd, int64_t max_bytes = kMaxBytes);
-  // An end that only reads, or only writes, for a pipe.
+  // An end that only reads, or only writes, for a pipe; it will not block.
   static Connection reading(UniqueFd fd, int64_t max_bytes = kMaxBytes);
   static Connection writing(UniqueFd fd);
 
@@ -106,6 +107,14 @@ class Connection {
   // false at the deadline. Python's poll().
   [[nodiscard]] bool poll_until(Deadline deadline) const;
 
+  // From now on a read(2) takes all that has come, up to 64 KiB, and the end
+  // keeps what is of later messages: one call of the kernel a message or less,
+  // in place of two. For an end that has no copy in another process.
+  // poll(2) does not tell of what is kept, so receive while holds_message().
+  void read_ahead() { reads_ahead_ = true; }
+  // receive() would return a message that was read with an earlier one.
+  [[nodiscard]] bool holds_message() const;
+
   // The longest message that is taken from now on.
   void set_max_bytes(int64_t max_bytes) { max_bytes_ = max_bytes; }
 
@@ -122,9 +131,21 @@ class Connection {
   friend ConnectionPair make_connections();
   friend ConnectionPair make_one_way_connections();
 
+  static constexpr size_t kReadBytes = 64 << 10;
+
   void log(EventKind kind, char from = 0, uint64_t number = 0) const;
-  Transfer write_some(Deadline deadline);
-  Transfer read_some(size_t wanted, Deadline deadline);
+  [[nodiscard]] bool is_socket() const { return reads_ && writes_; }
+  [[nodiscard]] std::string_view held() const {
+    return std::string_view(held_).substr(held_done_);
+  }
+  bool begin_message();
+  Transfer read_held(Deadline deadline);
+  Transfer read_message(Deadline deadline);
+  Transfer read_some(std::span<char> room, size_t& size_bytes,
+                     Deadline deadline) const;
+  Transfer write_all(std::string_view& first, std::string_view& second,
+                     Deadline deadline) const;
+  [[nodiscard]] bool wait(int16_t events, Deadline deadline) const;
 
   UniqueFd fd_;
   bool reads_ = true;
@@ -132,7 +153,13 @@ class Connection {
   int64_t max_bytes_ = kMaxBytes;
   std::string outgoing_;      // The messages that are being sent, and
   size_t outgoing_done_ = 0;  // how many bytes of them have gone.
-  std::string incoming_;      // What has come of the message that is received.
+  bool reads_ahead_ = false;
+  std::string held_;          // What was read before the message it is of,
+  size_t held_done_ = 0;      // and how many bytes of that were taken.
+  bool in_message_ = false;   // A header has come, and after it
+  size_t message_bytes_ = 0;  // so many are to come
+  size_t message_done_ = 0;   // of which so many have come
+  std::string message_;       // into this.
 
   // For the event log, which pairs a send with its receive.
   std::string channel_ = "Connection";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <string>
@@ -10,9 +11,10 @@
 #include "common/errors.h"
 #include "common/report.h"
 
-// Writes until the kernel takes no more; how much it took. The descriptor of a
-// Connection does not block.
+// Writes until the kernel takes no more; how much it took. With a descriptor
+// that blocks, the last write would not return.
 inline size_t fill(const ipc::Connection& end, size_t size_bytes) {
+  ipc::check(::fcntl(end.fd(), F_SETFL, O_NONBLOCK), "fcntl");
   const std::string bytes(size_bytes, 'x');
   size_t total_bytes = 0;
   while (true) {
