@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -61,6 +62,13 @@ Json::Json(double value) {
 }
 
 Json::Json(std::string_view value) {
+  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+  });
+  if (plain) {  // Nothing to escape, and UTF-8.
+    text_.assign(1, '"').append(value).append(1, '"');
+    return;
+  }
   try {
     text_ = nlohmann::json(value).dump();
   } catch (const nlohmann::json::exception&) {

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fmt/format.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 #include <utility>
 
@@ -16,6 +18,11 @@ namespace {
 
 using hosted::Call;
 using hosted::ClientId;
+
+// So many clients are served before the time is looked at.
+constexpr size_t kEventsMax = 64;
+// So many bytes of replies may wait while other requests of a client are done.
+constexpr size_t kUnsentMax = 64 << 10;
 
 std::string random_hex() {
   uint64_t number = 0;
@@ -55,7 +62,9 @@ void require_no_references(const Call& call) {
 }  // namespace
 
 ManagerServer::ManagerServer(std::string generation, const ManagedTypes& types)
-    : generation_(std::move(generation)), types_(types) {
+    : generation_(std::move(generation)),
+      types_(types),
+      epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
   objects_[root_id(generation_)] = hosted::make("dict", {}, {});
 }
 
@@ -66,9 +75,24 @@ std::string ManagerServer::root_id(const std::string& generation) {
 }
 
 void ManagerServer::add_client(Connection connection) {
-  Client client;
+  const ClientId id = next_client_++;
+  Client& client = clients_[id];
   client.connection = std::move(connection);
-  clients_.emplace(next_client_++, std::move(client));
+  client.connection.read_ahead();
+  watch(id, client);
+}
+
+// One who does not take its replies is asked for nothing else.
+void ManagerServer::watch(ClientId id, Client& client) {
+  const uint32_t wanted = client.sending || client.ending ? EPOLLOUT : EPOLLIN;
+  if (wanted == client.watched) return;
+  epoll_event event{};
+  event.events = wanted;
+  event.data.u64 = id;
+  const int operation = client.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  check(::epoll_ctl(epoll_.get(), operation, client.connection.fd(), &event),
+        "epoll_ctl");
+  client.watched = wanted;
 }
 
 void ManagerServer::run(Listener& listener) {
@@ -76,48 +100,59 @@ void ManagerServer::run(Listener& listener) {
 }
 
 void ManagerServer::step(Listener* listener, Deadline deadline) {
-  std::vector<pollfd> fds;
-  std::vector<ClientId> ids;
-  fds.reserve(clients_.size() + 1);
-  for (const auto& [id, client] : clients_) {
-    const bool blocked = client.sending || client.ending;
-    fds.push_back({client.connection.fd(),
-                   static_cast<int16_t>(blocked ? POLLOUT : POLLIN), 0});
-    ids.push_back(id);
+  if (listener != nullptr && !watches_listener_) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = kListener;
+    check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener->fd(), &event),
+          "epoll_ctl");
+    watches_listener_ = true;
   }
-  if (listener != nullptr) fds.push_back({listener->fd(), POLLIN, 0});
-  const int ready = ::poll(fds.data(), fds.size(),
-                           next_deadline().sooner(deadline).poll_ms());
-  if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
-  if (ready > 0) {
-    for (size_t i = 0; i < ids.size(); ++i) {
-      if (fds[i].revents == 0) continue;
-      const auto client = clients_.find(ids[i]);
-      if (client != clients_.end()) receive(ids[i], client->second);
-    }
-    if (listener != nullptr && fds.back().revents != 0) {
+  std::array<epoll_event, kEventsMax> events;
+  const int ready = ::epoll_wait(epoll_.get(), events.data(), events.size(),
+                                 next_deadline().sooner(deadline).poll_ms());
+  if (ready == -1 && errno != EINTR) throw_error(errno, "epoll_wait");
+  for (int i = 0; i < ready; ++i) {
+    const ClientId id = events[static_cast<size_t>(i)].data.u64;
+    if (id == kListener) {
+      if (listener == nullptr) continue;
       if (auto peer = listener->try_accept()) add_client(std::move(*peer));
+    } else if (const auto client = clients_.find(id);
+               client != clients_.end()) {
+      receive(id, client->second);
     }
   }
   expire();
+  flush_replies();
   if (may_have_garbage_ && next_collection_.expired()) collect();
 }
 
-// One message of a client, or the rest of its replies.
+// The requests of a client, or the rest of its replies.
 void ManagerServer::receive(ClientId id, Client& client) {
   try {
     if (client.sending || client.ending) {
-      flush(client);
-      if (client.ending && !client.sending) forget(id);
-      return;
+      flush(id, client);
+      if (client.sending) return;
+      if (client.ending) {
+        forget(id);
+        return;
+      }
+      // What it had sent before is here already: nothing will tell of it.
+      if (!client.connection.holds_message()) return;
     }
-    const Received message =
-        client.connection.receive_until(Deadline::at_ns(0));
-    if (message) {
-      handle(id, client, *message);
-    } else if (message.status != Transfer::timed_out) {
-      forget(id);
-    }
+    do {
+      const Received message =
+          client.connection.receive_until(Deadline::at_ns(0));
+      if (message) {
+        handle(id, client, *message);
+      } else if (message.status != Transfer::timed_out) {
+        forget(id);
+        return;
+      }
+      // A short request may have a long reply.
+      if (client.connection.unsent() > kUnsentMax) flush(id, client);
+    } while (!client.sending && !client.ending &&
+             client.connection.holds_message());
   } catch (const std::system_error&) {
     forget(id);  // A length that is none, or a connection that has failed.
   }
@@ -132,6 +167,7 @@ void ManagerServer::handle(ClientId id, Client& client,
   } catch (const JsonError& error) {
     reply(id, {0, "BadCall", error.what()});
     client.ending = true;
+    watch(id, client);
     return;
   }
   const uint64_t number = call.request.number;
@@ -293,6 +329,7 @@ bool ManagerServer::try_one(const Waiting& waiting) {
 }
 
 void ManagerServer::expire() {
+  if (waiting_.empty()) return;
   const int64_t now = now_ns();
   std::vector<const hosted::Object*> changed;
   for (auto& [object, list] : waiting_) {
@@ -317,35 +354,47 @@ void ManagerServer::expire() {
 
 void ManagerServer::reply(ClientId id, const Reply& reply) {
   if (reply.number == 0 && reply.outcome == "ok") return;
-  const auto client = clients_.find(id);
-  if (client == clients_.end()) return;
+  const auto found = clients_.find(id);
+  if (found == clients_.end()) return;
   std::string message = encode(reply);
   if (message.size() > static_cast<size_t>(Connection::kMaxBytes)) {
     message = encode(Reply{reply.number, "BadCall", "the reply is too long"});
   }
-  client->second.outgoing.push_back(std::move(message));
-  if (!client->second.sending) flush(client->second);
+  Client& client = found->second;
+  client.connection.queue(message);
+  if (!client.replied) replied_.push_back(id);
+  client.replied = true;
+}
+
+void ManagerServer::flush_replies() {
+  for (const ClientId id : replied_) {
+    const auto client = clients_.find(id);
+    if (client == clients_.end()) continue;
+    client->second.replied = false;
+    if (!client->second.sending) flush(id, client->second);
+  }
+  replied_.clear();
 }
 
 // Sends what goes out without waiting. That a client has gone is found out by
 // receive(), since somebody else's call may be served just now.
-void ManagerServer::flush(Client& client) {
-  const Deadline now = Deadline::at_ns(0);
+void ManagerServer::flush(ClientId id, Client& client) {
   try {
-    client.sending = client.connection.flush_until(now) == Transfer::timed_out;
-    while (!client.sending && !client.outgoing.empty()) {
-      client.sending = client.connection.send_until(client.outgoing.front(),
-                                                    now) == Transfer::timed_out;
-      client.outgoing.pop_front();
-    }
+    client.sending = client.connection.flush_until(Deadline::at_ns(0)) ==
+                     Transfer::timed_out;
   } catch (const std::system_error&) {
     client.sending = false;
-    client.outgoing.clear();
+    (void)::shutdown(client.connection.fd(), SHUT_RDWR);
   }
+  watch(id, client);
 }
 
 void ManagerServer::forget(ClientId id) {
-  clients_.erase(id);
+  const auto client = clients_.find(id);
+  // A child may have a copy, which would be watched for ever.
+  (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client->second.connection.fd(),
+                    nullptr);
+  clients_.erase(client);
   for (auto& [object, list] : waiting_) {
     list.remove_if([id](const Waiting& w) { return w.call.client == id; });
   }

@@ -1,11 +1,13 @@
 // The server of a Manager: one process, one thread, one call after the other.
 //
-//   clients --request--> [ ready? one message of each ] --> object.call()
-//           <--reply---- [ what was waiting for that object: once more ]
+//   clients --request--> [ ready? what each has sent ] --> object.call()
+//           <--replies-- [ what was waiting for that object: once more ]
 //
 // Blocks:  never for a client. One that sends half a message, or nothing, is
 //          not waited for; one that does not take its replies is not listened
 //          to until it does, and its replies wait in a queue of their own.
+// Batches: of one client at most 64 KiB of requests are done before it is the
+//          next one's turn, and all their replies go out by one call.
 // Limits:  a message of Connection::kMaxBytes, Json::kMaxDepth, and kWaitsMax
 //          calls of one client that wait.
 // Trust:   a message that is no request ends that connection, after a reply
@@ -18,7 +20,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -33,6 +34,7 @@
 #include "common/hosted.h"
 #include "common/listener.h"
 #include "common/managed_types.h"
+#include "common/unique_fd.h"
 
 namespace ipc {
 
@@ -59,12 +61,15 @@ class ManagerServer {
   static std::string root_id(const std::string& generation);
 
  private:
+  static constexpr hosted::ClientId kListener = 0;  // None of the clients.
+
   struct Client {
-    Connection connection;
-    std::deque<std::string> outgoing;  // Replies that do not fit yet.
-    bool sending = false;              // One has gone in part.
-    bool ending = false;               // Ends when its replies have gone.
-    std::set<std::string> objects;     // Those that it may use.
+    Connection connection;          // And the replies that have not gone yet.
+    bool sending = false;           // They do not fit.
+    bool ending = false;            // Ends when its replies have gone.
+    bool replied = false;           // There is something new to flush.
+    uint32_t watched = 0;           // What epoll(7) is asked for.
+    std::set<std::string> objects;  // Those that it may use.
     size_t waits = 0;
   };
   // A call that could not be done yet.
@@ -76,6 +81,7 @@ class ManagerServer {
   // In the order of arrival, by what they wait for.
   using WaitingCalls = std::map<const hosted::Object*, std::list<Waiting>>;
 
+  void watch(hosted::ClientId id, Client& client);
   void receive(hosted::ClientId id, Client& client);
   void handle(hosted::ClientId id, Client& client, std::string_view message);
   void serve(hosted::Call call);
@@ -89,7 +95,8 @@ class ManagerServer {
   bool try_one(const Waiting& waiting);
   void expire();
   void reply(hosted::ClientId id, const Reply& reply);
-  void flush(Client& client);
+  void flush(hosted::ClientId id, Client& client);
+  void flush_replies();
   void forget(hosted::ClientId id);
   void collect();
   [[nodiscard]] Deadline next_deadline() const;
@@ -98,7 +105,10 @@ class ManagerServer {
   const ManagedTypes& types_;
   std::unordered_map<std::string, std::shared_ptr<hosted::Object>> objects_;
   std::map<hosted::ClientId, Client> clients_;
-  hosted::ClientId next_client_ = 1;
+  hosted::ClientId next_client_ = kListener + 1;
+  UniqueFd epoll_;  // Watches the clients, and the listener if there is one.
+  bool watches_listener_ = false;
+  std::vector<hosted::ClientId> replied_;  // In this step.
   WaitingCalls waiting_;
   bool may_have_garbage_ = false;
   Deadline next_collection_ = Deadline::at_ns(0);

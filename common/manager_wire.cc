@@ -1,7 +1,7 @@
 #include "common/manager_wire.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace ipc {
@@ -9,6 +9,87 @@ namespace {
 
 constexpr std::string_view kObjectKey = "\"@object\"";
 constexpr size_t kRequestParts = 5;
+
+template <typename Number>
+void append_number(std::string& text, Number number) {
+  std::array<char, 24> digits;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  text.append(digits.data(), end);
+}
+
+// Neither to be escaped in a JSON text, nor to be looked at whether it is
+// UTF-8.
+bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+
+void append_text(std::string& text, std::string_view value) {
+  if (std::all_of(value.begin(), value.end(), is_plain)) {
+    text += '"';
+    text += value;
+    text += '"';
+  } else {
+    text += Json(value).text();
+  }
+}
+
+// Takes a request apart without a parser, if it is written as encode() does it
+// and its names are plain; the arguments are parsed as always.
+class Usual {
+ public:
+  explicit Usual(std::string_view text) : rest_(text) {}
+
+  // False if it is not like that, and may be anything.
+  bool take(Request& request) {
+    int64_t number = 0;
+    const bool usual = take('[') && take(number) && number >= 0 && take(',') &&
+                       take(request.object) && take(',') &&
+                       take(request.method) && take(',') &&
+                       take(request.wait_ns) && take(',') && !rest_.empty() &&
+                       rest_.back() == ']';
+    if (!usual) return false;
+    request.number = static_cast<uint64_t>(number);
+    rest_.remove_suffix(1);
+    if (rest_ == "[]") return true;
+    // Json counts how deep the arguments are, and not what they are in.
+    const auto opened = std::count_if(rest_.begin(), rest_.end(), [](char c) {
+      return c == '[' || c == '{';
+    });
+    if (opened >= Json::kMaxDepth) return false;
+    try {
+      request.arguments = Json::parse(rest_).items();
+    } catch (const JsonError&) {
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  bool take(char wanted) {
+    if (rest_.empty() || rest_.front() != wanted) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  bool take(int64_t& number) {
+    const char* const end = rest_.data() + rest_.size();
+    const auto [stop, error] = std::from_chars(rest_.data(), end, number);
+    if (error != std::errc()) return false;
+    const auto size = static_cast<size_t>(stop - rest_.data());
+    // JSON writes no zeros before a number, and what follows ends it.
+    const bool zero_first = size > 1 && rest_.front() == '0';
+    const bool minus_zero = size > 1 && rest_.front() == '-' && rest_[1] == '0';
+    rest_.remove_prefix(size);
+    return !zero_first && !minus_zero;
+  }
+  bool take(std::string& text) {
+    if (!take('"')) return false;
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_plain);
+    text.assign(rest_.begin(), end);
+    rest_.remove_prefix(text.size());
+    return take('"');
+  }
+
+  std::string_view rest_;
+};
 
 uint64_t to_number(const Json& value) {
   const int64_t number = value.as_int();
@@ -19,25 +100,53 @@ uint64_t to_number(const Json& value) {
 }  // namespace
 
 std::string encode(const Request& request) {
-  return fmt::format(R"([{},{},{},{},{}])", request.number,
-                     Json(request.object).text(), Json(request.method).text(),
-                     request.wait_ns, Json::list(request.arguments).text());
+  return encode_request(request.number, request.object, request.method,
+                        request.wait_ns, request.arguments);
+}
+
+std::string encode_request(uint64_t number, std::string_view object,
+                           std::string_view method, int64_t wait_ns,
+                           const std::vector<Json>& arguments) {
+  std::string text = "[";
+  append_number(text, number);
+  text += ',';
+  append_text(text, object);
+  text += ',';
+  append_text(text, method);
+  text += ',';
+  append_number(text, wait_ns);
+  text += ",[";
+  for (const Json& argument : arguments) {
+    if (text.back() != '[') text += ',';
+    text += argument.text();
+  }
+  text += "]]";
+  return text;
 }
 
 Request decode_request(std::string_view message) {
-  const std::vector<Json> parts = Json::parse(message).items();
-  if (parts.size() != kRequestParts) {
-    throw JsonError("a request has five parts");
+  Request request;
+  if (!Usual(message).take(request)) {
+    const std::vector<Json> parts = Json::parse(message).items();
+    if (parts.size() != kRequestParts) {
+      throw JsonError("a request has five parts");
+    }
+    request = {to_number(parts[0]), parts[1].as_text(), parts[2].as_text(),
+               parts[3].as_int(), parts[4].items()};
   }
-  Request request{to_number(parts[0]), parts[1].as_text(), parts[2].as_text(),
-                  parts[3].as_int(), parts[4].items()};
   if (request.wait_ns < Request::kForEver) throw JsonError("a negative time");
   return request;
 }
 
 std::string encode(const Reply& reply) {
-  return fmt::format(R"([{},"{}",{}])", reply.number, reply.outcome,
-                     reply.value.text());
+  std::string text = "[";
+  append_number(text, reply.number);
+  text += ",\"";
+  text += reply.outcome;
+  text += "\",";
+  text += reply.value.text();
+  text += ']';
+  return text;
 }
 
 Reply decode_reply(std::string_view message) {

@@ -72,6 +72,10 @@ struct Request {
 };
 
 std::string encode(const Request& request);
+// The same of its parts, for who does not have them in one.
+std::string encode_request(uint64_t number, std::string_view object,
+                           std::string_view method, int64_t wait_ns,
+                           const std::vector<Json>& arguments);
 // JsonError if it is not of the form above, whatever else it may be.
 Request decode_request(std::string_view message);
 

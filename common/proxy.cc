@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "common/check.h"
@@ -36,8 +37,11 @@ class Session {
   Session& operator=(Session&&) = delete;
   ~Session();
 
-  // Sends a request; its number.
-  uint64_t send(Request request);
+  // What goes out with the next flush(); its number.
+  uint64_t queue(std::string_view object, std::string_view method,
+                 int64_t wait_ns, const Proxy::Arguments& arguments);
+  [[nodiscard]] size_t unsent_bytes() const { return connection_.unsent(); }
+  void flush();
   // The reply to the oldest request that waits for one.
   Reply receive(uint64_t number, Deadline deadline);
   // Without a reply, and without an error: for destructors.
@@ -86,6 +90,7 @@ Session::Session(const ManagerAddress& server) {
     throw ManagerGone((refused ? "" : "there is no manager: ") +
                       std::string(error.what()));
   }
+  connection_.read_ahead();
   watch_forks();
   const std::scoped_lock guard(sessions_mutex);
   all_sessions().insert(this);
@@ -101,12 +106,16 @@ void Session::fail(const std::string& what) {
   throw ManagerGone(what);
 }
 
-uint64_t Session::send(Request request) {
-  request.number = ++last_number_;
+uint64_t Session::queue(std::string_view object, std::string_view method,
+                        int64_t wait_ns, const Proxy::Arguments& arguments) {
+  const uint64_t number = ++last_number_;
+  connection_.queue(encode_request(number, object, method, wait_ns, arguments));
+  return number;
+}
+
+void Session::flush() {
   try {
-    if (connection_.send(encode(request)) == Transfer::ok) {
-      return request.number;
-    }
+    if (connection_.flush_until(Deadline::never()) == Transfer::ok) return;
   } catch (const std::system_error& error) {
     fail(error.what());
   }
@@ -115,9 +124,7 @@ uint64_t Session::send(Request request) {
 
 Reply Session::receive(uint64_t number, Deadline deadline) {
   try {
-    // Who waits here does not send, so poll(2) first saves a read(2) in vain.
-    if (!connection_.poll_until(deadline)) fail("the manager does not answer");
-    Received message = connection_.receive_until(deadline);
+    const Received message = connection_.receive_until(deadline);
     if (message.status == Transfer::timed_out) {
       fail("the manager does not answer");
     }
@@ -162,7 +169,7 @@ class Thread {
 
   // The session, if there is one that is open.
   Session* find(const ManagerAddress& server) {
-    const auto session = sessions_.find({server.address, server.key});
+    const auto session = sessions_.find(server);
     if (session == sessions_.end() || !session->second->is_open()) {
       return nullptr;
     }
@@ -171,24 +178,28 @@ class Thread {
   Session& get(const ManagerAddress& server) {
     if (Session* const session = find(server)) return *session;
     auto session = std::make_unique<Session>(server);
-    return *(sessions_[{server.address, server.key}] = std::move(session));
+    return *(sessions_[server] = std::move(session));
   }
 
  private:
-  // By address and key: who has another key is somebody else.
-  std::map<std::pair<std::string, std::string>, std::unique_ptr<Session>>
-      sessions_;
+  // Who has another key is somebody else.
+  struct Less {
+    bool operator()(const ManagerAddress& a, const ManagerAddress& b) const {
+      return std::tie(a.address, a.key) < std::tie(b.address, b.key);
+    }
+  };
+  std::map<ManagerAddress, std::unique_ptr<Session>, Less> sessions_;
 };
 
 std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
-                                const std::string& object,
+                                std::string_view object,
                                 std::string_view method,
                                 const Proxy::Arguments& arguments) {
   Session& session = Thread::current().get(server);
   const int64_t wait_ns =
       deadline.is_never() ? Request::kForEver : deadline.left_ns();
-  const uint64_t number =
-      session.send({0, object, std::string(method), wait_ns, arguments});
+  const uint64_t number = session.queue(object, method, wait_ns, arguments);
+  session.flush();
   // The server keeps to the deadline; it is late only if it is stuck.
   const Deadline last =
       deadline.is_never()
@@ -268,13 +279,16 @@ std::vector<Json> Proxy::call_many(std::string_view method,
   std::optional<Reply> failed;
   size_t next = 0;
   while (values.size() < calls.size()) {
-    const bool room = under_way.size() < kWindowCalls && bytes < kWindowBytes;
-    if (next < calls.size() && (room || under_way.empty())) {
-      Request request{0, id(), std::string(method), 0, calls[next++]};
-      const size_t size = encode(request).size();
-      under_way.push_back({session.send(std::move(request)), size});
-      bytes += size;
-      continue;
+    // Anew when half of them have come, so that not each goes out by itself.
+    if (under_way.size() <= kWindowCalls / 2 && bytes <= kWindowBytes / 2) {
+      while (next < calls.size() && under_way.size() < kWindowCalls &&
+             bytes < kWindowBytes) {
+        const size_t before = session.unsent_bytes();
+        const uint64_t number = session.queue(id(), method, 0, calls[next++]);
+        under_way.push_back({number, session.unsent_bytes() - before});
+        bytes += under_way.back().bytes;
+      }
+      session.flush();
     }
     Reply reply = session.receive(under_way.front().number, Deadline::never());
     bytes -= under_way.front().bytes;
