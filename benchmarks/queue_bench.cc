@@ -27,6 +27,9 @@ const Bench benches([] {
   contend_queue<TcpStream>("tcp", both_pinned(), one_to_one);
   contend_queue<SeqPacket>("seqpacket", both_pinned(), always);
   contend_queue<PosixQueue>("posix_mq", both_pinned(), at_most_a_page);
+  contend_kills<OurQueue>("Queue");
+  contend_kills<PosixQueue>("posix_mq");
+  contend_kills<SeqPacket>("seqpacket");
   for (const QueueLoad& load : queue_loads()) {
     if (!one_to_one(load)) continue;
     contend(load.group(), "python_Queue", both_pinned(), [load](Placement p) {

@@ -3,15 +3,20 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "benchmarks/bench.h"
+#include "common/clock.h"
+#include "common/process.h"
 #include "common/shared.h"
 
 namespace ipc::bench {
@@ -20,11 +25,11 @@ struct QueueLoad {
   int producers = 1;
   int consumers = 1;
   size_t size_bytes = 64;
+  size_t capacity_bytes = 1 << 20;
 
-  // 1 MiB for small messages, four of the big ones.
+  // At least four, also of the biggest messages.
   [[nodiscard]] size_t slots() const {
-    constexpr size_t kBytes = 1 << 20;
-    return size_bytes >= kBytes ? 4 : kBytes / size_bytes;
+    return std::max<size_t>(4, capacity_bytes / size_bytes);
   }
   [[nodiscard]] std::string group() const {
     return fmt::format("queue_{}to{}_{}B", producers, consumers, size_bytes);
@@ -91,6 +96,68 @@ Figure run_round_trip(Placement place, const QueueLoad& load) {
                          back.put(bytes.data());
                        }
                      }});
+}
+
+// One process after the other is killed and replaced, wherever it happens to
+// be. The counter `dead` is 1 if after that, within kDeadS, fewer than kAlive
+// messages come through: somebody waits for what will never be.
+template <typename Q>
+Figure run_kills(const QueueLoad& load) {
+  constexpr int kKills = 60;
+  constexpr uint64_t kAlive = 200;
+  constexpr double kDeadS = 0.7;
+  Q queue(load);
+  const Shared<std::atomic<uint64_t>> received;
+  const auto work = [&](bool puts) {
+    std::vector<char> bytes(load.size_bytes, 'x');
+    while (true) {
+      if (puts) {
+        queue.put(bytes.data());
+      } else {
+        queue.get(bytes.data());
+        received->fetch_add(1, std::memory_order_relaxed);
+      }
+    }
+  };
+  std::vector<Process> processes;
+  const auto start = [&](int lane) {
+    return Process("Lane", [&, lane] {
+      pin(Placement::two, lane);
+      work(lane % 2 == 0);
+    });
+  };
+  const auto goes_on = [&] {
+    const uint64_t enough = received->load() + kAlive;
+    const Deadline limit = Deadline::after(kDeadS);
+    while (received->load() < enough && !limit.expired()) ::sched_yield();
+    return received->load() >= enough;
+  };
+  const int lanes = load.producers + load.consumers;
+  processes.reserve(static_cast<size_t>(lanes));
+  for (int lane = 0; lane < lanes; ++lane) processes.push_back(start(lane));
+  std::mt19937 random(static_cast<unsigned>(now_ns()));
+  const int64_t begin_ns = now_ns();
+  bool dead = !goes_on();
+  for (int kill = 0; kill < kKills && !dead; ++kill) {
+    const auto lane = static_cast<int>(random() % static_cast<unsigned>(lanes));
+    Process& victim = processes[static_cast<size_t>(lane)];
+    (void)victim.kill();
+    (void)victim.join();
+    victim = start(lane);
+    dead = !goes_on();
+  }
+  Figure figure;
+  figure.ns = static_cast<double>(now_ns() - begin_ns) /
+              static_cast<double>(received->load());
+  figure.counters["dead"] = dead ? 1 : 0;
+  return figure;
+}
+
+template <typename Q>
+void contend_kills(const std::string& name) {
+  contend("queue_kills", name, {Placement::two}, [](Placement /*place*/) {
+    return run_kills<Q>({2, 2, 64, 2048});
+  });
 }
 
 // The loads that the queues are compared by,

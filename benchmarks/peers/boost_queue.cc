@@ -45,6 +45,7 @@ bool always(const QueueLoad& /*load*/) { return true; }
 
 const Bench benches([] {
   contend_queue<BoostQueue>("boost_message_queue", both_pinned(), always);
+  contend_kills<BoostQueue>("boost_message_queue");
 });
 
 }  // namespace
