@@ -46,6 +46,7 @@ constexpr double kLookS = 0.02;
 struct Outcome {
   std::atomic<bool> ready{false};     // All are there who shall be.
   std::atomic<bool> prepared{false};  // The killer knows it.
+  std::atomic<bool> over{false};      // The killer needs nobody any more.
   double median_ns = 0;
   double rss_kib = 0;
   double switches = 0;  // Of those who are not to be killed, for each kill.
@@ -96,22 +97,24 @@ void kill_over_and_over(Lane& lane, LifeSign& sign, Outcome& outcome,
     took_ns.push_back(static_cast<double>(sign.begun_ns - begin_ns));
     lane.did_long();
   }
-  if (took_ns.empty()) return;
-  outcome.median_ns = spread(took_ns).median;
-  outcome.switches = static_cast<double>(switches_of(load) - switches) /
-                     static_cast<double>(took_ns.size());
+  if (!took_ns.empty()) {
+    outcome.median_ns = spread(took_ns).median;
+    outcome.switches = static_cast<double>(switches_of(load) - switches) /
+                       static_cast<double>(took_ns.size());
+  }
+  outcome.over = true;
 }
 
 // The time of a restart by `keep`, which has to keep somebody alive who gives a
 // sign, and to say when everything is ready.
 Figure run_kills(Placement place, LifeSign& sign,
-                 const std::function<void(Lane&, Outcome&)>& keep,
+                 const std::function<void(Outcome&)>& keep,
                  const Load& load = {}) {
   const Shared<Outcome> outcome;
   Figure figure =
       run(place,
           {[&](Lane& lane) { kill_over_and_over(lane, sign, *outcome, load); },
-           [&](Lane& lane) { keep(lane, *outcome); }},
+           [&](Lane&) { keep(*outcome); }},
           {.measured_s = load.measured_s, .prepared = &outcome->prepared});
   figure.ns = outcome->median_ns;
   figure.switches += outcome->switches;
@@ -128,7 +131,7 @@ Figure run_supervisor(Placement place, int workers) {
   load.others = [&] {
     return std::vector<pid_t>(idle->begin(), idle->begin() + workers - 1);
   };
-  const auto keep = [&](Lane& lane, Outcome& outcome) {
+  const auto keep = [&](Outcome& outcome) {
     Supervisor supervisor;
     const RestartRule at_once{.count_max = 100'000, .delay_s = 0};
     for (int i = 1; i < workers; ++i) {
@@ -146,7 +149,7 @@ Figure run_supervisor(Placement place, int workers) {
                         },
                     .restarts = at_once});
     int started = 0;
-    while (lane.goes_on()) {
+    while (!outcome.over) {
       const auto notice = supervisor.next_until(Deadline::after(kLookS));
       if (!notice || notice->kind != Notice::Kind::started) continue;
       if (++started != workers) continue;
@@ -162,9 +165,9 @@ Figure run_supervisor(Placement place, int workers) {
 
 Figure run_pidfd_fork(Placement place) {
   const Shared<LifeSign> sign;
-  return run_kills(place, *sign, [&](Lane& lane, Outcome& outcome) {
+  return run_kills(place, *sign, [&](Outcome& outcome) {
     outcome.ready = true;
-    while (lane.goes_on()) {
+    while (!outcome.over) {
       const pid_t pid = check(::fork(), "fork");
       if (pid == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -176,7 +179,7 @@ Figure run_pidfd_fork(Placement place) {
       pollfd ended{pidfd.get(), POLLIN, 0};
       while (check(::poll(&ended, 1, static_cast<int>(kLookS * 1e3)), "poll") ==
                  0 &&
-             lane.goes_on()) {
+             !outcome.over) {
       }
       if (ended.revents == 0) ::kill(pid, SIGKILL);
       check(::waitpid(pid, nullptr, 0), "waitpid");
@@ -213,10 +216,10 @@ Figure run_service(Placement place, const std::string& program, Load load) {
   load.measured_s = 1.2;
   return run_kills(
       place, sign,
-      [&](Lane& lane, Outcome& outcome) {
+      [&](Outcome& outcome) {
         outcome.ready = true;
         Process keeper = Process::spawn(program, {path, folder.path()});
-        while (lane.goes_on()) {
+        while (!outcome.over) {
           (void)keeper.join_until(Deadline::after(kLookS));
         }
       },

@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +15,7 @@
 #include "common/connection.h"
 #include "common/errors.h"
 #include "common/process.h"
+#include "common/ready.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "common/signals.h"
@@ -24,8 +28,25 @@ namespace {
 constexpr int kMessagesInTurn = 64;
 constexpr int kMessagesAtEnd = 1'000;
 
+// What epoll(7) reports is the number of a child, twice, and which of the two.
+constexpr size_t kEnded = 0;
+constexpr size_t kReadable = 1;
+
 // For what is not to wait, and for what is due.
 Deadline at_once() { return Deadline::at_ns(0); }
+
+// Closes descriptors in ascending order.
+void close_all(std::span<const int> fds) {
+  while (!fds.empty()) {
+    size_t count = 1;
+    while (count < fds.size() && fds[count] == fds[count - 1] + 1) ++count;
+    // The kernel has this call from 5.9 on.
+    if (::close_range(fds[0], fds[count - 1], 0) != 0) {
+      for (const int fd : fds.first(count)) ::close(fd);
+    }
+    fds = fds.subspan(count);
+  }
+}
 
 int64_t to_ns(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
 double to_s(int64_t ns) { return static_cast<double>(ns) / 1e9; }
@@ -52,18 +73,33 @@ std::string_view describe(WorkerState state) {
   return "?";
 }
 
+// Memory for the boards of many lives, each of which has one of its own: what
+// escapes the end of its life cannot beat in the name of another. It goes with
+// the last of them. One mapping for each life would be copied at every fork.
+struct Supervisor::Block {
+  static constexpr size_t kBoards = SharedPages::kAlignment / sizeof(LifeBoard);
+
+  LifeBoard* next() {
+    return new (static_cast<LifeBoard*>(pages.data()) + used++) LifeBoard;
+  }
+
+  SharedPages pages{SharedPages::kAlignment};
+  size_t used = 0;
+};
+
 // One life of a worker: everything in it is new, so that nothing of the life
 // before can be taken for it.
 struct Supervisor::Life {
   Connection channel;
-  Shared<LifeBoard> board;
+  std::shared_ptr<Block> block;
+  LifeBoard* board = nullptr;  // In the block.
   std::optional<Process> process;
   int64_t began_ns = 0;
   int64_t watched_ns = 0;   // Since when somebody looks at the heartbeat.
   std::string failure;      // What the worker says of why it fails.
   std::string kill_reason;  // Why it was killed, if it was.
 
-  // What poll(2) said, and is to say.
+  // What epoll(7) said, and is to say.
   bool readable = false;
   bool ended = false;
   bool open = true;      // The channel: the worker has its end.
@@ -81,8 +117,10 @@ struct Supervisor::Life {
 };
 
 struct Supervisor::Child {
-  explicit Child(WorkerSpec s) : spec(std::move(s)), restarts(spec.restarts) {}
+  Child(size_t i, WorkerSpec s)
+      : number(i), spec(std::move(s)), restarts(spec.restarts) {}
 
+  size_t number;  // Among the children.
   WorkerSpec spec;
   Restarts restarts;
   WorkerState state = WorkerState::starting;
@@ -109,7 +147,10 @@ struct Supervisor::Child {
   }
 };
 
-Supervisor::Supervisor() { ignore_sigpipe(); }
+Supervisor::Supervisor()
+    : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+  ignore_sigpipe();
+}
 
 Supervisor::~Supervisor() {
   for (const auto& child : children_) {
@@ -120,7 +161,8 @@ Supervisor::~Supervisor() {
 void Supervisor::add(WorkerSpec spec) {
   IPC_CHECK(limit_can_be_reached(spec.restarts, 1.5 * spec.heartbeat_s));
   for (const auto& child : children_) IPC_CHECK(child->spec.name != spec.name);
-  children_.push_back(std::make_unique<Child>(std::move(spec)));
+  children_.push_back(
+      std::make_unique<Child>(children_.size(), std::move(spec)));
 }
 
 Supervisor::Child& Supervisor::find(std::string_view name) const {
@@ -150,29 +192,30 @@ std::optional<Notice> Supervisor::next_until(Deadline deadline) {
 }
 
 void Supervisor::wait(Deadline deadline) {
-  std::vector<pollfd> poll_fds;
   for (const auto& child : children_) {
     deadline = deadline.sooner(child->next_duty());
-    if (!child->life) continue;
-    const Life& life = *child->life;
-    poll_fds.push_back({life.process->pidfd(), POLLIN, 0});
-    const auto events =
-        static_cast<int16_t>(life.sending ? POLLIN | POLLOUT : POLLIN);
-    // A negative descriptor is skipped; see poll(2).
-    poll_fds.push_back({life.open ? life.channel.fd() : -1, events, 0});
   }
   event(EventKind::wait, "its workers");
-  const int ready =
-      ::poll(poll_fds.data(), poll_fds.size(), deadline.poll_ms());
+  if (!deadline.expired()) (void)wait_ready(epoll_.get(), POLLIN, deadline);
   event(EventKind::wake, "its workers");
-  if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
-  if (ready == -1) return;
-  auto poll_fd = poll_fds.begin();
-  for (const auto& child : children_) {
-    if (!child->life) continue;
-    child->life->ended = poll_fd++->revents != 0;
-    child->life->readable = poll_fd++->revents != 0;
+  std::vector<epoll_event> found(2 * children_.size());  // All there can be.
+  found.resize(static_cast<size_t>(
+      check(retry([&] {
+              return ::epoll_wait(epoll_.get(), found.data(),
+                                  static_cast<int>(found.size()), 0);
+            }),
+            "epoll_wait")));
+  for (const epoll_event& one : found) {
+    Life& life = *children_[one.data.u64 / 2]->life;
+    (one.data.u64 % 2 == kEnded ? life.ended : life.readable) = true;
   }
+}
+
+void Supervisor::watch(int operation, int fd, size_t data, bool writes) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | (writes ? EPOLLOUT : 0U);
+  wanted.data.u64 = data;
+  check(::epoll_ctl(epoll_.get(), operation, fd, &wanted), "epoll_ctl");
 }
 
 void Supervisor::look_at(Child& child) {
@@ -183,9 +226,12 @@ void Supervisor::look_at(Child& child) {
   }
   Life& life = *child.life;
   if (life.ended) return finish(child);
-  if (life.readable) read_messages(child, kMessagesInTurn);
-  if (life.sending) {
-    life.sending = life.channel.flush_until(at_once()) == Transfer::timed_out;
+  if (std::exchange(life.readable, false)) {
+    read_messages(child, kMessagesInTurn);
+    if (life.sending) {
+      set_sending(child,
+                  life.channel.flush_until(at_once()) == Transfer::timed_out);
+    }
   }
   if (child.state == WorkerState::stopping && child.due.expired()) {
     child.due = Deadline::never();
@@ -198,15 +244,29 @@ void Supervisor::look_at(Child& child) {
 void Supervisor::start(Child& child) {
   child.state = WorkerState::starting;
   try {
+    if (!block_ || block_->used == Block::kBoards) {
+      block_ = std::make_shared<Block>();
+    }
     ConnectionPair ends = make_connections();
     child.life = std::make_unique<Life>();
-    child.life->channel = std::move(ends.first);
-    child.life->began_ns = child.life->watched_ns = now_ns();
-    // Not made in its place: in the child the Life ends before the Process.
+    Life& life = *child.life;
+    life.channel = std::move(ends.first);
+    life.block = block_;
+    life.board = block_->next();
+    life.began_ns = life.watched_ns = now_ns();
+    // Before the fork: if it fails, nobody has begun.
+    watch(EPOLL_CTL_ADD, life.channel.fd(), 2 * child.number + kReadable);
+    const std::vector<int> not_for_it = own_descriptors();
+    // Not made in its place, which is part of what the child gives up.
     Process process(
-        child.spec.name, [&] { become_worker(child, std::move(ends.second)); },
+        child.spec.name,
+        [&] {
+          close_all(not_for_it);
+          become_worker(child, std::move(ends.second));
+        },
         Process::Group::own);
-    child.life->process = std::move(process);
+    life.process = std::move(process);
+    watch(EPOLL_CTL_ADD, life.process->pidfd(), 2 * child.number + kEnded);
     ++child.lives;
   } catch (const std::system_error& error) {
     child.life.reset();
@@ -219,17 +279,29 @@ void Supervisor::start(Child& child) {
   }
 }
 
-// In the new process: takes out what it needs and gives up all the rest, the
-// channels of its brothers above all.
+// What a worker is not to have, in ascending order.
+std::vector<int> Supervisor::own_descriptors() const {
+  std::vector<int> fds{epoll_.get()};
+  for (const auto& child : children_) {
+    if (!child->life) continue;
+    fds.push_back(child->life->channel.fd());
+    if (child->life->process) fds.push_back(child->life->process->pidfd());
+  }
+  std::sort(fds.begin(), fds.end());
+  return fds;
+}
+
+// In the new process. Here each page that is written to is copied, and each
+// page of code that is new is looked for, so that it is better to do little:
+// the lives of the others are left as they are.
 void Supervisor::become_worker(Child& child, Connection channel) {
-  const auto life = std::move(child.life);
-  const WorkerSpec spec = std::move(child.spec);
-  const int number = child.lives + 1;
-  life->channel.close();
-  children_.clear();
-  Worker worker(spec.name, number, spec.heartbeat_s, *life->board,
-                std::move(channel));
-  worker.run(spec.work);
+  const Life& life = *child.life;
+  // Nobody finds them here any more; and they are not destroyed, which would
+  // close what has their numbers by now, before the work is done.
+  const auto brothers = std::move(children_);
+  Worker worker(child.spec.name, child.lives + 1, child.spec.heartbeat_s,
+                *life.board, std::move(channel));
+  worker.run(child.spec.work);
 }
 
 void Supervisor::read_messages(Child& child, int count_max) {
@@ -238,14 +310,28 @@ void Supervisor::read_messages(Child& child, int count_max) {
     try {
       const Received received = life.channel.receive_until(at_once());
       if (received.status == Transfer::timed_out) return;
-      life.open = static_cast<bool>(received);
-      if (received) take_message(child, *received);
+      if (!received) return close_channel(child);
+      take_message(child, *received);
     } catch (const std::system_error& error) {
       // Not a message at all: several processes wrote, or memory is broken.
-      life.open = false;
+      close_channel(child);
       if (!life.ended) life.kill(error.what());
     }
   }
+}
+
+// Looks no more at the channel.
+void Supervisor::close_channel(Child& child) {
+  Life& life = *child.life;
+  if (!std::exchange(life.open, false)) return;
+  watch(EPOLL_CTL_DEL, life.channel.fd(), 0);
+}
+
+void Supervisor::set_sending(Child& child, bool sending) {
+  Life& life = *child.life;
+  if (std::exchange(life.sending, sending) == sending || !life.open) return;
+  watch(EPOLL_CTL_MOD, life.channel.fd(), 2 * child.number + kReadable,
+        sending);
 }
 
 void Supervisor::take_message(Child& child, const std::string& message) {
@@ -301,7 +387,14 @@ void Supervisor::finish(Child& child) {
   } else {
     decide(child, killed || status != 0);
   }
+  // Not by closing them: a worker that has just begun has copies.
+  close_channel(child);
+  watch(EPOLL_CTL_DEL, life.process->pidfd(), 0);
   child.life.reset();
+  // At once means before anything is told.
+  if (child.state == WorkerState::backing_off && child.due.expired()) {
+    start(child);
+  }
 }
 
 void Supervisor::decide(Child& child, bool abnormal) {
@@ -336,13 +429,13 @@ void Supervisor::decide(Child& child, bool abnormal) {
 }
 
 bool Supervisor::command(std::string_view name, std::string_view text) {
-  const Child& child = find(name);
+  Child& child = find(name);
   if (!child.life || child.state != WorkerState::running) return false;
   Life& life = *child.life;
   // One after another: what waits behind a full channel was never accepted.
   if (life.channel.flush_until(at_once()) != Transfer::ok) return false;
   const Transfer sent = life.channel.send_until(text, at_once());
-  life.sending = sent == Transfer::timed_out;
+  set_sending(child, sent == Transfer::timed_out);
   return sent != Transfer::closed;
 }
 

@@ -7,8 +7,9 @@
 //     ipc::say("{}: {}", notice->worker, notice->text);
 //   }
 //
-// One thread and one poll(2) over pidfds, channels and the next deadline; the
-// loop runs inside of next(). A worker's life, as status() shows it:
+// One thread, which waits by epoll(7) for pidfds, channels and the next
+// deadline; the loop runs inside of next(). A worker's life, as status() shows
+// it:
 //
 //   starting ---> running ---> (its process ends) ---> completed
 //      ^             |           |           `-------> failed
@@ -44,6 +45,7 @@
 
 #include "common/clock.h"
 #include "common/restarts.h"
+#include "common/unique_fd.h"
 #include "common/worker.h"
 
 namespace ipc {
@@ -156,13 +158,18 @@ class Supervisor {
  private:
   struct Life;
   struct Child;
+  struct Block;
 
   [[nodiscard]] Child& find(std::string_view name) const;
   void wait(Deadline deadline);
+  void watch(int operation, int fd, size_t data, bool writes = false);
   void look_at(Child& child);
   void start(Child& child);
+  [[nodiscard]] std::vector<int> own_descriptors() const;
   void become_worker(Child& child, Connection channel);
   void read_messages(Child& child, int count_max);
+  void close_channel(Child& child);
+  void set_sending(Child& child, bool sending);
   void take_message(Child& child, const std::string& message);
   void check_heartbeat(Child& child);
   void finish(Child& child);
@@ -170,6 +177,8 @@ class Supervisor {
   void tell(const Child& child, Notice::Kind kind, std::string text,
             double delay_s = 0);
 
+  UniqueFd epoll_;
+  std::shared_ptr<Block> block_;  // In which the next life has its board.
   std::vector<std::unique_ptr<Child>> children_;
   std::deque<Notice> notices_;
 };

@@ -713,8 +713,8 @@ TEST(Supervisor, AStoppedWorkerCanBeStartedAnewAndDoesNotSeeTheOldStop) {
 TEST(Supervisor, TwoHundredWorkersThatEndAtTheSameTimeAreAllReaped) {
   constexpr int kWorkers = 200;
   const Gate gate;
-  const int before = count_descriptors();
   Supervisor supervisor;
+  const int before = count_descriptors();
   for (int i = 0; i < kWorkers; ++i) {
     supervisor.add({.name = std::to_string(i),
                     .work = [&](Worker&) { gate.pass(); },
@@ -771,8 +771,8 @@ TEST(Supervisor, TheDestructorLeavesNothing) {
 }
 
 TEST(Supervisor, AForkThatFailsIsShownAndTriedAgain) {
-  const int before = count_descriptors();
   Supervisor supervisor;
+  const int before = count_descriptors();
   supervisor.add(
       {.name = "worker", .work = serve, .restarts = {.delay_s = 0.01}});
   ipc::forks_that_fail = 4;
@@ -792,6 +792,7 @@ TEST(Supervisor, AForkThatFailsIsShownAndTriedAgain) {
 TEST(Supervisor, ALackOfDescriptorsIsShownAndStartingTriedAgain) {
   // Two for the channel, one for the pidfd: each is the one that is missing.
   for (unsigned missing = 1; missing <= 3; ++missing) {
+    Supervisor supervisor;
     const int before = count_descriptors();
     rlimit old{};
     ipc::check(::getrlimit(RLIMIT_NOFILE, &old), "getrlimit");
@@ -799,7 +800,6 @@ TEST(Supervisor, ALackOfDescriptorsIsShownAndStartingTriedAgain) {
     ::close(next);
     const rlimit low{static_cast<rlim_t>(next) + 3 - missing, old.rlim_max};
 
-    Supervisor supervisor;
     supervisor.add(
         {.name = "worker", .work = serve, .restarts = {.delay_s = 0.01}});
     ipc::check(::setrlimit(RLIMIT_NOFILE, &low), "setrlimit");

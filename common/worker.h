@@ -29,7 +29,7 @@ namespace ipc {
 //
 // Ordering: none. Both values stand for themselves and publish nothing else,
 //           so all of their loads and stores are relaxed.
-struct LifeBoard {
+struct alignas(64) LifeBoard {
   std::atomic<int64_t> beat_ns{0};  // The last beat, of CLOCK_MONOTONIC.
   std::atomic<bool> stop{false};    // The worker is asked to stop.
 
