@@ -2,7 +2,7 @@
 //
 //   Main [ ballast ] --+-- a thread
 //                      +-- a copy of Main, by fork
-//                      `-- another program, by posix_spawn
+//                      `-- another program, by spawn
 //
 // Watch for: what the child of act 1 gets without asking, and when it pays for
 // it; and in act 2 which of the three ways becomes dearer as Main grows.
@@ -114,6 +114,6 @@ int main(int argc, char** argv) {
   lab.option("--megabytes", megabyte_count, 4, 4000, "ballast of Main");
   lab.option("--starts", start_count, 1, 10'000, "starts of each kind");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
-  lab.option("--program", program, "what posix_spawn starts");
+  lab.option("--program", program, "what is spawned");
   return lab.run(argc, argv, lesson);
 }

@@ -1,10 +1,7 @@
 #include "labs/startup_overhead/starting.h"
 
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
@@ -38,16 +35,11 @@ void fork_process() {
 }
 
 void spawn_program(const char* path) {
-  std::string name = path;
-  char* arguments[] = {name.data(), nullptr};
-  pid_t pid = -1;
   // It tells at once if the program is not there; a fork and exec would not.
-  ipc::check_zero(
-      ::posix_spawn(&pid, path, nullptr, nullptr, arguments, environ),
-      "posix_spawn");  // [spawn]
-  int status = 0;
-  ipc::check(ipc::retry([&] { return ::waitpid(pid, &status, 0); }), "waitpid");
-  if (status != 0) throw std::runtime_error(name + " failed");
+  ipc::Process program = ipc::Process::spawn("Program", {path});  // [spawn]
+  if (program.join() != 0) {
+    throw std::runtime_error(std::string(path) + " failed");
+  }
 }
 
 Ballast::Ballast(size_t megabytes) : bytes_(megabytes << 20U) {
