@@ -119,17 +119,19 @@ class Pool<Result(Argument)> {
  private:
   template <typename Function>
   static pool_internal::Call make_call(Function function) {
-    return [function = std::move(function)](const void* bytes, uint64_t index,
-                                            void* result) mutable {
-      Argument argument{};
-      if (bytes != nullptr) {
-        ::memcpy(&argument, bytes, sizeof argument);
-      } else if constexpr (std::integral<Argument>) {
-        argument = static_cast<Argument>(index);
-      }
-      const Result value = function(argument);
-      ::memcpy(result, &value, sizeof value);
-    };
+    return
+        [function = std::move(function)](pool_internal::Tasks& tasks) mutable {
+          while (tasks.left()) {
+            Argument argument{};
+            if (const void* const bytes = tasks.begin()) {
+              ::memcpy(&argument, bytes, sizeof argument);
+            } else if constexpr (std::integral<Argument>) {
+              argument = static_cast<Argument>(tasks.index());
+            }
+            const Result result = function(argument);
+            tasks.finish(result);
+          }
+        };
   }
 
   PoolCore core_;

@@ -1,7 +1,6 @@
 #include "common/pool_worker.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,8 +17,7 @@ WorkerLoop::WorkerLoop(const Plan& plan, int place, uint32_t life)
     : plan_(plan),
       board_(plan.board()),
       desk_(board_.desks[place]),
-      life_(life),
-      result_(plan.result_bytes) {}
+      life_(life) {}
 
 void WorkerLoop::run() {
   while (true) {
@@ -77,21 +75,21 @@ void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
     return;
   }
   const uint64_t first = chunk * batch.chunk_size;
-  const uint64_t end = std::min(first + batch.chunk_size, batch.task_count);
-  auto* const states = plan_.at<std::atomic<TaskState>>(batch.states);
-  for (uint64_t task = first + mine.start(); task < end; ++task) {
-    // Relaxed: when the owner reads it as that of a dead process, all that the
-    // process has stored is there.
-    desk_.begun.store(batch.first_number + task + 1, std::memory_order_relaxed);
-    const TaskState state = run_task(batch, task);
-    check_fence(word, mine);
-    if (state == TaskState::returned && plan_.result_bytes != 0) {
-      ::memcpy(plan_.at<std::byte>(batch.results + task * plan_.result_bytes),
-               result_.data(), plan_.result_bytes);
-    }
-    // Release: the result is there before the state that says so.
-    states[task].store(state, std::memory_order_release);
+  Tasks tasks;
+  tasks.task_ = first + mine.start();
+  tasks.end_ = std::min(first + batch.chunk_size, batch.task_count);
+  tasks.first_number_ = batch.first_number;
+  tasks.first_index_ = batch.first_index;
+  if (batch.arguments != 0) {
+    tasks.arguments_ = plan_.at<std::byte>(batch.arguments);
   }
+  tasks.argument_bytes_ = plan_.argument_bytes;
+  tasks.results_ = plan_.at<std::byte>(batch.results);
+  tasks.states_ = plan_.at<std::atomic<TaskState>>(batch.states);
+  tasks.begun_ = &desk_.begun;
+  tasks.word_ = &word;
+  tasks.mine_ = mine.bits();
+  while (tasks.left()) run_tasks(batch, tasks);
   desk_.begun.store(0, std::memory_order_relaxed);
   uint64_t expected = mine.bits();
   // Release: the owner that sees it done sees states and results.
@@ -103,28 +101,17 @@ void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
   tell_owner(batch.unfinished.fetch_sub(1) == 1);
 }
 
-// A life whose chunk was given to somebody else is over, although its process
-// goes on: its result comes too late.
-void WorkerLoop::check_fence(const std::atomic<uint64_t>& word,
-                             ChunkWord mine) const {
-  // Relaxed: it is ours as long as it has our number.
-  if (word.load(std::memory_order_relaxed) != mine.bits()) ::_exit(0);
-}
-
-TaskState WorkerLoop::run_task(Batch& batch, uint64_t task) {
-  const void* const argument =
-      batch.arguments == 0
-          ? nullptr
-          : plan_.at<std::byte>(batch.arguments + task * plan_.argument_bytes);
+// To the end, or to the first that throws, which has ended too then.
+void WorkerLoop::run_tasks(Batch& batch, Tasks& tasks) {
   try {
-    plan_.call(argument, batch.first_index + task, result_.data());
-    return TaskState::returned;
+    return plan_.call(tasks);
   } catch (const std::exception& error) {
-    keep_text(batch, task, error.what());
+    keep_text(batch, tasks.task_, error.what());
   } catch (...) {
-    keep_text(batch, task, "unknown exception");
+    keep_text(batch, tasks.task_, "unknown exception");
   }
-  return TaskState::threw;
+  tasks.check_fence();
+  tasks.end_as(TaskState::threw);
 }
 
 // Each text has a place of its own; when all are used the text is lost.

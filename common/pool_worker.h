@@ -6,18 +6,72 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <functional>
-#include <vector>
 
 #include "common/pool_board.h"
 
 namespace ipc::pool_internal {
 
-// Runs one task: reads `argument`, or takes `index` for it if that is null, and
-// writes the result.
-using Call =
-    std::function<void(const void* argument, uint64_t index, void* result)>;
+// The tasks of a chunk that is claimed, for the function that does them: begin
+// one, do it, finish it, as long as there are any. It is all in line, or an
+// empty task would cost three calls.
+class Tasks {
+ public:
+  [[nodiscard]] bool left() const { return task_ != end_; }
+
+  // Says that the task is begun and returns its argument, null if that is its
+  // index.
+  const void* begin() {
+    // Relaxed: when the owner reads it as that of a dead process, all that the
+    // process has stored is there. The task must not be begun before, and only
+    // the compiler could do that.
+    begun_->store(first_number_ + task_ + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    return arguments_ == nullptr ? nullptr
+                                 : arguments_ + task_ * argument_bytes_;
+  }
+  [[nodiscard]] uint64_t index() const { return first_index_ + task_; }
+
+  template <typename Result>
+  void finish(const Result& result) {
+    check_fence();
+    ::memcpy(results_ + task_ * sizeof result, &result, sizeof result);
+    end_as(TaskState::returned);
+  }
+
+ private:
+  friend class WorkerLoop;
+
+  void end_as(TaskState state) {
+    // Release: the result is there before the state that says so.
+    states_[task_++].store(state, std::memory_order_release);
+  }
+  // A life whose chunk was given to somebody else is over, although its process
+  // goes on: its result comes too late.
+  void check_fence() const {
+    // Relaxed: it is ours as long as it has our number.
+    if (word_->load(std::memory_order_relaxed) != mine_) ::_exit(0);
+  }
+
+  uint64_t task_ = 0;  // The next one, in its batch.
+  uint64_t end_ = 0;
+  uint64_t first_number_ = 0;
+  uint64_t first_index_ = 0;
+  const std::byte* arguments_ = nullptr;
+  size_t argument_bytes_ = 0;
+  std::byte* results_ = nullptr;
+  std::atomic<TaskState>* states_ = nullptr;
+  std::atomic<uint64_t>* begun_ = nullptr;
+  const std::atomic<uint64_t>* word_ = nullptr;
+  uint64_t mine_ = 0;
+};
+
+// Does the tasks that are left; an exception of one leaves it.
+using Call = std::function<void(Tasks& tasks)>;
 
 // What the pool and its workers know since before the fork.
 struct Plan {
@@ -47,16 +101,14 @@ class WorkerLoop {
   bool take_ticket();
   void work_at(Batch& batch);
   void take_chunk(Batch& batch, uint64_t chunk);
-  TaskState run_task(Batch& batch, uint64_t task);
+  void run_tasks(Batch& batch, Tasks& tasks);
   void keep_text(Batch& batch, uint64_t task, const char* text) const;
   void tell_owner(bool batch_done) const;
-  void check_fence(const std::atomic<uint64_t>& word, ChunkWord mine) const;
 
   const Plan& plan_;
   Board& board_;
   Desk& desk_;
   uint32_t life_;
-  std::vector<std::byte> result_;  // Of the task at hand; nobody else's yet.
 };
 
 }  // namespace ipc::pool_internal
