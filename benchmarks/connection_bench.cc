@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -61,41 +62,44 @@ class Ours {
   std::array<Connection, 2> ends_;
 };
 
-// The same kind of socket, with as much room, and no lengths on it.
+// The same kind of socket, and no lengths on it: a message is a packet, or as
+// few as the kernel allows.
 class RawSocket {
  public:
   explicit RawSocket(size_t size_bytes) : size_bytes_(size_bytes) {
-    // Which may be another kind tomorrow.
-    const ConnectionPair model = make_connections();
-    const int type = option(model.first.fd(), SO_TYPE);
-    // The kernel doubles what it is asked for.
-    const int room_bytes = option(model.first.fd(), SO_SNDBUF) / 2;
     std::array<int, 2> fds{};
-    check(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds.data()),
+    check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()),
           "socketpair");
     for (size_t side = 0; side < fds.size(); ++side) {
       ends_[side] = UniqueFd(fds[side]);
-      check(::setsockopt(fds[side], SOL_SOCKET, SO_SNDBUF, &room_bytes,
-                         sizeof room_bytes),
-            "SO_SNDBUF");
+      if (size_bytes == kLargeBytes) packet_bytes_ = make_room(fds[side]);
     }
   }
   void send(size_t side, const char* bytes) {
-    write_all(ends_[side].get(), bytes, size_bytes_);
+    for (size_t done = 0; done < size_bytes_;) {
+      const size_t size = std::min(packet_bytes_, size_bytes_ - done);
+      write_all(ends_[side].get(), bytes + done, size);
+      done += size;
+    }
   }
   void receive(size_t side, char* bytes) {
     read_all(ends_[side].get(), bytes, size_bytes_);
   }
 
  private:
-  static int option(int fd, int name) {
-    int value = 0;
-    socklen_t size = sizeof value;
-    check(::getsockopt(fd, SOL_SOCKET, name, &value, &size), "getsockopt");
-    return value;
+  // How long a packet may be then.
+  static size_t make_room(int fd) {
+    int room_bytes = kLargeBytes;  // Doubled, if so much is granted.
+    socklen_t size = sizeof room_bytes;
+    check(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room_bytes, size),
+          "SO_SNDBUF");
+    check(::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room_bytes, &size),
+          "SO_SNDBUF");
+    return static_cast<size_t>(room_bytes) / 2;
   }
 
   size_t size_bytes_;
+  size_t packet_bytes_ = kLargeBytes;
   std::array<UniqueFd, 2> ends_;
 };
 

@@ -27,9 +27,11 @@ namespace {
 constexpr size_t kShortHeader = 4;
 constexpr size_t kLongHeader = 12;
 constexpr size_t kForgetBytes = 64 << 10;
-// A long message is made room for in steps, so that what the kernel writes to
-// is still in a cache, and none is made for what never comes.
-constexpr size_t kStepBytes = 256 << 10;
+constexpr size_t kPacketMin = 1024;
+// A socket pair has room for two of these, or for what the kernel allows; see
+// socket(7). It doubles what it is asked for.
+constexpr int kRoomBytes = 512 << 10;
+constexpr size_t kJoinedMax = 1024;
 
 // Counted in each process: those made before fork(2) have the same number in
 // the whole family.
@@ -50,6 +52,13 @@ void set_blocking(const UniqueFd& fd, bool blocking) {
 // not if somebody wants to see that it waits.
 bool may_block(Deadline deadline) {
   return deadline.is_never() && !events_wanted && gate() == nullptr;
+}
+
+bool keeps_packets(const UniqueFd& fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return ::getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+         type == SOCK_SEQPACKET;
 }
 
 class HeaderBytes {
@@ -97,7 +106,7 @@ Header parse_header(std::string_view bytes) {
 // A socket is told with each call whether it may wait. A pipe cannot be told,
 // and a blocking one could outlast any deadline.
 Connection::Connection(UniqueFd fd, int64_t max_bytes)
-    : fd_(std::move(fd)), max_bytes_(max_bytes) {
+    : fd_(std::move(fd)), max_bytes_(max_bytes), packets_(keeps_packets(fd_)) {
   set_blocking(fd_, true);
 }
 
@@ -135,10 +144,12 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   log(EventKind::send, side_, ++sent_count_);
   const HeaderBytes header(message.size());
   std::string_view first = header.view();
-  const Transfer status = write_all(first, message, deadline);
+  const size_t size = first.size() + message.size();
+  const Transfer status = write_all(first, message, true, deadline);
   if (status == Transfer::timed_out) {
     outgoing_ = first;
     outgoing_ += message;
+    outgoing_left_ = unsent() < size ? unsent() : 0;
   }
   return status;
 }
@@ -156,42 +167,82 @@ void Connection::queue(std::string_view message) {
 }
 
 Transfer Connection::flush_until(Deadline deadline) {
-  if (unsent() == 0) return Transfer::ok;
-  std::string_view rest = std::string_view(outgoing_).substr(outgoing_done_);
-  std::string_view nothing;
-  const Transfer status = write_all(rest, nothing, deadline);
-  outgoing_done_ = outgoing_.size() - rest.size();
+  Transfer status = Transfer::ok;
+  while (status == Transfer::ok && unsent() > 0) {
+    std::string_view rest = std::string_view(outgoing_).substr(outgoing_done_);
+    const bool begins = outgoing_left_ == 0;
+    if (packets_) {  // One message after the other.
+      const Header header = parse_header(rest);
+      rest = rest.substr(
+          0, begins ? header.size + static_cast<size_t>(header.length)
+                    : outgoing_left_);
+    }
+    const size_t size = rest.size();
+    std::string_view nothing;
+    status = write_all(rest, nothing, begins, deadline);
+    outgoing_done_ += size - rest.size();
+    if (packets_ && rest.size() < size) outgoing_left_ = rest.size();
+  }
   if (status != Transfer::timed_out) {
     // All has gone, or nobody will ever read the rest.
     outgoing_.clear();
     outgoing_done_ = 0;
+    outgoing_left_ = 0;
   }
   return status;
 }
 
+// As much of both as the kernel takes at once.
+ssize_t Connection::write_once(std::string_view first, std::string_view second,
+                               int flags) const {
+  // The kernel takes longer to gather little than it takes to copy it here.
+  std::array<char, kJoinedMax> joined;
+  if (!second.empty() && first.size() + second.size() <= joined.size()) {
+    first.copy(joined.data(), first.size());
+    second.copy(joined.data() + first.size(), second.size());
+    first = {joined.data(), first.size() + second.size()};
+    second = {};
+  }
+  if (second.empty()) {
+    return is_socket() ? ::send(fd_.get(), first.data(), first.size(), flags)
+                       : ::write(fd_.get(), first.data(), first.size());
+  }
+  std::array<iovec, 2> parts{
+      iovec{const_cast<char*>(first.data()), first.size()},
+      iovec{const_cast<char*>(second.data()), second.size()}};
+  if (!is_socket()) return ::writev(fd_.get(), parts.data(), parts.size());
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(fd_.get(), &message, flags);
+}
+
 // Writes both, one after the other, and takes off their fronts what has gone.
 Transfer Connection::write_all(std::string_view& first,
-                               std::string_view& second,
-                               Deadline deadline) const {
+                               std::string_view& second, bool begins,
+                               Deadline deadline) {
   // A socket: without SIGPIPE, so that no peer can end a server by leaving.
   const int flags = MSG_NOSIGNAL | (may_block(deadline) ? 0 : MSG_DONTWAIT);
   while (!first.empty() || !second.empty()) {
-    std::array<iovec, 2> parts{};
-    parts[0] = {const_cast<char*>(first.data()), first.size()};
-    parts[1] = {const_cast<char*>(second.data()), second.size()};
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
+    // The peer does not know yet how long a message is that begins.
+    const size_t limit = !packets_ ? std::numeric_limits<size_t>::max()
+                         : begins  ? std::min(kReadBytes, packet_bytes_)
+                                   : packet_bytes_;
     const ssize_t size = retry([&] {
-      return is_socket() ? ::sendmsg(fd_.get(), &message, flags)
-                         : ::writev(fd_.get(), parts.data(), parts.size());
+      return write_once(first.substr(0, limit),
+                        second.substr(0, limit - std::min(first.size(), limit)),
+                        flags);
     });
     if (size >= 0) {
       const size_t of_first = std::min(static_cast<size_t>(size), first.size());
       first.remove_prefix(of_first);
       second.remove_prefix(static_cast<size_t>(size) - of_first);
+      begins = false;
     } else if (errno == EPIPE || errno == ECONNRESET) {
       return Transfer::closed;
+    } else if (packets_ && (errno == EMSGSIZE || errno == ENOBUFS) &&
+               limit > kPacketMin) {
+      packet_bytes_ = limit / 2;  // More than this socket, or kernel, has.
     } else if (errno != EAGAIN) {
       throw_error(errno, "write");
     } else if (!wait(POLLOUT, deadline)) {
@@ -256,14 +307,15 @@ bool Connection::holds_message() const {
           held().size() - header.size >= static_cast<size_t>(header.length));
 }
 
-// Reads the next bytes of a header, and of nothing else, so that a copy of this
-// end in another process finds the next message whole; or as much as there is.
+// Reads a packet, or the next bytes of a header and of nothing else, so that a
+// copy of this end in another process finds the next message whole; or as much
+// as there is.
 Transfer Connection::read_held(Deadline deadline) {
   held_.erase(0, held_done_);
   held_done_ = 0;
   std::array<char, kReadBytes> bytes;
   std::span<char> room = bytes;
-  if (!reads_ahead_) {
+  if (!reads_ahead_ && !packets_) {
     const bool is_long = held_.size() >= kShortHeader;
     room = room.first((is_long ? kLongHeader : kShortHeader) - held_.size());
   }
@@ -275,9 +327,9 @@ Transfer Connection::read_held(Deadline deadline) {
 
 // Reads what the message that has begun still lacks.
 Transfer Connection::read_message(Deadline deadline) {
-  if (message_done_ == message_.size()) {
-    message_.resize(std::min(message_bytes_, message_done_ + kStepBytes));
-  }
+  const size_t room_bytes =
+      std::min(message_bytes_, message_done_ + kStepBytes);
+  if (message_.size() < room_bytes) message_.resize(room_bytes);
   size_t size = 0;
   const Transfer status =
       read_some(std::span(message_).subspan(message_done_), size, deadline);
@@ -287,12 +339,17 @@ Transfer Connection::read_message(Deadline deadline) {
 
 Transfer Connection::read_some(std::span<char> room, size_t& size_bytes,
                                Deadline deadline) const {
-  const int flags = may_block(deadline) ? 0 : MSG_DONTWAIT;
+  // With MSG_TRUNC a packet that does not fit tells so.
+  const int flags =
+      (may_block(deadline) ? 0 : MSG_DONTWAIT) | (packets_ ? MSG_TRUNC : 0);
   while (true) {
     const ssize_t size = retry([&] {
       return is_socket() ? ::recv(fd_.get(), room.data(), room.size(), flags)
                          : ::read(fd_.get(), room.data(), room.size());
     });
+    if (size > static_cast<ssize_t>(room.size())) {
+      throw_error(EMSGSIZE, "receive: length of a packet");
+    }
     if (size > 0) {
       size_bytes = static_cast<size_t>(size);
       return Transfer::ok;
@@ -315,6 +372,7 @@ void Connection::close() {
   fd_.reset();
   outgoing_.clear();
   outgoing_done_ = 0;
+  outgoing_left_ = 0;
   held_.clear();
   held_done_ = 0;
   in_message_ = false;
@@ -322,8 +380,13 @@ void Connection::close() {
 
 ConnectionPair make_connections() {
   std::array<int, 2> fds{};
-  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()),
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()),
         "socketpair");
+  for (const int fd : fds) {
+    check(
+        ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kRoomBytes, sizeof kRoomBytes),
+        "setsockopt SO_SNDBUF");
+  }
   const std::string channel = next_channel();
   ConnectionPair pair{Connection(UniqueFd(fds[0])),
                       Connection(UniqueFd(fds[1]))};

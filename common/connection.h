@@ -8,7 +8,8 @@
 // Layout:   each message is its length, 4 bytes, big-endian, signed, and then
 //           so many bytes; from 2^31 bytes on the length is -1 and 8 bytes with
 //           the true length follow. A Python process understands it
-//           (send_bytes and recv_bytes).
+//           (send_bytes and recv_bytes), but not from make_connections(): there
+//           the same bytes go in packets, and none has bytes of two messages.
 // Lifetime: an end is closed by close(), its destructor, or its process's end.
 // Blocks:   send while the buffer is full, receive while no whole message has
 //           come; the forms with a deadline only until then. A message that
@@ -30,6 +31,8 @@
 //           negative or above `max_bytes` is EMSGSIZE before any allocation.
 // See:      pipe(7), unix(7), socketpair(2).
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <span>
@@ -62,7 +65,9 @@ struct Received {
 class Connection;
 struct ConnectionPair;
 
-// Two ends of a socket pair: each sends and receives. Python's Pipe().
+// Two ends of a socket pair: each sends and receives. Python's Pipe(). It is of
+// the kind that keeps packets apart, so that one read(2) takes a message whole
+// and nothing of the next.
 ConnectionPair make_connections();
 
 // Two ends of a pipe: `first` receives, `second` sends. Pipe(duplex=False).
@@ -73,7 +78,8 @@ class Connection {
   static constexpr int64_t kMaxBytes = 64 << 20;
 
   Connection() = default;
-  // An end that reads from and writes to `fd`, a socket; it will block.
+  // An end that reads from and writes to `fd`, a socket (SOCK_STREAM, or
+  // SOCK_SEQPACKET for the other end of which see above); it will block.
   explicit Connection(UniqueFd fd, int64_t max_bytes = kMaxBytes);
   // An end that only reads, or only writes, for a pipe; it will not block.
   static Connection reading(UniqueFd fd, int64_t max_bytes = kMaxBytes);
@@ -131,6 +137,10 @@ class Connection {
   friend ConnectionPair make_connections();
   friend ConnectionPair make_one_way_connections();
 
+  // A long message is made room for in steps, so that what the kernel writes to
+  // is still in a cache, and none is made for what never comes. It also goes in
+  // packets of this size: the longer they are, the less the kernel does.
+  static constexpr size_t kStepBytes = 512 << 10;
   static constexpr size_t kReadBytes = 64 << 10;
 
   void log(EventKind kind, char from = 0, uint64_t number = 0) const;
@@ -143,16 +153,21 @@ class Connection {
   Transfer read_message(Deadline deadline);
   Transfer read_some(std::span<char> room, size_t& size_bytes,
                      Deadline deadline) const;
+  ssize_t write_once(std::string_view first, std::string_view second,
+                     int flags) const;
   Transfer write_all(std::string_view& first, std::string_view& second,
-                     Deadline deadline) const;
+                     bool begins, Deadline deadline);
   [[nodiscard]] bool wait(int16_t events, Deadline deadline) const;
 
   UniqueFd fd_;
   bool reads_ = true;
   bool writes_ = true;
   int64_t max_bytes_ = kMaxBytes;
-  std::string outgoing_;      // The messages that are being sent, and
-  size_t outgoing_done_ = 0;  // how many bytes of them have gone.
+  bool packets_ = false;              // A socket that keeps packets apart,
+  size_t packet_bytes_ = kStepBytes;  // and how long ours are at most.
+  std::string outgoing_;              // The messages that are being sent, and
+  size_t outgoing_done_ = 0;          // how many bytes of them have gone.
+  size_t outgoing_left_ = 0;          // Of one that has gone in part.
   bool reads_ahead_ = false;
   std::string held_;          // What was read before the message it is of,
   size_t held_done_ = 0;      // and how many bytes of that were taken.

@@ -182,6 +182,108 @@ TEST(Connection, APeerThatHasGoneRaisesNoSignal) {
   EXPECT_EQ(sender.join(), 0);
 }
 
+TEST(Connection, OfAPairReceivingTakesOneMessageAndNoByteOfTheNext) {
+  auto [here, there] = ipc::make_connections();
+  for (const char* const message : {"one", "two", "three"}) {
+    EXPECT_EQ(here.send(message), Transfer::ok);
+  }
+  EXPECT_EQ(*there.receive(), "one");
+  EXPECT_FALSE(there.holds_message());
+  ipc::Process other(
+      "other", [end = &there] { ::_exit(*end->receive() == "two" ? 0 : 1); });
+  EXPECT_EQ(other.join(), 0);
+  EXPECT_EQ(*there.receive(), "three");
+}
+
+TEST(Connection, OfAPairALongMessagePassesABufferThatIsTooSmallForIt) {
+  auto [here, there] = ipc::make_connections();
+  const int size_bytes = 4096;
+  ipc::check(::setsockopt(here.fd(), SOL_SOCKET, SO_SNDBUF, &size_bytes,
+                          sizeof size_bytes),
+             "SO_SNDBUF");
+  std::string large(1 << 20, 'x');
+  for (size_t i = 0; i < large.size(); i += 1000) large[i] = 'y';
+  ipc::Process sender("sender", [end = &here, other = &there, large] {
+    other->close();
+    if (end->send(large) != Transfer::ok) ::_exit(1);
+    if (end->send("next") != Transfer::ok) ::_exit(1);
+  });
+  here.close();
+  EXPECT_EQ(*there.receive(), large);
+  EXPECT_EQ(*there.receive(), "next");
+  EXPECT_EQ(there.receive().status, Transfer::closed);
+  EXPECT_EQ(sender.join(), 0);
+}
+
+TEST(Connection, OfAPairAMessageThatIsLateGoesOnBeforeTheNextOnes) {
+  for (const size_t size : {70'000U, 3U << 20U}) {
+    auto [here, there] = ipc::make_connections();
+    const std::string large(size, 'x');
+    int sent = 1;
+    while (here.send_until(large, Deadline::at_ns(0)) == Transfer::ok) ++sent;
+    here.queue("");
+    here.queue("next");
+    const auto receive = [from = &here, end = &there] {
+      auto got = end->receive_until(Deadline::at_ns(0));
+      while (got.status == Transfer::timed_out) {
+        (void)from->flush_until(Deadline::at_ns(0));
+        got = end->receive_until(Deadline::at_ns(0));
+      }
+      return got.message;
+    };
+    for (int i = 0; i < sent; ++i) ASSERT_EQ(receive(), large);
+    EXPECT_EQ(receive(), "");
+    EXPECT_EQ(receive(), "next");
+  }
+}
+
+TEST(Connection, OfAPairAPacketThatIsTooLongIsRefused) {
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds.data()),
+             "socketpair");
+  const ipc::UniqueFd peer(fds[0]);
+  Connection here{ipc::UniqueFd(fds[1])};
+  const std::string packet = bytes_of({0, 1, 0, 0}) + "begins";
+  EXPECT_GT(::send(peer.get(), packet.data(), packet.size(), 0), 0);
+  const std::string more(70'000, 'x');  // 65,530 bytes are left.
+  EXPECT_GT(::send(peer.get(), more.data(), more.size(), 0), 0);
+  EXPECT_THROW((void)here.receive(), std::system_error);
+}
+
+TEST(Connection, ReadingAheadKeepsWhatIsOfLaterMessages) {
+  Bare bare = make_bare();
+  bare.connection.read_ahead();
+  write_bytes(bare.peer, bytes_of({0, 0, 0, 3}) + "one" +
+                             bytes_of({0, 0, 0, 0}) + bytes_of({0, 0, 0, 5}) +
+                             "th");
+  EXPECT_FALSE(bare.connection.holds_message());
+  EXPECT_EQ(*bare.connection.receive(), "one");
+  EXPECT_TRUE(bare.connection.holds_message());
+  EXPECT_TRUE(bare.connection.poll_until(Deadline::at_ns(0)));
+  EXPECT_EQ(*bare.connection.receive(), "");
+  EXPECT_FALSE(bare.connection.holds_message()) << "only a part of one";
+  EXPECT_FALSE(bare.connection.poll_until(Deadline::at_ns(0)));
+  EXPECT_EQ(bare.connection.receive_until(Deadline::at_ns(0)).status,
+            Transfer::timed_out);
+  write_bytes(bare.peer, "ree" + bytes_of({127, 255, 255, 255}));
+  EXPECT_EQ(*bare.connection.receive(), "three");
+  write_bytes(bare.peer, bytes_of({0, 0, 0, 1}));
+  EXPECT_THROW((void)bare.connection.receive(), std::system_error);
+}
+
+TEST(Connection, ReadingAheadTellsWhetherThePeerWentInsideAMessage) {
+  for (const bool inside : {false, true}) {
+    Bare bare = make_bare();
+    bare.connection.read_ahead();
+    write_bytes(bare.peer, bytes_of({0, 0, 0, 1}) + "a");
+    if (inside) write_bytes(bare.peer, bytes_of({0, 0}));
+    bare.peer.reset();
+    EXPECT_EQ(*bare.connection.receive(), "a");
+    EXPECT_EQ(bare.connection.receive().status,
+              inside ? Transfer::truncated : Transfer::closed);
+  }
+}
+
 TEST(Connection, PollTellsOfAMessageOrOfTheEnd) {
   auto [reader, writer] = ipc::make_one_way_connections();
   EXPECT_FALSE(reader.poll_until(Deadline::at_ns(0)));
