@@ -55,6 +55,9 @@ class Object {
   // A client has gone: what it holds is free.
   virtual void forget(ClientId client);
 
+  // Whether it can tell, by each_value(), which objects it refers to.
+  virtual bool may_keep_references() const { return true; }
+
   // Whose changes the calls of this object wait for.
   virtual const Object* waits_on() const { return this; }
 

@@ -37,6 +37,8 @@ class Custom : public hosted::Object {
   Custom(const ManagedTypes::Type& type, std::shared_ptr<void> object)
       : type_(type), object_(std::move(object)) {}
 
+  bool may_keep_references() const override { return false; }
+
   std::optional<Json> call(const Call& call) override {
     const auto method = type_.methods.find(call.request.method);
     if (method == type_.methods.end()) {
@@ -187,8 +189,7 @@ void ManagerServer::serve(Call call) {
   }
   const std::shared_ptr<hosted::Object> object = find(request.object);
   use(client, request.object);
-  const bool custom = dynamic_cast<Custom*>(object.get()) != nullptr;
-  if (custom) require_no_references(call);
+  if (!object->may_keep_references()) require_no_references(call);
   for (const Json& argument : request.arguments) {
     for_each_reference(argument, [&](const Reference& reference) {
       use(client, reference.id);

@@ -3,9 +3,14 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <random>
+
+#include "common/errors.h"
+#include "common/unique_fd.h"
 
 namespace {
 
@@ -23,6 +28,13 @@ class ManagerServerTest : public ::testing::Test {
     ipc::ConnectionPair pair = ipc::make_connections();
     server_.add_client(std::move(pair.first));
     return std::move(pair.second);
+  }
+
+  Connection connect_by_stream() {
+    std::array<int, 2> fds{};
+    ipc::check(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), "socketpair");
+    server_.add_client(Connection(ipc::UniqueFd(fds[0])));
+    return Connection(ipc::UniqueFd(fds[1]));
   }
 
   // Serves all that has come, and collects garbage if there may be some.
@@ -231,6 +243,44 @@ TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotListenedTo) {
   EXPECT_EQ(ask(good, "[6," + list + R"(,"size",0,[]])"), R"([6,"ok",1])");
 }
 
+// A client at a byte stream, as the true ones are: its requests come together.
+TEST_F(ManagerServerTest, RequestsThatComeTogetherAreServedInOneStep) {
+  Connection client = connect_by_stream();
+  const std::string list = create(client, R"("list")");
+  for (int i = 0; i < 200; ++i) {
+    client.queue(fmt::format(R"([{},{},"append",0,[{}]])", i + 1, list, i));
+  }
+  ASSERT_EQ(client.flush_until(Deadline::at_ns(0)), Transfer::ok);
+  settle(1);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(answer(client), fmt::format(R"([{0},"ok",{0}])", i + 1));
+  }
+}
+
+TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotServedWhatItHasSentBefore) {
+  Connection good = connect();
+  Connection deaf = connect_by_stream();
+  const std::string dict = create(deaf, R"("dict")");
+  const std::string list = create(good, R"("list")");
+  const std::string big(1 << 20, 'x');
+  (void)ask(deaf, "[2," + dict + R"(,"set",0,["big",")" + big + R"("]])");
+  for (int i = 0; i < 10; ++i) {
+    deaf.queue("[3," + dict + R"(,"fields",0,[]])");
+  }
+  deaf.queue("[4," + list + R"(,"append",0,[1]])");
+  ASSERT_EQ(deaf.flush_until(Deadline::at_ns(0)), Transfer::ok);
+  settle();
+  EXPECT_EQ(ask(good, "[5," + list + R"(,"size",0,[]])"), R"([5,"ok",0])");
+  int replies = 0;
+  while (replies < 11) {
+    settle(1);
+    const Received reply = deaf.receive_until(Deadline::at_ns(0));
+    replies += reply ? 1 : 0;
+    ASSERT_NE(reply.status, Transfer::closed);
+  }
+  EXPECT_EQ(ask(good, "[6," + list + R"(,"size",0,[]])"), R"([6,"ok",1])");
+}
+
 TEST_F(ManagerServerTest, OfAClientOnlySoManyCallsWait) {
   Connection client = connect();
   const std::string event = create(client, R"("Event")");
@@ -303,6 +353,54 @@ std::string mutate(std::string message, std::mt19937& random) {
     }
   }
   return message;
+}
+
+// What a request says does not depend on how it is read.
+TEST(ManagerWire, ARequestIsReadByHandAsByAParser) {
+  std::mt19937 random(20'261'128);
+  const std::string plain[] = {
+      R"([1,"0123456789abcdef","get",-1,[]])",
+      R"([20,"","add",1000,["key",5]])",
+      R"([0,"a","b",0,[{"a":[1,"]"]}]])",
+      R"([007,"a","b",-0,[null]])",
+      R"([1,"a\n","b",0,[],[]])",
+      R"([1.5,"a","b",0,[]])",
+      R"( [1, "a", "b", 0, [ ] ] )",
+      R"([9223372036854775808,"a","b",-2,[]])",
+      "[1,\"a\",\"b\",0,[" + std::string(62, '[') + std::string(62, ']') + "]]",
+      "[1,\"a\",\"b\",0,[" + std::string(63, '[') + std::string(63, ']') +
+          "]]"};
+  const auto by_parser = [](const std::string& text) -> std::string {
+    try {
+      const std::vector<Json> parts = Json::parse(text).items();
+      if (parts.size() != 5 || parts[0].as_int() < 0 ||
+          parts[3].as_int() < -1) {
+        return "none";
+      }
+      return fmt::format("{} {} {} {} {}", parts[0].as_int(),
+                         parts[1].as_text(), parts[2].as_text(),
+                         parts[3].as_int(),
+                         Json::list(parts[4].items()).text());
+    } catch (const ipc::JsonError&) {
+      return "none";
+    }
+  };
+  const auto by_hand = [](const std::string& text) -> std::string {
+    try {
+      const ipc::Request request = ipc::decode_request(text);
+      return fmt::format("{} {} {} {} {}", request.number, request.object,
+                         request.method, request.wait_ns,
+                         Json::list(request.arguments).text());
+    } catch (const ipc::JsonError&) {
+      return "none";
+    }
+  };
+  for (const std::string& text : plain)
+    EXPECT_EQ(by_hand(text), by_parser(text));
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string text = mutate(plain[random() % std::size(plain)], random);
+    ASSERT_EQ(by_hand(text), by_parser(text)) << text;
+  }
 }
 
 // R22: random requests, also such as are none, of clients that come and go.

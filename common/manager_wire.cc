@@ -20,10 +20,16 @@ void append_number(std::string& text, Number number) {
 
 // Neither to be escaped in a JSON text, nor to be looked at whether it is
 // UTF-8.
-bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+bool is_plain(std::string_view text) {
+  bool plain = true;  // Without a way out, so that it takes many at a time.
+  for (const char c : text) {
+    plain &= (c >= ' ') & (c <= '~') & (c != '"') & (c != '\\');
+  }
+  return plain;
+}
 
 void append_text(std::string& text, std::string_view value) {
-  if (std::all_of(value.begin(), value.end(), is_plain)) {
+  if (is_plain(value)) {
     text += '"';
     text += value;
     text += '"';
@@ -82,10 +88,11 @@ class Usual {
   }
   bool take(std::string& text) {
     if (!take('"')) return false;
-    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_plain);
-    text.assign(rest_.begin(), end);
-    rest_.remove_prefix(text.size());
-    return take('"');
+    const size_t size = rest_.find('"');
+    if (size == std::string_view::npos) return false;
+    text = rest_.substr(0, size);
+    rest_.remove_prefix(size + 1);
+    return is_plain(text);
   }
 
   std::string_view rest_;

@@ -124,6 +124,10 @@ void Session::flush() {
 
 Reply Session::receive(uint64_t number, Deadline deadline) {
   try {
+    // A read(2) that waits at a Unix socket is woken for nothing when the
+    // server takes the request off: with many clients each second switch was in
+    // vain. poll(2) waits for a reply, and is no event of its own.
+    if (!connection_.poll_until(deadline)) fail("the manager does not answer");
     const Received message = connection_.receive_until(deadline);
     if (message.status == Transfer::timed_out) {
       fail("the manager does not answer");
