@@ -28,6 +28,9 @@ constexpr size_t kShortHeader = 4;
 constexpr size_t kLongHeader = 12;
 constexpr size_t kForgetBytes = 64 << 10;
 constexpr size_t kPacketMin = 1024;
+// What of a message goes with its header. The rest is then copied to a place as
+// aligned as the message; to another it would take several times as long.
+constexpr size_t kFirstBytes = (64 << 10) - 64 + kShortHeader;
 // A socket pair has room for two of these, or for what the kernel allows; see
 // socket(7). It doubles what it is asked for.
 constexpr int kRoomBytes = 512 << 10;
@@ -226,7 +229,7 @@ Transfer Connection::write_all(std::string_view& first,
   while (!first.empty() || !second.empty()) {
     // The peer does not know yet how long a message is that begins.
     const size_t limit = !packets_ ? std::numeric_limits<size_t>::max()
-                         : begins  ? std::min(kReadBytes, packet_bytes_)
+                         : begins  ? std::min(kFirstBytes, packet_bytes_)
                                    : packet_bytes_;
     const ssize_t size = retry([&] {
       return write_once(first.substr(0, limit),

@@ -81,7 +81,11 @@ void ManagerServer::add_client(Connection connection) {
   Client& client = clients_[id];
   client.connection = std::move(connection);
   client.connection.read_ahead();
-  watch(id, client);
+  try {
+    watch(id, client);
+  } catch (const std::system_error&) {
+    clients_.erase(id);  // The kernel has no memory for one more.
+  }
 }
 
 // One who does not take its replies is asked for nothing else.
