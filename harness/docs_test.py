@@ -53,6 +53,35 @@ def table_problems(text: str) -> list[str]:
     return problems
 
 
+# What a page says of the machine that its figures are of.
+_MACHINE = {
+    "the date": (
+        r"\d{4}-\d\d-\d\d|(?:January|February|March|April|May|June|July|"
+        r"August|September|October|November|December) \d{1,2},\s+\d{4}"
+    ),
+    "the kernel": r"Linux \d",
+    "the number of processors": r"(?:\d|one|two|four|eight)\s+"
+    r"(?:processor|CPU|core)s?\b",
+}
+
+
+def figure_problems(text: str) -> list[str]:
+    """Returns what a page with measured times does not say of its machine.
+
+    Limits and pauses are in milliseconds or more; what is shorter, or a ratio,
+    was measured.
+    """
+    if not re.search(
+        r"\d (?:ns|us)\b|\d GB/s|\d times\s+(?:as\s+fast|the\s+time)", text
+    ):
+        return []
+    return [
+        f"has figures without {what}"
+        for what, pattern in _MACHINE.items()
+        if not re.search(pattern, text)
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A heading of the guide, or a block of code, and where it is treated."""
@@ -196,6 +225,30 @@ class DocsTest(unittest.TestCase):
             table_problems("| a | `b|c` |\n|---|---|\n| 1 |\n\n| d |\n| 2 |\n"),
             ["3: 1 cells, not 2"],
         )
+
+    def test_figures_are_of_a_machine_and_a_day(self) -> None:
+        """On the pages, and in chapters that quote the benchmarks."""
+        for file in documents(ROOT):
+            text = file.read_text(encoding="utf-8")
+            name = str(file.relative_to(ROOT))
+            if name.startswith("docs/") or re.search(
+                r"\]\([./]*docs/benchmarks", text
+            ):
+                self.assertEqual(figure_problems(text), [], name)
+
+    def test_figures_without_machine_or_day_are_found(self) -> None:
+        machine = "Linux 6.1, 2 CPUs, "
+        for figure in ("27 ns", "1.5 us", "50 GB/s", "4 times as fast"):
+            self.assertEqual(
+                figure_problems(f"{machine}: {figure}"),
+                ["has figures without the date"],
+            )
+            for day in ("2026-11-28", "November 28,\n2026"):
+                self.assertEqual(
+                    figure_problems(f"{machine} {day}: {figure}"), []
+                )
+        self.assertEqual(len(figure_problems("27 ns")), 3)
+        self.assertEqual(figure_problems("waits 100 ms at a time"), [])
 
     def test_lists_of_labs_agree_with_the_syllabus(self) -> None:
         """The reading order, and the table of the front page."""

@@ -1,0 +1,400 @@
+"""The tests of the comparison, by programs that make up their times."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+from benchmarks import compare, figures, goals, page, plots, text
+from benchmarks.figures import goal_names
+
+# A program of benchmarks, as far as compare knows one. Beside it is a table:
+# the name of each benchmark, and what the library would print for it.
+_PROGRAM = """#!/bin/sh
+PATH=/usr/bin:/bin
+if [ "$1" = --benchmark_list_tests ]; then
+  exec cut -f1 "$0.table"
+fi
+if [ "${IPC_BENCH_PEERS##*/}" != peers ]; then exit 2; fi
+found=$(grep -E "${1#--benchmark_filter=}" "$0.table" | cut -f2)
+case $found in
+  *dies*)
+    echo "out of luck" >&2
+    exit 1
+    ;;
+esac
+echo '{"benchmarks": ['
+echo "$found" | paste -sd,
+echo ']}'
+"""
+
+# With some of the goals there is less to wait for.
+_SOME = """
+import sys
+from benchmarks import compare, goals
+kinds = ("lock_", "supervisor_", "scale_queue")
+goals.GOALS = {
+    subject: [goal for goal in rows if goal.group.startswith(kinds)]
+    for subject, rows in goals.GOALS.items()
+}
+sys.exit(compare.main(sys.argv[1:]))
+"""
+
+_BAZEL = """#!/bin/sh
+echo "$@" >>{root}/bazel.log
+case $1 in
+  info) echo {root}/bin ;;
+  build) [ ! -e {root}/broken ] ;;
+esac
+"""
+
+
+class CompareTest(unittest.TestCase):
+    """What it prints, writes and returns."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.docs = self.root / "docs" / "benchmarks"
+        self.executable("bazelw", _BAZEL.format(root=self.root))
+        # All that there are goals for.
+        self.times: dict[str, float | None] = {
+            str(name): 100.0
+            for goal in goals.all_goals()
+            for name in goal_names(goal)
+        }
+        self.times["lock_1/same/Lock"] = 120.0
+        self.times["lock_1/same/pthread_mutex"] = 100.0
+        self.times["spare_1/two/Spare"] = 100.0
+        self.times["latency_64B/two/Queue"] = 100.0
+        self.times["latency_4096B/two/Queue"] = 1000.0
+        self.errors: dict[str, str] = {}
+
+    def executable(self, name: str, lines: str) -> None:
+        """Makes a program below the root."""
+        file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(lines)
+        file.chmod(0o755)
+
+    def add_program(
+        self, primitive: str, times: dict[str, float | None]
+    ) -> None:
+        """Makes a program with these benchmarks."""
+        source = self.root / "benchmarks" / f"{primitive}_bench.cc"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text("")
+        self.executable(f"bin/benchmarks/{primitive}_bench", _PROGRAM)
+        lines = []
+        for name, time in times.items():
+            full = f"{name}/iterations:1/manual_time"
+            entry: dict[str, object] = {
+                "name": full,
+                "real_time": time or "dies",
+                "time_unit": "ns",
+                "near_before": 70,
+                "near_after": 80,
+                "cpu": 0,
+                "switches": 0,
+            }
+            if name in self.errors:
+                entry["error_occurred"] = True
+                entry["error_message"] = self.errors[name]
+            lines.append(f"{full}\t{json.dumps(entry)}\n")
+        table = self.root / "bin" / "benchmarks" / f"{primitive}_bench.table"
+        table.write_text("".join(lines))
+
+    def run_compare(
+        self, *arguments: str, path: str = "", all_goals: bool = False
+    ) -> tuple[int, str, str]:
+        """Runs it as bazel run does; returns its status and what it said."""
+        program = [compare.__file__] if all_goals else ["-c", _SOME]
+        locks = {
+            name: time
+            for name, time in self.times.items()
+            if name.startswith("lock_")
+        }
+        self.add_program("lock", locks)
+        self.add_program(
+            "other", {k: v for k, v in self.times.items() if k not in locks}
+        )
+        done = subprocess.run(
+            [sys.executable, *program, "--rounds=7", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "BUILD_WORKSPACE_DIRECTORY": str(self.root),
+                **({"PATH": path} if path else {}),
+            },
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def results(self) -> dict[str, object]:
+        """Returns what was written."""
+        written = (self.docs / "results.json").read_text()
+        found: dict[str, object] = json.loads(written)
+        return found
+
+    def test_a_complete_run_fills_in_the_table_and_writes_the_page(
+        self,
+    ) -> None:
+        status, out, err = self.run_compare(all_goals=True)
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertRegex(
+            out,
+            r"Lock, nobody else +pthread_mutex +one +120 ns "
+            r" 1\.20 \[1\.20, 1\.20\] +<= 1\.35 +1\.2 +aim\n",
+        )
+        self.assertRegex(out, r"NOT\n")
+        self.assertNotIn("no figure", out)
+        self.assertNotIn("\x1b", out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 120)
+        self.assertIn("The CPUs were never far; such rows are empty.", out)
+        results = self.results()
+        written = (self.docs / "README.md").read_text()
+        self.assertEqual(written, page.page(results))
+        for goal in goals.all_goals():
+            self.assertIn(f"| {goal.what} | ", written)
+        self.assertNotIn("spare_1", written + json.dumps(results))
+        log = (self.root / "bazel.log").read_text().splitlines()
+        self.assertRegex(log[0], "^build -c opt .*//benchmarks:lock_bench ")
+
+    def test_plots_are_drawn_if_there_is_something_to_draw_with(self) -> None:
+        if shutil.which("gnuplot") is None:
+            self.skipTest("there is no gnuplot")
+        status, out, _ = self.run_compare()
+        self.assertEqual(status, 0, out)
+        told = text.machine(self.results())
+        for name in ("latency_two", "growth"):
+            drawn = (self.docs / f"{name}.svg").read_text()
+            self.assertIn(told, drawn)
+            self.assertIn("Queue", drawn)
+        # There was nothing for this one, and so the page has none.
+        self.assertFalse((self.docs / "latency_same.svg").exists())
+        written = (self.docs / "README.md").read_text()
+        self.assertIn("(latency_two.svg)", written)
+        self.assertNotIn("(latency_same.svg)", written)
+
+    def test_without_gnuplot_the_plots_are_left_as_they_were(self) -> None:
+        self.docs.mkdir(parents=True)
+        (self.docs / "growth.svg").write_text("old")
+        status, out, _ = self.run_compare(path="/nowhere")
+        self.assertEqual(status, 0, out)
+        self.assertIn(
+            "No gnuplot (gnuplot-nox): the plots are left as they were.\n", out
+        )
+        self.assertEqual((self.docs / "growth.svg").read_text(), "old")
+
+    def test_a_peer_that_is_not_installed_costs_a_line_and_no_more(
+        self,
+    ) -> None:
+        for name in list(self.times):
+            if name.endswith("/runit"):
+                self.errors[name] = "missing: runsv: "
+        status, out, _ = self.run_compare(path="/nowhere")
+        self.assertEqual(status, 0, out)
+        self.assertIn("skip  s6 is not installed (s6)\n", out)
+        self.assertIn("skip  runit is not installed (runit)\n", out)
+        self.assertRegex(out, r" runit +two .* no figure\n")
+
+    def test_names_print_only(self) -> None:
+        status, out, err = self.run_compare("lock_1", "spare_1")
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertIn("Lock, nobody else", out)
+        self.assertNotIn("Lock, 2", out)
+        self.assertNotIn("no figure", out)
+        self.assertRegex(out, r"\nspare_1 +Spare +two near +100 ns ")
+        self.assertFalse(self.docs.exists())
+
+    def test_the_name_of_a_primitive_means_all_of_its_groups(self) -> None:
+        status, out, _ = self.run_compare("lock")
+        self.assertEqual(status, 0, out)
+        self.assertIn("Lock, nobody else", out)
+        self.assertIn("Lock, 2", out)
+        self.assertNotIn("Event", out)
+        log = (self.root / "bazel.log").read_text()
+        self.assertNotIn("other_bench", log)
+
+    def test_names_write_if_they_are_told_to(self) -> None:
+        status, out, _ = self.run_compare("lock_1", "--write")
+        self.assertEqual(status, 0, out)
+        self.assertIn("no figure", (self.docs / "README.md").read_text())
+
+    def test_a_name_that_is_not_there_is_told(self) -> None:
+        status, out, err = self.run_compare("nosuch")
+        self.assertEqual((status, out), (2, ""))
+        self.assertEqual(
+            err,
+            "compare: there is no benchmark 'nosuch'; there are lock, other, "
+            "and the groups of each, such as condition_round_trip\n",
+        )
+
+    def test_wrong_usage_is_told_in_a_line(self) -> None:
+        for arguments, told in (
+            (["--rounds=3"], "--rounds must be at least 7, not 3"),
+            (["--redraw"], "there is no docs/benchmarks/results.json to draw"),
+            (["--redraw", "lock"], "--redraw measures nothing, and goes with"),
+        ):
+            status, _, err = self.run_compare(*arguments)
+            self.assertEqual(status, 2)
+            self.assertRegex(err, f"^compare: {told}.*\n$")
+
+    def test_an_error_of_a_contender_is_shown_and_is_a_failure(self) -> None:
+        self.errors["lock_1/same/pthread_mutex"] = "mutex: no such luck"
+        status, out, _ = self.run_compare()
+        self.assertEqual(status, 1)
+        self.assertIn(
+            "FAIL  lock_1/same/pthread_mutex: in 7 of 7 rounds: "
+            "mutex: no such luck\n",
+            out,
+        )
+        self.assertIn(
+            "mutex: no such luck", (self.docs / "README.md").read_text()
+        )
+
+    def test_a_program_that_dies_does_not_take_the_others_along(self) -> None:
+        self.times["lock_1/same/Lock"] = None
+        status, out, _ = self.run_compare("lock")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.count("FAIL"), 1)
+        self.assertIn(
+            "FAIL  lock_1/same: lock_bench ended with status 1: out of luck\n",
+            out,
+        )
+        self.assertIn("Lock, 2", out)
+
+    def test_a_goal_without_benchmark_fails_a_complete_run_only(self) -> None:
+        del self.times["lock_1/same/pthread_mutex"]
+        status, out, _ = self.run_compare()
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"Lock, nobody else +pthread_mutex .* no figure")
+        self.assertIn(
+            "FAIL  lock_1/same/Lock cost lock_1/pthread_mutex: not measured\n",
+            out,
+        )
+        status, out, _ = self.run_compare("lock_1")
+        self.assertEqual(status, 0, out)
+
+    def test_a_build_that_fails_is_told(self) -> None:
+        (self.root / "broken").write_text("")
+        status, _, err = self.run_compare("lock")
+        self.assertEqual(status, 2)
+        self.assertEqual(
+            err, "compare: the benchmarks were not built; see above\n"
+        )
+
+    def test_page_and_plots_can_be_made_anew(self) -> None:
+        self.run_compare()
+        written = (self.docs / "README.md").read_text()
+        (self.docs / "README.md").write_text("")
+        status, out, _ = self.run_compare("--redraw")
+        self.assertEqual(status, 0, out)
+        self.assertEqual((self.docs / "README.md").read_text(), written)
+
+
+class PlotsTest(unittest.TestCase):
+    """What is drawn of figures."""
+
+    def record(
+        self, group: str, contender: str, ns: float, tag: str = "near"
+    ) -> figures.Record:
+        """Returns a record of times."""
+        return {
+            "group": group,
+            "placement": "two",
+            "contender": contender,
+            "tag": tag,
+            "rounds": 5,
+            "ns": [ns, ns, ns],
+        }
+
+    def lines(self, name: str, *records: figures.Record) -> object:
+        """Returns the lines of a plot, as title and points."""
+        plot = next(plot for plot in plots.PLOTS if plot.name == name)
+        found, tag = plots.lines(plot, {"times": list(records)})
+        return [(line.title, line.points) for line in found], tag
+
+    def test_points_are_in_order_and_the_highest_line_first(self) -> None:
+        self.assertEqual(
+            self.lines(
+                "latency_two",
+                self.record("latency_64B", "pipe", 10),
+                self.record("latency_8B", "pipe", 5),
+                self.record("latency_8B", "Queue", 90),
+                self.record("throughput_8B", "Queue", 1),
+            ),
+            (
+                [("Queue", ((8, 90),)), ("pipe", ((8, 5), (64, 10)))],
+                "near",
+            ),
+        )
+
+    def test_near_and_far_are_not_in_one_picture(self) -> None:
+        self.assertEqual(
+            self.lines(
+                "latency_two",
+                self.record("latency_8B", "pipe", 5, "far"),
+                self.record("latency_64B", "pipe", 10, "far"),
+                self.record("latency_64B", "pipe", 1),
+            ),
+            ([("pipe", ((8, 5), (64, 10)))], "far"),
+        )
+
+    def test_growth_is_against_the_start(self) -> None:
+        self.assertEqual(
+            self.lines(
+                "growth",
+                self.record("scale_queue_4", "Queue", 30),
+                self.record("scale_queue_1", "Queue", 20),
+            ),
+            ([("Queue, 20.0 ns", ((1, 1), (4, 1.5)))], "near"),
+        )
+
+    def test_no_figures_no_plot(self) -> None:
+        plot = plots.PLOTS[0]
+        out = pathlib.Path("x.svg")
+        self.assertEqual(plots.script(plot, {"times": []}, out), "")
+
+
+class JsonTest(unittest.TestCase):
+    """The form of results.json."""
+
+    def test_a_record_is_a_line(self) -> None:
+        results = {
+            "date": "2026-01-02",
+            "rows": [{"a": 1}, {"b": [2]}],
+            "x": [],
+        }
+        written = compare.to_json(results)
+        self.assertEqual(json.loads(written), results)
+        self.assertEqual(
+            written,
+            textwrap.dedent(
+                """\
+                {
+                "date": "2026-01-02",
+                "rows": [
+                  {"a": 1},
+                  {"b": [2]}
+                ],
+                "x": []
+                }
+                """
+            ),
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,149 @@
+"""The page docs/benchmarks/README.md, made of results.json and nothing else."""
+
+from typing import Any
+
+from benchmarks import figures, goals, plots, text
+from benchmarks.figures import Record
+
+_HEAD = """# Benchmarks
+
+What the primitives of [common](../../common) cost, beside others that do the
+same work and beside what the machine can do at all.
+`bazel run //benchmarks:compare` measured it and wrote this page, of
+[results.json](results.json); do not edit it.
+"""
+
+_METHOD = """## How it was measured
+
+Processes do the work over and over, pinned to one CPU (*one*), to two by turns
+(*two*), or where the kernel puts them (*free*). After a start of 8 ms it is
+counted for 60 ms what they have done; that is a sample. All contenders take
+turns, round after round, and a ratio is of two samples of the same round. Given
+are the median of the rounds and, in brackets, the quartiles. All queues have
+room for as many bytes.
+
+The CPUs of a virtual machine are now near each other, now far, and it changes
+which way is the faster. So before and after each sample two processes pass a
+cache line back and forth for 7 ms: a round trip of less than 250 ns is *near*, of
+more than 400 *far*. A sample during which that changed is left out, as is one
+of more than 1,000, where somebody else had a CPU. No ratio is made across the
+borders, and what was not on one side of them has a row of its own.
+
+A ratio is worth something on another machine, an absolute time is not; it is
+there to give an idea.
+"""
+
+_GOALS = """## Goals
+
+`>=`: so many times as fast, at least. `<=`: so many times the time, or so much,
+at most. *Reach* is required, or there is a reason beside it; *aim* is what we
+want. The last column says which of the two the median reaches, and whether it
+was too few rounds ({minimum} at least) to say so. Queues that are killed are
+tested, not timed:
+[queue_kill_test](../../common/queue_kill_test.cc).
+"""
+
+_PLOTS = """## Plots
+
+Both axes have a mark at each doubling or decade, not at each unit. Lines are of
+{curve_rounds} rounds or more.
+"""
+
+_TIMES = """## All times
+
+The median time of an operation, fastest first, of every contender in a group
+that has goals.
+"""
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _goals(results: dict[str, Any]) -> list[str]:
+    found = [_GOALS.format(minimum=figures.ROUNDS_MIN)]
+    for subject in goals.GOALS:
+        found += [
+            f"### {subject}\n",
+            _row([head or "reached" for head in text.HEAD]),
+            "|---" * len(text.HEAD) + "|",
+        ]
+        for goal, cells in text.table(results, subject):
+            if goal.note and cells[-1] != figures.AIM:
+                cells[-1] += f": {goal.note}"
+            found.append(_row(cells))
+        found.append("")
+    return found
+
+
+def _machine(results: dict[str, Any]) -> list[str]:
+    machine = results["machine"]
+    distances = [
+        f"{record['tag']} in {record['samples']}"
+        + (f" ({text.time(record['ns'][1])})" if record["ns"] else "")
+        for record in results["distances"]
+    ]
+    versions = [f"{name} {v}" for name, v in machine["versions"].items()]
+    return [
+        "## The machine\n",
+        f"- {text.machine(results)}",
+        f"- {machine['compiler']}; {machine['libc']}; Bazel with -c opt",
+        f"- {'; '.join(versions)}",
+        f"- the CPUs, of all samples on two: {', '.join(distances)}",
+        f"- {results['rounds']} rounds, {results['curve_rounds']} of what is "
+        f"only drawn; {results['seconds']} s with the build",
+        *[
+            f"- left out: {line}"
+            for line in results["missing"] + results["failed"]
+        ],
+        "",
+    ]
+
+
+def _times(results: dict[str, Any]) -> list[str]:
+    found = [_TIMES, "| group | CPUs | contenders |", "|---|---|---|"]
+    wanted = {
+        name.group
+        for goal in goals.all_goals()
+        for name in figures.goal_names(goal)
+    }
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in results["times"]:
+        key = (record["group"], record["placement"], record["tag"])
+        if record["group"] in wanted:
+            groups.setdefault(key, []).append(record)
+    for (group, placement, tag), records in groups.items():
+        records.sort(key=figures.median_ns)
+        contenders = [
+            f"{record['contender']} {text.time(figures.median_ns(record))}"
+            for record in records
+        ]
+        found.append(
+            _row([group, text.place(placement, tag), ", ".join(contenders)])
+        )
+    return [*found, ""]
+
+
+def _plots(results: dict[str, Any]) -> list[str]:
+    found = [_PLOTS.format(curve_rounds=results["curve_rounds"])]
+    for plot in plots.PLOTS:
+        if plots.lines(plot, results)[0]:
+            found += [
+                f"### {plot.title}\n",
+                f"![{plot.title}]({plot.name}.svg)",
+            ]
+            found.append("")
+    return found
+
+
+def page(results: dict[str, Any]) -> str:
+    """Returns the text of the page."""
+    parts = [
+        _HEAD,
+        *_machine(results),
+        _METHOD,
+        *_goals(results),
+        *_plots(results),
+        *_times(results),
+    ]
+    return "\n".join(parts).rstrip() + "\n"
