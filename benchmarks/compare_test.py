@@ -1,5 +1,6 @@
 """The tests of the comparison, by programs that make up their times."""
 
+import io
 import json
 import os
 import pathlib
@@ -9,9 +10,13 @@ import sys
 import tempfile
 import textwrap
 import unittest
+import unittest.mock
+from collections.abc import Sequence
 
 from benchmarks import compare, figures, goals, page, plots, text
 from benchmarks.figures import goal_names
+from benchmarks.samples import Name, Program, Sample
+from harness.screen import Screen
 
 # A program of benchmarks, as far as compare knows one. Beside it is a table:
 # the name of each benchmark, and what the library would print for it.
@@ -287,6 +292,14 @@ class CompareTest(unittest.TestCase):
         status, out, _ = self.run_compare("lock_1")
         self.assertEqual(status, 0, out)
 
+    def test_a_goal_may_say_why_it_has_no_benchmark(self) -> None:
+        for name in list(self.times):
+            if name.endswith("/Manager_binary"):
+                del self.times[name]
+        status, out, _ = self.run_compare(all_goals=True)
+        self.assertEqual(status, 0, out)
+        self.assertIn("no figure\n    a manager has one form", out)
+
     def test_a_build_that_fails_is_told(self) -> None:
         (self.root / "broken").write_text("")
         status, _, err = self.run_compare("lock")
@@ -302,6 +315,65 @@ class CompareTest(unittest.TestCase):
         status, out, _ = self.run_compare("--redraw")
         self.assertEqual(status, 0, out)
         self.assertEqual((self.docs / "README.md").read_text(), written)
+
+
+class RoundsTest(unittest.TestCase):
+    """How many rounds there are."""
+
+    def groups(self, distances: list[float]) -> list[compare.Group]:
+        """Returns one that there are goals for, and one that is only drawn.
+
+        In the rounds the CPUs have these distances; after that the last one.
+        """
+
+        class Made(Program):
+            """A program that needs no processes."""
+
+            def sample(self, names: Sequence[Name]) -> list[Sample]:
+                near = distances.pop(0) if len(distances) > 1 else distances[0]
+                return [Sample(name, 10, near, near) for name in names]
+
+        program = Made(pathlib.Path("made"), pathlib.Path("peers"))
+        goal = Name("queue_1to1_64B", "two", "Queue")
+        peer = Name("queue_1to1_64B", "two", "spsc_ring")
+        curve = Name("latency_64B", "same", "Queue")
+        return [
+            compare.Group(program, (goal, peer), 9),
+            compare.Group(program, (curve,), 5),
+        ]
+
+    def count(
+        self, distances: list[float], end_s: float = 1e12
+    ) -> tuple[int, int, list[str]]:
+        """Returns the rounds that each had, and what failed."""
+        groups = self.groups(distances)
+        comparison = compare.Comparison(groups, Screen(io.StringIO()), end_s)
+        comparison.run(9)
+        counts = [
+            sum(group.names[0] in one for one in comparison.rounds)
+            for group in groups
+        ]
+        return counts[0], counts[1], comparison.failed
+
+    def test_what_is_only_drawn_has_fewer(self) -> None:
+        self.assertEqual(self.count([70]), (9, 5, []))
+
+    def test_there_are_more_until_enough_of_them_were_near(self) -> None:
+        # Ten samples that are far, of both groups, are five rounds.
+        self.assertEqual(self.count([500.0] * 10 + [70]), (12, 5, []))
+
+    def test_there_are_at_most_twice_as_many(self) -> None:
+        self.assertEqual(self.count([500]), (18, 5, []))
+
+    def test_what_takes_long_has_as_few_as_decide(self) -> None:
+        with unittest.mock.patch.object(compare, "_LONG_S", -1):
+            self.assertEqual(self.count([70]), (7, 5, []))
+
+    def test_when_the_time_is_over_that_is_a_failure(self) -> None:
+        self.assertEqual(
+            self.count([70], -1),
+            (0, 0, ["the time was over after 0 of 9 rounds"]),
+        )
 
 
 class PlotsTest(unittest.TestCase):

@@ -15,8 +15,13 @@ COST = "cost"  # So many times the peer's time, at most.
 # per operation.
 TIME, CPU, SWITCHES = "ns", "cpu", "switches"
 
-# Why a goal is not reached, by its key: printed beside the figure.
-NOTES: dict[str, str] = {}
+# Why a goal is not reached, or has no benchmark, by its key: printed beside the
+# figure.
+NOTES: dict[str, str] = {
+    "manager_call/same/Manager_binary faster manager_call/raw_echo": (
+        "a manager has one form of messages, JSON"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Goal:
 
     @property
     def note(self) -> str:
-        """Why it is not reached, if that is known."""
+        """Why it is not reached or not measured, if that is known."""
         return NOTES.get(self.key, "")
 
 

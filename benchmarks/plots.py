@@ -168,6 +168,8 @@ def lines(plot: Plot, results: dict[str, Any]) -> tuple[list[Line], str]:
         match = re.fullmatch(plot.groups, record["group"])
         if record["tag"] != tag or match is None:
             continue
+        if plot.growth and not _is_ours(record["contender"]):
+            continue
         x = float(match[1])
         point = (x, plot.y(record, x))
         points.setdefault(record["contender"], []).append(point)
