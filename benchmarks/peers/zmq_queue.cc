@@ -61,6 +61,12 @@ class ZmqQueue {
     if (::zmq_setsockopt(socket_, option, &slots_, sizeof slots_) != 0) {
       fail("zmq_setsockopt");
     }
+    // Whoever comes before the other end is there tries again soon.
+    const int again_ms = 1;
+    if (::zmq_setsockopt(socket_, ZMQ_RECONNECT_IVL, &again_ms,
+                         sizeof again_ms) != 0) {
+      fail("zmq_setsockopt");
+    }
     const int failed = type == ZMQ_PULL
                            ? ::zmq_bind(socket_, address_.c_str())
                            : ::zmq_connect(socket_, address_.c_str());
