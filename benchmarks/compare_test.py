@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,10 @@ fi
 if [ "${IPC_BENCH_PEERS##*/}" != peers ]; then exit 2; fi
 found=$(grep -E "${1#--benchmark_filter=}" "$0.table" | cut -f2)
 case $found in
+  *hangs*)
+    echo "$$" >"$0.fifo"
+    exec sleep 1000
+    ;;
   *dies*)
     echo "out of luck" >&2
     exit 1
@@ -42,7 +47,7 @@ echo ']}'
 _SOME = """
 import sys
 from benchmarks import compare, goals
-kinds = ("lock_", "supervisor_", "scale_queue")
+kinds = ("lock_", "supervisor_", "queue_idle")
 goals.GOALS = {
     subject: [goal for goal in rows if goal.group.startswith(kinds)]
     for subject, rows in goals.GOALS.items()
@@ -115,10 +120,10 @@ class CompareTest(unittest.TestCase):
         table = self.root / "bin" / "benchmarks" / f"{primitive}_bench.table"
         table.write_text("".join(lines))
 
-    def run_compare(
+    def start(
         self, *arguments: str, path: str = "", all_goals: bool = False
-    ) -> tuple[int, str, str]:
-        """Runs it as bazel run does; returns its status and what it said."""
+    ) -> "subprocess.Popen[str]":
+        """Starts it as bazel run does."""
         program = [compare.__file__] if all_goals else ["-c", _SOME]
         locks = {
             name: time
@@ -129,7 +134,7 @@ class CompareTest(unittest.TestCase):
         self.add_program(
             "other", {k: v for k, v in self.times.items() if k not in locks}
         )
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, *program, "--rounds=7", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -142,9 +147,15 @@ class CompareTest(unittest.TestCase):
                 "BUILD_WORKSPACE_DIRECTORY": str(self.root),
                 **({"PATH": path} if path else {}),
             },
-            check=False,
         )
-        return done.returncode, done.stdout, done.stderr
+
+    def run_compare(
+        self, *arguments: str, path: str = "", all_goals: bool = False
+    ) -> tuple[int, str, str]:
+        """Runs it to its end; returns its status and what it said."""
+        process = self.start(*arguments, path=path, all_goals=all_goals)
+        out, err = process.communicate()
+        return process.returncode, out, err
 
     def results(self) -> dict[str, object]:
         """Returns what was written."""
@@ -279,6 +290,21 @@ class CompareTest(unittest.TestCase):
             out,
         )
         self.assertIn("Lock, 2", out)
+
+    def test_an_interrupt_ends_what_runs(self) -> None:
+        self.errors["lock_1/same/Lock"] = "hangs"
+        fifo = self.root / "bin" / "benchmarks" / "lock_bench.fifo"
+        fifo.parent.mkdir(parents=True)
+        os.mkfifo(fifo)
+        process = self.start("lock_1", "--write")
+        pid = int(fifo.read_text())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(err, "compare: interrupted\n")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(pid, 0)
+        self.assertFalse(self.docs.exists())
 
     def test_a_goal_without_benchmark_fails_a_complete_run_only(self) -> None:
         del self.times["lock_1/same/pthread_mutex"]

@@ -64,8 +64,8 @@ def times(rounds: Sequence[Round]) -> list[Record]:
                     "tag": tag,
                     "rounds": len(chosen),
                     "ns": spread([sample.ns for sample in chosen]),
-                    "cpu": spread([sample.cpu for sample in chosen]),
-                    "switches": spread([x.switches for x in chosen]),
+                    "cpu": spread([sample.cpu for sample in chosen])[1],
+                    "switches": spread([x.switches for x in chosen])[1],
                 }
             )
     return found

@@ -1,10 +1,21 @@
 """The tests of samples and of what is made of them."""
 
 import json
+import os
+import pathlib
+import tempfile
 import unittest
+import unittest.mock
 
-from benchmarks import figures, goals, text
-from benchmarks.samples import Name, Sample, distance_tag, read_samples
+from benchmarks import figures, goals, samples, text
+from benchmarks.samples import (
+    Name,
+    Program,
+    ProgramFailed,
+    Sample,
+    distance_tag,
+    read_samples,
+)
 
 _OURS = Name("queue", "two", "Queue")
 _PEER = Name("queue", "two", "ring")
@@ -89,6 +100,36 @@ class SamplesTest(unittest.TestCase):
         self.assertEqual(sample(one, 1, 70, 500).tag, "")
         self.assertIsNone(sample(_OURS, 1, 70, 500).tag)
         self.assertEqual(sample(_OURS, 1, 450, 500).tag, "far")
+
+
+class ProgramTest(unittest.TestCase):
+    """A program that does not do what it should."""
+
+    def sample(self, script: str) -> list[Sample]:
+        """Takes a sample of a script."""
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        file = pathlib.Path(folder.name, "made_bench")
+        file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        file.chmod(0o755)
+        return Program(file, file.parent).sample([_OURS])
+
+    def test_what_does_not_end_is_ended(self) -> None:
+        with unittest.mock.patch.object(samples, "_LIMIT_S", 0.1):
+            with self.assertRaisesRegex(
+                ProgramFailed, "made_bench did not end within 0 s"
+            ):
+                self.sample("sleep 1000")
+
+    def test_how_it_ended_is_told(self) -> None:
+        with self.assertRaisesRegex(ProgramFailed, "with signal 11: bad luck"):
+            self.sample("echo 'bad luck' >&2; kill -SEGV $$")
+        with self.assertRaisesRegex(ProgramFailed, "with status 3: $"):
+            self.sample("exit 3")
+
+    def test_what_is_not_json_is_told(self) -> None:
+        with self.assertRaisesRegex(ProgramFailed, "printed no figures"):
+            self.sample("echo hello")
 
 
 class RatiosTest(unittest.TestCase):

@@ -45,8 +45,8 @@ tested, not timed:
 
 _PLOTS = """## Plots
 
-Both axes have a mark at each doubling or decade, not at each unit. Lines are of
-{curve_rounds} rounds or more.
+Medians. Where an axis does not begin at zero, it is logarithmic. In a picture
+there is only what was taken at one distance of the CPUs, the most frequent.
 """
 
 _TIMES = """## All times
@@ -125,14 +125,17 @@ def _times(results: dict[str, Any]) -> list[str]:
 
 
 def _plots(results: dict[str, Any]) -> list[str]:
-    found = [_PLOTS.format(curve_rounds=results["curve_rounds"])]
+    found = [_PLOTS]
     for plot in plots.PLOTS:
-        if plots.lines(plot, results)[0]:
-            found += [
-                f"### {plot.title}\n",
-                f"![{plot.title}]({plot.name}.svg)",
-            ]
-            found.append("")
+        drawn, _ = plots.lines(plot, results)
+        if not drawn:
+            continue
+        rounds = sorted({count for line in drawn for count in line.rounds})
+        found += [
+            f"### {plot.title}\n",
+            f"![{plot.title}]({plot.name}.svg)\n",
+            f"{' to '.join(map(str, rounds[:1] + rounds[1:][-1:]))} rounds.\n",
+        ]
     return found
 
 

@@ -141,6 +141,7 @@ class Line:
 
     title: str
     points: tuple[Point, ...]
+    rounds: tuple[int, ...]  # Of each point.
 
 
 def _tag_of(records: Sequence[Record]) -> str:
@@ -163,7 +164,7 @@ def lines(plot: Plot, results: dict[str, Any]) -> tuple[list[Line], str]:
         and record["placement"] == plot.placement
     ]
     tag = _tag_of(records)
-    points: dict[str, list[Point]] = {}
+    points: dict[str, list[tuple[float, float, int]]] = {}
     for record in records:
         match = re.fullmatch(plot.groups, record["group"])
         if record["tag"] != tag or match is None:
@@ -171,7 +172,7 @@ def lines(plot: Plot, results: dict[str, Any]) -> tuple[list[Line], str]:
         if plot.growth and not _is_ours(record["contender"]):
             continue
         x = float(match[1])
-        point = (x, plot.y(record, x))
+        point = (x, plot.y(record, x), record["rounds"])
         points.setdefault(record["contender"], []).append(point)
     found = []
     for title, some in points.items():
@@ -179,8 +180,14 @@ def lines(plot: Plot, results: dict[str, Any]) -> tuple[list[Line], str]:
         if plot.growth:
             start = some[0][1]
             title = f"{title}, {text.time(start)}"
-            some = [(x, y / start) for x, y in some]
-        found.append(Line(title, tuple(some)))
+            some = [(x, y / start, rounds) for x, y, rounds in some]
+        found.append(
+            Line(
+                title,
+                tuple((x, y) for x, y, _ in some),
+                tuple(rounds for _, _, rounds in some),
+            )
+        )
     found.sort(key=lambda line: line.points[-1][1], reverse=True)
     return found, tag
 
@@ -215,8 +222,11 @@ def _quantity(value: float) -> str:
 
 
 def _decades(low: float, high: float) -> list[float]:
+    """Returns powers of ten, and what is between them if these are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [10.0**power for power in powers if low <= 10.0**power <= high]
+    steps = (1, 2, 5) if math.log10(high / low) < 3 else (1,)
+    found = [step * 10.0**power for power in powers for step in steps]
+    return [value for value in found if low <= value <= high]
 
 
 def _steps(high: float) -> list[float]:
@@ -327,5 +337,11 @@ def draw(results: dict[str, Any], folder: pathlib.Path) -> list[pathlib.Path]:
         commands = script(plot, results, file)
         if commands:
             subprocess.run(["gnuplot"], input=commands, text=True, check=True)
+            # It leaves blanks at the ends of lines.
+            written = file.read_text(encoding="utf-8").splitlines()
+            file.write_text(
+                "\n".join(line.rstrip() for line in written) + "\n",
+                encoding="utf-8",
+            )
             drawn.append(file)
     return drawn

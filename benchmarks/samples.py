@@ -139,9 +139,9 @@ class Program:
                 out, err = process.communicate(timeout=_LIMIT_S)
             except BaseException as error:
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
                 if not isinstance(error, subprocess.TimeoutExpired):
                     raise
-                out, err = process.communicate()
                 raise ProgramFailed(
                     f"{self.path.name} did not end within {_LIMIT_S:.0f} s"
                 ) from None
