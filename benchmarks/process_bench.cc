@@ -96,7 +96,7 @@ const Bench benches([] {
     const char* name;
     void (*start)();
   } kinds[] = {{"Process", start_process},
-               {"Process_spawn", start_program},
+               {"spawn", start_program},
                {"fork_waitpid", start_by_fork},
                {"posix_spawn", start_by_spawn}};
   for (const auto& [name, start] : kinds) {
