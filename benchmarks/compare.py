@@ -411,7 +411,11 @@ def compare(options: argparse.Namespace, screen: Screen) -> int:
     lacking = [
         goal
         for goal in lacking
-        if not any(peer in goal.peer for peer in lacking_peers)
+        if not any(
+            peer in name.contender
+            for peer in lacking_peers
+            for name in figures.goal_names(goal)
+        )
     ]
     for goal in lacking:
         screen.line(f"{screen.paint('bad', 'FAIL')}  {goal.key}: not measured")

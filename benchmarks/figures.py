@@ -122,7 +122,10 @@ def rows(goal: goals.Goal, rounds: Sequence[Round]) -> list[Record]:
         ]
         record: Record = {"key": goal.key, "tag": tag, "rounds": len(chosen)}
         if chosen:
-            record["figure"] = spread([_value(goal, x) for x in chosen])
+            values = [_value(goal, x) for x in chosen]
+            record["figure"] = spread(values)
+            if goal.sense == goals.DEAD:  # Yes or no: the mean says how often.
+                record["figure"][1] = statistics.fmean(values)
             record["ours_ns"] = spread([pair[0].ns for pair in chosen])
         found.append(record)
     enough = [record for record in found if rounds_of(record) >= ROUNDS_MIN]

@@ -248,6 +248,21 @@ class RatiosTest(unittest.TestCase):
             [{"tag": "", "rounds": 1, "figure": [0.25, 0.25, 0.25]}],
         )
 
+    def test_how_often_something_hangs_is_a_mean(self) -> None:
+        goal = goals.Goal("Q", "queue", "two", "Queue", goals.DEAD, 0, 0)
+        rounds = [
+            {_OURS: Sample(_OURS, 1, 70, 70, dead=dead)}
+            for dead in (0, 0, 0, 0, 0, 0, 0, 1)
+        ]
+        (record,) = figures.rows(goal, rounds)
+        self.assertEqual(record["figure"], [0, 0.125, 0])
+        self.assertEqual(figures.verdict(goal, record), figures.NOT)
+        (record,) = figures.rows(goal, rounds[:7])
+        self.assertEqual(figures.verdict(goal, record), figures.AIM)
+        self.assertEqual(
+            text.cells(goal, record)[4:6], ["0 % [0, 0]", "<= 0 %"]
+        )
+
     def test_a_peer_may_be_in_another_group(self) -> None:
         goal = goals.Goal(
             "Growth",
@@ -366,7 +381,7 @@ class GoalsTest(unittest.TestCase):
             elif goal.sense == goals.FASTER:
                 self.assertGreater(goal.aim, goal.reach, goal.key)
             else:
-                self.assertLess(goal.aim, goal.reach, goal.key)
+                self.assertLessEqual(goal.aim, goal.reach, goal.key)
 
     def test_numbers_have_as_many_digits_as_mean_something(self) -> None:
         for value, told in (

@@ -12,8 +12,9 @@ from benchmarks.samples import FAR, NEAR
 FASTER = "faster"  # So many times as fast as the peer, at least.
 COST = "cost"  # So many times the peer's time, at most.
 # A figure of ours, at most: its time in ns, CPUs kept busy, context switches
-# per operation.
-TIME, CPU, SWITCHES = "ns", "cpu", "switches"
+# per operation, share of trials after which nothing went on.
+TIME, CPU, SWITCHES, DEAD = "ns", "cpu", "switches", "dead"
+SHARES = (CPU, DEAD)
 
 # Why a goal is not reached, or has no benchmark, by its key: printed beside the
 # figure.
@@ -222,6 +223,23 @@ def _queue_goals() -> list[Goal]:
             CPU,
             0.001,
             0.0002,
+        ),
+        # 60 kills a trial.
+        Goal(
+            "Queue, hung after kills",
+            "queue_kills",
+            "two",
+            "Queue",
+            DEAD,
+            0,
+            0,
+        ),
+        Goal(
+            "Boost, hung after kills",
+            "queue_kills",
+            "two",
+            boost,
+            DEAD,
         ),
     ]
 

@@ -60,6 +60,7 @@ class Sample:
     near_after: float = 0.0
     switches: float = 0.0  # Of the context, per operation.
     cpu: float = 0.0  # CPUs that were busy.
+    dead: float = 0.0  # 1 if after kills nothing went on.
     missing: str = ""  # What is not installed.
     error: str = ""  # What went wrong.
 
@@ -107,6 +108,7 @@ def read_samples(text: str) -> list[Sample]:
                 near_after=entry["near_after"],
                 switches=entry["switches"],
                 cpu=entry["cpu"],
+                dead=entry.get("dead", 0.0),
             )
         )
     return samples

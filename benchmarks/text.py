@@ -31,7 +31,7 @@ def level(goal: goals.Goal, value: float | None) -> str:
     """Returns what is to be reached, as short as it was set: "4", "1 us"."""
     if value is None:
         return ""
-    if goal.sense == goals.CPU:
+    if goal.sense in goals.SHARES:
         return f"{value * 100:g} %"
     if goal.sense == goals.TIME:
         size, unit = next(unit for unit in _UNITS if value >= unit[0])
@@ -42,7 +42,7 @@ def level(goal: goals.Goal, value: float | None) -> str:
 def spread(goal: goals.Goal, values: Spread) -> str:
     """Returns the median with the quartiles: "5.31 [5.02, 5.60]"."""
     size, unit = 1.0, ""
-    if goal.sense == goals.CPU:
+    if goal.sense in goals.SHARES:
         size, unit = 0.01, " %"
     elif goal.sense == goals.TIME:
         size, unit = next((u for u in _UNITS if values[1] >= u[0]), _UNITS[-1])
@@ -75,7 +75,7 @@ def cells(goal: goals.Goal, record: Record | None) -> list[str]:
         place(goal.placement, tag),
         ours,
         figure,
-        f"{sign} {level(goal, goal.reach)}" if goal.reach else "",
+        f"{sign} {level(goal, goal.reach)}" if level(goal, goal.reach) else "",
         level(goal, goal.aim),
         mark,
     ]
