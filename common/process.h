@@ -9,7 +9,7 @@
 //           an exception in the parent leaves neither an orphan nor a zombie.
 //           A child is also killed if its parent dies first: PR_SET_PDEATHSIG.
 // Cost:     fork(2) copies the page tables, so it grows with the memory of the
-//           parent: 44 ms for each GiB. spawn() does not.
+//           parent: tens of milliseconds for each GiB. spawn() does not.
 // Errors:   std::system_error if fork(2) or pidfd_open(2) fails, for spawn() if
 //           clone(2) or execve(2) does. An exception that leaves the function
 //           is said in the child, which then exits with status 1.
