@@ -182,20 +182,25 @@ def distances(rounds: Iterable[Round]) -> list[Record]:
 
 
 def failures(rounds: Sequence[Round]) -> tuple[list[str], list[str]]:
-    """Returns a line for each contender that is missing, or that failed."""
-    missing: dict[Name, str] = {}
-    failed: dict[Name, list[str]] = {}
+    """Returns a line for each contender that is left out, or that failed.
+
+    A peer may fail now and then, as long as it does in most of its rounds what
+    it is here for: those in which it did not are left out.
+    """
+    left_out: dict[Name, str] = {}
+    errors: dict[Name, list[str]] = {}
     for one in rounds:
         for name, sample in one.items():
             if sample.missing:
-                missing[name] = sample.missing
+                left_out[name] = f"{name}: missing: {sample.missing}"
             if sample.error:
-                failed.setdefault(name, []).append(sample.error)
-    taken = {name: sum(name in one for one in rounds) for name in failed}
-    return (
-        [f"{name}: missing: {text}" for name, text in missing.items()],
-        [
-            f"{name}: in {len(texts)} of {taken[name]} rounds: {texts[0]}"
-            for name, texts in failed.items()
-        ],
-    )
+                errors.setdefault(name, []).append(sample.error)
+    failed = []
+    for name, texts in errors.items():
+        taken = sum(name in one for one in rounds)
+        line = f"{name}: in {len(texts)} of {taken} rounds: {texts[0]}"
+        if 2 * len(texts) < taken and not name.is_ours:
+            left_out[name] = line
+        else:
+            failed.append(line)
+    return list(left_out.values()), failed

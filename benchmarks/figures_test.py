@@ -361,6 +361,21 @@ class RatiosTest(unittest.TestCase):
             ),
         )
 
+    def test_a_peer_that_fails_now_and_then_is_left_out_of_those_rounds(
+        self,
+    ) -> None:
+        for name, is_failure in ((_PEER, False), (_OURS, True)):
+            bad = {name: Sample(name, error="no")}
+            left_out, failed = figures.failures([bad, pair(1, 1), pair(1, 1)])
+            line = [f"{name}: in 1 of 3 rounds: no"]
+            self.assertEqual(failed, line if is_failure else [])
+            self.assertEqual(left_out, [] if is_failure else line)
+
+    def test_a_peer_that_mostly_fails_has_failed(self) -> None:
+        bad = {_PEER: Sample(_PEER, error="no")}
+        _, failed = figures.failures([bad, bad, pair(1, 1)])
+        self.assertEqual(len(failed), 1)
+
 
 class GoalsTest(unittest.TestCase):
     """The table, and how it is written."""

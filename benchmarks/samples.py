@@ -46,6 +46,11 @@ class Name:
             raise ValueError(f"{text!r} is not group/placement/contender")
         return cls(found["group"], found["placement"], found["contender"])
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a class of this library: those begin with a capital."""
+        return self.contender[0].isupper()
+
     def __str__(self) -> str:
         return f"{self.group}/{self.placement}/{self.contender}"
 

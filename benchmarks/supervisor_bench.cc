@@ -67,10 +67,13 @@ struct Load {
   std::function<std::vector<pid_t>()> others = {};  // Who is left alone.
 };
 
-uint64_t switches_of(const Load& load) {
-  uint64_t sum = 0;
+// No difference of two is below 0 but if one of them has ended.
+double switches_of(const Load& load) {
+  double sum = 0;
   if (!load.others) return sum;
-  for (const pid_t pid : load.others()) sum += context_switches(pid);
+  for (const pid_t pid : load.others()) {
+    sum += static_cast<double>(context_switches(pid));
+  }
   return sum;
 }
 
@@ -84,7 +87,7 @@ void kill_over_and_over(Lane& lane, LifeSign& sign, Outcome& outcome,
   };
   await([&] { return sign.lives > 0 && outcome.ready; });
   outcome.rss_kib = rss_kib(sign.pid);
-  const uint64_t switches = switches_of(load);
+  const double switches = switches_of(load);
   outcome.prepared = true;
   std::vector<double> took_ns;
   while (lane.goes_on()) {
@@ -99,8 +102,8 @@ void kill_over_and_over(Lane& lane, LifeSign& sign, Outcome& outcome,
   }
   if (!took_ns.empty()) {
     outcome.median_ns = spread(took_ns).median;
-    outcome.switches = static_cast<double>(switches_of(load) - switches) /
-                       static_cast<double>(took_ns.size());
+    outcome.switches =
+        (switches_of(load) - switches) / static_cast<double>(took_ns.size());
   }
   outcome.over = true;
 }

@@ -183,10 +183,12 @@ void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
 }
 
 // W1: moves the mark from where it `is`, and returns what it is then.
-Mark move(Side& side, Mark is, uint64_t by_units) {
+inline Mark move(Side& side, Mark is, uint64_t by_units) {
   AtomicMark& mark = side.mark;
-  // Relaxed: a hint.
-  side.cpu.store(::sched_getcpu(), std::memory_order_relaxed);
+  // Relaxed: a hint, and each 16th time is enough for it.
+  if (is.items() % 16 == 0) {
+    side.cpu.store(::sched_getcpu(), std::memory_order_relaxed);
+  }
   // Release: who loads the mark with acquire, on the other side, finds the
   // message written, or by a taker read, so that its bytes may be used anew.
   // Only a flag may have changed meanwhile; then `is` follows.
@@ -198,7 +200,7 @@ Mark move(Side& side, Mark is, uint64_t by_units) {
 }
 
 // W2 to W4: wakes one of those who sleep until the mark is what it now `is`.
-void wake_one(AtomicMark& mark, Mark is) {
+inline void wake_one(AtomicMark& mark, Mark is) {
   if (!is.waiting()) return;
   inner_point("queue: before wake");
   if (futex_wake(futex_word(mark), 1) > 0) return;
@@ -262,10 +264,15 @@ struct Queue::Ring {
     IPC_CHECK(header.number == head.items());
     position += sizeof(header);
     const size_t first = before_end(position, header.size);
-    item.reserve(header.size);  // All that can fail, before anything changes.
-    item.assign(reinterpret_cast<const char*>(at(position)), first);
+    if (item.size() == header.size) {
+      ::memcpy(item.data(), at(position), first);  // As most are that go on.
+    } else {
+      item.reserve(header.size);  // All that can fail, before a change.
+      item.assign(reinterpret_cast<const char*>(at(position)), first);
+      item.resize(header.size);
+    }
     if (first < header.size) {
-      item.append(reinterpret_cast<const char*>(at(0)), header.size - first);
+      ::memcpy(item.data() + first, at(0), header.size - first);
     }
   }
 

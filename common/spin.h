@@ -40,7 +40,7 @@ inline void pause_cpu() {
 //     it is there takes the cache lines away from the one that is at the next,
 //     and both are slower than if there were several at a time. So if there
 //     were several it lingers a little before it returns, up to kLingerMost
-//     pauses or about 1 us, and if there was one it does not; every kProbe-th
+//     pauses or some 3 us, and if there was one it does not; every kProbe-th
 //     time it tries how it would be.
 //
 // Lifetime: one for each thing that is waited for, in memory of the process. In
@@ -51,7 +51,7 @@ class Spin {
  public:
   static constexpr int64_t kSpinNs = 20'000;
   static constexpr uint32_t kLeaveOutMost = 256;
-  static constexpr uint32_t kLingerMost = 32;
+  static constexpr uint32_t kLingerMost = 128;
   static constexpr uint32_t kProbe = 32;
 
   // Whether `look` has returned true in time. It is not asked at all while the
@@ -82,7 +82,7 @@ class Spin {
     if (linger == 0) {
       const uint32_t singles = singles_.load(std::memory_order_relaxed) + 1;
       singles_.store(singles, std::memory_order_relaxed);
-      if (singles % kProbe == 0) linger = kLingerMost / 4;
+      if (singles % kProbe == 0) linger = kLingerMost / 16;
     }
     linger_.store(linger, std::memory_order_relaxed);
   }

@@ -1,6 +1,7 @@
 #include "common/spin.h"
 
 #include <gtest/gtest.h>
+#include <stdint.h>
 
 #include <algorithm>
 
@@ -59,6 +60,36 @@ TEST(Spin, BeginsAnewAfterASuccess) {
   EXPECT_LE(asked, 64) << "it tries again after a while";
   EXPECT_TRUE(spin.until([] { return true; }));
   EXPECT_EQ(spins_in_vain(spin, 2), 1) << "1 is left out, not 64";
+}
+
+// The least time that it takes to find what is there already.
+int64_t quickest_ns(Spin& spin) {
+  int64_t least_ns = INT64_MAX;
+  for (int i = 0; i < 1000; ++i) {
+    const int64_t before_ns = ipc::now_ns();
+    EXPECT_TRUE(spin.until([] { return true; }));
+    least_ns = std::min(least_ns, ipc::now_ns() - before_ns);
+  }
+  return least_ns;
+}
+
+TEST(Spin, LingersWhereSeveralCameAtOnceAndNotWhereOneDid) {
+  Spin spin;
+  const int64_t at_once_ns = quickest_ns(spin);
+  for (int i = 0; i < 10; ++i) spin.found(5);
+  EXPECT_GT(quickest_ns(spin), at_once_ns + 2L * Spin::kLingerMost)
+      << "a pause is some cycles";
+  for (int i = 0; i < 10; ++i) spin.found(1);
+  EXPECT_LT(quickest_ns(spin), at_once_ns + Spin::kLingerMost);
+}
+
+TEST(Spin, TriesNowAndThenWhetherSeveralWouldCome) {
+  Spin spin;
+  const int64_t at_once_ns = quickest_ns(spin);
+  for (uint32_t i = 1; i < Spin::kProbe; ++i) spin.found(1);
+  EXPECT_LT(quickest_ns(spin), at_once_ns + Spin::kLingerMost / 4);
+  spin.found(1);
+  EXPECT_GT(quickest_ns(spin), at_once_ns + Spin::kLingerMost / 8);
 }
 
 }  // namespace
