@@ -96,7 +96,7 @@ const Bench benches([] {
     const char* name;
     void (*start)();
   } kinds[] = {{"Process", start_process},
-               {"spawn", start_program},
+               {"Process_spawn", start_program},
                {"fork_waitpid", start_by_fork},
                {"posix_spawn", start_by_spawn}};
   for (const auto& [name, start] : kinds) {

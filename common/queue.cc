@@ -160,8 +160,9 @@ const std::atomic<uint32_t>& futex_word(const AtomicMark& mark) {
 // Whether it is worth the while to look again instead of going to sleep.
 bool moves_soon(const Side& side, Mark seen, Spin& spin) {
   // Whoever was here last has to wait for us to go away.
-  if (side.cpu.load(std::memory_order_relaxed) == ::sched_getcpu())
-    return false;
+  const bool is_here =
+      side.cpu.load(std::memory_order_relaxed) == ::sched_getcpu();
+  if (is_here) return false;
   const AtomicMark& mark = side.mark;
   // Relaxed: who looks again under the mutex synchronizes.
   return spin.until(
@@ -363,6 +364,9 @@ QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
     if (!moves) {
       events.begin("room in");
       sleep_while(ring_.takers.mark, head, deadline);
+      // Room for one message is hardly worth the way. If the consumer waits for
+      // this CPU, let it make more before all of us take turns at each.
+      ::sched_yield();
     }
     status = try_put(item, deadline, seen);
     if (moves) room_spin_.found(seen.count);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -58,6 +59,14 @@ extern "C" long syscall(long number, ...) noexcept {
   return result;
 }
 
+// The same for the queue, which does not spin for somebody on its own CPU: in
+// these tests all are, so that who waits falls asleep.
+extern "C" int sched_getcpu() noexcept {
+  static const auto next =
+      reinterpret_cast<int (*)()>(::dlsym(RTLD_NEXT, "sched_getcpu"));
+  return looks_again ? next() : 0;
+}
+
 namespace {
 
 using ipc::Deadline;
@@ -107,6 +116,28 @@ TEST(Queue, WhatIsPutIsTakenInTheSameOrder) {
   EXPECT_EQ(*queue.get(), "first");
   EXPECT_EQ(*queue.get(), "");
   EXPECT_EQ(*queue.get(), std::string("a\0b", 3));
+}
+
+TEST(Queue, TakesIntoAStringThatIsUsedAgain) {
+  Queue queue(3, 200);
+  std::string item = "as it was";
+  queue.put("a");
+  queue.put(message_of(100, 1));
+  EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
+  EXPECT_EQ(item, "a");
+  EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
+  EXPECT_EQ(item, message_of(100, 1));
+  const char* const memory = item.data();
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t size = i % 10 == 0 ? 99 : 100;  // Round and round the ring.
+    queue.put(message_of(size, i));
+    EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
+    EXPECT_EQ(item, message_of(size, i));
+  }
+  EXPECT_EQ(item.data(), memory);
+  queue.close();
+  EXPECT_EQ(queue.get_into(item), QueueStatus::closed);
+  EXPECT_EQ(item, message_of(100, 99)) << "it stays as it was";
 }
 
 TEST(Queue, SaysWhyNotAndEachReasonIsAnother) {
