@@ -282,23 +282,29 @@ Received Connection::receive_until(Deadline deadline) {
 // False if not all of the header has come.
 bool Connection::begin_message() {
   if (in_message_) return true;
-  const Header header = parse_header(held());
-  if (header.size == 0) return false;
+  held_done_ += take_message(held());
+  if (held_done_ == held_.size()) {
+    held_.clear();
+    held_done_ = 0;
+  }
+  return in_message_;
+}
+
+// Begins the message whose header, and maybe more, these bytes are; how many of
+// them it took: none if not all of the header has come.
+size_t Connection::take_message(std::string_view bytes) {
+  const Header header = parse_header(bytes);
+  if (header.size == 0) return 0;
   // Before anything is allocated for it.
-  if (header.length < 0 || header.length > max_bytes_) {
+  if (!accepts(header.length)) {
     throw_error(EMSGSIZE, "receive: length of a message");
   }
   in_message_ = true;
   message_bytes_ = static_cast<size_t>(header.length);
   message_.reserve(message_bytes_);
-  message_ = held().substr(header.size, message_bytes_);
+  message_ = bytes.substr(header.size, message_bytes_);
   message_done_ = message_.size();
-  held_done_ += header.size + message_done_;
-  if (held_done_ == held_.size()) {
-    held_.clear();
-    held_done_ = 0;
-  }
-  return true;
+  return header.size + message_done_;
 }
 
 bool Connection::holds_message() const {
@@ -306,7 +312,7 @@ bool Connection::holds_message() const {
   const Header header = parse_header(held());
   // What receive() will refuse counts, or nobody would call it.
   return header.size != 0 &&
-         (header.length < 0 || header.length > max_bytes_ ||
+         (!accepts(header.length) ||
           held().size() - header.size >= static_cast<size_t>(header.length));
 }
 
@@ -324,7 +330,11 @@ Transfer Connection::read_held(Deadline deadline) {
   }
   size_t size = 0;
   const Transfer status = read_some(room, size, deadline);
-  held_.append(bytes.data(), size);
+  const std::string_view read(bytes.data(), size);
+  // Most are taken at once, without being held first; but not what is refused,
+  // which must be found, and refused, again.
+  const bool at_once = held_.empty() && accepts(parse_header(read).length);
+  held_.append(read.substr(at_once ? take_message(read) : 0));
   return status;
 }
 

@@ -148,7 +148,11 @@ class Connection {
   [[nodiscard]] std::string_view held() const {
     return std::string_view(held_).substr(held_done_);
   }
+  [[nodiscard]] bool accepts(int64_t length) const {
+    return 0 <= length && length <= max_bytes_;
+  }
   bool begin_message();
+  size_t take_message(std::string_view bytes);
   Transfer read_held(Deadline deadline);
   Transfer read_message(Deadline deadline);
   Transfer read_some(std::span<char> room, size_t& size_bytes,

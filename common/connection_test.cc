@@ -100,11 +100,13 @@ TEST(Connection, RefusesALengthThatIsNegativeOrTooLargeBeforeAllocating) {
             {255, 255, 255, 255, 127, 255, 255, 255, 255, 255, 255, 255})}) {
     Bare bare = make_bare();
     write_bytes(bare.peer, header);
-    try {
-      (void)bare.connection.receive();
-      FAIL() << "the length was accepted";
-    } catch (const std::system_error& error) {
-      EXPECT_EQ(error.code().value(), EMSGSIZE);
+    for (int i = 0; i < 2; ++i) {  // And again, whoever asks again.
+      try {
+        (void)bare.connection.receive();
+        FAIL() << "the length was accepted";
+      } catch (const std::system_error& error) {
+        EXPECT_EQ(error.code().value(), EMSGSIZE);
+      }
     }
   }
 }
