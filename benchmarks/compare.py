@@ -274,7 +274,7 @@ def show(screen: Screen, results: dict[str, Any], complete: bool) -> list[Any]:
             if goal.note and cells[-1] != figures.AIM:
                 for note in textwrap.wrap(goal.note, 100):
                     screen.line(f"    {note}")
-            if goal.key not in measured and not goal.note:
+            if goal.key not in measured | goals.UNMEASURED:
                 lacking.append(goal)
     return lacking
 
