@@ -245,8 +245,6 @@ uint64_t context_switches(pid_t pid) {
   return sum;
 }
 
-int cpu_count() { return static_cast<int>(cpus().size()); }
-
 Figure run(Placement place, const std::vector<Actor>& actors,
            const Window& window) {
   if (actors.size() > Stage::kLanesMax) throw std::length_error("lanes");
@@ -295,20 +293,6 @@ Figure run(Placement place, const std::vector<Actor>& actors,
   return figure;
 }
 
-Figure run_program(Placement place, const std::vector<std::string>& arguments) {
-  std::vector<std::string> command;
-  if (place == Placement::same) {
-    command = {"taskset", "--cpu-list", std::to_string(cpus()[0])};
-  }
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  const std::string text = read_output(command);
-  std::istringstream lines(text);
-  std::string line;
-  std::string last;
-  while (std::getline(lines, line)) last = line;
-  return {.ns = std::stod(last)};
-}
-
 Figure run_python(Placement place, const std::vector<std::string>& arguments) {
   const char* const folder = ::getenv("IPC_BENCH_PEERS");
   std::vector<std::string> command = {
@@ -317,7 +301,11 @@ Figure run_python(Placement place, const std::vector<std::string>& arguments) {
           "/python_peer.py",
       name_of(place)};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return run_program(Placement::free, command);
+  std::istringstream lines(read_output(command));
+  std::string line;
+  std::string last;
+  while (std::getline(lines, line)) last = line;
+  return {.ns = std::stod(last)};
 }
 
 void contend(const std::string& group, const std::string& name,

@@ -111,11 +111,8 @@ struct Window {
 Figure run(Placement place, const std::vector<Actor>& actors,
            const Window& window = {});
 
-// The figure of a peer that is another program: it is run with `arguments`, and
-// the last line that it prints is the nanoseconds of one operation. Throws
-// Missing if it says, by exit status 77, that something is not installed.
-Figure run_program(Placement place, const std::vector<std::string>& arguments);
-// The same for a mode of peers/python_peer.py.
+// The figure of a mode of peers/python_peer.py: the last line that it prints is
+// the nanoseconds of one operation. Throws Missing if there is no Python here.
 Figure run_python(Placement place, const std::vector<std::string>& arguments);
 
 // Thrown by a contender whose program or library is not here: it is skipped.
@@ -126,8 +123,6 @@ class Missing : public std::runtime_error {
 
 // Pins the calling process to the CPU of a lane; nothing if `free`.
 void pin(Placement place, int lane);
-// How many CPUs there are for it.
-int cpu_count();
 // How often a process has left its CPU so far.
 uint64_t context_switches(pid_t pid);
 

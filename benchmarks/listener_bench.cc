@@ -1,10 +1,7 @@
 // Connections that come out of an ipc::Listener: over TCP beside a bare socket,
 // and what it costs that many others are open.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +11,7 @@
 #include <vector>
 
 #include "benchmarks/bench.h"
+#include "benchmarks/queues.h"
 #include "common/address.h"
 #include "common/check.h"
 #include "common/connection.h"
@@ -54,34 +52,9 @@ Figure run_ours(Placement place) {
                      }});
 }
 
-std::array<UniqueFd, 2> make_tcp_pair() {
-  const UniqueFd listening(
-      check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  socklen_t size = sizeof address;
-  check(::bind(listening.get(), any, size), "bind");
-  check(::listen(listening.get(), 1), "listen");
-  check(::getsockname(listening.get(), any, &size), "getsockname");
-  std::array<UniqueFd, 2> ends;
-  ends[0] = UniqueFd(
-      check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  check(::connect(ends[0].get(), any, size), "connect");
-  ends[1] = UniqueFd(check(
-      ::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
-  for (const UniqueFd& end : ends) {
-    const int yes = 1;
-    check(::setsockopt(end.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes),
-          "TCP_NODELAY");
-  }
-  return ends;
-}
-
 // As many bytes as ours has with its header, by one call each.
 Figure run_raw(Placement place) {
-  const std::array<UniqueFd, 2> ends = make_tcp_pair();
+  const FdPair ends = make_tcp();
   const auto write_one = [](int fd, const char* bytes) {
     IPC_CHECK(check(::write(fd, bytes, kBytes + kHeaderBytes), "write") ==
               kBytes + kHeaderBytes);
@@ -98,19 +71,19 @@ Figure run_raw(Placement place) {
   return run(place, {[&](Lane& lane) {
                        std::array<char, kBytes + kHeaderBytes> bytes{};
                        while (lane.goes_on()) {
-                         write_one(ends[0].get(), bytes.data());
-                         read_one(ends[0].get(), bytes.data());
+                         write_one(ends.first.get(), bytes.data());
+                         read_one(ends.first.get(), bytes.data());
                          lane.did();
                        }
                        bytes[0] = 'E';
-                       write_one(ends[0].get(), bytes.data());
+                       write_one(ends.first.get(), bytes.data());
                      },
                      [&](Lane& /*lane*/) {
                        std::array<char, kBytes + kHeaderBytes> bytes{};
                        while (true) {
-                         read_one(ends[1].get(), bytes.data());
+                         read_one(ends.second.get(), bytes.data());
                          if (bytes[0] == 'E') return;
-                         write_one(ends[1].get(), bytes.data());
+                         write_one(ends.second.get(), bytes.data());
                        }
                      }});
 }

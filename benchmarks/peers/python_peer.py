@@ -48,28 +48,38 @@ def repeat(operation: Callable[[], object]) -> float:
     return (now - start) / count * 1e9
 
 
+def one_way(
+    placement: str,
+    size_bytes: str,
+    send: Callable[[bytes], None],
+    receive: Callable[[], bytes],
+) -> float:
+    """One message from a process that sends to one that receives."""
+    over = mp.Event()
+
+    def work() -> None:
+        pin(placement, 0)
+        message = bytes(int(size_bytes))
+        while not over.is_set():
+            for _ in range(10):
+                send(message)
+        send(b"")
+
+    sender = mp.Process(target=work)
+    sender.start()
+    pin(placement, 1)
+    time_ns = repeat(receive)
+    over.set()
+    while receive():
+        pass
+    sender.join()
+    return time_ns
+
+
 def queue(placement: str, size_bytes: str, slots: str) -> float:
     """One message from a producer to a consumer."""
     items: "mp.Queue[bytes]" = mp.Queue(int(slots))
-    over = mp.Event()
-
-    def produce() -> None:
-        pin(placement, 0)
-        item = bytes(int(size_bytes))
-        while not over.is_set():
-            for _ in range(10):
-                items.put(item)
-        items.put(b"")
-
-    producer = mp.Process(target=produce)
-    producer.start()
-    pin(placement, 1)
-    time_ns = repeat(items.get)
-    over.set()
-    while items.get():
-        pass
-    producer.join()
-    return time_ns
+    return one_way(placement, size_bytes, items.put, items.get)
 
 
 def counter(placement: str) -> float:
@@ -166,25 +176,7 @@ def pipe_round_trip(placement: str, size_bytes: str) -> float:
 def pipe_one_way(placement: str, size_bytes: str) -> float:
     """A message from one end of Pipe() to the other."""
     here, there = mp.Pipe()
-    over = mp.Event()
-
-    def send() -> None:
-        pin(placement, 0)
-        message = bytes(int(size_bytes))
-        while not over.is_set():
-            for _ in range(10):
-                there.send_bytes(message)
-        there.send_bytes(b"")
-
-    sender = mp.Process(target=send)
-    sender.start()
-    pin(placement, 1)
-    time_ns = repeat(here.recv_bytes)
-    over.set()
-    while here.recv_bytes():
-        pass
-    sender.join()
-    return time_ns
+    return one_way(placement, size_bytes, there.send_bytes, here.recv_bytes)
 
 
 def manager(placement: str) -> float:
