@@ -6,6 +6,8 @@ chapter,
     ```cpp main.cc#eof          the lines of main.cc around `// [eof]`
     ```console                  what its first line, `$ ./bazelw run`, prints
     ```console unordered        the same, and each speaker's lines in any order
+    ```strace                   calls that its first line, `$ strace`, shows;
+                                see trace.py
 
 In a transcript `<n>` or any `<word>` stands for a token, a line `...` for any
 number of lines, and `^C` for the key.
@@ -121,6 +123,26 @@ class Console:
         return problems + [
             f"{self.place}: stale, this line is new: {line}" for line in extra
         ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Excerpt:
+    """A command that runs a lab by strace, and some of the calls it shows."""
+
+    place: str
+    program: str  # "bazel-bin/labs/pipes/wrong_unclosed_end"
+    options: tuple[str, ...]
+    flags: tuple[str, ...]
+    calls: tuple[str, ...]
+
+    def variant_of(self, lab: str) -> str | None:
+        """Returns "" for the lab, a wrong variant's name, or None."""
+        found = re.fullmatch(
+            rf"bazel-bin/labs/{re.escape(lab)}/"
+            rf"(?:{re.escape(lab)}|wrong_(\w+))",
+            self.program,
+        )
+        return (found[1] or "") if found else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +266,47 @@ class Chapter:
                         )
                     )
         return found
+
+    def excerpts(self) -> list[Excerpt]:
+        """Returns what is shown of traces."""
+        found = []
+        for fence in self.fences:
+            if fence.info != ("strace",):
+                continue
+            words = shlex.split((fence.body or ("",))[0])
+            place = next(
+                (i for i, word in enumerate(words) if "bazel-bin/" in word),
+                len(words),
+            )
+            if words[:2] != ["$", "strace"]:
+                place = len(words)
+            found.append(
+                Excerpt(
+                    f"{self.place}:{fence.line}",
+                    "".join(words[place : place + 1]),
+                    tuple(words[2:place]),
+                    tuple(words[place + 1 :]),
+                    fence.body[1:],
+                )
+            )
+        return found
+
+    def unchecked_problems(self) -> list[str]:
+        """Whatever a command prints is in a fence that is compared with it."""
+        return [
+            f"{self.place}:{number}: show what this prints in a fence "
+            f"`console` or `strace`, which are compared: {line}"
+            for fence in self.fences
+            if fence.info[:1] not in (("console",), ("strace",))
+            for number, line in enumerate(fence.body, fence.line + 1)
+            if line.startswith("$ ")
+        ] + [
+            f"{self.place}:{number}: this command is not run: {line}"
+            for fence in self.fences
+            if fence.info[:1] == ("console",)
+            for number, line in enumerate(fence.body, fence.line + 1)
+            if line.startswith("$ ") and not _lab_command(line[2:])
+        ]
 
     def links(self) -> list[tuple[int, str]]:
         """Returns (line, target) of each link."""

@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import chapter, fake_lab
+from harness import chapter, fake_lab, trace
 
 SOURCE = """\
 void send(Pipe& pipe) {
@@ -237,6 +237,48 @@ class ConsoleTest(ChapterTest):
         self.assertIsNone(second.variant_of("fake"))
 
 
+class ExcerptTest(ChapterTest):
+    """What is shown of a trace, and that nothing is shown unchecked."""
+
+    def test_the_command_is_taken_apart(self) -> None:
+        """Options of strace, the program, and its flags."""
+        (excerpt,) = self.chapter(
+            "```strace\n$ strace -f -e trace=futex "
+            "bazel-bin/labs/fake/wrong_late --pace=0\nfutex() = 0\n```\n"
+        ).excerpts()
+        self.assertEqual(excerpt.options, ("-f", "-e", "trace=futex"))
+        self.assertEqual(excerpt.variant_of("fake"), "late")
+        self.assertIsNone(excerpt.variant_of("other"))
+        self.assertEqual(excerpt.flags, ("--pace=0",))
+        self.assertEqual(excerpt.calls, ("futex() = 0",))
+        self.assertEqual(excerpt.place, "README.md:1")
+
+    def test_another_command_is_of_no_lab(self) -> None:
+        """One that is not strace, or traces something else, or nothing."""
+        for line in ("$ strace ls", "$ ltrace bazel-bin/labs/fake/fake", ""):
+            text = self.chapter(f"```strace\n{line}\n```\n")
+            self.assertIsNone(text.excerpts()[0].variant_of("fake"), line)
+
+    def test_what_a_command_prints_is_compared(self) -> None:
+        """Or it is not shown."""
+        fence = "```text\nA: 1\n$ cat /proc/self/io\nrchar: 1\n```\n"
+        self.assertIn(
+            "README.md:3: show what this prints in a fence",
+            self.one(self.chapter(fence).unchecked_problems()),
+        )
+        fence = fence.replace("text", "console")
+        self.assertIn(
+            "README.md:3: this command is not run",
+            self.one(self.chapter(fence).unchecked_problems()),
+        )
+        for fence in (
+            "```sh\ncat /proc/self/io\n```\n",
+            "```strace\n$ strace -f ls\n```\n",
+            "```console\n$ ./bazelw run //labs:fake\n```\n",
+        ):
+            self.assertEqual(self.chapter(fence).unchecked_problems(), [])
+
+
 class LinksTest(ChapterTest):
     """Relative links lead somewhere."""
 
@@ -294,6 +336,25 @@ class StaleChapterTest(unittest.TestCase):
             "test_chapter_shows_what_the_programs_print"
         )
         self.assertIn("there is no //labs/fake:wrong_old", message)
+
+    def test_a_call_that_is_not_made_makes_it_stale(self) -> None:
+        """The excerpt is that of an older program; one of ours is found."""
+        if reason := trace.why_not():
+            self.skipTest(reason)
+        name = "test_chapter_shows_the_calls_that_the_programs_make"
+        fence = (
+            "```strace\n$ strace -f -s 64 bazel-bin/labs/fake/fake\n"
+            'write(1, "Sender: Sent 1\\n", 15) = 15\n```\n'
+        )
+        self.fake.write("README.md", fake_lab.CHAPTER + fence)
+        self.assertEqual(self.fake.run_test(name), "")
+        self.fake.replace("README.md", 'write(1, "Sender', 'send(1, "Sender')
+        self.assertIn(
+            "no process makes this call, after those above it: send(1,",
+            self.fake.run_test(name),
+        )
+        self.fake.replace("README.md", "labs/fake/fake", "labs/other/other")
+        self.assertIn("not `$ strace", self.fake.run_test(name))
 
     def test_code_that_was_changed_makes_it_stale(self) -> None:
         """The listing is that of an older source."""

@@ -21,12 +21,13 @@ import pathlib
 import re
 import signal
 import sys
+import tempfile
 import time
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, report
+from harness import chapter, expect, explored, report, trace
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
@@ -49,6 +50,7 @@ _WRONG_VARIANTS_MIN = 2
 # A wrong variant, or a transcript of one, need not be watched for long: when
 # all of its processes sleep without a limit nothing will come any more.
 _QUIET_S = 0.5
+_TRACES_MAX = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -287,6 +289,56 @@ class LabTest(expect.Expectations):
         if not ran_lab:
             problems.append(f"{text.place}: no transcript of the lab itself")
         self._assert_no_problems(problems)
+
+    def test_chapter_shows_the_calls_that_the_programs_make(self) -> None:
+        """Each excerpt of a trace is compared with a trace of its command."""
+        text = self._chapter()
+        self._assert_no_problems(text.unchecked_problems())
+        excerpts = text.excerpts()
+        for excerpt in excerpts:
+            variant = excerpt.variant_of(self.name)
+            if variant is None or (variant and variant not in self.wrong):
+                self.fail(f"{excerpt.place}: not `$ strace ... {self.name}`")
+        if excerpts and (reason := trace.why_not()):
+            self.skipTest(reason)
+        self._assert_no_problems(
+            [p for excerpt in excerpts for p in self._trace_problems(excerpt)]
+        )
+
+    def run_traced(
+        self, strace: Sequence[str], command: Sequence[str], **options: Any
+    ) -> Run:
+        """Runs a command of the chapter by strace, with options of run()."""
+        return self._run(
+            [*strace, *command],
+            events=False,
+            quiet_s=_QUIET_S,
+            # What looks for leaks wants to trace the process, too.
+            env={"ASAN_OPTIONS": "handle_segv=0:detect_leaks=0"},
+            **options,
+        )
+
+    def _trace_problems(self, excerpt: chapter.Excerpt) -> list[str]:
+        """Looks for the excerpt in traces: not every run has every wait."""
+        program = self.program(excerpt.variant_of(self.name) or "")
+        folder = os.environ.get("TEST_TMPDIR")
+        lost: list[str] = []
+        for _ in range(_TRACES_MAX):
+            with tempfile.NamedTemporaryFile(dir=folder) as file:
+                run = self.run_traced(
+                    ["strace", "-o", file.name, *excerpt.options],
+                    [program, *excerpt.flags],
+                )
+                traced = pathlib.Path(file.name).read_text("latin-1")
+            said = [line.raw for line in run.lines]
+            lost = trace.missing(excerpt.calls, traced.splitlines(), said)
+            if not lost:
+                return []
+        return [
+            f"{excerpt.place}: no process makes this call, after those above "
+            f"it: {line}"
+            for line in lost
+        ]
 
     # Explorations.
 

@@ -7,6 +7,7 @@ way once; all other runs use one broker that goes on beside them.
 import re
 import shutil
 import socket
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from harness import lab
@@ -70,6 +71,16 @@ class BrokerTest(lab.LabTest):
         """Runs beside the service, in its network."""
         options["network"] = BrokerTest._service
         return super().run_program(program, *flags, **options)
+
+    def run_traced(
+        self, strace: Sequence[str], command: Sequence[str], **options: Any
+    ) -> lab.Run:
+        """Traces the lab and not the broker, which makes calls by thousands."""
+        self.run_program(self.program(), "--tasks=1")  # Starts the service.
+        options["network"] = BrokerTest._service
+        return super().run_traced(
+            strace, [*command, *BrokerTest._flags], **options
+        )
 
     def check(self, run: lab.Run) -> None:
         """Every task is in the books once or is dead, and was worked on."""

@@ -1,5 +1,6 @@
 """Proves what the chapter on the limits of pipes promises."""
 
+import mmap
 import re
 
 from harness import lab
@@ -82,6 +83,20 @@ class PipeLimitsTest(lab.LabTest):
         self.assertEqual((small[0], page[0]), ("64", "4096"))
         self.assertEqual(small[1], page[1])
         self.assertLess(2 * int(small[2]), int(page[2]))
+
+    def test_a_pipe_puts_writes_together_only_within_a_page(self) -> None:
+        """What does not fit into the rest of a page begins another one."""
+        for size in (1, 100, 1000, 2049, 3000):
+            run = self.run_lab(f"--write-bytes={size}")
+            holds = [
+                int(match[2])
+                for line in run.lines
+                if (match := re.fullmatch(_HOLDS, line.text))
+            ]
+            self.assertEqual(len(holds), 2, run.transcript())
+            pages = holds[1] // mmap.PAGESIZE
+            each = mmap.PAGESIZE // size * size
+            self.assertEqual(holds[0], pages * each, f"in writes of {size}")
 
     def test_end_of_file_and_its_opposite_are_told(self) -> None:
         """To who receives, and to who sends."""
