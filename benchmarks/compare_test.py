@@ -43,16 +43,26 @@ echo "$found" | paste -sd,
 echo ']}'
 """
 
+_MAIN = """
+import sys
+from benchmarks import compare
+sys.exit(compare.main(sys.argv[1:]))
+"""
+
+# Whatever is installed here: with all the peers.
+_WITH_PEERS = """
+from benchmarks import machine
+machine.missing_peers = dict
+"""
+
 # With some of the goals there is less to wait for.
 _SOME = """
-import sys
-from benchmarks import compare, goals
+from benchmarks import goals
 kinds = ("lock_", "supervisor_", "queue_idle")
 goals.GOALS = {
     subject: [goal for goal in rows if goal.group.startswith(kinds)]
     for subject, rows in goals.GOALS.items()
 }
-sys.exit(compare.main(sys.argv[1:]))
 """
 
 _BAZEL = """#!/bin/sh
@@ -123,8 +133,14 @@ class CompareTest(unittest.TestCase):
     def start(
         self, *arguments: str, path: str = "", all_goals: bool = False
     ) -> "subprocess.Popen[str]":
-        """Starts it as bazel run does."""
-        program = [compare.__file__] if all_goals else ["-c", _SOME]
+        """Starts it as bazel run does; with a path, what is not on it lacks."""
+        program = "".join(
+            (
+                "" if path else _WITH_PEERS,
+                "" if all_goals else _SOME,
+                _MAIN,
+            )
+        )
         locks = {
             name: time
             for name, time in self.times.items()
@@ -135,7 +151,7 @@ class CompareTest(unittest.TestCase):
             "other", {k: v for k, v in self.times.items() if k not in locks}
         )
         return subprocess.Popen(
-            [sys.executable, *program, "--rounds=7", *arguments],
+            [sys.executable, "-c", program, "--rounds=7", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>

@@ -163,7 +163,8 @@ Json answer(const std::vector<NamedScenario>& scenarios, Fields fields) {
   bool list = false;
   take_flag(fields, "list", list);
   if (list) return scenario_names(scenarios);
-  const NamedScenario& named = find(scenarios, take_text(fields, "scenario"));
+  const std::string name = take_text(fields, "scenario");
+  const NamedScenario& named = find(scenarios, name);
   ExploreOptions options = named.options;
   take_number(fields, "kills", options.kills);
   take_number(fields, "max_preemptions", options.max_preemptions);

@@ -18,6 +18,8 @@
 namespace ipc {
 namespace {
 
+#if defined(__x86_64__)
+
 constexpr size_t kPageBytes = 4096;
 
 MemoryAccesses* noted = nullptr;
@@ -31,8 +33,6 @@ size_t open_count = 0;
 void protect(void* pages, size_t size_bytes, int protection) {
   IPC_CHECK(::mprotect(pages, size_bytes, protection) == 0);
 }
-
-#if defined(__x86_64__)
 
 bool is_watched(const void* address) {
   const auto place = reinterpret_cast<uintptr_t>(address);
@@ -114,9 +114,10 @@ std::vector<SharedRegion> shared_regions(const void* except) {
   return regions;
 }
 
+#if defined(__x86_64__)
+
 void watch_memory(std::span<const SharedRegion> regions,
                   MemoryAccesses* accesses) {
-#if defined(__x86_64__)
   if (accesses != nullptr) {
     handle(SIGSEGV, on_access);
     handle(SIGTRAP, on_step);
@@ -127,10 +128,16 @@ void watch_memory(std::span<const SharedRegion> regions,
   for (const SharedRegion& region : regions) {
     protect(region.data, region.size_bytes, protection);
   }
-#else
-  IPC_CHECK(accesses == nullptr);
-#endif
 }
+
+#else
+
+void watch_memory(std::span<const SharedRegion> /*regions*/,
+                  MemoryAccesses* accesses) {
+  IPC_CHECK(accesses == nullptr);
+}
+
+#endif
 
 // See Intel's manual, volume 2, chapter 2: prefixes come before the opcode.
 size_t operand_bytes_max(const uint8_t* instruction) {

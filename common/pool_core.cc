@@ -1,7 +1,7 @@
 #include "common/pool_core.h"
 
 #include <errno.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 // See:       pipe(7), "PIPE_BUF".
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <atomic>
 #include <string>

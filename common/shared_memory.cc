@@ -1,7 +1,7 @@
 #include "common/shared_memory.h"
 
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 #include "common/supervisor.h"
 
 #include <dirent.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>

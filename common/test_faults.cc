@@ -1,7 +1,7 @@
 #include "common/test_faults.h"
 
 #include <dlfcn.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>

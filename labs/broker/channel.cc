@@ -1,6 +1,6 @@
 #include "channel.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sys/time.h>
 
 #include <new>

@@ -1,6 +1,6 @@
 #include "labs/chat/messages.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <charconv>

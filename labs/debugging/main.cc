@@ -7,7 +7,7 @@
 // those that are ill. Two of them do not answer; nobody waits for them for
 // ever. Try: --questions=50; and look at a patient with ps and ls /proc/PID/fd.
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 

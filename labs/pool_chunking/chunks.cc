@@ -7,8 +7,11 @@
 namespace {
 
 // One version for each kind of processor, which adds 8, 4 or 2 terms at a time.
-__attribute__((target_clones("avx512f", "avx2", "default"))) double add_up(
-    const double* numbers, int count) {
+#if defined(__x86_64__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+double
+add_up(const double* numbers, int count) {
   double sum = 0;
   for (int i = 0; i < count; ++i) {
     sum += sqrt(numbers[i]) * log(numbers[i] + 1);

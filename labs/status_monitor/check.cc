@@ -2,7 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <memory>
 #include <stdexcept>
