@@ -243,6 +243,32 @@ class Chapter:
                     problems.append(f"{place}: {path}{problem}")
         return problems
 
+    def tag_problems(self) -> list[str]:
+        """What to try names lines that are there, here and in the sources."""
+        sources = [
+            *self.file.parent.glob("*.cc"),
+            *self.file.parent.glob("*.h"),
+            *self.file.parent.glob("wrong/*.cc"),
+        ]
+        texts = {
+            file: file.read_text(encoding="utf-8") for file in sorted(sources)
+        }
+        known = {tag for text in texts.values() for tag in _TAG.findall(text)}
+        problems = [
+            f"{self.place}:{number}: no line is marked [{tag}]"
+            for number, line in enumerate(self.lines, 1)
+            for tag in re.findall(r"`\[([a-z][\w-]*)\]`", line)
+            if tag not in known
+        ]
+        for file, text in texts.items():
+            tried = re.search(r"^// .*?\bTry: ((?:.*\n//)*.*)", text, re.M)
+            for tag in re.findall(
+                r"\[([a-z][\w-]*)\]", tried[1] if tried else ""
+            ):
+                if tag not in known:
+                    problems.append(f"{file.name}: no line is marked [{tag}]")
+        return problems
+
     def consoles(self) -> list[Console]:
         """Returns the transcripts of labs; those of other programs are left."""
         found = []

@@ -149,6 +149,27 @@ class CodeTest(ChapterTest):
         self.assertEqual(self.problems("```diff\n-int b;\n```\n"), [])
 
 
+class TagsTest(ChapterTest):
+    """What to try is about lines that are there."""
+
+    def test_a_tag_that_no_line_has_is_named(self) -> None:
+        """In the chapter, and in the head of a source."""
+        text = self.chapter("1. Delete `[write]`.\n2. Delete `[close]`.\n")
+        self.assertEqual(
+            text.tag_problems(), ["README.md:2: no line is marked [close]"]
+        )
+        for tag, problems in (
+            ("write", []),
+            ("close", ["main.cc: no line is marked [close]"]),
+        ):
+            head = (
+                f"// fake. Try: --count=1, and delete\n// a line [{tag}].\n\n"
+            )
+            (self.folder / "main.cc").write_text(head + SOURCE)
+            text = self.chapter("")
+            self.assertEqual(text.tag_problems(), problems)
+
+
 class ConsoleTest(ChapterTest):
     """A transcript is what its command prints."""
 

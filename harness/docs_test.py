@@ -82,6 +82,45 @@ def figure_problems(text: str) -> list[str]:
     ]
 
 
+def quotation_problems(text: str, page: str) -> list[str]:
+    """Returns what a paragraph quotes of the benchmarks that they do not say.
+
+    A time is in any cell of the page, and a ratio stands before its quartiles.
+    """
+    problems = []
+    for paragraph in re.split(r"\n\s*\n|\n(?=- )", text):
+        if not re.search(
+            r"\]\([./]*(docs/)?benchmarks/README\.md\)", paragraph
+        ):
+            continue
+        words = " ".join(paragraph.split())
+        for time in re.findall(r"\b[\d.]+ (?:ns|us|ms)\b", words):
+            if not re.search(rf"(?<![\d.]){re.escape(time)}(?!\w)", page):
+                problems.append(f"{time} is on no row of the benchmarks")
+        for list_of in re.findall(
+            r"((?:[\d.]+(?:,| and) )*[\d.]+) times", words
+        ):
+            for ratio in re.findall(r"[\d.]+", list_of):
+                if f"| {ratio} [" not in page:
+                    problems.append(f"{ratio} times is no ratio of them")
+    return problems
+
+
+def diagram_problems(text: str) -> list[str]:
+    """Returns the lines of diagrams that clang-format has wrapped.
+
+    The first word of such a line did not fit any more into the one before.
+    """
+    lines = text.splitlines()
+    return [
+        f"{number}: wrapped: {line}"
+        for number, (before, line) in enumerate(zip(lines, lines[1:]), 2)
+        if (first := re.match(r"( *//   +)([a-z0-9]\S*)(?!\S| +<?-)", line))
+        and re.match(rf"{first[1]}\S.*(--|==|\[ )", before)
+        and len(f"{before} {first[2]}") > 80
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class Part:
     """A heading of the guide, or a block of code, and where it is treated."""
@@ -249,6 +288,52 @@ class DocsTest(unittest.TestCase):
                 )
         self.assertEqual(len(figure_problems("27 ns")), 3)
         self.assertEqual(figure_problems("waits 100 ms at a time"), [])
+
+    def test_what_is_quoted_of_the_benchmarks_is_on_their_page(self) -> None:
+        """The figure itself, and not one of the same kind."""
+        page = (ROOT / "docs/benchmarks/README.md").read_text(encoding="utf-8")
+        for file in documents(ROOT):
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual(
+                quotation_problems(text, page), [], str(file.relative_to(ROOT))
+            )
+
+    def test_a_figure_that_the_benchmarks_do_not_have_is_found(self) -> None:
+        """A time, a ratio, and one of a list of ratios."""
+        page = "| Queue | pipe | 39.2 ns | 20.1 [17.6, 23.5] | 10.0 [9, 11] |"
+        quote = "It takes 39.2 ns, 10.0 and 20.1 times\nas fast ([a](%s))\n"
+        link = "../../docs/benchmarks/README.md"
+        self.assertEqual(quotation_problems(quote % link, page), [])
+        for old, new in (("39.2", "9.2"), ("10.0", "11"), ("20.1", "20")):
+            text = "It takes 9 ns.\n\n" + quote.replace(old, new) % link
+            self.assertEqual(len(quotation_problems(text, page)), 1, text)
+
+    def test_no_diagram_is_wrapped(self) -> None:
+        """In the sources of the labs and of the library."""
+        for file in sorted(
+            {*ROOT.glob("labs/**/*.cc"), *ROOT.glob("labs/**/*.h")}
+            | {*ROOT.glob("common/*.h"), *ROOT.glob("common/*.cc")}
+        ):
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual(
+                diagram_problems(text), [], str(file.relative_to(ROOT))
+            )
+
+    def test_a_wrapped_diagram_is_found(self) -> None:
+        """Not one whose lines are long, and not a sentence beside it."""
+        long = (
+            "//   Worker 0 --load, add 1, store--> [ counter ] <--" + "-" * 20
+        )
+        for rest in ("1", "0..2 Main ----> [ stop ]", "serves"):
+            self.assertEqual(
+                diagram_problems(f"{long} Worker\n//   {rest}\n"),
+                [f"2: wrapped: //   {rest}"],
+            )
+        for rest in ("Worker 1 --->", "asker <---", "              which"):
+            self.assertEqual(
+                diagram_problems(f"{long} Worker\n//   {rest}"), []
+            )
+        self.assertEqual(diagram_problems("//   a --> b\n//   c <-- b\n"), [])
 
     def test_lists_of_labs_agree_with_the_syllabus(self) -> None:
         """The reading order, and the table of the front page."""

@@ -263,7 +263,8 @@ class LabTest(expect.Expectations):
     def test_chapter_shows_the_code_as_it_is(self) -> None:
         """Each listing is cut from the source that it names."""
         root = self.folder.parent.parent
-        self._assert_no_problems(self._chapter().code_problems(root))
+        text = self._chapter()
+        self._assert_no_problems(text.code_problems(root) + text.tag_problems())
 
     def test_chapter_shows_what_the_programs_print(self) -> None:
         """Each transcript is compared with a run of its command."""

@@ -1,7 +1,7 @@
 // condition: consumers wait until data are in a list, or until none will come.
 //
-//   Producer --lock, add, notify--> [ list ] <--lock, wait, take-- Consumer
-//   0..2 Main -----lock, stop, notify--> [ stop ]
+//   Producer --add, notify---> [ list ] <--wait, take-- Consumer 0..2
+//   Main ------stop, notify--> [ stop ]                 all with the lock
 //
 // Watch for: all consumers end, also if there is one item for three of them.
 // Each waits for what it can use: an item, or word that no more will come.

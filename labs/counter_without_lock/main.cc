@@ -1,7 +1,6 @@
 // counter_without_lock: how an update is lost, and how often.
 //
-//   Worker 0 --load, add 1, store--> [ counter ] <--load, add 1, store-- Worker
-//   1
+//   Worker 0 --load, add, store--> [ counter ] <--load, add, store-- Worker 1
 //
 // Watch for: both workers load the same number, so both store the same number,
 // and one of two updates is lost. First in an order that is arranged, where it

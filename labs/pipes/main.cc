@@ -6,7 +6,7 @@
 // Watch for: how the receiver learns that no more will come. In the first act
 // the sender says so. In the second it is killed and says nothing, yet the
 // receiver ends: the kernel has closed the sender's end of the channel.
-// Try: delete a line marked [close] and run again; Ctrl-C ends the wait.
+// Try: delete the line marked [close-main] and run again; Ctrl-C ends the wait.
 
 #include <signal.h>
 

@@ -39,10 +39,13 @@ bool with_python = false;
 std::string play(const std::string& name, bool use_sequence) {
   std::string order;
   for (int i = 0; i < kLooks; ++i) order += "AB";
+  const ipc::Shared<std::atomic<int>> torn(0);
   ipc::Schedule schedule(true);
   schedule.add("Writer", [&] { write(name, kLast, use_sequence); });
-  schedule.add("Reader", [&] { (void)read(name, kLooks, use_sequence); });
-  return schedule.play(order + "A");
+  schedule.add("Reader", [&] { *torn = read(name, kLooks, use_sequence); });
+  const std::string problem = schedule.play(order + "A");
+  if (!problem.empty() || !use_sequence || *torn == 0) return problem;
+  return "what nobody wrote was seen in spite of the sequence";
 }
 
 // Not arranged: two processes that begin when they like.

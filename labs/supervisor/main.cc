@@ -2,8 +2,7 @@
 //
 //   Main --fork--> Supervisor --fork--> stable-worker    works and is done
 //                             --fork--> unstable-worker  fails in every life
-//                             --fork--> medium-worker    fails once, then
-//                             serves
+//                             --fork--> medium-worker    fails once, serves
 //
 // Watch for: an exception, a crash and a hang, each noticed in its own way, and
 // the limit that ends the restarts of a worker that fails again and again.
