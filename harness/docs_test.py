@@ -116,7 +116,7 @@ def diagram_problems(text: str) -> list[str]:
         f"{number}: wrapped: {line}"
         for number, (before, line) in enumerate(zip(lines, lines[1:]), 2)
         if (first := re.match(r"( *//   +)([a-z0-9]\S*)(?!\S| +<?-)", line))
-        and re.match(rf"{first[1]}\S.*(--|==|\[ )", before)
+        and re.match(rf"{first[1]}\S.*(-->|<--|\[ )", before)
         and len(f"{before} {first[2]}") > 80
     ]
 
