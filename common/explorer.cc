@@ -53,7 +53,6 @@ struct Tried {
 // Whether the two, one after the other, lead to the same in either order.
 bool independent(const Tried& a, const Tried& b) {
   if (a.choice.process == b.choice.process) return false;
-  if (a.choice.kills && b.choice.kills) return false;  // One may be too many.
   return !conflict(a.footprint, b.footprint);
 }
 

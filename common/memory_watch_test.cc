@@ -83,6 +83,27 @@ TEST_F(MemoryWatch, SeesEachByteOfACopy) {
   }
 }
 
+// An instruction with two pages is given both, and must give both back.
+TEST_F(MemoryWatch, SeesWhatComesAfterAnAccessAcrossTwoPages) {
+  constexpr size_t kPageBytes = 4096;
+  struct Pages {
+    alignas(kPageBytes) std::array<char, 2 * kPageBytes> bytes{};
+  };
+  const ipc::Shared<Pages> pages;
+  for (const size_t next : {size_t{0}, kPageBytes}) {
+    MemoryAccesses accesses;
+    const std::vector<SharedRegion> regions{{pages.get(), sizeof(Pages)}};
+    ipc::watch_memory(regions, &accesses);
+    struct [[gnu::packed]] Unaligned {
+      volatile uint64_t number;
+    };
+    reinterpret_cast<Unaligned*>(&pages->bytes[kPageBytes - 4])->number = 1;
+    *static_cast<volatile char*>(&pages->bytes.at(next + 64)) = 1;
+    ipc::watch_memory(regions, nullptr);
+    EXPECT_TRUE(touches(accesses, pages->bytes.at(next + 64), true)) << next;
+  }
+}
+
 TEST_F(MemoryWatch, IsOverWhenItIsToldSo) {
   MemoryAccesses accesses = watched([&] { board_->written.store(1); });
   accesses.clear();
