@@ -22,6 +22,7 @@
 #include "common/explorer.h"
 #include "common/futex.h"
 #include "common/lock.h"
+#include "common/observable.h"
 #include "common/point.h"
 #include "common/queue.h"
 #include "common/rlock.h"
@@ -385,6 +386,7 @@ std::string barrier_outcome(const Schedule& schedule, int through, bool late,
   }
   if (through == 0)
     return late ? "nobody is through, late" : "nobody is through";
+  if (late) return "through, but late";
   return through < living ? "some are not through" : "all who live are through";
 }
 
@@ -542,6 +544,94 @@ TEST(ExploreQueue, TellsAllThatItIsClosed) {
   expect_outcomes("Queue, closed", closed_queue, bounded(3), {"1 came"});
 }
 
+// A value of which half is not another's.
+struct Whole {
+  uint64_t epoch = 0;
+  uint64_t again = 0;
+};
+
+struct ObservableBoard {
+  ipc::Observable<Whole> observable;
+  std::atomic<int> told{0};  // That it has ended, after the last value.
+  std::atomic<int> died{0};
+  std::atomic<int> late{0};
+};
+
+// Follows all values, to the end, or, if there is to be none, to the last one.
+// Who is told that it has ended has seen that.
+void follow(ObservableBoard& board, uint64_t last, bool ends) {
+  ipc::Subscription<Whole> values(board.observable);
+  uint64_t before = 0;
+  uint64_t count = 0;
+  while (true) {
+    const Deadline late = very_late();
+    const auto seen = values.next_until(late);
+    IPC_CHECK(seen.value.epoch == seen.epoch && seen.value.again == seen.epoch);
+    if (seen) {
+      expect_early(late);
+      IPC_CHECK(seen.epoch > before);
+      before = seen.epoch;
+      ++count;
+      if (ends || before != last) continue;
+      ++board.told;
+      return;
+    }
+    IPC_CHECK(count + values.missed() == before);
+    if (seen.status == ipc::Change::timed_out) ++board.late;
+    if (seen.status == ipc::Change::died) ++board.died;
+    if (seen.status != ipc::Change::ended) return;
+    expect_early(late);
+    IPC_CHECK(before == last);
+    ++board.told;
+    return;
+  }
+}
+
+Scenario observable(int subscribers, uint64_t values, bool ends = true) {
+  return [=](Schedule& schedule) {
+    const Shared<ObservableBoard> board;
+    schedule.add("Publisher", [&] {
+      board->observable.begin();
+      for (uint64_t epoch = 1; epoch <= values; ++epoch) {
+        board->observable.publish(epoch, {epoch, epoch});
+      }
+      if (ends) board->observable.end();
+    });
+    for (int i = 0; i < subscribers; ++i) {
+      schedule.add(numbered("Subscriber", i),
+                   [&] { follow(*board, values, ends); });
+    }
+    schedule.run();
+    return std::to_string(board->told) + " followed, " +
+           std::to_string(board->died) + " saw it die, " +
+           std::to_string(board->late) + " late";
+  };
+}
+
+TEST(ExploreObservable, ShowsTheLastValueToAllAndNoHalfOfOne) {
+  expect_outcomes("Observable, 1 subscriber", observable(1, 1), whole(),
+                  {"1 followed, 0 saw it die, 0 late"});
+  expect_outcomes("Observable, 1, 3 values", observable(1, 3), bounded(2),
+                  {"1 followed, 0 saw it die, 0 late"});
+  expect_outcomes("Observable, 2 subscribers", observable(2, 1), bounded(1),
+                  {"2 followed, 0 saw it die, 0 late"});
+  // Nothing that follows wakes whoever was forgotten.
+  expect_outcomes("Observable, 2, no end", observable(2, 1, false), bounded(1),
+                  {"2 followed, 0 saw it die, 0 late"});
+}
+
+TEST(ExploreObservable, TellsOfTheDeathOfThePublisher) {
+  // Who dies before begin() is nobody's publisher.
+  expect_outcomes(
+      "Observable, 1, one death", observable(1, 1), bounded(2, 1),
+      {"0 followed, 0 saw it die, 0 late", "0 followed, 0 saw it die, 1 late",
+       "0 followed, 1 saw it die, 0 late", "1 followed, 0 saw it die, 0 late"});
+  expect_outcomes(
+      "Observable, 2, one death", observable(2, 1), bounded(0, 1),
+      {"0 followed, 0 saw it die, 2 late", "0 followed, 2 saw it die, 0 late",
+       "1 followed, 0 saw it die, 0 late", "2 followed, 0 saw it die, 0 late"});
+}
+
 // Sleep sets leave out only what makes no difference.
 TEST(ExploreReduction, FindsWhatAllOrdersFind) {
   if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
@@ -561,6 +651,7 @@ TEST(ExploreReduction, FindsWhatAllOrdersFind) {
       {"Condition, 1 consumer", condition(1), 0},
       {"Barrier, 2", barrier(2), 0},
       {"Queue, 1 to 1", queue(1, 1), 0},
+      {"Observable, 1 subscriber", observable(1, 1), 0},
   };
   for (const auto& small : spaces) {
     ExploreOptions options = whole(small.kills);

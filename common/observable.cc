@@ -1,5 +1,6 @@
 #include "common/observable.h"
 
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc {
@@ -37,6 +38,7 @@ bool ObservableBase::is_publisher() const {
 }
 
 Change ObservableBase::outlook() const {
+  inner_point("observable: before the outlook");
   if (ended_.load()) return Change::ended;
   const Holder publisher = publisher_.load();
   const bool dead = publisher != Holder::nobody && !holder_alive(publisher);

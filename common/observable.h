@@ -39,6 +39,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/holder.h"
+#include "common/point.h"
 #include "common/sleepers.h"
 
 namespace ipc {
@@ -178,6 +179,7 @@ void Observable<T>::store(uint64_t epoch, const T& value) {
   std::atomic_thread_fence(std::memory_order_release);
   for (size_t i = 0; i < kWords; ++i) {
     slot[i].store(words[i], std::memory_order_relaxed);  // See the fence.
+    if (i == 0) inner_point("observable: half written");
   }
   // Release: who loads this version sees the words. Death before it leaves the
   // value before, in the other slot.
@@ -190,6 +192,7 @@ Observed<T> Observable<T>::latest() const {
     // Acquire: the words of this version.
     const uint64_t version = version_.load(std::memory_order_acquire);
     const Slot& slot = slots_[version % 2];
+    inner_point("observable: before it is copied");
     std::array<uint64_t, kWords> words{};
     for (size_t i = 0; i < kWords; ++i) {
       words[i] = slot[i].load(std::memory_order_relaxed);  // See the fence.

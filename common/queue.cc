@@ -171,6 +171,7 @@ bool moves_soon(const Side& side, Mark seen, Spin& spin) {
 
 // S1 and S2: sleeps while the mark is as it was `seen`, or nearly so long.
 void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
+  inner_point("queue: before the flag");
   const Mark raised{seen.bits | Mark::kWaiting};
   // Relaxed: a flag publishes nothing, and the changes of one word have one
   // order for all processes whatever their memory order is.

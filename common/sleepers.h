@@ -37,6 +37,7 @@ class Sleepers {
   class [[nodiscard]] Stay {
    public:
     explicit Stay(Sleepers& sleepers) : sleepers_(sleepers) {
+      inner_point("sleepers: before it is counted");
       sleepers_.count_.fetch_add(1);
       // Pairs with the fence in wake().
       std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -51,7 +52,11 @@ class Sleepers {
     Sleepers& sleepers_;
   };
 
-  [[nodiscard]] uint32_t ticket() const { return sequence_.load(); }
+  [[nodiscard]] uint32_t ticket() const {
+    // So that a ticket drawn too late, after the look, is found by exploring.
+    inner_point("sleepers: before the ticket");
+    return sequence_.load();
+  }
 
   // Sleeps as futex_wait() does; at once awake if the ticket is stale.
   void sleep(uint32_t ticket, Deadline deadline) const {
