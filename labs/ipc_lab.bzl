@@ -3,11 +3,12 @@
 load("@rules_cc//cc:defs.bzl", "cc_binary")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 
-# Who may name the program of a lab: the syllabus, and the harness, which runs
-# every lab in the course and in the explorer.
+# Who may name the program of a lab: the syllabus, the harness, which runs every
+# lab in the course and in the explorer, and the tools, which read its sources.
 _READERS = [
     "//harness:__pkg__",
     "//labs:__pkg__",
+    "//tools:__pkg__",
 ]
 
 def ipc_lab(
