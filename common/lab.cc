@@ -79,11 +79,16 @@ int fail(const std::string& reason) {
 
 // Waits for the end of Main: its status, or what a shell would call it.
 int watch(Process& main, SignalQueue& signals, double limit_s) {
-  const Deadline limit = Deadline::after(limit_s);
+  Deadline limit = Deadline::after(limit_s);
   while (true) {
     const auto number = signals.next_until(limit);
     if (!number) {
       return fail(fmt::format("not finished within {:g} seconds", limit_s));
+    }
+    if (*number == SIGCONT) {
+      // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
+      limit = Deadline::after(limit_s);
+      continue;
     }
     if (*number != SIGCHLD) return 128 + *number;
     // One SIGCHLD may stand for an orphan: look whether it was Main.
@@ -223,7 +228,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
   begin_run();  // Before the fork, so that all of the lab share the prefix.
   remove_stale_names();  // Of labs whose keeper was killed.
 
-  SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD});
+  SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGCONT});
   const char* const request = ::getenv("IPC_LABS_EXPLORE");
   if (request != nullptr) limit_s = kExplorationLimitS;
   Process main("Main", [&] {

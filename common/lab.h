@@ -95,7 +95,8 @@ class Lab {
 
   // Reads the flags and plays `lesson`, which returns "" or the reason why
   // the lab has failed. Returns the exit status. Blocks until all has ended,
-  // at most `limit_s` times time_scale().
+  // at most `limit_s` times time_scale(); a lab that is stopped, as by Ctrl-Z,
+  // has all of that again when it goes on.
   int run(int argc, char** argv, const std::function<std::string()>& lesson,
           double limit_s = 120);
 

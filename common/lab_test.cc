@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/clock.h"
@@ -124,6 +126,25 @@ TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
   EXPECT_EQ(result.status, 1);
   EXPECT_TRUE(result.out.starts_with("Main: FAIL not finished within"))
       << result.out;
+}
+
+TEST(Lab, ALabThatWasStoppedForLongerThanItsLimitIsNotLate) {
+  const double limit_s = 0.5 * ipc::time_scale();
+  const Lesson lesson = [&]() -> std::string {
+    // More than the limit passes while the keeper is stopped: the time itself
+    // is what is tested.
+    if (::kill(::getppid(), SIGSTOP) != 0) return "no keeper";
+    const auto sleep_s = [](double seconds) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    };
+    sleep_s(1.5 * limit_s);
+    if (::kill(::getppid(), SIGCONT) != 0) return "no keeper";
+    sleep_s(0.1 * limit_s);  // Now it would be told that it is late.
+    return "";
+  };
+  const Result result = LabRun({}, lesson, 0.5).end();
+  EXPECT_EQ(result.out, "Main: PASS\n");
+  EXPECT_EQ(result.status, 0);
 }
 
 TEST(Lab, WhatALessonLeavesBehindIsRemovedToldOfAndAFailure) {
