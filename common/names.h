@@ -3,7 +3,9 @@
 // Every name of a run begins with one prefix, "ipc-labs-<pid>-<random>", which
 // all processes of a family share. Two runs never meet, and whoever cleans up
 // knows what belongs to whom: the file /tmp/<prefix>-run is locked as long as a
-// process of the run lives (lock_file.h).
+// process of the run lives (lock_file.h). If IPC_LABS_RUN is set, to eight
+// letters or digits, the random part begins with them: so the harness knows
+// what belongs to a run that it has started.
 #pragma once
 
 #include <string>
@@ -25,7 +27,7 @@ void begin_run();
 int remove_stale_names();
 
 // A name that no other call returns: the prefix, a counter with the process
-// number, and `what`. 40 bytes and `what`, so that it fits a socket's path.
+// number, and `what`. 50 bytes and `what`, so that it fits a socket's path.
 std::string unique_name(std::string_view what);
 
 // Ends the run: removes all that it has left in /tmp and /dev/shm; how many

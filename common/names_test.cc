@@ -44,6 +44,23 @@ TEST(Names, AChildSharesThePrefixButNotTheNames) {
   EXPECT_NE(theirs, ipc::unique_name("x"));
 }
 
+TEST(Names, CarryTheTokenOfTheHarness) {
+  const auto child = [] {
+    ::setenv("IPC_LABS_RUN", "01ab89cd", 1);
+    ipc::begin_run();
+    const std::string random = "-01ab89cd";
+    const bool has = ipc::name_prefix().find(random) != std::string::npos &&
+                     ipc::unique_name("x").starts_with(ipc::name_prefix()) &&
+                     ipc::unique_name("").size() <= 50;
+    ::setenv("IPC_LABS_RUN", "../01ab8", 1);  // No part of a name.
+    ipc::begin_run();
+    const bool refuses = ipc::name_prefix().find('/') == std::string::npos;
+    ipc::remove_names();
+    ::_exit(has && refuses ? 0 : 1);
+  };
+  EXPECT_EQ(ipc::Process("child", child).join(), 0);
+}
+
 TEST(Names, ATempDirIsPrivateAndGoesWithItsContents) {
   std::string path;
   {

@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import chapter, fake_lab, trace
+from harness import chapter, fake_lab, results, trace
 
 SOURCE = """\
 void send(Pipe& pipe) {
@@ -385,4 +385,4 @@ class StaleChapterTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

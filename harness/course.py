@@ -2,6 +2,7 @@
 
     bazel run //harness:course                    # all labs, in order
     bazel run //harness:course -- pipes queues    # these
+    bazel run //harness:course -- pipes:wrong_unclosed_end  # how it is caught
     bazel run //harness:course -- --html=report.html --junit=report.xml
 """
 
@@ -16,19 +17,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from harness import html_report, report, worker
-from harness.run import time_scale
+from harness import html_report, program, report, worker, wrong
+from harness.results import COLOURS, show_check
+from harness.run import check_environment, plain_environment, time_scale
 from harness.screen import Screen
 
 _WRONG_USAGE = 2
 _END_LIMIT_S = 5.0
-_NAME_WIDTH = 60
-_COLOURS = {report.OK: "good", report.FAILED: "bad", report.SKIPPED: "faint"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**plain_environment(), "PYTHONPATH": ":".join(sys.path)},
             start_new_session=True,
         )
         thread = threading.Thread(target=self._read, args=[inbox], daemon=True)
@@ -101,6 +100,7 @@ class Worker:
             count = len(self.report.checks)
             if message.status or not count or count < self.expected_checks:
                 self.report.checks.append(self._crash(message.status))
+            self._errors.close()
 
     def _crash(self, status: int) -> report.Check:
         self._errors.seek(0)
@@ -160,10 +160,10 @@ class Course:
                 sender.take(message)
                 self._start_workers()
             self._show()
-        except KeyboardInterrupt:
-            # A second one would leave half of the ending undone.
+        except BaseException:
+            # Ctrl-C; a second one would leave half of the ending undone. Or
+            # nobody reads what we print.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            self._screen.status()
             deadline_s = time.monotonic() + _END_LIMIT_S * time_scale()
             for running in self._workers:
                 running.end(deadline_s)
@@ -202,22 +202,6 @@ class Course:
         self._screen.status(f"  ... {', '.join(running)}{waiting}")
 
 
-def show_check(screen: Screen, check: report.Check) -> None:
-    """Prints one line for a check, and what is wrong if it failed."""
-    colour = _COLOURS[check.status]
-    word = {report.FAILED: "FAIL", report.SKIPPED: "skip"}.get(
-        check.status, check.status
-    )
-    time_text = screen.paint("faint", f"{check.duration_s:6.2f} s")
-    mark = screen.paint(colour, f"{word:4}")
-    screen.line(f"  {mark}  {check.name:{_NAME_WIDTH}} {time_text}")
-    if check.status != report.OK and check.detail:
-        for line in textwrap.indent(
-            report.xml_text(check.detail), " " * 8
-        ).splitlines():
-            screen.line(line)
-
-
 def show_summary(screen: Screen, course: report.CourseReport) -> None:
     """Prints what failed, how much was checked, and in which world."""
     checks = [check for lab in course.labs for check in lab.checks]
@@ -233,7 +217,7 @@ def show_summary(screen: Screen, course: report.CourseReport) -> None:
     screen.line(
         f"{report.count(course.labs, 'lab')}, "
         f"{report.count(checks, 'check')}: "
-        f"{screen.paint(_COLOURS[status], words)} "
+        f"{screen.paint(COLOURS[status], words)} "
         f"in {course.duration_s:.0f} s"
     )
 
@@ -251,7 +235,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="course",
         description="Runs the labs of the course and checks them.",
     )
-    parser.add_argument("lab", nargs="*", help="labs to check (all)")
+    parser.add_argument(
+        "lab",
+        nargs="*",
+        help="labs to check (all); or wrong variants, as"
+        " pipes:wrong_unclosed_end, to see how they are caught",
+    )
     parser.add_argument("--list", action="store_true", help="list the labs")
     for form in _FORMS:
         parser.add_argument(
@@ -274,9 +263,14 @@ def usage_problem(
 ) -> str:
     """Returns what is wrong with the command line, or ""."""
     known = [lesson.lab for lesson in lessons]
-    for lab in options.lab:
+    found = [wrong.split(word) for word in options.lab]
+    for word, (lab, _) in zip(options.lab, found):
         if lab not in known:
-            return f"there is no lab {lab!r}; --list shows what there is"
+            return f"there is no lab {word!r}; --list shows what there is"
+    variants = [variant for _, variant in found if variant]
+    reports = [form for form in _FORMS if getattr(options, form) is not None]
+    if variants and (len(variants) < len(found) or reports):
+        return "labs and reports are not for the same run as wrong variants"
     if options.jobs < 1:
         return f"--jobs must be at least 1, not {options.jobs}"
     for form in _FORMS:
@@ -303,9 +297,29 @@ def write_reports(
             screen.line(f"Wrote {path}")
 
 
+def show_wrong(
+    root: pathlib.Path, words: Sequence[tuple[str, str]], screen: Screen
+) -> int:
+    """Shows how wrong variants are caught; returns the exit status."""
+    try:
+        found = [wrong.find(root, lab, variant) for lab, variant in words]
+    except wrong.Unknown as error:
+        print(f"course: {error}", file=sys.stderr)
+        return _WRONG_USAGE
+    all_caught = True
+    try:
+        for test, (_, variant) in zip(found, words):
+            all_caught &= wrong.show(test, variant, screen)
+    except KeyboardInterrupt:
+        print("course: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return 0 if all_caught else 1
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs the course; returns 0, 1 if a check failed, 2 for wrong usage."""
     options = parse(arguments)
+    check_environment()
     lessons = read_syllabus(options.root)
     problem = usage_problem(options, lessons)
     if problem:
@@ -316,11 +330,16 @@ def main(arguments: Sequence[str]) -> int:
         for lesson in lessons:
             print(f"{lesson.lab:{width}}  {lesson.question}")
         return 0
-    chosen = [x for x in lessons if not options.lab or x.lab in options.lab]
+    words = [wrong.split(word) for word in options.lab]
     screen = Screen(sys.stdout)
+    if any(variant for _, variant in words):
+        return show_wrong(options.root, words, screen)
+    names = [lab for lab, _ in words]
+    chosen = [x for x in lessons if not names or x.lab in names]
     try:
         course = Course(options.root, chosen, options.jobs, screen).run()
     except KeyboardInterrupt:
+        screen.status()
         print("course: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     show_summary(screen, course)
@@ -333,4 +352,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    program.start("course", main)

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import unittest
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from harness import course, fake_lab
+from harness import course, fake_lab, results
 from harness.run import time_scale
 
 
-class CourseTest(unittest.TestCase):
+class TwoLabsTest(unittest.TestCase):
     """A course of two labs made of scripts."""
 
     def setUp(self) -> None:
@@ -27,10 +28,19 @@ class CourseTest(unittest.TestCase):
             json.dumps([["second", "Why <two> & not one?"], ["first", "What?"]])
         )
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Starts the course as bazel run does, in another folder."""
+    def start(
+        self,
+        *arguments: str,
+        by: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> "subprocess.Popen[str]":
+        """Starts the course as bazel run does, in another folder.
+
+        Or another program starts it: `by`, with its arguments.
+        """
         return subprocess.Popen(
             [
+                *by,
                 sys.executable,
                 course.__file__,
                 f"--root={self.root}",
@@ -44,6 +54,7 @@ class CourseTest(unittest.TestCase):
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(sys.path),
                 "BUILD_WORKING_DIRECTORY": str(self.root),
+                **(env or {}),
             },
             start_new_session=True,
         )
@@ -53,6 +64,10 @@ class CourseTest(unittest.TestCase):
         process = self.start(*arguments)
         out, err = process.communicate()
         return process.returncode, out, err
+
+
+class CourseTest(TwoLabsTest):
+    """What it prints, writes and returns."""
 
     def test_labs_are_shown_in_the_order_of_the_syllabus(self) -> None:
         """One line per check, no colours into a pipe, a summary."""
@@ -183,6 +198,81 @@ class CourseTest(unittest.TestCase):
             self.assertLess(time.monotonic() - start_s, 10 * time_scale(), left)
             time.sleep(0.01)
 
+    def test_it_ends_quietly_when_nobody_reads_on(self) -> None:
+        """As in `course | head -1`; and nothing of it goes on."""
+        process = self.start("first")
+        assert process.stdout and process.stderr
+        with process:
+            process.stdout.readline()
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), "")
+        self.assertEqual(process.returncode, 128 + signal.SIGPIPE)
+        start_s = time.monotonic()
+        while left := self.labs_left():
+            self.assertLess(time.monotonic() - start_s, 10 * time_scale(), left)
+            time.sleep(0.01)
+
+    def test_standard_descriptors_may_be_closed(self) -> None:
+        """The status tells, and what was opened gets no line of ours."""
+        closed = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+        status = self.start("first", by=closed).wait()
+        self.assertEqual(status, 0)
+        self.first.program("first", "echo 'Main: FAIL'; exit 1\n")
+        self.assertEqual(self.start("first", by=closed).wait(), 1)
+
+    def test_a_full_disk_gets_one_line(self) -> None:
+        """No traceback."""
+        full = ["/bin/sh", "-c", 'exec "$@" > /dev/full', "sh"]
+        with self.start("first", by=full) as process:
+            _, err = process.communicate()
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(err, r"^course: .*No space left on device\n$")
+
+    def test_whoever_starts_it_may_be_careless(self) -> None:
+        """Odd signals, masks, limits, folders and variables are coped with."""
+        (self.root / "gone").mkdir()
+        code = (
+            "import os, resource, signal, sys;"
+            "signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+            "signal.pthread_sigmask(signal.SIG_BLOCK,"
+            " [signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM]);"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64));"
+            f"os.chdir({str(self.root / 'gone')!r});"
+            f"os.rmdir({str(self.root / 'gone')!r});"
+            "os.environ.pop('HOME', None); os.environ.pop('TERM', None);"
+            "os.umask(0o777); os.close(0);"
+            "os.execv(sys.argv[1], sys.argv[1:])"
+        )
+        # Neither text in anybody's character set, nor fit for a terminal.
+        odd = "printf 'Odd: \\377 \\033[31m \\000 \\303\\251\\n'\n"
+        late = fake_lab.LATE.replace("echo 'Receiver: Sum", f"{odd}echo 'A: ")
+        self.first.program("first", late)
+        with self.start(
+            "first",
+            by=[sys.executable, "-c", code],
+            env={
+                "TMPDIR": "/proc/nowhere",
+                "LC_ALL": "C",
+                "PYTHONIOENCODING": "ascii",
+                "PYTHONWARNINGS": "error",
+                "COLUMNS": "1",
+            },
+        ) as process:
+            out, err = process.communicate()
+        self.assertEqual((process.returncode, err), (1, ""), out)
+        self.assertIn("FAIL  it passes and leaves nothing", out)
+        self.assertIn("ok    SIGTERM ends it and leaves nothing", out)
+        self.assertIn("Odd: ", out)
+        self.assertNotIn("\x1b", out)
+
+    def test_nonsense_in_the_environment_gets_one_line(self) -> None:
+        """Before anything is run."""
+        for name in ("IPC_LABS_TIME_SCALE", "IPC_LABS_WORLD"):
+            with self.start("first", env={name: "none"}) as process:
+                out, err = process.communicate()
+            self.assertEqual((process.returncode, out), (1, ""))
+            self.assertRegex(err, f"^course: {name} is 'none', not .*\n$")
+
     def labs_left(self) -> list[str]:
         """Returns the processes that are this test's labs or workers."""
         return [
@@ -200,5 +290,50 @@ class CourseTest(unittest.TestCase):
         return str(self.root).encode() in command or b"sleep\x00300" in command
 
 
+class WrongTest(TwoLabsTest):
+    """How a wrong variant is caught can be asked for."""
+
+    def test_it_is_told_what_is_wrong_and_who_has_seen_it(self) -> None:
+        """Its comment, what it printed, the verdict, and the declaration."""
+        self.first.write("wrong/late.cc", "// Wrong: it is late.\n\nint x;\n")
+        status, out, err = self.run_course("first:wrong_late")
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertIn("first:wrong_late\n  Wrong: it is late.\n", out)
+        self.assertIn("    Receiver: Got 1\n    Sender: Sent 2\n", out)
+        self.assertIn("Caught by its output:\n", out)
+        self.assertIn("MISSING Receiver: Got 2", out)
+        words = " ".join(out.split())
+        self.assertIn("It ends with Main: PASS, but", words)
+        self.assertIn("the expectations in labs/first/first_test.py", words)
+        self.assertIn("Caught as declared: by its output.\n", out)
+
+    def test_a_hang_is_explained(self) -> None:
+        """That is what it is for."""
+        self.first.wrong("late", fake_lab.HANGS)
+        status, out, _ = self.run_course("//labs/first:wrong_late")
+        self.assertIn("Caught by its hang:\n", out)
+        self.assertIn("The run was stopped: nothing had happened for", out)
+        self.assertNotIn("It ends with Main: PASS", out)
+        # Its test declares that it is caught by its output.
+        self.assertEqual(status, 1)
+        self.assertIn("wrong_late must be caught by its output", out)
+
+    def test_an_unknown_one_is_told_with_those_that_there_are(self) -> None:
+        """And neither reports nor labs come with them."""
+        for arguments, told in (
+            (
+                ["first:wrong_x"],
+                "has no wrong_x; it has wrong_late, wrong_lost",
+            ),
+            (["third:wrong_late"], "there is no lab 'third:wrong_late'"),
+            (["first:wrong_late", "second"], "not for the same run"),
+            (["first:wrong_late", "--json=x"], "not for the same run"),
+        ):
+            status, out, err = self.run_course(*arguments)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(told, err)
+            self.assertEqual(err.count("\n"), 1, err)
+
+
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -7,7 +7,7 @@ import re
 import tempfile
 import unittest
 
-from harness import chapter, course
+from harness import chapter, course, results
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
@@ -362,4 +362,4 @@ class DocsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -41,6 +41,8 @@ def skip_reason(run: Run) -> str:
 class CheckFailed(AssertionError):
     """An expectation that a run did not meet."""
 
+    tells_all = True  # So nobody need be shown where it was found.
+
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.verdict = Verdict(kind, text)
@@ -52,6 +54,12 @@ def verdicts(run: Run) -> list[Verdict]:
         # It was killed then: of course it was not done, nor tidy.
         text = f"it hangs:\n{indent(run.hang.explain())}"
         return [Verdict("hang", f"{text}\n{_said_at_the_end(run)}")]
+    if run.excess:  # The same.
+        return [
+            Verdict(
+                "output", f"it {run.excess}, and so was ended\n{_ends(run)}"
+            )
+        ]
     found = []
     for leak in run.leaks:
         owner = f", made by {leak.owner}" if leak.owner else ""
@@ -204,17 +212,21 @@ class Expectations(unittest.TestCase):
                     else item
                 )
                 counts[outcome] = counts.get(outcome, 0) + 1
-        text = outcome_differences(counts, declared, exact)
+        text = outcome_differences(counts, declared, exact, "run")
         if text:
             raise CheckFailed("outcome", text)
 
 
 def outcome_differences(
-    counts: Mapping[str, int], declared: Iterable[str], exact: bool
+    counts: Mapping[str, int],
+    declared: Iterable[str],
+    exact: bool,
+    what: str,
 ) -> str:
     """Returns how the outcomes found differ from those declared, or "".
 
-    If `exact`, the declared ones are a mapping, and its counts count too.
+    If `exact`, the declared ones are a mapping, and its counts count too: how
+    many came to each of what is counted, such as runs.
     """
     wanted = declared if exact and isinstance(declared, Mapping) else {}
     expected = set(declared)
@@ -227,15 +239,26 @@ def outcome_differences(
             message.append(f"outcome {outcome} was reached but not declared")
         elif not count:
             lines.append(f"MISSING {outcome}")
-            message.append(f"outcome {outcome} was declared but never reached")
+            reached = ", ".join(sorted(counts, key=by_number)) or "none"
+            message.append(
+                f"outcome {outcome} was declared but never reached;"
+                f" reached were: {reached}"
+            )
         elif wanted.get(outcome, count) != count:
             lines.append(f"BAD     {note}, not in {wanted[outcome]}")
-            message.append(f"outcome {outcome} has another count than declared")
+            message.append(
+                f"outcome {outcome!r} came of {_count(count, what)}, but its"
+                f" test declares {_count(wanted[outcome], what)}"
+            )
         else:
             lines.append(f"GOOD    {note}")
     if not message:
         return ""
     return "\n".join([*message, *(f"  {line}" for line in lines)])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def title(run: Run) -> str:
@@ -245,12 +268,31 @@ def title(run: Run) -> str:
 
 
 def _said_at_the_end(run: Run, count: int = 5) -> str:
-    lines = [line.raw for line in run.lines[-count:]]
+    lines = [shorten(line.raw) for line in run.lines[-count:]]
     if len(run.lines) > count:
         lines.insert(0, "...")
     if not lines:
         lines.append("(it printed nothing)")
     return title(run) + indent("\n".join(lines), 10)
+
+
+def _ends(run: Run, count: int = 3) -> str:
+    """Returns the first and the last lines of a run that printed much."""
+    lines = [shorten(line.raw) for line in run.lines]
+    if len(lines) > 2 * count:
+        lines[count:-count] = ["..."]
+    return title(run) + indent("\n".join(lines), 10)
+
+
+def shorten(text: str, most: int = 500) -> str:
+    """Returns a line as it can be shown: not too long, and without controls."""
+    shown = "".join(
+        c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}"
+        for c in text[:most]
+    )
+    return shown + (
+        f"... ({len(text):,} characters)" if len(text) > most else ""
+    )
 
 
 def indent(text: str, columns: int = 4) -> str:
@@ -259,7 +301,7 @@ def indent(text: str, columns: int = 4) -> str:
 
 
 def _margin(run: Run) -> match.Margin:
-    return match.Margin([line.raw for line in run.lines])
+    return match.Margin([shorten(line.raw) for line in run.lines])
 
 
 def _match(expected: match.Expected, text: str) -> re.Match[str]:

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import course, explored, expect, subject, transcript
+from harness import course, expect, explored, program, subject, transcript
 from harness.run import Run
 from harness.screen import Screen
 from harness.transcript import count, wrap
@@ -222,7 +222,7 @@ def judge(
     ]
     verdict = "Nothing is declared for these flags."
     if wanted:
-        text = explored.differences(wanted, found, counted)
+        text = explored.differences(what.lab, wanted, found, counted)
         problems += text.splitlines()
         verdict = f"{'Not as' if text else 'As'} declared by the lab's test."
     elif not what.variant:
@@ -255,7 +255,8 @@ def show(
     for line in problems:
         text = line.lstrip()
         screen.line(wrap(text, indent=2 + len(line) - len(text), hang=8))
-    if witness := _interesting(found):
+    witness = _interesting(found)
+    if witness and not any("--schedule=" in line for line in problems):
         line = f"To see one step by step: --schedule={witness}"
         if len(line) > transcript.WIDTH:
             line = line.replace(witness, "<its letters>")
@@ -335,7 +336,7 @@ def list_declared(
 ) -> None:
     """Prints one line for each exploration that is declared."""
     for one in wanted:
-        words = [subject.program_name(lab, one.variant)]
+        words = [explored.program_name(lab, one.variant)]
         words += (
             [f"--scenario={shlex.quote(one.scenario)}"] if one.scenario else []
         )
@@ -406,6 +407,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Whoever reads only the beginning, as head(1) does, wants no more.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(main(sys.argv[1:]))
+    program.start("explore", main)

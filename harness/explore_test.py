@@ -12,8 +12,9 @@ import time
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unittest import mock
 
-from harness import explore, fake_lab, transcript
+from harness import explore, fake_lab, results, transcript
 from harness.run import time_scale
 from harness.screen import Screen
 
@@ -176,7 +177,8 @@ Outcome: 1
                 return True
 
         out = Terminal()
-        explore.explore(["counter_without_lock"], Screen(out))
+        with mock.patch.dict(os.environ, {"TERM": "xterm"}):
+            explore.explore(["counter_without_lock"], Screen(out))
         before, _, after = out.getvalue().partition("Scenario:")
         self.assertIn("... counter_without_lock: 1 schedule, 0 s", before)
         self.assertTrue(before.rpartition("\r\x1b[K")[0], before)
@@ -272,7 +274,16 @@ class JudgementTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("Not as declared by the lab's test.\n", out)
         self.assertIn("  outcome 2 was reached but not declared\n", out)
-        self.assertIn("  outcome 3 was declared but never reached\n", out)
+        self.assertIn(
+            "  outcome 3 was declared but never reached; reached were: 1, 2\n",
+            out,
+        )
+        self.assertIn("  The simplest schedule of what was not declared:", out)
+        self.assertIn("2: ABBA\n", out)
+        words = " ".join(out.split())
+        self.assertIn(
+            "./bazelw run //harness:explore -- fake --schedule=ABBA", words
+        )
         self.assertNotIn("outcome 1 ", out)
 
     def test_counts_are_compared_if_they_are_declared(self) -> None:
@@ -280,7 +291,9 @@ class JudgementTest(unittest.TestCase):
         root = self.lab(found(outcome("1", 6)), 'lab.Explored({"1": 5}),')
         status, out = self.judge(root)
         self.assertEqual(status, 1)
-        self.assertIn("outcome 1 has another count than declared", out)
+        self.assertIn(
+            "outcome '1' came of 6 schedules, but its test declares 5", out
+        )
         self.assertEqual(self.judge(root, "--reduce")[0], 0)
         root = self.lab(
             found(outcome("1", 6)), 'lab.Explored({"1"}, schedules=7),'
@@ -517,4 +530,4 @@ class TranscriptTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -13,6 +13,7 @@ comes of them:
 import dataclasses
 import json
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -121,6 +122,8 @@ def ask(
 def _reason(run: harness_run.Run) -> str:
     if run.hang:
         return f"it hangs: {run.hang.explain()}"
+    if run.excess:
+        return f"it {run.excess}"
     lines = [
         line
         for line in (*run.stderr.splitlines(), *(x.raw for x in run.lines))
@@ -137,8 +140,49 @@ def request_of(wanted: Explored) -> dict[str, Any]:
     return request
 
 
+def program_name(lab: str, variant: str) -> str:
+    """Returns how a program is called on the command line."""
+    return f"{lab}:wrong_{variant}" if variant else lab
+
+
+def _replay(lab: str, wanted: Explored, witness: str) -> str:
+    """Returns the command that plays a schedule step by step."""
+    words = ["./bazelw run //harness:explore --"]
+    words.append(program_name(lab, wanted.variant))
+    if wanted.scenario:
+        words.append(f"--scenario={shlex.quote(wanted.scenario)}")
+    if wanted.request.get("inner"):
+        words.append("--inner")
+    words.append(f"--schedule={witness}")
+    # Behind a second -- a flag is surely the lab's.
+    words += ["--", *wanted.flags] if wanted.flags else []
+    return " ".join(words)
+
+
+def _witnesses(
+    lab: str, wanted: Explored, found: Mapping[str, Any]
+) -> list[str]:
+    """Returns how to see the outcomes that are not declared come about."""
+    undeclared = [
+        (label(outcome), outcome["witness"])
+        for outcome in found["outcomes"]
+        if label(outcome) not in wanted.outcomes
+    ]
+    if not undeclared:
+        return []
+    lines = ["The simplest schedule of what was not declared:"]
+    lines += [f"  {name}: {witness or '-'}" for name, witness in undeclared]
+    if first := undeclared[0][1]:
+        lines.append("To see the first step by step:")
+        lines.append(f"  {_replay(lab, wanted, first)}")
+    return lines
+
+
 def differences(
-    wanted: Explored, found: Mapping[str, Any], counted: bool = True
+    lab: str,
+    wanted: Explored,
+    found: Mapping[str, Any],
+    counted: bool = True,
 ) -> str:
     """Returns how what was found differs from what is declared, or "".
 
@@ -147,7 +191,10 @@ def differences(
     """
     counts = {label(o): o["count"] for o in found["outcomes"]}
     exact = counted and not found["reduced"]
-    text = expect.outcome_differences(counts, wanted.outcomes, exact)
+    text = expect.outcome_differences(
+        counts, wanted.outcomes, exact, "schedule"
+    )
+    text = "\n".join([text, *_witnesses(lab, wanted, found)]).strip("\n")
     schedules = found["schedules"]
     if counted and wanted.schedules not in (None, schedules):
         text += "\n" if text else ""

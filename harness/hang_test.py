@@ -5,7 +5,7 @@ import unittest
 from concurrent import futures
 from typing import ClassVar
 
-from harness import hang, proc, wire
+from harness import hang, proc, results, wire
 from harness.run import Event, Hang, Run, run
 
 _STUCK = pathlib.Path(__file__).absolute().parent / "testdata" / "stuck"
@@ -381,4 +381,4 @@ class LittleKnownTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

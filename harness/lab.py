@@ -22,15 +22,15 @@ import re
 import signal
 import sys
 import tempfile
-import time
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, report, trace
+from harness import chapter, expect, explored, results, trace
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
+from harness.results import main
 from harness.run import Run
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
 _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
 _INTERRUPT_LIMIT_S = 1.0
+_TELL_S = 2.0
 _WRONG_VARIANTS_MIN = 2
 # A wrong variant, or a transcript of one, need not be watched for long: when
 # all of its processes sleep without a limit nothing will come any more.
@@ -153,6 +154,11 @@ class LabTest(expect.Expectations):
         return self.run_program(run.command[0], *flags, **options)
 
     def _run(self, command: Sequence[str], **options: Any) -> Run:
+        # If it hangs there must be time left to tell why.
+        left_s = results.remaining_s()
+        if left_s is not None:
+            most_s = max(1.0, left_s - _TELL_S) / harness_run.time_scale()
+            options["limit_s"] = min(options.get("limit_s", 60.0), most_s)
         run = harness_run.run(command, **options)
         self.runs.append(run)
         if reason := expect.skip_reason(run):
@@ -351,7 +357,7 @@ class LabTest(expect.Expectations):
             explored.request_of(wanted),
         )
         self.runs.append(run)
-        if text := explored.differences(wanted, found):
+        if text := explored.differences(self.name, wanted, found):
             raise CheckFailed("outcome", text)
         # The leaks are those of any run; there is no PASS in this one.
         for leak in run.leaks:
@@ -362,7 +368,7 @@ class LabTest(expect.Expectations):
     def judge(self, run: Run) -> list[Verdict]:
         """Returns all that is wrong with a run, `check` included."""
         found = expect.verdicts(run)
-        if not run.hang:
+        if not run.hang and not run.excess:
             try:
                 self.check(run)
             except CheckFailed as error:
@@ -374,70 +380,34 @@ class LabTest(expect.Expectations):
     def assert_caught(self, variant: str, caught: Caught) -> None:
         """The variant is found to be wrong for the declared reason, only."""
         run = self.run_wrong(variant, *caught.flags)
-        found = self.judge(run)
+        if problem := self.uncaught(variant, caught, run, self.judge(run)):
+            raise CheckFailed("output", problem)
+
+    def uncaught(
+        self,
+        variant: str,
+        caught: Caught,
+        run: Run,
+        found: Sequence[Verdict],
+    ) -> str:
+        """Returns why what was found is not what is declared, or ""."""
         reasons = [v for v in found if v.kind == caught.by]
         if not any(re.search(caught.saying, v.text) for v in reasons):
-            raise CheckFailed(
-                "output",
+            return (
                 f"wrong_{variant} must be caught by its {caught.by}, "
                 f"saying {caught.saying!r}, but {_sum_up(found)}\n"
-                + (expect.title(run) + run.transcript() if not found else ""),
+                + (expect.title(run) + run.transcript() if not found else "")
             )
         allowed = {caught.by, *caught.also}
         if caught.by in expect.TOLD:
             allowed.update(expect.TOLD)
         others = [v for v in found if v.kind not in allowed]
         if others:
-            raise CheckFailed(
-                "output",
+            return (
                 f"wrong_{variant} has a second defect beside its {caught.by}: "
-                + _sum_up(others),
+                + _sum_up(others)
             )
-
-
-def main() -> None:
-    """Runs the tests of the lab whose test is the main module."""
-    runner = unittest.TextTestRunner(resultclass=_Result)
-    result = unittest.main(testRunner=runner, exit=False).result
-    assert isinstance(result, _Result)
-    for reason in dict.fromkeys(reason for _, reason in result.skipped):
-        print(f"SKIPPED: {reason}", file=sys.stderr)
-    if file := os.environ.get("XML_OUTPUT_FILE"):  # bazel test wants it.
-        name = pathlib.Path(sys.argv[0]).stem
-        suite = report.LabReport(name, "", result.checks)
-        text = report.to_junit(report.CourseReport([suite]))
-        pathlib.Path(file).write_text(text, encoding="utf-8")
-    sys.exit(not result.wasSuccessful())
-
-
-class _Result(unittest.TextTestResult):
-    """Also keeps what passed, for the report."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.checks: list[report.Check] = []
-        self._start_s = 0.0
-
-    def startTest(self, test: unittest.TestCase) -> None:
-        super().startTest(test)
-        self._start_s = time.monotonic()
-
-    def stopTest(self, test: unittest.TestCase) -> None:
-        super().stopTest(test)
-        failed = [
-            text
-            for found, text in self.failures + self.errors
-            if getattr(found, "test_case", found) is test  # Also of a subtest.
-        ]
-        skipped = [reason for found, reason in self.skipped if found is test]
-        status = report.SKIPPED if skipped else report.OK
-        check = report.Check(
-            name=test.id().rpartition(".")[2],
-            status=report.FAILED if failed else status,
-            duration_s=time.monotonic() - self._start_s,
-            detail="\n".join(failed + skipped),
-        )
-        self.checks.append(check)
+        return ""
 
 
 def _add_variant_test(cls: type[LabTest], variant: str, caught: Caught) -> None:

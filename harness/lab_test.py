@@ -3,7 +3,7 @@
 import dataclasses
 import unittest
 
-from harness import expect, fake_lab, lab
+from harness import expect, fake_lab, lab, results
 from harness.run import Hang, Leak, Line, Run
 
 
@@ -360,4 +360,4 @@ class VariantsTest(FakeLabTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -11,6 +11,8 @@ import pathlib
 import re
 import unittest
 
+from harness import results
+
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
 
@@ -193,4 +195,4 @@ cc_test(name = "pipe_test")
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

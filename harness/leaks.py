@@ -71,6 +71,12 @@ def _pids_in(path: str) -> list[int]:
     return []
 
 
+def _token_in(name: str) -> str:
+    """Returns what follows the first pid in such a name."""
+    _, prefix, rest = name.partition(_PREFIX)
+    return rest.partition("-")[2] if prefix else ""
+
+
 def _system_v() -> dict[tuple[str, str, int], int]:
     """Returns (kind, key, id) -> pid of the maker or last user, or 0."""
     found = {}
@@ -103,14 +109,22 @@ class Watch:
         if it surely belongs to this run.
       kept: paths below /tmp and /dev/shm that are no business of the run.
       mqueue: the folder where the message queues are seen, "" if nowhere.
+      token: what all names that the library makes in this run begin with,
+        behind the number of a process; see common/names.h.
     """
 
     def __init__(
-        self, owned: frozenset[str], kept: frozenset[str], mqueue: str
+        self,
+        owned: frozenset[str],
+        kept: frozenset[str],
+        mqueue: str,
+        token: str,
     ) -> None:
         self.owned = owned
         self._kept = kept
         self._mqueue = mqueue
+        self._token = token
+        self._makers: set[int] = set()
         self.names: dict[int, str] = {}
         self.parents: dict[int, int] = {}
         self._looks: dict[int, int] = {}
@@ -129,6 +143,13 @@ class Watch:
                 fd, folder.encode(), _IN_CREATE | _IN_MOVED_TO
             )
         return fd
+
+    def note_makers(self, events: bytes) -> None:
+        """Learns from the log of events who there was and was never seen."""
+        for part in events.split(b'"pid":')[1:]:
+            digits = part.partition(b",")[0]
+            if digits.isdigit():
+                self._makers.add(int(digits))
 
     def drain_inotify(self) -> None:
         """Forgets what has been announced."""
@@ -266,15 +287,20 @@ class Watch:
         """Whether something in a shared place surely belongs to this run.
 
         Pids in names do not prove it: who shares the place may have a pid
-        namespace of their own. But all processes of a lab hold the lock file
-        of their run, whose name begins like all that they make.
+        namespace of their own. But what the library names has the token of
+        this run; and all processes of a lab hold the lock file of their run,
+        whose name begins like all that they make.
         """
         if holder:
             return True
+        parts = path.removesuffix(" (abstract)").split("/")
         return any(
-            part.startswith(lock[: -len("run")])
-            for part in path.split("/")
-            for lock in self._lock_files
+            _token_in(part).startswith(self._token)
+            or any(
+                part.startswith(lock[: -len("run")])
+                for lock in self._lock_files
+            )
+            for part in parts
         )
 
     def left(self, main_pid: int, every: dict[int, proc.Stat]) -> list[Found]:
@@ -290,6 +316,11 @@ class Watch:
                 parent = main_pid  # Or one that was never seen.
             found.append((kind, "", pid, parent))
         found += self._left_to_programs()
+        return found + self.left_things()
+
+    def left_things(self) -> list[Found]:
+        """Returns what is left and is no process."""
+        found: list[Found] = []
         for folder, kind in (
             ("/dev/shm", "shm"),
             ("/tmp", "file"),
@@ -301,12 +332,11 @@ class Watch:
             if "ipc" not in self.owned:
                 if str((kind, key, number)) in self._before:
                     continue
-                if pid not in self.names:
+                if pid not in self.names and pid not in self._makers:
                     continue
             name = f"{kind.split()[1]} id {number}, key {key}"
             found.append((kind, name, 0, pid or self._only_one()))
-        if "net" in self.owned:
-            found += self._abstract_sockets()
+        found += self._abstract_sockets()
         return found
 
     def remove(self, found: list[Found]) -> None:
@@ -370,8 +400,11 @@ class Watch:
         names = {}
         for line in proc.read_text("/proc/self/net/unix").splitlines():
             fields = line.split()
-            if len(fields) == 8 and fields[7].startswith("@"):
-                names[fields[7]] = self._holders.get(f"socket:[{fields[6]}]", 0)
+            if len(fields) != 8 or not fields[7].startswith("@"):
+                continue
+            holder = self._holders.get(f"socket:[{fields[6]}]", 0)
+            if "net" in self.owned or self._is_ours(fields[7], holder):
+                names[fields[7]] = holder
         return [
             ("socket", f"{name} (abstract)", 0, pid or self._only_one())
             for name, pid in sorted(names.items())

@@ -9,6 +9,7 @@ import unittest
 from concurrent import futures
 from unittest import mock
 
+from harness import results
 from harness.run import Run, run
 
 _LEAKY = pathlib.Path(__file__).absolute().parent / "testdata" / "leaky"
@@ -144,6 +145,25 @@ class SubreaperLeakTest(unittest.TestCase):
             self.assertEqual(leak.owner, "Main")
             self.assertFalse(os.path.exists(leak.name), leak)
 
+    def test_a_name_with_the_token_of_the_run_is_found(self) -> None:
+        """However fast it was made: nobody need have seen its maker."""
+        name = "/dev/shm/ipc-labs-$$-${IPC_LABS_RUN}x-$$-1-numbers"
+        result = run(["/bin/sh", "-c", f"echo > {name}; echo {name}"])
+        made = result.lines[0].raw
+        self.assertEqual([leak.name for leak in result.leaks], [made])
+        self.assertFalse(os.path.exists(made))
+
+    def test_what_an_orphan_makes_later_is_found(self) -> None:
+        """Only when everybody is dead can nothing more be made."""
+        name = "/dev/shm/ipc-labs-$$-${IPC_LABS_RUN}x-$$-1-late"
+        script = f"(while :; do echo > {name}; rm {name}; done) & echo $$"
+        for _ in range(5):
+            result = run(["/bin/sh", "-c", script])
+            self.assertEqual(result.leaks[0].kind, "process")
+            mark = f"ipc-labs-{result.lines[0].raw}-"
+            left = [x for x in os.listdir("/dev/shm") if mark in x]
+            self.assertEqual(left, [])
+
     def test_a_file_that_a_process_holds_open_is_found_and_removed(
         self,
     ) -> None:
@@ -168,4 +188,4 @@ class SubreaperLeakTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from harness import explored, subject, transcript
+from harness import explored, program, subject, transcript
 from harness.game import Game, survey
-from harness.screen import Screen
+from harness.screen import Screen, is_terminal
 from harness.transcript import WIDTH, count, letter_of, switches
 
 _ROWS = 24
@@ -95,7 +95,7 @@ class Table:
         self._title = title
         self._screen = screen
         self._out = out
-        self._live = out.isatty()
+        self._live = is_terminal(out)
 
     def show(self, message: str) -> None:
         """Shows where the game stands, with a message below it."""
@@ -358,4 +358,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    program.start("play", main)

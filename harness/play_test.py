@@ -2,14 +2,20 @@
 
 import contextlib
 import io
+import os
 import re
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any
 from unittest import mock
 
-from harness import game, play
+from harness import game, play, results
 from harness.screen import Screen
+
+
+def setUpModule() -> None:  # pylint: disable=invalid-name
+    """Lets there be a terminal that can clear its screen."""
+    unittest.enterModuleContext(mock.patch.dict(os.environ, TERM="xterm"))
 
 
 class Terminal(io.StringIO):
@@ -337,4 +343,4 @@ class GoalsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -7,7 +7,7 @@ import unittest
 from typing import Any
 from xml.etree import ElementTree
 
-from harness import diagram, html_report, report
+from harness import diagram, html_report, report, results
 from harness.run import Event, Leak, Line, Run
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -234,4 +234,4 @@ class DiagramTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

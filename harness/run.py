@@ -13,6 +13,7 @@ import marshal
 import math
 import os
 import re
+import secrets
 import signal
 import struct
 import subprocess
@@ -51,6 +52,11 @@ _WORLDS = (
     ("user namespaces without pids", (_NAMESPACES | _USER) & ~_PID),
     ("subreaper", 0),
 )
+# What the harness tells a lab; see common/lab.h, report.h and names.h.
+_ORDERS = frozenset(
+    f"IPC_LABS_{order}"
+    for order in ("EVENTS", "EXPLORE", "FAULT", "NO_SWEEP", "RUN")
+)
 _GOOD_WORLDS = ("namespaces", "user namespaces")
 _SPEAKER = re.compile(r"([A-Z][\w .#()/-]{0,40}):(?: (.*))?$")
 
@@ -88,6 +94,7 @@ class Run:
     events: tuple[Event, ...]
     world: str
     interrupted_s: float | None = None
+    excess: str = ""  # What it did too much of, for which it was ended.
 
     def said(self, speaker: str) -> list[str]:
         """Returns what one speaker has said, in order."""
@@ -100,7 +107,28 @@ class Run:
 
 def time_scale() -> float:
     """Returns the factor by which all limits are stretched."""
-    return float(os.environ.get("IPC_LABS_TIME_SCALE") or 1)
+    text = os.environ.get("IPC_LABS_TIME_SCALE") or "1"
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0 < factor < math.inf:
+        raise ValueError(
+            f"IPC_LABS_TIME_SCALE is {text!r}, not a positive number"
+        )
+    return factor
+
+
+def plain_environment() -> dict[str, str]:
+    """Returns our environment without what tells Python and labs what to do.
+
+    What a run depends on is what is asked of run(), and nothing else.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON") and name not in _ORDERS
+    }
 
 
 def _line(t_s: float, data: bytes) -> Line:
@@ -148,6 +176,12 @@ def _candidates() -> list[tuple[str, int]]:
     return found
 
 
+def check_environment() -> None:
+    """Raises a ValueError if IPC_LABS_TIME_SCALE or _WORLD is nonsense."""
+    time_scale()
+    _candidates()
+
+
 Tell = Callable[[str], None]
 
 
@@ -191,6 +225,7 @@ def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
     data = marshal.dumps(dict(question))
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", code],
+        bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=[fd for fd in (question["tell_fd"],) if fd >= 0],
@@ -198,8 +233,10 @@ def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
         start_new_session=True,
     )
     assert process.stdin
-    process.stdin.write(struct.pack("I", len(data)) + data)
-    process.stdin.flush()
+    try:
+        process.stdin.write(struct.pack("I", len(data)) + data)
+    except BrokenPipeError:
+        pass  # It has died, and will not answer.
     return process
 
 
@@ -280,7 +317,13 @@ def run(
       OSError: the program cannot be started.
     """
     # A lab sweeps up after itself; what there is to sweep is to be seen here.
-    environment = {**os.environ, "IPC_LABS_NO_SWEEP": "1", **(env or {})}
+    token = secrets.token_hex(4)
+    environment = {
+        **plain_environment(),
+        "IPC_LABS_NO_SWEEP": "1",
+        "IPC_LABS_RUN": token,
+        **(env or {}),
+    }
     scale = time_scale()
     question: wire.Question = {
         "command": list(command),
@@ -295,6 +338,7 @@ def run(
         "interrupt_signal": int(interrupt_signal),
         "tty": tty,
         "network_of": network.pid if network else 0,
+        "token": token,
         "tell_fd": -1,
     }
     answer, world = _ask_in_some_world(question, tell)
@@ -322,7 +366,7 @@ class Service:
         self._process = _start_world(
             {
                 "command": list(command),
-                "env": dict(os.environ),
+                "env": plain_environment(),
                 "flags": flags,
                 "keep": _kept_paths(command, os.environ),
                 "scratch": self._scratch.name,
@@ -333,6 +377,7 @@ class Service:
                 "interrupt_signal": 0,
                 "tty": False,
                 "network_of": 0,
+                "token": secrets.token_hex(4),
                 "tell_fd": -1,
             }
         )
@@ -391,6 +436,7 @@ def _result(command: tuple[str, ...], answer: wire.Answer, world: str) -> Run:
         events=events,
         world=world,
         interrupted_s=answer["interrupted_s"],
+        excess=answer["excess"],
     )
 
 

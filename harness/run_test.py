@@ -13,7 +13,7 @@ import unittest
 from concurrent import futures
 from unittest import mock
 
-from harness import proc
+from harness import proc, results
 from harness.run import Run, Service, run, time_scale
 
 
@@ -148,6 +148,107 @@ class RunTest(unittest.TestCase):
         result = shell("seq 200000")
         self.assertEqual(len(result.lines), 200000)
         self.assertEqual(result.lines[-1].raw, "200000")
+
+
+class EndlessTest(unittest.TestCase):
+    """What has no end is ended early, and what was seen of it is bounded."""
+
+    def check(self, script: str, excess: str) -> Run:
+        """The script is ended for this reason, and leaves nothing."""
+        result = shell(script, limit_s=600)
+        self.assertEqual((result.excess, result.hang), (excess, None))
+        self.assertEqual((result.status, result.leaks), (-signal.SIGKILL, ()))
+        self.assertLess(result.duration_s, 60 * time_scale())
+        self.assertLess(len(result.lines), 2_100)
+        self.assertLess(len(result.stderr), 100_000)
+        return result
+
+    def test_lines_and_both_ends_are_kept(self) -> None:
+        result = self.check(
+            "echo Main: first; exec yes", "printed more than 250,000 lines"
+        )
+        self.assertEqual(result.lines[0].raw, "Main: first")
+        self.assertEqual(result.lines[-1].raw, "y")
+        told = [line.raw for line in result.lines if "left out" in line.raw]
+        self.assertRegex("".join(told), r"^\(2\d\d,\d{3} lines are left out\)$")
+
+    def test_a_line(self) -> None:
+        result = self.check("cat /dev/zero", "printed more than 64 MiB")
+        self.assertRegex(result.lines[0].raw, r"\.\.\. \([\d,]+ bytes\)$")
+
+    def test_standard_error(self) -> None:
+        self.check("yes >&2", "printed more than 250,000 lines")
+
+    def test_events(self) -> None:
+        self.check(
+            "exec cat /dev/zero >> $IPC_LABS_EVENTS",
+            "logged more than 64 MiB of events",
+        )
+
+    def test_a_run_goes_on_after_its_watcher_was_stopped(self) -> None:
+        with mock.patch.dict(os.environ, {"IPC_LABS_WORLD": "subreaper"}):
+            limit_s = 2.0
+            result = shell(
+                f"kill -STOP $PPID; sleep {1.5 * limit_s * time_scale()};"
+                " kill -CONT $PPID; sleep 0.3; echo Main: done",
+                limit_s=limit_s,
+            )
+        self.assertIsNone(result.hang)
+        self.assertEqual(result.said("Main"), ["done"])
+
+    def test_no_heir_of_a_killed_process_goes_on(self) -> None:
+        script = (
+            "exec 9> $TEST_TMPDIR/lock; flock 9; for i in 1 2 3 4 5 6; do"
+            " sh -c 'flock 8; echo Heir: has it' 8< $TEST_TMPDIR/lock 9<&- &"
+            " done; echo Main: has it; wait"
+        )
+        for world in (None, "subreaper"):
+            variables = {} if world is None else {"IPC_LABS_WORLD": world}
+            with (
+                self.subTest(world=world),
+                tempfile.TemporaryDirectory() as folder,
+                mock.patch.dict(os.environ, variables),
+            ):
+                result = shell(script, quiet_s=0.2, env={"TEST_TMPDIR": folder})
+                self.assertIsNotNone(result.hang)
+                self.assertEqual(result.transcript(), "Main: has it\n")
+
+
+class InheritedTest(unittest.TestCase):
+    """Whoever starts the harness may have been careless."""
+
+    def test_sigchld_may_be_ignored(self) -> None:
+        code = (
+            "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+            "from harness.run import run;"
+            "print(run(['/bin/sh', '-c', 'echo hello; exit 3']).status)"
+        )
+        for world in (None, "subreaper"):
+            variables = {} if world is None else {"IPC_LABS_WORLD": world}
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    **variables,
+                },
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            self.assertEqual(done.stdout, b"3\n")
+
+    def test_orders_to_python_and_to_labs_are_not_passed_on(self) -> None:
+        names = ("PYTHONHOME", "PYTHONPATH", "IPC_LABS_EXPLORE")
+        with mock.patch.dict(os.environ, dict.fromkeys(names, "/nowhere")):
+            result = shell("env", events=False)
+        for name in names:
+            self.assertNotIn(f"\n{name}=", f"\n{result.transcript()}")
+
+    def test_a_wrong_time_scale_gets_a_clear_message(self) -> None:
+        for wrong in ("much", "0", "-1", "inf", "nan"):
+            with mock.patch.dict(os.environ, {"IPC_LABS_TIME_SCALE": wrong}):
+                with self.assertRaisesRegex(ValueError, f"'{wrong}', not a"):
+                    shell("true")
 
 
 class WorldTest(unittest.TestCase):
@@ -319,4 +420,4 @@ class WorldTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

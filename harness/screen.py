@@ -4,12 +4,17 @@ import os
 from typing import IO
 
 
+def is_terminal(out: IO[str]) -> bool:
+    """Whether the output is a terminal on which lines can be replaced."""
+    return out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
 class Screen:
     """Prints lines, and on a terminal a last one that tells what goes on."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._live = out.isatty()
+        self._live = is_terminal(out)
         self._status = ""
 
     def paint(self, colour: str, text: str) -> str:

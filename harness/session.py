@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 _PR_SET_CHILD_SUBREAPER = 36
 _TIOCSCTTY = 0x540E
 _RLIMIT_CORE = 4
-_MOST_OUTPUT = 64 << 20
+# What a run may print, log and start; a program that does more has no end.
+_MOST_LINES, _MOST_BYTES = 250_000, 64 << 20
+_MOST_PROCESSES = 2_000
+# What is kept of a run that did more: lines at both ends, and of each so much.
+_KEPT_LINES, _KEPT_BYTES = 1_000, 4_096
+# A look that comes so late tells that we were stopped, and the lab most likely
+# with us: then no time has passed for it.
+_LATE_S = 1.0
 _FASTEST_LOOK_S, _SLOWEST_LOOK_S = 0.005, 0.05
 _CLOSE_LOOK_EVERY = 4
 # How long a lab may take to end when whoever has asked for it has gone.
@@ -39,12 +46,15 @@ class Stream:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.lines: list[tuple[float, bytes]] = []
-        self._rest = b""
+        self.excess = ""  # Why nothing more is read.
+        self._rest = bytearray()
         self._size = 0
         os.set_blocking(fd, False)
 
     def read(self, now_s: float) -> bool:
         """Takes what is there; returns whether there may be more later."""
+        if self.excess:
+            return False
         try:
             chunk = os.read(self.fd, 65536)
         except BlockingIOError:
@@ -54,10 +64,15 @@ class Stream:
         if not chunk:
             return False
         self._size += len(chunk)
-        if self._size <= _MOST_OUTPUT:
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            self.lines += ((now_s, line) for line in lines)
-        return True
+        self._rest += chunk
+        if b"\n" in chunk:
+            *lines, self._rest = self._rest.split(b"\n")
+            self.lines += ((now_s, bytes(line)) for line in lines)
+        if len(self.lines) > _MOST_LINES:
+            self.excess = f"printed more than {_MOST_LINES:,} lines"
+        elif self._size > _MOST_BYTES:
+            self.excess = f"printed more than {_MOST_BYTES >> 20} MiB"
+        return not self.excess
 
     def drain(self, now_s: float) -> None:
         """Takes what is there now, though the writers may still live."""
@@ -66,15 +81,29 @@ class Stream:
             if not self.read(now_s) or self._size == size:
                 break
         if self._rest:
-            self.lines.append((now_s, self._rest))
-            self._rest = b""
-        if self._size > _MOST_OUTPUT:
-            self.lines.append((now_s, b"(more output was thrown away)"))
-            self._size = 0
+            self.lines.append((now_s, bytes(self._rest)))
+            self._rest.clear()
+
+    def shorten(self) -> None:
+        """Keeps both ends of what was too much."""
+        head, tail = self.lines[:_KEPT_LINES], self.lines[-_KEPT_LINES:]
+        left_out = len(self.lines) - len(head) - len(tail)
+        self.lines = [(t_s, _clip(line)) for t_s, line in self.lines]
+        if left_out > 0:
+            note = f"({left_out:,} lines are left out)".encode()
+            between = (head[-1][0], note)
+            self.lines = [*self.lines[:_KEPT_LINES], between]
+            self.lines += [(t_s, _clip(line)) for t_s, line in tail]
 
     def text(self) -> bytes:
         """Returns all that was read."""
         return b"\n".join([*(line for _, line in self.lines), b""])
+
+
+def _clip(line: bytes) -> bytes:
+    if len(line) <= _KEPT_BYTES:
+        return line
+    return line[:_KEPT_BYTES] + f"... ({len(line):,} bytes)".encode()
 
 
 def _open_terminal() -> tuple[int, int]:
@@ -134,6 +163,7 @@ class Session:
         self._interrupted_s: float | None = None
         self._lines_seen = 0
         self._looks = 0
+        self._excess = ""
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._start_s = time.monotonic()
         self._spawn()
@@ -188,7 +218,8 @@ class Session:
         duration_s = self._now_s()
         found: list[Found] = []
         status = -signal.SIGKILL
-        if hang is None:
+        has_ended = hang is None and not self._excess
+        if has_ended:
             self._drain(duration_s)
             every = proc.processes(self._own_pids)
             self._watch.look(every, closely=True)
@@ -196,10 +227,17 @@ class Session:
             status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         self._kill_all()
         self._drain(self._now_s())
+        events = self._read_events()
+        self._watch.note_makers(events)
+        # Only now can nobody make anything any more.
+        late = self._watch.left_things()
+        known = {(kind, name) for kind, name, _, _ in found}
+        late = [thing for thing in late if thing[:2] not in known]
+        self._watch.remove(found + late)
+        found += late if has_ended else []
         self._tell()
         if self._tell_fd >= 0:
             os.close(self._tell_fd)
-        self._watch.remove(found if hang is None else self._watch.left(0, {}))
         return {
             "error": "",
             "errno": 0,
@@ -209,8 +247,9 @@ class Session:
             "duration_s": duration_s,
             "interrupted_s": self._interrupted_s,
             "hang": hang,
+            "excess": self._excess,
             "leaks": found,
-            "events": self._read_events(),
+            "events": events,
             "names": self._watch.names,
             "main_pid": self._pid,
         }
@@ -218,27 +257,34 @@ class Session:
     def _drain(self, now_s: float) -> None:
         for stream in (self._out, self._err):
             stream.drain(now_s)
+            if self._excess:
+                stream.shorten()
 
     def _follow(self) -> None | tuple[str, Snapshot]:
-        """Returns None when the lab has ended, otherwise why it hangs."""
+        """Returns why the lab hangs; None if it has ended, or does too much."""
         end_fd = os.pidfd_open(self._pid)
         streams = {stream.fd: stream for stream in (self._out, self._err)}
         announce_fd = self._watch.inotify
         poll = select.poll()
         for fd in (*streams, end_fd, self._control_fd, announce_fd):
             poll.register(fd, select.POLLIN)
-        next_look_s, pause_s = 0.0, _FASTEST_LOOK_S
+        next_look_s, pause_s, now_s = 0.0, _FASTEST_LOOK_S, self._now_s()
         while True:
+            before_s = now_s
             wait_s = max(0.0, next_look_s - self._now_s())
             ready = {fd for fd, _ in poll.poll(wait_s * 1e3)}
             now_s = self._now_s()
+            if now_s - before_s > wait_s + _LATE_S:
+                self._start_s += now_s - before_s
+                now_s = before_s
+                continue
             for fd in ready & streams.keys():
                 if not streams[fd].read(now_s):
                     poll.unregister(fd)
                 self._quiet.is_over(now_s)
             self._interrupt_if_asked()
             self._tell()
-            if end_fd in ready:
+            if end_fd in ready or self._does_too_much():
                 os.close(end_fd)
                 return None
             if self._control_fd in ready:
@@ -262,8 +308,18 @@ class Session:
         self._looks += 1
         closely = closely or self._looks % _CLOSE_LOOK_EVERY == 0
         self._watch.look(every, closely)
+        if len(every) > _MOST_PROCESSES:
+            self._excess = f"had more than {_MOST_PROCESSES:,} processes"
         self._reap_orphans(every)
         return self._quiet.verdict(now_s, every, self._events_size())
+
+    def _does_too_much(self) -> bool:
+        """Whether it seems to print, log or fork for ever."""
+        for excess in (self._out.excess, self._err.excess):
+            self._excess = self._excess or excess
+        if self._events_size() > _MOST_BYTES:
+            self._excess = f"logged more than {_MOST_BYTES >> 20} MiB of events"
+        return bool(self._excess)
 
     def _interrupt_if_asked(self) -> None:
         wanted = self._question["interrupt_after"]
@@ -309,16 +365,35 @@ class Session:
             if is_orphan and status.state == "Z":
                 os.waitpid(pid, os.WNOHANG)
 
+    def _signal_all(self, number: int) -> None:
+        # In a pid namespace -1 is everybody but process 1, which we are.
+        pids = (-1,) if self._own_pids else (*proc.processes(False),)
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def _stop_all(self) -> None:
+        """Keeps who lives from going on when others are killed.
+
+        A lock that a killed process had goes to its heir, who would say so.
+        """
+        before: set[int] | None = None
+        deadline_s = time.monotonic() + 1
+        while time.monotonic() < deadline_s:
+            self._signal_all(signal.SIGSTOP)
+            every = proc.processes(self._own_pids)
+            still = all(each.state in "TtDZX" for each in every.values())
+            if still and before == set(every):
+                return
+            before = set(every)
+
     def _kill_all(self) -> None:
+        self._stop_all()
         deadline_s = time.monotonic() + 10
         while time.monotonic() < deadline_s:
-            # In a pid namespace -1 is everybody but process 1, which we are.
-            pids = (-1,) if self._own_pids else (*proc.processes(False),)
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            self._signal_all(signal.SIGKILL)
             try:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
@@ -332,4 +407,5 @@ class Session:
     def _read_events(self) -> bytes:
         if self._events_fd < 0:
             return b""
-        return os.pread(self._events_fd, self._events_size(), 0)
+        most = _KEPT_LINES * _KEPT_BYTES if self._excess else _MOST_BYTES
+        return os.pread(self._events_fd, min(self._events_size(), most), 0)

@@ -49,7 +49,9 @@ class Subject:
     @property
     def title(self) -> str:
         """The command that it stands for: "pipes:wrong_no_end --count=2"."""
-        return " ".join([program_name(self.lab, self.variant), *self.flags])
+        return " ".join(
+            [explored.program_name(self.lab, self.variant), *self.flags]
+        )
 
     @property
     def scenario(self) -> Mapping[str, Any]:
@@ -134,11 +136,6 @@ def _normal(flags: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def program_name(name: str, variant: str) -> str:
-    """Returns how a program is called on the command line."""
-    return f"{name}:wrong_{variant}" if variant else name
-
-
 def find(
     root: pathlib.Path, word: str, flags: Sequence[str], scenario: str
 ) -> Subject:
@@ -170,7 +167,7 @@ def find(
     scenarios, _ = explored.ask(program, flags, {"list": True})
     if not scenarios:
         raise WrongUsage(
-            f"{program_name(name, variant)} has nothing to explore; "
+            f"{explored.program_name(name, variant)} has nothing to explore; "
             "--list shows what has"
         )
     known = [found["name"] for found in scenarios]

@@ -25,6 +25,7 @@ class Question(TypedDict):
     interrupt_signal: int
     tty: bool
     network_of: int  # A process whose network the run shares, 0 if none.
+    token: str  # In what the lab makes: see common/names.h.
     tell_fd: int  # Gets a copy of standard error as it comes, -1 if none.
 
 
@@ -81,6 +82,7 @@ class Answer(TypedDict):
     duration_s: float
     interrupted_s: float | None
     hang: tuple[str, Snapshot] | None
+    excess: str  # What it did too much of, for which it was ended.
     leaks: list[Found]
     events: bytes
     names: dict[int, str]

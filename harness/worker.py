@@ -13,13 +13,11 @@ import pickle
 import re
 import signal
 import sys
-import time
 import types
 import unittest
-from collections.abc import Iterator
 from typing import BinaryIO
 
-from harness import lab, report
+from harness import lab, report, results
 
 _PR_SET_PDEATHSIG = 1
 
@@ -35,15 +33,6 @@ def load(root: pathlib.Path, name: str) -> types.ModuleType:
     sys.modules[full_name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
-    """Returns the tests of a suite and of those within it."""
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from tests(test)
-        elif test.__class__ is not lab.LabTest:
-            yield test
 
 
 def sentence(test: unittest.TestCase) -> str:
@@ -68,67 +57,6 @@ def _place(test: unittest.TestCase) -> int:
     return 1 if name in vars(type(test)) else 3
 
 
-class _Result(unittest.TestResult):
-    """Turns the outcome of each test into a message on `out`."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        super().__init__()
-        self._out = out
-        self._start_s = 0.0
-        self._faults: list[tuple[str, str]] = []
-
-    def startTest(self, test: unittest.TestCase) -> None:
-        super().startTest(test)
-        self._faults = []
-        self._start_s = time.monotonic()
-
-    def _add(self, status: str, detail: str) -> None:
-        self._faults.append((status, detail))
-
-    # The types of these arguments are those of unittest, as far as it has any.
-    def addError(self, test, err):  # type: ignore[no-untyped-def]
-        super().addError(test, err)
-        self._add(report.FAILED, self.errors[-1][1])
-
-    def addFailure(self, test, err):  # type: ignore[no-untyped-def]
-        super().addFailure(test, err)
-        # Of our own failures everything is in the message; of others the line
-        # that failed is worth having.
-        if isinstance(err[1], lab.CheckFailed):
-            self._add(report.FAILED, str(err[1]))
-        else:
-            self._add(report.FAILED, self.failures[-1][1])
-
-    def addSubTest(self, test, subtest, err):  # type: ignore[no-untyped-def]
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self._add(report.FAILED, f"{subtest}: {err[1]}")
-
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
-        super().addSkip(test, reason)
-        self._add(report.SKIPPED, reason)
-
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
-        super().addUnexpectedSuccess(test)
-        self._add(report.FAILED, "it was expected to fail, but did not")
-
-    def stopTest(self, test: unittest.TestCase) -> None:
-        super().stopTest(test)
-        statuses = [status for status, _ in self._faults]
-        status = report.OK
-        if statuses:
-            failed = report.FAILED in statuses
-            status = report.FAILED if failed else report.SKIPPED
-        check = report.Check(
-            name=sentence(test),
-            status=status,
-            duration_s=time.monotonic() - self._start_s,
-            detail="\n".join(detail.rstrip() for _, detail in self._faults),
-            runs=tuple(getattr(test, "runs", ())),
-        )
-        _tell(self._out, check)
-
-
 def _tell(out: BinaryIO, message: int | report.Check) -> None:
     pickle.dump(message, out)
     out.flush()
@@ -150,10 +78,19 @@ def main(root: pathlib.Path, name: str) -> int:
     os.dup2(2, 1)
     try:
         suite = unittest.defaultTestLoader.loadTestsFromModule(load(root, name))
-        found = sorted(tests(suite), key=_place)
+        found = sorted(
+            (
+                test
+                for test in results.tests(suite)
+                if test.__class__ is not lab.LabTest
+            ),
+            key=_place,
+        )
         _tell(out, len(found))
         # Suites, not tests, call setUpClass; this one has them all in order.
-        unittest.TestSuite(found).run(_Result(out))
+        unittest.TestSuite(found).run(
+            results.Results(lambda check: _tell(out, check), sentence)
+        )
     except KeyboardInterrupt:
         return 128 + signal.SIGTERM
     return 0

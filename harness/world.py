@@ -199,7 +199,8 @@ def _furnish(question: Question) -> tuple[leaks.Watch, str]:
         folder = _OWN_FOLDER
     if "net" in owned:
         _loopback_up()
-    return leaks.Watch(owned, kept, mqueue), folder
+    token = question["token"]
+    return leaks.Watch(owned, kept, mqueue, token), folder
 
 
 def _failure(text: str, number: int) -> Answer:
@@ -212,6 +213,7 @@ def _failure(text: str, number: int) -> Answer:
         "duration_s": 0.0,
         "interrupted_s": None,
         "hang": None,
+        "excess": "",
         "leaks": [],
         "events": b"",
         "names": {},
@@ -267,6 +269,8 @@ def _live_as_process_1(
 
 def main() -> None:
     """Reads a question from descriptor 0 and writes the answer to 1."""
+    # With SIGCHLD ignored, as we may inherit it, no end could be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     control_fd = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
     answer_fd = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
     null_fd = os.open("/dev/null", os.O_RDWR)
