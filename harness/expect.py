@@ -9,7 +9,7 @@ import re
 import unittest
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness import match
+from harness import match, words
 from harness.run import Run
 
 # What a program tells of itself: one defect may well show in several of these.
@@ -57,7 +57,8 @@ def verdicts(run: Run) -> list[Verdict]:
     if run.excess:  # The same.
         return [
             Verdict(
-                "output", f"it {run.excess}, and so was ended\n{_ends(run)}"
+                "output",
+                f"it {run.excess}, and so was ended\n{transcript(run, 3)}",
             )
         ]
     found = []
@@ -90,6 +91,21 @@ class Expectations(unittest.TestCase):
 
     # A test that compares texts shows all of the difference.
     maxDiff = None
+
+    def __init__(self, name: str = "runTest") -> None:
+        super().__init__(name)
+        for kind in (list, tuple):
+            self.addTypeEqualityFunc(kind, self._assert_items_equal)
+
+    def _assert_items_equal(
+        self,
+        found: Sequence[object],
+        wanted: Sequence[object],
+        msg: object = None,
+    ) -> None:
+        if found != wanted:
+            own = f"{msg}: " if msg else ""
+            self.fail(own + words.list_differences(found, wanted))
 
     def assert_clean(self, run: Run) -> None:
         """The run has ended by itself with PASS and has left nothing behind."""
@@ -276,11 +292,14 @@ def _said_at_the_end(run: Run, count: int = 5) -> str:
     return title(run) + indent("\n".join(lines), 10)
 
 
-def _ends(run: Run, count: int = 3) -> str:
-    """Returns the first and the last lines of a run that printed much."""
+def transcript(run: Run, at_ends: int = 20) -> str:
+    """Returns the command and what it printed, without the middle of much."""
     lines = [shorten(line.raw) for line in run.lines]
-    if len(lines) > 2 * count:
-        lines[count:-count] = ["..."]
+    lines += [shorten(line) for line in run.stderr.splitlines()]
+    left_out = len(lines) - 2 * at_ends
+    if left_out > 1:
+        lines[at_ends:-at_ends] = [f"... {left_out:,} lines are not shown"]
+    lines = lines or ["(it printed nothing)"]
     return title(run) + indent("\n".join(lines), 10)
 
 

@@ -26,7 +26,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, results, trace
+from harness import chapter, expect, explored, results, trace, words
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
@@ -209,11 +209,25 @@ class LabTest(expect.Expectations):
     def test_help_fits_on_one_screen(self) -> None:
         """--help is at most 24 lines of 80 columns."""
         run = self._run([self.program(), "--help"], events=False)
-        self.assertEqual((run.status, run.stderr), (0, ""))
-        self.assertTrue(run.lines, "--help prints nothing")
-        self.assertLessEqual(len(run.lines), _HELP_LINES_MAX, run.transcript())
-        for line in run.lines:
-            self.assertLessEqual(len(line.raw), _HELP_COLUMNS_MAX, line.raw)
+        problems = []
+        if run.status != 0 or run.stderr or not run.lines:
+            problems.append(
+                f"--help must print to standard output only, with status 0,"
+                f" not {run.status}"
+            )
+        if len(run.lines) > _HELP_LINES_MAX:
+            problems.append(
+                f"--help prints {len(run.lines)} lines,"
+                f" more than {_HELP_LINES_MAX}"
+            )
+        problems += [
+            f"a line of --help has {len(line.raw)} columns,"
+            f" more than {_HELP_COLUMNS_MAX}: {line.raw}"
+            for line in run.lines
+            if len(line.raw) > _HELP_COLUMNS_MAX
+        ]
+        if problems:
+            self._assert_no_problems([*problems, expect.transcript(run)])
 
     def test_a_wrong_flag_gets_one_clear_line(self) -> None:
         """A flag that does not exist, and numbers that are none."""
@@ -229,11 +243,18 @@ class LabTest(expect.Expectations):
 
     def _assert_usage_error(self, flag: str, named: str) -> None:
         run = self._run([self.program(), flag], events=False)
-        about = f"{flag}: status {run.status}, stderr:\n{run.stderr}"
-        self.assertEqual(run.status, 2, about)
-        self.assertEqual(run.lines, (), f"{flag} must print only on stderr")
-        self.assertEqual(len(run.stderr.splitlines()), 1, about)
-        self.assertIn(named, run.stderr, about)
+        lines = len(run.stderr.splitlines())
+        problems = []
+        if run.status != 2:
+            problems.append(f"{flag}: the status is {run.status}, not 2")
+        if run.lines:
+            problems.append(f"{flag} must print only to standard error")
+        if lines != 1:
+            problems.append(f"{flag} gets {lines} lines on stderr, not 1")
+        elif named not in run.stderr:
+            problems.append(f"{flag}: the message does not name {named}")
+        if problems:
+            self._assert_no_problems([*problems, expect.transcript(run)])
 
     def test_every_wrong_variant_says_how_it_is_caught(self) -> None:
         """A variant that nothing need catch proves nothing."""
@@ -373,9 +394,22 @@ class LabTest(expect.Expectations):
                 self.check(run)
             except CheckFailed as error:
                 found.append(error.verdict)
-            except AssertionError as error:
-                found.append(Verdict("output", str(error)))
+            except Exception as error:  # pylint: disable=broad-except
+                found.append(Verdict("output", self.in_words(error)))
         return found
+
+    def in_words(self, error: BaseException) -> str:
+        """Returns what a plain assertion, or its failing, means to a student.
+
+        That is what was found, what was expected by which statement, and what
+        the last run printed.
+        """
+        text = words.sentence(str(error))
+        if not isinstance(error, AssertionError):
+            text = f"it could not be compared: {type(error).__name__}: {text}"
+        lines = [text, *words.expectation(error, self.folder)]
+        lines += [expect.transcript(run) for run in self.runs[-1:]]
+        return "\n".join(lines)
 
     def assert_caught(self, variant: str, caught: Caught) -> None:
         """The variant is found to be wrong for the declared reason, only."""

@@ -3,7 +3,7 @@
 import dataclasses
 import unittest
 
-from harness import expect, fake_lab, lab, results
+from harness import expect, fake_lab, lab, report, results
 from harness.run import Hang, Leak, Line, Run
 
 
@@ -251,25 +251,29 @@ class LabTestTest(FakeLabTest):
     def test_help_must_fit_on_a_screen(self) -> None:
         """At most 24 lines of 80 columns."""
         self.fake.program("fake", "", "#!/bin/sh\nseq 25\n")
-        self.assert_fails("test_help_fits_on_one_screen", "25 not less")
+        self.assert_fails(
+            "test_help_fits_on_one_screen", "prints 25 lines, more than 24"
+        )
         self.fake.program("fake", "", "#!/bin/sh\nprintf '%081d\\n' 1\n")
-        self.assert_fails("test_help_fits_on_one_screen", "81 not less")
+        self.assert_fails(
+            "test_help_fits_on_one_screen", "81 columns, more than 80"
+        )
 
     def test_a_wrong_flag_must_get_one_line_and_status_two(self) -> None:
         """Flags that only this lab has are tried too."""
         test = "test_a_wrong_flag_gets_one_clear_line"
         self.fake.program("fake", "", "#!/bin/sh\necho no-such-flag >&2\n")
-        self.assert_fails(test, "--no-such-flag: status 0")
+        self.assert_fails(test, "--no-such-flag: the status is 0, not 2")
         self.fake.program(
             "fake", "", "#!/bin/sh\nprintf 'a\\nb\\n' >&2; exit 2\n"
         )
-        self.assert_fails(test, "2 != 1")
+        self.assert_fails(test, "gets 2 lines on stderr, not 1")
         self.fake.replace("fake", "a\\nb", "no-such-flag --pace --seed")
         # It has no --help either, and so no flags of its own.
         self.assertEqual(self.fake.run_test(test), "")
         self.fake.program("fake", fake_lab.RIGHT)
         self.fake.replace("fake", "--count=[0-9]*", "--count=*")
-        self.assert_fails(test, "--count=many: status 0")
+        self.assert_fails(test, "--count=many: the status is 0, not 2")
 
     def test_every_variant_is_declared_and_every_declared_one_exists(
         self,
@@ -281,6 +285,82 @@ class LabTestTest(FakeLabTest):
         (self.fake.folder / "wrong" / "other.cc").unlink()
         (self.fake.folder / "wrong" / "late.cc").unlink()
         self.assert_fails(test, "there is no wrong/late.cc")
+
+
+class WordsTest(FakeLabTest):
+    """Plain assertions are told so that a student can use them."""
+
+    def told(self, statement: str) -> str:
+        """Returns what is told of a check that consists of this statement."""
+        self.fake.test(
+            "from harness import lab\n"
+            "class T(lab.LabTest):\n"
+            "    def check(self, run):\n"
+            "        said = run.said('Receiver')\n"
+            f"        {statement}\n"
+        )
+        checks: list[report.Check] = []
+        name = "test_it_passes_and_leaves_nothing"
+        suite = unittest.TestSuite([self.fake.load()(name)])
+        suite.run(results.Results(checks.append))
+        self.assertEqual([check.status for check in checks], [report.FAILED])
+        detail = checks[0].detail
+        for line in (
+            "expected by check in fake_test.py, line 5:",
+            f"    {statement}",
+            "  $ fake/fake --pace=0",
+            "          Receiver: Sum 3",
+        ):
+            self.assertIn(f"\n{line}", detail)
+        return detail.partition("\n")[0]
+
+    def test_numbers_and_texts_are_told_in_a_sentence(self) -> None:
+        """With what was found, and what was expected."""
+        for statement, sentence in (
+            ("self.assertEqual(len(said), 2)", "it is 3, but 2 was expected"),
+            (
+                "self.assertEqual(len(said), 2, 'lines of the receiver')",
+                "it is 3, but 2 was expected (lines of the receiver)",
+            ),
+            (
+                "self.assertLessEqual(len(said), 1)",
+                "it is 3, and may be 1 at most",
+            ),
+            ("self.assertGreater(len(said), 3)", "it is 3, and must be more"),
+            ("self.assertTrue(said[0] == 'x')", "this does not hold: it is"),
+            (
+                "said.index('Got 9')",
+                "it could not be compared: ValueError: 'Got 9' is not among"
+                " what was found",
+            ),
+            ("said[7]", "it could not be compared: IndexError: list index"),
+        ):
+            with self.subTest(statement):
+                self.assertIn(sentence, self.told(statement))
+
+    def test_the_items_of_a_list_are_marked(self) -> None:
+        """Not cut to "Lists differ: [Entr..."."""
+        self.fake.test(fake_lab.TEST)
+        test = self.fake.load()("check")
+        with self.assertRaises(AssertionError) as caught:
+            test.assertEqual(["a", "b", "d"], ["a", "c", "d"])
+        self.assertEqual(
+            str(caught.exception),
+            "the items are not those that were expected:\n"
+            "  GOOD    'a'\n  BAD     'b'\n  MISSING 'c'\n  GOOD    'd'",
+        )
+
+    def test_a_check_that_fails_on_a_wrong_variant_tells_it_too(self) -> None:
+        """It is caught by its output, and does not end the test."""
+        self.fake.test(
+            "from harness import lab\n"
+            "class T(lab.LabTest):\n"
+            "    wrong = {'lost': lab.Caught(by='output', saying='Sum 3')}\n"
+            "    def check(self, run):\n"
+            "        run.said('Receiver').index('Sum 3')\n"
+        )
+        name = "test_wrong_lost_is_caught_by_its_output"
+        self.assertEqual(self.fake.run_test(name), "")
 
 
 class VariantsTest(FakeLabTest):

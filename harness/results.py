@@ -57,6 +57,14 @@ def method_name(test: unittest.TestCase) -> str:
     return test.id().rpartition(".")[2]
 
 
+def _in_words(test: unittest.TestCase, error: BaseException) -> str:
+    """Returns what the test itself can tell of its failure, or ""."""
+    tell = getattr(test, "in_words", None)
+    if tell is None or getattr(error, "tells_all", False):
+        return ""
+    return str(tell(error))
+
+
 class Results(unittest.TestResult):
     """Turns the outcome of each test into a report.Check.
 
@@ -85,11 +93,13 @@ class Results(unittest.TestResult):
     # The types of these arguments are those of unittest, as far as it has any.
     def addError(self, test, err):  # type: ignore[no-untyped-def]
         super().addError(test, err)
+        detail = self.errors[-1][1]
         if isinstance(err[1], OutOfTime):
             self._end()
-            self._add(report.FAILED, f"{err[1]}\n{self.errors[-1][1]}")
-        else:
-            self._add(report.FAILED, self.errors[-1][1])
+            detail = f"{err[1]}\n{detail}"
+        elif words := _in_words(test, err[1]):
+            detail = f"{words}\n{detail}"
+        self._add(report.FAILED, detail)
         if not isinstance(test, unittest.TestCase):  # Of setUpClass.
             self.stopTest(test)
 
@@ -100,14 +110,16 @@ class Results(unittest.TestResult):
         if getattr(err[1], "tells_all", False):
             self._add(report.FAILED, str(err[1]))
         else:
-            self._add(report.FAILED, self.failures[-1][1])
+            words = _in_words(test, err[1])
+            self._add(report.FAILED, words or self.failures[-1][1])
 
     def addSubTest(self, test, subtest, err):  # type: ignore[no-untyped-def]
         super().addSubTest(test, subtest, err)
         if err is not None:
             if isinstance(err[1], OutOfTime):
                 self._end()
-            self._add(report.FAILED, f"{subtest}: {err[1]}")
+            words = _in_words(test, err[1]) or str(err[1])
+            self._add(report.FAILED, f"{subtest}: {words}")
 
     def addSkip(self, test: unittest.TestCase, reason: str) -> None:
         super().addSkip(test, reason)

@@ -14,11 +14,9 @@ from collections.abc import Sequence
 
 from harness import expect, lab, report, worker
 from harness.expect import Verdict
-from harness.run import Run
 from harness.screen import Screen
 
 _WORD = re.compile(r"(?:@?//)?(?:labs[:/])?(\w+)(?::(\w+))?")
-_LINES_AT_ENDS = 20
 # Who has found it, in place of the program itself.
 _JUDGES = {
     "output": "the expectations in {test}, of what is said and in which order",
@@ -90,8 +88,7 @@ def show(test: lab.LabTest, variant: str, screen: Screen) -> bool:
         return True
     found = test.judge(run)
     screen.line()
-    for line in _transcript(run):
-        screen.line(line)
+    screen.line(report.xml_text(expect.transcript(run)))
     screen.line()
     for verdict in found:
         screen.line(screen.paint("bold", f"Caught by its {verdict.kind}:"))
@@ -121,16 +118,6 @@ def _story(source: pathlib.Path) -> list[str]:
             break
         story.append(line.removeprefix("//").strip())
     return story
-
-
-def _transcript(run: Run) -> list[str]:
-    lines = [f"    {expect.shorten(line.raw)}" for line in run.lines]
-    left_out = len(lines) - 2 * _LINES_AT_ENDS
-    if left_out > 1:
-        note = f"    ... {left_out:,} lines are not shown"
-        lines[_LINES_AT_ENDS:-_LINES_AT_ENDS] = [note]
-    lines += [f"    {expect.shorten(line)}" for line in run.stderr.splitlines()]
-    return [expect.title(run).rstrip(), *lines]
 
 
 def _who_knows_better(test: lab.LabTest, found: Sequence[Verdict]) -> list[str]:
