@@ -17,6 +17,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/fault.h"
 #include "common/report.h"
 #include "common/signals.h"
 
@@ -175,6 +176,7 @@ void Process::run_child(const std::function<void()>& target,
     say("failed: unknown exception");
   }
   event(EventKind::exit, name_);
+  fault_point(FaultPoint::end);
   // Not exit(3): the parent's stdio buffers and exit handlers are not ours.
   ::_exit(status);
 }

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/errors.h"
+#include "common/fault.h"
 
 namespace ipc {
 namespace {
@@ -84,6 +85,7 @@ const std::string& process_name() { return speaker(); }
 void name_process(std::string_view name) {
   speaker() = name;
   ::prctl(PR_SET_NAME, speaker().c_str());
+  fault_point(FaultPoint::start);
 }
 
 void say_text(std::string_view text) {
@@ -92,6 +94,7 @@ void say_text(std::string_view text) {
   line += text;
   event(EventKind::say, text);
   write_line(STDOUT_FILENO, line);
+  fault_point(FaultPoint::line);
 }
 
 void observe_events(EventObserver observer) {

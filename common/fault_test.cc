@@ -1,0 +1,65 @@
+#include "common/fault.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <string>
+
+#include "common/clock.h"
+#include "common/process.h"
+#include "common/report.h"
+
+namespace {
+
+// The end of a child "Worker 1" that says two lines, under such an order.
+int end_under(const char* order) {
+  ::setenv("IPC_LABS_FAULT", order, 1);
+  ipc::Process worker("Worker 1", [] {
+    ipc::say("first");
+    ipc::say("second");
+  });
+  const int status = worker.join();
+  ::unsetenv("IPC_LABS_FAULT");
+  return status;
+}
+
+TEST(Fault, AProcessFailsWhereItIsOrdered) {
+  EXPECT_EQ(end_under("Worker 1:exit=3"), 3);
+  EXPECT_EQ(end_under("Worker 1:exit=3@start"), 3);
+  EXPECT_EQ(end_under("Worker 1:exit=3@2"), 3);
+  EXPECT_EQ(end_under("Worker 1:exit=3@end"), 3);
+  EXPECT_EQ(end_under("Worker 1:kill@1"), -SIGKILL);
+}
+
+TEST(Fault, OthersAndOtherPointsAreLeftAlone) {
+  EXPECT_EQ(end_under("Worker 10:kill"), 0);
+  EXPECT_EQ(end_under("Worker 1:kill@3"), 0);
+  EXPECT_EQ(end_under("Worker 1"), 0);
+  EXPECT_EQ(end_under(""), 0);
+}
+
+TEST(Fault, WhatWasSaidBeforeIsSaid) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(end_under("Worker 1:kill@1"), -SIGKILL);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "Worker 1: first\n");
+}
+
+TEST(Fault, AProcessCanBeSlowAtEveryLine) {
+  const int64_t start_ns = ipc::now_ns();
+  EXPECT_EQ(end_under("Worker 1:slow=0.05@line"), 0);
+  EXPECT_GE(ipc::now_ns() - start_ns, 100'000'000);
+}
+
+TEST(Fault, AProcessCanStop) {
+  ::setenv("IPC_LABS_FAULT", "Worker 1:stop@end", 1);
+  ipc::Process worker("Worker 1", [] {});
+  ::unsetenv("IPC_LABS_FAULT");
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(worker.pid()), &info, WSTOPPED),
+            0);
+  EXPECT_EQ(info.si_status, SIGSTOP);
+}
+
+}  // namespace
