@@ -89,9 +89,11 @@ std::pair<std::string, std::string> split(const std::string& path) {
 // Removes the temporary files of writers that died.
 void remove_abandoned(int folder_fd) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  const int copy = check(::openat(folder_fd, ".", kFlags), "open");
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(copy),
+  UniqueFd copy(check(::openat(folder_fd, ".", kFlags), "open"));
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(copy.get()),
                                                     ::closedir);
+  if (entries == nullptr) throw_error(errno, "fdopendir");
+  (void)copy.release();  // closedir(3) closes it.
   while (const dirent* const entry = ::readdir(entries.get())) {
     const std::string name = entry->d_name;
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;

@@ -60,8 +60,10 @@ bool may_block(Deadline deadline) {
 bool keeps_packets(const UniqueFd& fd) {
   int type = 0;
   socklen_t size = sizeof type;
-  return ::getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-         type == SOCK_SEQPACKET;
+  const int result = ::getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &type, &size);
+  if (result == -1 && errno == ENOTSOCK) return false;
+  check(result, "getsockopt SO_TYPE");
+  return type == SOCK_SEQPACKET;
 }
 
 class HeaderBytes {
@@ -299,9 +301,10 @@ size_t Connection::take_message(std::string_view bytes) {
   if (!accepts(header.length)) {
     throw_error(EMSGSIZE, "receive: length of a message");
   }
+  // This may fail; then no message has begun, and its header is met again.
+  message_.reserve(static_cast<size_t>(header.length));
   in_message_ = true;
   message_bytes_ = static_cast<size_t>(header.length);
-  message_.reserve(message_bytes_);
   message_ = bytes.substr(header.size, message_bytes_);
   message_done_ = message_.size();
   return header.size + message_done_;
@@ -332,8 +335,10 @@ Transfer Connection::read_held(Deadline deadline) {
   const Transfer status = read_some(room, size, deadline);
   const std::string_view read(bytes.data(), size);
   // Most are taken at once, without being held first; but not what is refused,
-  // which must be found, and refused, again.
-  const bool at_once = held_.empty() && accepts(parse_header(read).length);
+  // or may have no room in memory, and so must be found again.
+  const int64_t length = parse_header(read).length;
+  const bool at_once = held_.empty() && accepts(length) &&
+                       static_cast<size_t>(length) <= read.size();
   held_.append(read.substr(at_once ? take_message(read) : 0));
   return status;
 }
@@ -395,14 +400,15 @@ ConnectionPair make_connections() {
   std::array<int, 2> fds{};
   check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()),
         "socketpair");
-  for (const int fd : fds) {
-    check(
-        ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kRoomBytes, sizeof kRoomBytes),
-        "setsockopt SO_SNDBUF");
+  std::array<UniqueFd, 2> ends{UniqueFd(fds[0]), UniqueFd(fds[1])};
+  for (const UniqueFd& end : ends) {
+    check(::setsockopt(end.get(), SOL_SOCKET, SO_SNDBUF, &kRoomBytes,
+                       sizeof kRoomBytes),
+          "setsockopt SO_SNDBUF");
   }
   const std::string channel = next_channel();
-  ConnectionPair pair{Connection(UniqueFd(fds[0])),
-                      Connection(UniqueFd(fds[1]))};
+  ConnectionPair pair{Connection(std::move(ends[0])),
+                      Connection(std::move(ends[1]))};
   pair.first.name_channel(channel, 'a');
   pair.second.name_channel(channel, 'b');
   return pair;

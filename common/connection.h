@@ -29,6 +29,8 @@
 //           message. Nothing hangs, if nobody else holds a copy of its end.
 // Errors:   std::system_error if the environment fails; a length that is
 //           negative or above `max_bytes` is EMSGSIZE before any allocation.
+//           std::bad_alloc if there is no memory for a message: it stays, and
+//           the next receive() tries again.
 // See:      pipe(7), unix(7), socketpair(2).
 #pragma once
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <limits>
+#include <new>
 #include <span>
 #include <string>
 #include <system_error>
@@ -17,6 +19,17 @@
 #include "common/pipe.h"
 #include "common/process.h"
 #include "common/signals.h"
+
+// The largest piece of memory that can be had.
+static size_t allocation_max = std::numeric_limits<size_t>::max();
+
+void* operator new(size_t size) {
+  void* const memory = size <= allocation_max ? ::malloc(size) : nullptr;
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { ::free(memory); }
+void operator delete(void* memory, size_t) noexcept { ::free(memory); }
 
 namespace {
 
@@ -44,6 +57,36 @@ std::string bytes_of(std::initializer_list<unsigned> values) {
   std::string bytes;
   for (const unsigned value : values) bytes += static_cast<char>(value);
   return bytes;
+}
+
+// A header may announce more than this process can have at the moment.
+TEST(Connection, WhatFoundNoMemoryIsReceivedWhenThereIsSome) {
+  Bare bare = make_bare();
+  write_bytes(bare.peer, bytes_of({0, 0, 0, 3}) + "one");
+  EXPECT_EQ(*bare.connection.receive(), "one");
+  write_bytes(bare.peer, bytes_of({0, 1, 0, 0}));
+  allocation_max = 0x10000 - 1;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW((void)bare.connection.receive_until(Deadline::at_ns(0)),
+                 std::bad_alloc);
+  }
+  allocation_max = std::numeric_limits<size_t>::max();
+  write_bytes(bare.peer, std::string(0x10000, 'B') + bytes_of({0, 0, 0, 2}));
+  write_bytes(bare.peer, "ok");
+  EXPECT_EQ(*bare.connection.receive(), std::string(0x10000, 'B'));
+  EXPECT_EQ(*bare.connection.receive(), "ok");
+}
+
+TEST(Connection, APacketThatFoundNoMemoryIsReceivedWhenThereIsSome) {
+  auto [here, there] = ipc::make_connections();
+  const std::string large(100'000, 'B');
+  (void)there.send(large);
+  allocation_max = large.size() - 1;
+  EXPECT_THROW((void)here.receive(), std::bad_alloc);
+  allocation_max = std::numeric_limits<size_t>::max();
+  (void)there.send("ok");
+  EXPECT_EQ(*here.receive(), large);
+  EXPECT_EQ(*here.receive(), "ok");
 }
 
 TEST(Connection, CarriesMessagesOfEverySizeInBothDirections) {

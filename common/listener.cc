@@ -191,12 +191,12 @@ Listener::Listener(const Address& address, ListenerOptions options)
   for (size_t i = 0; i < found.size() && !socket_; ++i) {
     try {
       listen_at(found[i]);
+      watch();
     } catch (const std::system_error&) {
-      socket_.reset();
+      close();
       if (i + 1 == found.size()) throw;
     }
   }
-  watch();
 }
 
 Listener::~Listener() {
@@ -223,8 +223,13 @@ void Listener::listen_at(const SocketAddress& address) {
   }
   check(::bind(socket_.get(), address.get(), address.size), "bind");
   if (is_path) {
+    const char* const path = address_.text().c_str();
     struct stat info {};
-    check(::lstat(address_.text().c_str(), &info), "lstat: socket");
+    if (::lstat(path, &info) == -1) {
+      const int error = errno;
+      ::unlink(path);  // It is ours, but close() could not tell.
+      throw_error(error, "lstat: socket");
+    }
     device_ = info.st_dev;
     inode_ = info.st_ino;
   }
@@ -300,7 +305,12 @@ std::optional<Connection> Listener::accept_until(Deadline deadline) {
 std::optional<Connection> Listener::accept_one() {
   UniqueFd fd(
       ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (fd) return begin(std::move(fd));
+  try {
+    if (fd) return begin(std::move(fd));
+  } catch (const std::system_error&) {
+    ++dropped_count_;  // For want of memory, for example. Others may get on.
+    return std::nullopt;
+  }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
       errno == ENOMEM) {
     have_no_descriptor();
@@ -356,9 +366,11 @@ std::optional<Connection> Listener::begin(UniqueFd fd) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = number;
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, peer->second.connection.fd(),
-                    &event),
-        "epoll_ctl");
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, peer->second.connection.fd(),
+                  &event) == -1) {
+    drop(peer);  // It would never be heard.
+    return std::nullopt;
+  }
   if (incomplete_.size() == 1) set_timer();
   const std::string& first = peer->second.authenticator.first_message();
   if (peer->second.connection.send_until(first, Deadline::at_ns(0)) !=

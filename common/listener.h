@@ -31,8 +31,9 @@
 // Death:    if the server dies, its peers' receive() is `closed`, and connect()
 //           fails with ECONNREFUSED. A path stays, and keeps the next server
 //           from listening there; use a folder that is new for each run.
-// Errors:   std::system_error; with a peer nothing can be wrong but that it
-//           does not come out of accept().
+// Errors:   std::system_error, and a constructor that fails leaves no path;
+//           with a peer nothing can be wrong but that it does not come out of
+//           accept().
 // See:      socket(7), tcp(7), unix(7), accept(2), epoll(7).
 #pragma once
 

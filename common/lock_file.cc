@@ -5,9 +5,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "common/errors.h"
 
 namespace ipc {
+namespace {
+
+// Locks a file that was just made; how many names it has when it is locked.
+nlink_t lock_new(int fd) {
+  const int result = retry([&] { return ::flock(fd, LOCK_EX); });
+  // NFS locks only what is open for writing. Then nobody else gets the lock
+  // either, and a file that is left is left for ever.
+  if (result == -1 && errno != EBADF) throw_error(errno, "flock");
+  struct stat status {};
+  check(::fstat(fd, &status), "fstat");
+  return status.st_nlink;
+}
+
+}  // namespace
 
 UniqueFd create_locked(int folder_fd, const std::string& name) {
   // Not for writing: closing it is then no IN_CLOSE_WRITE for inotify(7).
@@ -16,13 +32,12 @@ UniqueFd create_locked(int folder_fd, const std::string& name) {
     UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600), "open"));
     // Between these two calls the file looks abandoned. Whoever takes it then
     // removes it before giving up the lock: so look whether it is still there.
-    const int result = retry([&] { return ::flock(fd.get(), LOCK_EX); });
-    // NFS locks only what is open for writing. Then nobody else gets the lock
-    // either, and a file that is left is left for ever.
-    if (result == -1 && errno != EBADF) throw_error(errno, "flock");
-    struct stat status {};
-    check(::fstat(fd.get(), &status), "fstat");
-    if (status.st_nlink != 0) return fd;
+    try {
+      if (lock_new(fd.get()) != 0) return fd;
+    } catch (const std::system_error&) {
+      ::unlinkat(folder_fd, name.c_str(), 0);
+      throw;
+    }
   }
 }
 

@@ -16,7 +16,8 @@ namespace ipc {
 // abandoned when all copies of the descriptor are closed, children's included.
 // The descriptor is for reading; to write, open the file once more.
 //
-// Errors: std::system_error; EEXIST if the name is there, as whatever.
+// Errors: std::system_error, and no file is left; EEXIST if the name is there,
+//         as whatever.
 UniqueFd create_locked(int folder_fd, const std::string& name);
 
 // Locks the file `name` if its maker is dead; an empty descriptor if not, or if

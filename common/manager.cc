@@ -96,6 +96,7 @@ void Manager::shutdown() {
   if (!process_ || owner_ != ::getpid()) return;
   process_->kill();
   (void)process_->join();
+  forget_server(server_);
   unlink_path();
 }
 

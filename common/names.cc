@@ -153,6 +153,8 @@ TempDir::TempDir(std::string_view what)
 
 TempDir::~TempDir() {
   if (owner_ != ::getpid()) return;
+  // An empty folder goes even if there is no descriptor to look into it.
+  if (::rmdir(path_.c_str()) == 0) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

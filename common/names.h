@@ -41,6 +41,7 @@ void leave_names();
 //
 // Lifetime: made by the constructor and removed, with all that is in it, by
 //           the destructor of the process that made it; not by its children.
+//           If it holds anything, that takes a free descriptor.
 // Errors:   std::system_error if it cannot be made.
 // Death:    it stays; Lab removes it when the run has ended.
 class TempDir {

@@ -184,6 +184,7 @@ class Thread {
     auto session = std::make_unique<Session>(server);
     return *(sessions_[server] = std::move(session));
   }
+  void forget(const ManagerAddress& server) { sessions_.erase(server); }
 
  private:
   // Who has another key is somebody else.
@@ -342,6 +343,10 @@ std::string Proxy::event_name() const {
 Json call_server(const ManagerAddress& server, std::string_view method,
                  const Proxy::Arguments& arguments) {
   return *call_object(server, Deadline::never(), "", method, arguments);
+}
+
+void forget_server(const ManagerAddress& server) {
+  Thread::current().forget(server);
 }
 
 }  // namespace ipc

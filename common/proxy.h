@@ -92,4 +92,8 @@ class Proxy {
 Json call_server(const ManagerAddress& server, std::string_view method,
                  const Proxy::Arguments& arguments = {});
 
+// Closes this thread's connection to a server that has ended. It would stay
+// open until the thread ends, or calls once more and gets ManagerGone.
+void forget_server(const ManagerAddress& server);
+
 }  // namespace ipc

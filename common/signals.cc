@@ -24,9 +24,10 @@ SignalQueue::SignalQueue(std::initializer_list<int> signals) {
   sigset_t mask;
   ::sigemptyset(&mask);
   for (const int number : signals) ::sigaddset(&mask, number);
-  check(::sigprocmask(SIG_BLOCK, &mask, &old_mask_), "sigprocmask");
+  // First what may fail: then no signal is blocked that nobody would unblock.
   fd_.reset(
       check(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+  check(::sigprocmask(SIG_BLOCK, &mask, &old_mask_), "sigprocmask");
 }
 
 SignalQueue::~SignalQueue() { ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
