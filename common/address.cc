@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "common/check.h"
 #include "common/errors.h"
 
 namespace ipc {
@@ -58,21 +59,51 @@ SocketAddress path_address(const std::string& path) {
   return address;
 }
 
-std::string ip_text(const SocketAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> host{};
-  if (address.family() == AF_INET) {
-    const auto* ip = reinterpret_cast<const sockaddr_in*>(&address.storage);
-    ::inet_ntop(AF_INET, &ip->sin_addr, host.data(), host.size());
-    return fmt::format("{}:{}", host.data(), ntohs(ip->sin_port));
-  }
+// An address of IPv6 that stands for one of IPv4 as that one: the other side
+// may call it by its IPv4 name.
+SocketAddress unmapped(const SocketAddress& address) {
   const auto* ip = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-  if (IN6_IS_ADDR_V4MAPPED(&ip->sin6_addr)) {
-    // The other side may call it by its IPv4 name.
-    ::inet_ntop(AF_INET, &ip->sin6_addr.s6_addr[12], host.data(), host.size());
-    return fmt::format("{}:{}", host.data(), ntohs(ip->sin6_port));
+  if (address.family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&ip->sin6_addr)) {
+    return address;
   }
-  ::inet_ntop(AF_INET6, &ip->sin6_addr, host.data(), host.size());
-  return fmt::format("[{}]:{}", host.data(), ntohs(ip->sin6_port));
+  SocketAddress plain;
+  auto* const ipv4 = reinterpret_cast<sockaddr_in*>(&plain.storage);
+  ipv4->sin_family = AF_INET;
+  ipv4->sin_port = ip->sin6_port;
+  memcpy(&ipv4->sin_addr, &ip->sin6_addr.s6_addr[12], sizeof ipv4->sin_addr);
+  plain.size = sizeof(sockaddr_in);
+  return plain;
+}
+
+std::string ip_text(const SocketAddress& address) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  constexpr int kFlags = NI_NUMERICHOST | NI_NUMERICSERV;
+  if (::getnameinfo(address.get(), address.size, host.data(), host.size(),
+                    port.data(), port.size(), kFlags) != 0) {
+    return "";
+  }
+  return address.family() == AF_INET
+             ? fmt::format("{}:{}", host.data(), port.data())
+             : fmt::format("[{}]:{}", host.data(), port.data());
+}
+
+// errno for what getaddrinfo(3) returned.
+int error_of_lookup(int result) {
+  switch (result) {
+    case EAI_SYSTEM:
+      return errno;
+    case EAI_MEMORY:
+      return ENOMEM;
+    case EAI_AGAIN:  // The name server does not answer.
+      return EAGAIN;
+    default:
+      return EADDRNOTAVAIL;
+  }
+}
+
+bool is_same(const SocketAddress& a, const SocketAddress& b) {
+  return a.size == b.size && memcmp(&a.storage, &b.storage, a.size) == 0;
 }
 
 }  // namespace
@@ -88,11 +119,37 @@ Address::Address(std::string_view text) : text_(text) {
 }
 
 std::string SocketAddress::text() const {
-  if (family() == AF_INET || family() == AF_INET6) return ip_text(*this);
+  if (family() == AF_INET || family() == AF_INET6) {
+    return ip_text(unmapped(*this));
+  }
   if (family() != AF_UNIX || size <= kPathStart) return "";
   const auto* name = reinterpret_cast<const sockaddr_un*>(&storage);
   const size_t room = std::min<size_t>(size - kPathStart, kPathMax);
   return {name->sun_path, ::strnlen(name->sun_path, room)};
+}
+
+std::string SocketAddress::text_for_both() const {
+  SocketAddress here = unmapped(*this);
+  if (here.family() == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&here.storage)->sin6_scope_id = 0;
+  }
+  return here.text();
+}
+
+uint16_t SocketAddress::port() const {
+  if (family() == AF_INET) {
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
+  }
+  IPC_CHECK(family() == AF_INET6);
+  return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port);
+}
+
+void SocketAddress::set_port(uint16_t port) {
+  if (family() == AF_INET) {
+    reinterpret_cast<sockaddr_in*>(&storage)->sin_port = htons(port);
+  } else if (family() == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port = htons(port);
+  }
 }
 
 std::vector<SocketAddress> resolve(const Address& address) {
@@ -102,8 +159,12 @@ std::vector<SocketAddress> resolve(const Address& address) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &list) != 0) {
-    throw_error(EADDRNOTAVAIL, "getaddrinfo");
+  const int result = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
+  if (result != 0) {
+    const int error = error_of_lookup(result);
+    throw_error(error, fmt::format("address '{}': {}", address.text(),
+                                   ::gai_strerror(result))
+                           .c_str());
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(
       list, &::freeaddrinfo);
@@ -112,7 +173,12 @@ std::vector<SocketAddress> resolve(const Address& address) {
     SocketAddress copy;
     memcpy(&copy.storage, one->ai_addr, one->ai_addrlen);
     copy.size = one->ai_addrlen;
-    found.push_back(copy);
+    // A name may stand twice for the same; see hosts(5).
+    if (std::none_of(found.begin(), found.end(), [&](const SocketAddress& old) {
+          return is_same(old, copy);
+        })) {
+      found.push_back(copy);
+    }
   }
   return found;
 }

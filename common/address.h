@@ -3,15 +3,21 @@
 //   ipc::Address("127.0.0.1:0")      // The kernel chooses a free port.
 //   ipc::Address("localhost:5000")   // A name is looked up, which may block.
 //   ipc::Address("[::1]:5000")
+//   ipc::Address("[fe80::1%eth0]:5000")  // Only within that network.
 //   ipc::Address("/tmp/folder/socket")
 //
+// A path has at most 107 bytes. Abstract names of unix(7) are not offered: they
+// have no permissions, so anybody could connect, or listen there first.
+//
 // Errors: std::system_error, EINVAL if the text is none of these, ENAMETOOLONG
-//         if the path does not fit, EADDRNOTAVAIL if nobody knows the host.
+//         if the path does not fit; of resolve(): EADDRNOTAVAIL if nobody knows
+//         the host, EAGAIN if the name server does not answer.
 // See:    ip(7), ipv6(7), unix(7), getaddrinfo(3).
 #pragma once
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +50,17 @@ struct SocketAddress {
 
   // In the form of Address; "" for a socket of unix(7) without a path.
   [[nodiscard]] std::string text() const;
+  // The same as both ends of a connection call it: without the device that
+  // "%eth0" names, which has another name on the other machine.
+  [[nodiscard]] std::string text_for_both() const;
+
+  // Of a host's address; set_port() leaves a path as it is.
+  [[nodiscard]] uint16_t port() const;
+  void set_port(uint16_t port);
 };
 
-// All that `address` stands for, to be tried in turn: "localhost" may be
-// 127.0.0.1 and ::1. At least one.
+// All that `address` stands for, each once: "localhost" may be 127.0.0.1 and
+// ::1. At least one; the first is the one to be preferred.
 std::vector<SocketAddress> resolve(const Address& address);
 
 // What a socket is bound to, and what it is connected to.

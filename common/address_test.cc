@@ -57,6 +57,13 @@ TEST(Address, OfIpv4InIpv6IsThatOfIpv4) {
             "127.0.0.1:80");
 }
 
+TEST(Address, OfALinkNamesItsDeviceAndBothEndsLeaveItOut) {
+  const auto found = ipc::resolve(Address("[fe80::1%lo]:80"));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].text(), "[fe80::1%lo]:80");
+  EXPECT_EQ(found[0].text_for_both(), "[fe80::1]:80");
+}
+
 TEST(Address, AHostThatNobodyKnowsIsAnError) {
   EXPECT_THROW((void)ipc::resolve(Address("[no.such.address]:80")),
                std::system_error);

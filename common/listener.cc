@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -25,10 +26,14 @@
 namespace ipc {
 namespace {
 
-// What epoll tells of: one of these, or the number of a peer.
-constexpr uint64_t kListening = 0;
-constexpr uint64_t kTimer = 1;
-constexpr uint64_t kFirstPeer = 2;
+// What epoll tells of: the timer, a listening socket by its place, or a peer by
+// its number.
+constexpr uint64_t kTimer = 0;
+constexpr uint64_t kFirstListening = 1;
+constexpr uint64_t kFirstPeer = uint64_t{1} << 32U;
+
+// How many ports are tried to find one that is free at all addresses of a name.
+constexpr size_t kPortTries = 100;
 
 // A call of try_accept() ends after so many events, whatever still comes.
 constexpr int kEventsMax = 256;
@@ -41,13 +46,39 @@ UniqueFd make_socket(int family) {
   return UniqueFd(check(::socket(family, kSocketFlags, 0), "socket"));
 }
 
-// Messages are whole when they are written; nothing is gained by waiting for
-// more, and much is lost. See tcp(7).
-void send_at_once(int fd, int family) {
+void set_option(int fd, int level, int name, int value, const char* text) {
+  check(::setsockopt(fd, level, name, &value, sizeof value),
+        fmt::format("setsockopt {}", text).c_str());
+}
+
+// How a connection to a host behaves; see tcp(7).
+void set_up_tcp(int fd, int family, double silence_max_s) {
   if (family == AF_UNIX) return;
-  const int yes = 1;
-  check(::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes),
-        "setsockopt TCP_NODELAY");
+  // Messages are whole when they are written; nothing is gained by waiting for
+  // more, and much is lost.
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+  if (silence_max_s <= 0) return;
+  // While nothing is sent the kernel asks each second, from half of the time
+  // on, whether the other one is there. The limit holds for that, too, and for
+  // what was sent and is not acknowledged.
+  const int idle_s = std::max(1, static_cast<int>(silence_max_s / 2));
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s, "TCP_KEEPIDLE");
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1, "TCP_KEEPINTVL");
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+             static_cast<int>(silence_max_s * 1e3), "TCP_USER_TIMEOUT");
+}
+
+// A port to which nobody listens may be given to the socket that asks for it,
+// and then it is connected to itself. See RFC 9293, "simultaneous open".
+void refuse_self(int fd) {
+  const SocketAddress own = own_address(fd);
+  if (own.family() == AF_UNIX || own.text() != peer_address(fd).text()) return;
+  // Closed in the ordinary way, it would keep the port for another minute.
+  const linger at_once{1, 0};
+  check(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
+        "setsockopt SO_LINGER");
+  throw_error(ECONNREFUSED, "connect");
 }
 
 // Whether the process at the other end of a path is of this user, or of root.
@@ -80,7 +111,7 @@ void name_channel(Connection& connection, const SocketAddress& client,
     connection.name_channel(
         fmt::format("Connection {}/{}", ::getpid(), connection.fd()), side);
   } else {
-    connection.name_channel("Connection " + client.text(), side);
+    connection.name_channel("Connection " + client.text_for_both(), side);
   }
 }
 
@@ -114,23 +145,39 @@ void connect_host(int fd, const SocketAddress& address, Deadline deadline) {
   check_zero(error, "connect");
 }
 
-UniqueFd connect_to_any(const Address& address, Deadline deadline) {
+UniqueFd connect_to(const SocketAddress& place, double silence_max_s,
+                    Deadline deadline) {
+  UniqueFd fd = make_socket(place.family());
+  if (place.family() == AF_UNIX) {
+    connect_path(fd.get(), place, deadline);
+  } else {
+    connect_host(fd.get(), place, deadline);
+    refuse_self(fd.get());
+  }
+  set_up_tcp(fd.get(), place.family(), silence_max_s);
+  return fd;
+}
+
+// An equal part for each of those that are still to be tried.
+Deadline share_of(Deadline deadline, size_t left) {
+  if (deadline.is_never()) return deadline;
+  return Deadline::after(static_cast<double>(deadline.left_ns()) * 1e-9 /
+                         static_cast<double>(left));
+}
+
+UniqueFd connect_to_any(const Address& address, double silence_max_s,
+                        Deadline deadline) {
   const auto found = resolve(address);
+  std::exception_ptr first;
   for (size_t i = 0; i < found.size(); ++i) {
     try {
-      UniqueFd fd = make_socket(found[i].family());
-      if (address.is_path()) {
-        connect_path(fd.get(), found[i], deadline);
-      } else {
-        connect_host(fd.get(), found[i], deadline);
-      }
-      send_at_once(fd.get(), found[i].family());
-      return fd;
+      return connect_to(found[i], silence_max_s,
+                        share_of(deadline, found.size() - i));
     } catch (const std::system_error&) {
-      if (i + 1 == found.size()) throw;
+      if (!first) first = std::current_exception();
     }
   }
-  throw_error(EADDRNOTAVAIL, "connect");
+  std::rethrow_exception(first);
 }
 
 std::string receive_answer(Connection& connection, Deadline deadline) {
@@ -164,11 +211,11 @@ void authenticate(Connection& connection, const ClientOptions& options,
 
 Connection connect_until(const Address& address, const ClientOptions& options,
                          Deadline deadline) {
-  UniqueFd fd = connect_to_any(address, deadline);
+  UniqueFd fd = connect_to_any(address, options.silence_max_s, deadline);
   if (address.is_path() && !is_same_user(fd.get())) {
     throw_error(EACCES, "connect: the listener is of another user");
   }
-  const std::string listener_address = peer_address(fd.get()).text();
+  const std::string listener_address = peer_address(fd.get()).text_for_both();
   const SocketAddress own = own_address(fd.get());
   Connection connection(std::move(fd), options.max_bytes);
   if (!options.key.empty()) {
@@ -187,15 +234,22 @@ Listener::Listener(const Address& address, ListenerOptions options)
       options_(std::move(options)),
       maker_(::getpid()),
       next_number_(kFirstPeer) {
-  const auto found = resolve(address);
-  for (size_t i = 0; i < found.size() && !socket_; ++i) {
-    try {
-      listen_at(found[i]);
-      watch();
-    } catch (const std::system_error&) {
-      close();
-      if (i + 1 == found.size()) throw;
+  const std::vector<SocketAddress> places = resolve(address);
+  try {
+    std::vector<UniqueFd> tried;
+    while (!bind_all(places, tried)) {
+      if (tried.size() == kPortTries) {
+        throw_error(EADDRINUSE, "bind: no port is free at all addresses");
+      }
     }
+    for (const UniqueFd& socket : sockets_) {
+      check(::listen(socket.get(), options_.backlog), "listen");
+    }
+    watch();
+  } catch (...) {
+    leave();
+    unlink_path();
+    throw;
   }
 }
 
@@ -207,40 +261,75 @@ Listener::~Listener() {
   }
 }
 
-void Listener::listen_at(const SocketAddress& address) {
-  const bool is_path = address.family() == AF_UNIX;
-  socket_ = make_socket(address.family());
-  if (is_path) {
-    check_folder(address_.text());
-    // Before it has a name, so that it never has another mode.
-    check(::fchmod(socket_.get(), 0600), "fchmod: socket");
+// Makes a socket for each place. False if the kernel was asked to choose a port
+// and has chosen one that is free at one of the addresses and in use at
+// another: then a socket is added to `tried` that keeps it from being chosen
+// again.
+bool Listener::bind_all(std::vector<SocketAddress> places,
+                        std::vector<UniqueFd>& tried) {
+  const bool may_choose = !address_.is_path() && places.front().port() == 0;
+  std::exception_ptr missing;
+  for (SocketAddress& place : places) {
+    try {
+      if (!sockets_.empty())
+        place.set_port(own_address(sockets_[0].get()).port());
+      sockets_.push_back(bind_to(place, places.size() > 1));
+    } catch (const std::system_error& error) {
+      const int code = error.code().value();
+      if (code == EADDRINUSE && may_choose && !sockets_.empty()) {
+        tried.push_back(std::move(sockets_.front()));
+        sockets_.clear();
+        return false;
+      }
+      // A machine without IPv6, for example. Not EADDRINUSE: whoever listens
+      // there would get some of our clients.
+      if (code != EADDRNOTAVAIL && code != EAFNOSUPPORT) throw;
+      if (!missing) missing = std::current_exception();
+    }
+  }
+  if (sockets_.empty()) std::rethrow_exception(missing);
+  if (!address_.is_path()) {
+    address_ = Address(own_address(sockets_.front().get()).text());
+  }
+  return true;
+}
+
+UniqueFd Listener::bind_to(const SocketAddress& place, bool is_one_of_several) {
+  UniqueFd fd = make_socket(place.family());
+  if (place.family() == AF_UNIX) {
+    bind_path(fd.get(), place);
   } else {
     // A port that was in use a moment ago may be used again; see socket(7).
-    const int yes = 1;
-    check(
-        ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes),
-        "setsockopt SO_REUSEADDR");
-  }
-  check(::bind(socket_.get(), address.get(), address.size), "bind");
-  if (is_path) {
-    const char* const path = address_.text().c_str();
-    struct stat info {};
-    if (::lstat(path, &info) == -1) {
-      const int error = errno;
-      ::unlink(path);  // It is ours, but close() could not tell.
-      throw_error(error, "lstat: socket");
+    set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+    if (place.family() == AF_INET6 && is_one_of_several) {
+      // IPv4 has sockets of its own, and "::" would take their port.
+      set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
     }
-    device_ = info.st_dev;
-    inode_ = info.st_ino;
+    check(::bind(fd.get(), place.get(), place.size), "bind");
   }
-  check(::listen(socket_.get(), options_.backlog), "listen");
-  if (!is_path) address_ = Address(own_address(socket_.get()).text());
+  return fd;
+}
+
+void Listener::bind_path(int fd, const SocketAddress& place) {
+  check_folder(address_.text());
+  // Before it has a name, so that it never has another mode.
+  check(::fchmod(fd, 0600), "fchmod: socket");
+  check(::bind(fd, place.get(), place.size), "bind");
+  const char* const path = address_.text().c_str();
+  struct stat info {};
+  if (::lstat(path, &info) == -1) {
+    const int error = errno;
+    ::unlink(path);  // It is ours, but close() could not tell.
+    throw_error(error, "lstat: socket");
+  }
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
 }
 
 // Makes what this process watches with. A child's copy would be one and the
 // same with its parent's, so the child makes another.
 void Listener::watch() {
-  IPC_CHECK(socket_);
+  IPC_CHECK(!sockets_.empty());
   if (watcher_ == ::getpid()) return;
   incomplete_.clear();
   pause_.reset();
@@ -253,9 +342,11 @@ void Listener::watch() {
   event.data.u64 = kTimer;
   check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event),
         "epoll_ctl");
-  event.data.u64 = kListening;
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.get(), &event),
-        "epoll_ctl");
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    event.data.u64 = kFirstListening + i;
+    check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sockets_[i].get(), &event),
+          "epoll_ctl");
+  }
   watcher_ = ::getpid();
 }
 
@@ -267,9 +358,11 @@ int Listener::fd() {
 void Listener::watch_listening(bool wanted) {
   epoll_event event{};
   event.events = wanted ? EPOLLIN : 0U;
-  event.data.u64 = kListening;
-  check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket_.get(), &event),
-        "epoll_ctl");
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    event.data.u64 = kFirstListening + i;
+    check(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, sockets_[i].get(), &event),
+          "epoll_ctl");
+  }
 }
 
 std::optional<Connection> Listener::try_accept() {
@@ -280,10 +373,12 @@ std::optional<Connection> Listener::try_accept() {
         retry([&] { return ::epoll_wait(epoll_.get(), &event, 1, 0); });
     if (check(count, "epoll_wait") == 0) break;
     std::optional<Connection> complete;
-    if (event.data.u64 == kListening) {
-      complete = accept_one();
-    } else if (event.data.u64 == kTimer) {
+    if (event.data.u64 == kTimer) {
       handle_timer();
+    } else if (event.data.u64 < kFirstPeer) {
+      complete = accept_one(
+          sockets_[static_cast<size_t>(event.data.u64 - kFirstListening)]
+              .get());
     } else if (const auto peer = incomplete_.find(event.data.u64);
                peer != incomplete_.end()) {
       complete = go_on(peer);
@@ -302,9 +397,9 @@ std::optional<Connection> Listener::accept_until(Deadline deadline) {
 
 // Takes one peer from the kernel. A peer that has gone again, or a network that
 // has an error for it, is none of our business: accept(2), "Error handling".
-std::optional<Connection> Listener::accept_one() {
+std::optional<Connection> Listener::accept_one(int listening) {
   UniqueFd fd(
-      ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   try {
     if (fd) return begin(std::move(fd));
   } catch (const std::system_error&) {
@@ -343,8 +438,8 @@ std::optional<Connection> Listener::begin(UniqueFd fd) {
     ++dropped_count_;
     return std::nullopt;
   }
-  send_at_once(fd.get(), client.family());
-  const std::string own = own_address(fd.get()).text();
+  set_up_tcp(fd.get(), client.family(), options_.silence_max_s);
+  const std::string own = own_address(fd.get()).text_for_both();
   Connection connection(std::move(fd), options_.max_bytes);
   name_channel(connection, client, 'b');
   if (options_.key.empty()) return connection;
@@ -449,8 +544,12 @@ void Listener::set_timer() {
 }
 
 void Listener::close() {
-  if (!socket_) return;
+  if (sockets_.empty()) return;
   leave();
+  unlink_path();
+}
+
+void Listener::unlink_path() const {
   if (!address_.is_path()) return;
   struct stat info {};
   const char* const path = address_.text().c_str();
@@ -468,7 +567,7 @@ void Listener::leave() {
   timer_.reset();
   epoll_.reset();
   watcher_ = -1;
-  socket_.reset();
+  sockets_.clear();
 }
 
 }  // namespace ipc

@@ -7,6 +7,10 @@
 //
 //   ipc::Connection server = ipc::connect(address, {.key = key});
 //
+// A name may stand for several addresses, as "localhost" does for ::1 and
+// 127.0.0.1. A listener listens on all of them, at one port; connect() tries
+// one after the other.
+//
 // With a key only those peers come out of accept() who know it, and connect()
 // returns only when the listener has shown that it knows it too; see auth.h. A
 // peer that takes its time, or talks nonsense, delays nobody: each is at a step
@@ -31,6 +35,13 @@
 // Death:    if the server dies, its peers' receive() is `closed`, and connect()
 //           fails with ECONNREFUSED. A path stays, and keeps the next server
 //           from listening there; use a folder that is new for each run.
+//           If the other machine vanishes, by loss of power or of its network,
+//           nothing says so. Over TCP a connection therefore fails, in send and
+//           receive with ETIMEDOUT, when the other machine has been silent for
+//           silence_max_s: 10 s and up to 2 s more unless changed. It is the
+//           kernel that answers, so a process may be stopped as long as it
+//           likes; but one that takes nothing for so long, while as much is
+//           sent to it as its buffers hold, is taken for vanished as well.
 // Errors:   std::system_error, and a constructor that fails leaves no path;
 //           with a peer nothing can be wrong but that it does not come out of
 //           accept().
@@ -43,6 +54,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/address.h"
 #include "common/auth.h"
@@ -59,19 +71,23 @@ struct ListenerOptions {
   int backlog = 1024;           // Who may wait for accept(2); see listen(2).
   size_t incomplete_max = 256;  // Beyond, the oldest is dropped.
   double incomplete_max_s = 5;  // So long a peer may take; times time_scale().
+  double silence_max_s = 10;    // See Death; 0: for ever.
 };
 
 struct ClientOptions {
   std::string key = {};
   Protocol protocol = Protocol::ours;
   int64_t max_bytes = Connection::kMaxBytes;
+  double silence_max_s = 10;  // As of a listener.
 };
 
 // Connects and authenticates. The deadline also limits the wait for a listener
-// that is there and does not accept.
+// that is there and does not accept. Each of several addresses gets an equal
+// share of the time that is left.
 // Errors: std::system_error: ECONNREFUSED, ENOENT if nobody listens;
-//         ETIMEDOUT; EACCES if one side refuses the other's key, or they use
-//         different protocols.
+//         ETIMEDOUT; EACCES if one side refuses the other's key, they use
+//         different protocols, or a path is another user's. Of several
+//         addresses that of the first.
 Connection connect_until(const Address& address, const ClientOptions& options,
                          Deadline deadline);
 Connection connect(const Address& address, const ClientOptions& options = {});
@@ -85,7 +101,8 @@ class Listener {
   Listener& operator=(Listener&&) = delete;
   ~Listener();
 
-  // Where it listens, with the port that the kernel has chosen.
+  // Where it listens, with the port that the kernel has chosen; the first place
+  // if there are several.
   [[nodiscard]] const Address& address() const { return address_; }
 
   // For poll(2): readable when try_accept() has something to do, which need
@@ -115,10 +132,14 @@ class Listener {
   // By number, so the oldest is the first.
   using Peers = std::map<uint64_t, Incomplete>;
 
-  void listen_at(const SocketAddress& address);
+  bool bind_all(std::vector<SocketAddress> places,
+                std::vector<UniqueFd>& tried);
+  UniqueFd bind_to(const SocketAddress& place, bool is_one_of_several);
+  void bind_path(int fd, const SocketAddress& place);
+  void unlink_path() const;
   void watch();
   void watch_listening(bool wanted);
-  std::optional<Connection> accept_one();
+  std::optional<Connection> accept_one(int listening);
   std::optional<Connection> begin(UniqueFd fd);
   std::optional<Connection> go_on(Peers::iterator peer);
   void drop(Peers::iterator peer);
@@ -128,8 +149,8 @@ class Listener {
 
   Address address_;
   ListenerOptions options_;
-  UniqueFd socket_;
-  UniqueFd epoll_;  // Watches the socket, the timer and the incomplete peers.
+  std::vector<UniqueFd> sockets_;  // One for each address.
+  UniqueFd epoll_;  // Watches them, the timer and the incomplete peers.
   UniqueFd timer_;
   pid_t maker_;
   pid_t watcher_ = -1;  // The process that `epoll_` belongs to.

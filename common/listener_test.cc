@@ -16,6 +16,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -28,6 +29,7 @@
 #include "common/errors.h"
 #include "common/names.h"
 #include "common/process.h"
+#include "common/test_faults.h"
 
 namespace {
 
@@ -708,6 +710,148 @@ TEST(Client, SaysThatNobodyListens) {
     gone = listener.address();
   }
   EXPECT_EQ(error_of([&] { (void)ipc::connect(gone); }), ECONNREFUSED);
+}
+
+// Runs `action` in a child that may change its own view of the world, and skips
+// the test if that is not possible: then `action` says why.
+void expect_in_child(const std::function<std::string()>& action) {
+  auto [told, tell] = ipc::make_one_way_connections();
+  ipc::Process child("child", [&, end = &tell] {
+    std::string problem;
+    try {
+      problem = action();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    (void)end->send(problem);
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  });
+  tell.close();
+  const auto problem = told.receive();
+  EXPECT_EQ(child.join(), 0);
+  if (problem && !problem->empty()) GTEST_SKIP() << *problem;
+}
+
+constexpr const char* kTwoAddresses = "127.0.0.1 both\n::1 both\n";
+
+TEST(Listener, ListensOnAllAddressesOfAName) {
+  expect_in_child([]() -> std::string {
+    std::string problem = ipc::enter_own_network();
+    if (problem.empty()) {
+      problem = ipc::replace_in_view("/etc/hosts", kTwoAddresses);
+    }
+    if (!problem.empty()) return problem;
+    if (ipc::resolve(Address("both:1")).size() != 2) return "no IPv6 here";
+    for (const char* const key : {"", "secret"}) {
+      Listener listener(Address("both:0"), {.key = key});
+      const std::string port =
+          std::to_string(ipc::resolve(listener.address()).front().port());
+      for (const char* const host : {"127.0.0.1:", "[::1]:", "both:"}) {
+        const ipc::Process client("client", [&] {
+          (void)ipc::connect(Address(host + port), {.key = key});
+          ::_exit(0);
+        });
+        EXPECT_TRUE(listener.accept_until(soon())) << host;
+      }
+    }
+    // A stranger at one of them would get some of the clients.
+    const Listener stranger(Address("127.0.0.1:0"));
+    const uint16_t port = ipc::resolve(stranger.address()).front().port();
+    EXPECT_EQ(error_of([&] {
+                const Listener both(Address("both:" + std::to_string(port)));
+              }),
+              EADDRINUSE);
+    return "";
+  });
+}
+
+TEST(Listener, TakesAPortThatIsFreeAtAllAddressesOfAName) {
+  expect_in_child([]() -> std::string {
+    std::string problem = ipc::enter_own_network();
+    if (problem.empty()) {
+      problem = ipc::replace_in_view("/etc/hosts", kTwoAddresses);
+    }
+    if (!problem.empty()) return problem;
+    if (ipc::resolve(Address("both:1")).size() != 2) return "no IPv6 here";
+    // Of ten ports seven are in use at one of the two addresses.
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "5000 5009";
+    std::vector<std::unique_ptr<Listener>> others;
+    for (int i = 0; i < 7; ++i) {
+      const std::string host = i % 2 == 0 ? "[::1]:500" : "127.0.0.1:500";
+      others.push_back(
+          std::make_unique<Listener>(Address(host + std::to_string(i))));
+    }
+    const Listener listener(Address("both:0"));
+    EXPECT_GE(ipc::resolve(listener.address()).front().port(), 5007);
+    return "";
+  });
+}
+
+TEST(Client, GoesOnToTheNextAddressOfAName) {
+  expect_in_child([]() -> std::string {
+    std::string problem = ipc::replace_in_view("/etc/hosts", kTwoAddresses);
+    if (!problem.empty()) return problem;
+    Listener listener(Address("127.0.0.1:0"));
+    const uint16_t port = ipc::resolve(listener.address()).front().port();
+    const Address both("both:" + std::to_string(port));
+    (void)ipc::connect_until(both, {}, soon());
+    EXPECT_TRUE(listener.accept_until(soon()));
+    listener.close();
+    EXPECT_EQ(error_of([&] { (void)ipc::connect_until(both, {}, soon()); }),
+              ECONNREFUSED);
+    return "";
+  });
+}
+
+TEST(Client, DoesNotConnectToItself) {
+  expect_in_child([]() -> std::string {
+    const std::string problem = ipc::enter_own_network();
+    if (!problem.empty()) return problem;
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "5000 5009";
+    // Each tries one of the ten ports, first of all those that are even.
+    for (int i = 0; i < 200; ++i) {
+      EXPECT_EQ(error_of([] {
+                  (void)ipc::connect_until(Address("127.0.0.1:5004"), {},
+                                           soon());
+                }),
+                ECONNREFUSED);
+    }
+    // Nor does it keep the port from a server that does not reuse it.
+    const ipc::SocketAddress place =
+        ipc::resolve(Address("127.0.0.1:5004")).front();
+    const ipc::UniqueFd fd(
+        ipc::check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    EXPECT_EQ(::bind(fd.get(), place.get(), place.size), 0);
+    return "";
+  });
+}
+
+// As when the other machine loses its power, or its network.
+TEST(Listener, AndClientNoticeAMachineThatHasVanished) {
+  expect_in_child([]() -> std::string {
+    const std::string problem = ipc::enter_own_network();
+    if (!problem.empty()) return problem;
+    constexpr double kSilenceS = 2;
+    Listener listener(Address(kAnyPort), {.silence_max_s = kSilenceS});
+    const auto connect = [&] {
+      return ipc::connect_until(listener.address(),
+                                {.silence_max_s = kSilenceS}, soon());
+    };
+    Connection waits = connect();
+    Connection waits_there = listener.accept();
+    Connection asks = connect();
+    const Connection asks_there = listener.accept();
+    // Silence of a process is not that of its machine.
+    EXPECT_EQ(waits.receive_until(Deadline::after(2 * kSilenceS)).status,
+              Transfer::timed_out);
+    ipc::set_loopback(false);
+    (void)asks.send("Are you there?");
+    for (Connection* const connection : {&waits, &waits_there, &asks}) {
+      EXPECT_EQ(error_of([&] { (void)connection->receive_until(soon()); }),
+                ETIMEDOUT);
+    }
+    return "";
+  });
 }
 
 // A server of many peers waits for poll(2) only, and never for a peer.

@@ -4,13 +4,16 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -452,18 +455,66 @@ bool killed_at(int stop, const std::function<void()>& action) {
   return true;
 }
 
-std::string enter_small_disk(const std::string& folder, size_t size_bytes) {
+namespace {
+
+// Moves this process to new namespaces, of `flags`; "" or why not.
+std::string enter_namespaces(int flags) {
   const auto uid = ::geteuid();
-  if (::unshare(CLONE_NEWNS) == -1) {
-    // Anybody may have a user namespace, and in it is root.
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1) {
-      return fmt::format("no namespaces: {}", ::strerror(errno));
-    }
-    std::ofstream("/proc/self/uid_map") << fmt::format("0 {} 1", uid);
+  if (::unshare(flags) == 0) return "";
+  // Anybody may have a user namespace, and in it is root.
+  if (::unshare(CLONE_NEWUSER | flags) == -1) {
+    return fmt::format("no namespaces: {}", ::strerror(errno));
   }
-  ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  std::ofstream("/proc/self/uid_map") << fmt::format("0 {} 1", uid);
+  return "";
+}
+
+std::string enter_own_mounts() {
+  std::string problem = enter_namespaces(CLONE_NEWNS);
+  if (problem.empty()) {
+    ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  }
+  return problem;
+}
+
+}  // namespace
+
+std::string enter_small_disk(const std::string& folder, size_t size_bytes) {
+  std::string problem = enter_own_mounts();
+  if (!problem.empty()) return problem;
   const std::string size = fmt::format("size={}", size_bytes);
   if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, size.c_str()) == -1) {
+    return fmt::format("no mount: {}", ::strerror(errno));
+  }
+  return "";
+}
+
+std::string enter_own_network() {
+  std::string problem = enter_namespaces(CLONE_NEWNET);
+  if (problem.empty()) set_loopback(true);
+  return problem;
+}
+
+void set_loopback(bool on) {
+  const UniqueFd fd(
+      check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  ifreq request{};
+  ::strncpy(request.ifr_name, "lo", sizeof request.ifr_name - 1);
+  check(::ioctl(fd.get(), SIOCGIFFLAGS, &request), "ioctl SIOCGIFFLAGS");
+  const int flags = request.ifr_flags;
+  request.ifr_flags =
+      static_cast<int16_t>(on ? flags | IFF_UP : flags & ~IFF_UP);
+  check(::ioctl(fd.get(), SIOCSIFFLAGS, &request), "ioctl SIOCSIFFLAGS");
+}
+
+std::string replace_in_view(const std::string& path,
+                            const std::string& content) {
+  std::string problem = enter_own_mounts();
+  if (!problem.empty()) return problem;
+  const TempDir folder;
+  const std::string copy = folder.file("copy");
+  std::ofstream(copy) << content;
+  if (::mount(copy.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) == -1) {
     return fmt::format("no mount: {}", ::strerror(errno));
   }
   return "";

@@ -48,6 +48,19 @@ Sweep fail_each_call(const std::function<void()>& action);
 // reason to throw: the action must succeed.
 Sweep interrupt_each_call(const std::function<void()>& action);
 
+// Moves this process to a network of its own, which has a loopback device and
+// nothing else. Returns "" or why that is not possible here. For a child of the
+// test, likewise.
+std::string enter_own_network();
+// Turns that device on or off. While it is off all that is sent is lost, as if
+// the other machine had no power.
+void set_loopback(bool on);
+
+// In this process, and the children it will have, the file `path` has another
+// content. Returns "" or why that is not possible. For a child of the test.
+std::string replace_in_view(const std::string& path,
+                            const std::string& content);
+
 // So many of the next calls of fork(2) in this process fail with EAGAIN: a
 // program that uses these faults has a fork of its own before the C library's.
 extern int forks_that_fail;
