@@ -1,5 +1,8 @@
 #include "common/observable.h"
 
+#include <errno.h>
+
+#include "common/errors.h"
 #include "common/point.h"
 #include "common/report.h"
 
@@ -19,17 +22,28 @@ const char* describe(Change change) {
   return "?";
 }
 
+bool ObservableBase::try_begin() {
+  const Holder self = holder_self();
+  Holder before = publisher_.load();
+  while (before == Holder::nobody || before == self || !holder_alive(before)) {
+    if (publisher_.compare_exchange_strong(before, self)) {
+      ended_.store(false);
+      return true;
+    }
+    // Somebody else was faster: look who that is.
+  }
+  return false;
+}
+
 void ObservableBase::begin() {
-  const Holder before = publisher_.load();
-  IPC_CHECK(before == Holder::nobody || before == holder_self() ||
-            ended_.load() || !holder_alive(before));
-  ended_.store(false);
-  publisher_.store(holder_self());
+  if (!try_begin()) throw_error(EBUSY, "begin: another process publishes");
 }
 
 void ObservableBase::end() {
   IPC_CHECK(is_publisher());
+  // In this order: who dies in between has ended, which is what it has said.
   ended_.store(true);
+  publisher_.store(Holder::nobody);
   sleepers_.wake_all();
 }
 

@@ -22,8 +22,8 @@
 // Ordering: what was done before publish() is visible to who has seen its value
 //           or a later one.
 // Death:    the publisher, anywhere: the newest value stays as it was, and
-//           subscribers are told `died` within kRecheckSeconds; a successor may
-//           begin(). Who dies before begin() is nobody's publisher, and it
+//           subscribers are told `died` within kRecheckSeconds; one successor
+//           may begin(). Who dies before begin() is nobody's publisher, and it
 //           takes a deadline to notice. A subscriber: nobody notices.
 // See:      sleepers.h, holder.h; Lamport 1977, "Concurrent Reading and
 //           Writing".
@@ -68,9 +68,12 @@ struct Observed {
 // What does not depend on the type of the value.
 class ObservableBase {
  public:
-  // Makes this process the publisher; its predecessor must be dead or done.
+  // Makes this process the publisher, if its predecessor is dead or done, or
+  // there was none. Of several who try at the same time one succeeds;
+  // try_begin() tells the others by false, begin() by std::system_error, EBUSY.
+  [[nodiscard]] bool try_begin();
   void begin();
-  // Says that no value will follow.
+  // Says that no value will follow, and gives the office up.
   void end();
 
  protected:
@@ -97,8 +100,10 @@ class ObservableBase {
   mutable Sleepers sleepers_;
 
  private:
+  // Who may publish. It is taken by one compare-and-exchange, so that no two
+  // have it; what else is here is changed by its holder only.
   std::atomic<Holder> publisher_{Holder::nobody};
-  std::atomic<bool> ended_{false};
+  std::atomic<bool> ended_{false};  // The last publisher has said so.
 };
 
 template <typename T>
