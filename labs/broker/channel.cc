@@ -3,6 +3,17 @@
 #include <fmt/format.h>
 #include <sys/time.h>
 
+// Since 0.12 the headers are in a folder, and those outside of it warn.
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/framing.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
+#include <amqp.h>
+#include <amqp_framing.h>
+#include <amqp_tcp_socket.h>
+#endif
+
 #include <new>
 #include <stdexcept>
 #include <vector>
@@ -224,3 +235,5 @@ void Channel::acknowledge(const Delivery& delivery) {
                               /*multiple=*/0),
                "acknowledge");
 }
+
+void require_client() {}

@@ -1,30 +1,23 @@
-// A connection to a broker, and one channel on it, by librabbitmq.
+// A connection to a broker, and one channel on it, by librabbitmq. Where that
+// is not installed, no_channel.cc stands in for channel.cc.
 //
 // Blocks: every call waits for the broker's answer, next() for a message.
 // Fork:   a connection belongs to one process; open it after the fork.
-// Errors: std::runtime_error with what the broker, or the library, says.
+// Errors: std::runtime_error with what the broker, or the library, says;
+//         ipc::Skip from require_client().
 // Death:  the kernel closes the connection, and the broker gives to somebody
 //         else what this consumer had and had not acknowledged. (If the whole
 //         machine dies nobody closes anything; heartbeats are for that.)
 // See:    rabbitmq.com/amqp-0-9-1-reference.html
 #pragma once
 
-// Since 0.12 the headers are in a folder, and those outside of it warn.
-#if __has_include(<rabbitmq-c/amqp.h>)
-#include <rabbitmq-c/amqp.h>
-#include <rabbitmq-c/framing.h>
-#include <rabbitmq-c/tcp_socket.h>
-#else
-#include <amqp.h>
-#include <amqp_framing.h>
-#include <amqp_tcp_socket.h>
-#endif
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct amqp_connection_state_t_;
 
 struct Delivery {
   std::string queue;
@@ -75,7 +68,10 @@ class Channel {
  private:
   void check(const char* what) const;
 
-  std::unique_ptr<amqp_connection_state_t_, int (*)(amqp_connection_state_t)>
+  std::unique_ptr<amqp_connection_state_t_, int (*)(amqp_connection_state_t_*)>
       owned_;
-  amqp_connection_state_t connection_;
+  amqp_connection_state_t_* connection_;
 };
+
+// Throws ipc::Skip if this was built without librabbitmq.
+void require_client();

@@ -137,6 +137,7 @@ std::string last_lines(const std::string& path, size_t count) {
 }
 
 int checked_port(int port) {
+  require_client();
   if (::access(server_program(), X_OK) != 0) {
     throw ipc::Skip(
         "RabbitMQ is not installed; apt-get install rabbitmq-server, or name a "
@@ -175,6 +176,7 @@ void OwnBroker::stop() {
 
 void await_broker(const std::string& url, double limit_s,
                   ipc::Process* process) {
+  require_client();
   const auto limit = ipc::Deadline::after(limit_s * ipc::time_scale());
   while (true) {
     try {

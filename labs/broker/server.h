@@ -6,8 +6,8 @@
 // Lifetime: the destructor kills it and removes its folder. It is not shut down
 //           in an orderly way, because nothing of it is to be kept.
 // Blocks:   the constructor until it answers, some seconds.
-// Errors:   ipc::Skip if it is not installed; std::runtime_error with the last
-//           lines of its log if it does not start.
+// Errors:   ipc::Skip if it or its client is not installed; std::runtime_error
+//           with the last lines of its log if it does not start.
 // Death:    it dies with the process that made it (PR_SET_PDEATHSIG).
 #pragma once
 
