@@ -15,6 +15,17 @@ size_t discard(char* /*bytes*/, size_t size, size_t count, void* /*user*/) {
   return size * count;
 }
 
+// Whatever http_proxy says, and whichever authorities are installed here.
+void trust_only(const Target& target, CURL* curl) {
+  curl_blob authority{};
+  // It is not changed, and stays as long as the transfer.
+  authority.data = const_cast<char*>(target.own_authority.data());
+  authority.len = target.own_authority.size();
+  curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authority);
+  curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+}
+
 // There was an answer, and it has a code: that is what tells, not the failure.
 Answer judge_code(long code, double response_s, const Target& target) {
   if (code < 300) {  // [code]
@@ -60,8 +71,8 @@ Answer check(const Target& target) {
       curl_slist_free_all);
   if (!target.connect_to.empty()) {
     curl_easy_setopt(curl.get(), CURLOPT_CONNECT_TO, addresses.get());
-    curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
   }
+  if (!target.own_authority.empty()) trust_only(target, curl.get());
   curl_easy_setopt(curl.get(), CURLOPT_URL, target.url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_USERAGENT, "Server Monitor");
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS,  // [limit]

@@ -8,6 +8,9 @@ struct Target {
   std::string connect_to = {};  // The address to use in place of the url's.
   double limit_s = 3;           // No answer by then is a timeout.
   double slow_after_s = 1;
+  // For a server of our own: the certificate (PEM) of the only authority that
+  // is trusted, and no proxy is asked. Otherwise as this machine has it.
+  std::string own_authority = {};
 };
 
 struct Answer {

@@ -1,5 +1,7 @@
 #include "labs/status_monitor/forged.h"
 
+#include <openssl/bio.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
@@ -12,15 +14,22 @@
 
 namespace {
 
+using Key = std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)>;
+using Certificate = std::unique_ptr<X509, void (*)(X509*)>;
+
+Key make_key() { return {EVP_EC_gen("P-256"), EVP_PKEY_free}; }
+
 // A certificate for `key` that says what anybody could say.
-std::unique_ptr<X509, void (*)(X509*)> certify(EVP_PKEY* key) {
-  std::unique_ptr<X509, void (*)(X509*)> certificate(X509_new(), X509_free);
+Certificate certify(EVP_PKEY* key, const char* who) {
+  Certificate certificate(X509_new(), X509_free);
   X509* const x509 = certificate.get();
-  X509_NAME* const name = X509_get_subject_name(x509);
-  const auto* const text =
-      reinterpret_cast<const unsigned char*>("forged.test");
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, text, -1, -1, 0);
-  X509_set_issuer_name(x509, name);
+  const std::unique_ptr<X509_NAME, void (*)(X509_NAME*)> name(X509_NAME_new(),
+                                                              X509_NAME_free);
+  X509_NAME_add_entry_by_txt(name.get(), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(who), -1,
+                             -1, 0);
+  X509_set_subject_name(x509, name.get());
+  X509_set_issuer_name(x509, name.get());
   X509_gmtime_adj(X509_getm_notBefore(x509), 0);
   X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
   X509_set_pubkey(x509, key);
@@ -32,10 +41,19 @@ std::unique_ptr<X509, void (*)(X509*)> certify(EVP_PKEY* key) {
 
 }  // namespace
 
+std::string make_authority() {
+  const Key key = make_key();
+  const std::unique_ptr<BIO, int (*)(BIO*)> text(BIO_new(BIO_s_mem()),
+                                                 BIO_free);
+  PEM_write_bio_X509(text.get(), certify(key.get(), "authority.test").get());
+  char* begin = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &begin);
+  return {begin, static_cast<size_t>(size)};
+}
+
 void serve_forged(const ipc::UniqueFd& listener) {
-  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_EC_gen("P-256"),
-                                                           EVP_PKEY_free);
-  const auto certificate = certify(key.get());
+  const Key key = make_key();
+  const Certificate certificate = certify(key.get(), "forged.test");
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(
       SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   SSL_CTX_use_certificate(context.get(), certificate.get());

@@ -119,4 +119,6 @@ Sites::Sites() {
   sites_["nowhere.invalid"] = {
       {"http://nowhere.invalid/", "", std::max(ipc::paced_s(3), kLimitMinS)},
       "unresolvable"};
+  const std::string authority = make_authority();
+  for (auto& [name, site] : sites_) site.target.own_authority = authority;
 }

@@ -131,10 +131,28 @@ class StatusMonitorTest(lab.LabTest):
             assert found, text
             self.assertGreaterEqual(float(found[2]), least_ms, text)
 
+    def test_no_proxy_is_asked_for_a_server_of_its_own(self) -> None:
+        """Whatever the environment says: there is nobody at port 1."""
+        proxy = "http://127.0.0.1:1"
+        names = ("http_proxy", "https_proxy", "all_proxy")
+        run = self.run_lab(
+            "--rounds=2",
+            env={
+                name: proxy
+                for name in (*names, *(name.upper() for name in names))
+            }
+            | {"no_proxy": "", "NO_PROXY": ""},
+        )
+        (report,) = _reports(run.said("Reporter"))
+        for name, status in _details(report[1]).items():
+            self.assertEqual(status, _STATUS[name], name)
+
     def test_other_servers_may_be_given(self) -> None:
         """By their URLs, and then nothing is added or removed."""
         run = self.run_lab(
-            "--servers=http://127.0.0.1:1,http://nowhere.invalid", "--rounds=2"
+            "--servers=http://127.0.0.1:1,http://nowhere.invalid",
+            "--rounds=2",
+            env={"no_proxy": "*"},
         )
         (report,) = _reports(run.said("Reporter"))
         self.assertEqual(
