@@ -26,6 +26,7 @@ bool ObservableBase::try_begin() {
   const Holder self = holder_self();
   Holder before = publisher_.load();
   while (before == Holder::nobody || before == self || !holder_alive(before)) {
+    inner_point("observable: before it begins");
     if (publisher_.compare_exchange_strong(before, self)) {
       ended_.store(false);
       return true;
