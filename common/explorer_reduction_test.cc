@@ -484,6 +484,65 @@ TEST_F(Reduction, SeesThatTheDeathOfASleeperAndAWakeUpConflict) {
               64, 50, {"010", "011", "100", "101", "110", "111"});
 }
 
+// The first to die decides what the waker sees, the waker what the reader sees,
+// and the reader may die after that.
+std::string a_death_that_comes_late(Schedule& schedule) {
+  struct Board {
+    Sleep sleep;
+    alignas(64) std::atomic<int> sleeps{0};
+    alignas(64) std::atomic<int> said{0};
+    alignas(64) std::atomic<int> read{0};
+    alignas(64) std::atomic<int> done{0};
+  };
+  const Shared<Board> board;
+  schedule.add("Reader", [&] {
+    board->read = board->said + 1;
+    ipc::point("has read");
+    board->done = 1;
+  });
+  schedule.add("Sleeper", [&] {
+    board->sleeps = 1;
+    ipc::futex_wait(board->sleep.word, 0, Deadline::after(60));
+  });
+  schedule.add("Waker", [&] {
+    if (board->sleeps == 0) return;
+    board->said = 1 + ipc::futex_wake(board->sleep.word, 1);
+  });
+  schedule.run();
+  return std::to_string(board->said) + std::to_string(board->read) +
+         std::to_string(board->done);
+}
+
+TEST_F(Reduction, SeesADeathAfterEachStepOfTheSameProcess) {
+  expect_same("a death that comes late", a_death_that_comes_late, 2, 213, 30,
+              {"000", "010", "011", "100", "110", "111", "120", "121", "200",
+               "210", "211", "230", "231"});
+}
+
+// When the last who could go on has died, those who sleep look again one after
+// the other; whoever dies after its look has used up time, and before it not.
+std::string looks(Schedule& schedule) {
+  struct Board {
+    alignas(64) std::array<std::atomic<uint32_t>, 64> words{};
+    alignas(64) std::atomic<int64_t> tenths{0};
+  };
+  const Shared<Board> board;
+  const auto sleep = [&](size_t word) {
+    const int64_t begin_ns = ipc::now_ns();
+    ipc::futex_wait(board->words.at(word), 0, Deadline::after(60));
+    return (ipc::now_ns() - begin_ns) / 100'000'000;
+  };
+  schedule.add("Mortal", [&] { (void)sleep(0); });
+  schedule.add("Other", [&] { board->tenths = 1 + sleep(32); });
+  schedule.add("Runner", [&] { ipc::point("never passed by some"); });
+  schedule.run();
+  return std::to_string(board->tenths);
+}
+
+TEST_F(Reduction, SeesADeathAfterTimeHasPassed) {
+  expect_same("looks", looks, 2, 450, 24, {"0", "2", "3", "601"});
+}
+
 // A death makes those who sleep look again soon, and one that comes when their
 // time is over does not. So it is not the same before and after.
 std::string deadlines(Schedule& schedule) {
