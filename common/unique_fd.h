@@ -2,7 +2,12 @@
 //
 // Lifetime: closed by the destructor, reset() or assignment; release() gives
 //           the descriptor up without closing it.
-// Errors:   none are reported: close(2) is not repeated after EINTR, because
+// Numbers:  never 0, 1 or 2. A program that was started without its standard
+//           streams gets these for what it opens first, and would then print
+//           into its own pipe. Such a descriptor is moved up, close-on-exec.
+// Errors:   std::system_error, EMFILE, if it cannot be moved; it is closed
+// then.
+//           Closing reports none: close(2) is not repeated after EINTR, because
 //           Linux has freed the descriptor by then and another thread may
 //           already own the number; see close(2), "Dealing with error returns".
 // Fork:     the child owns a copy of its own. Each copy of a pipe's write end
@@ -18,10 +23,10 @@ namespace ipc {
 class UniqueFd {
  public:
   UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
+  explicit UniqueFd(int fd) : fd_(above_standard(fd)) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    reset(other.release());
+    reset(other.release());  // It was moved up when `other` got it.
     return *this;
   }
   UniqueFd(const UniqueFd&) = delete;
@@ -37,11 +42,16 @@ class UniqueFd {
 
   // Closes the descriptor, if any, and owns `fd` instead.
   void reset(int fd = -1) {
-    const int old = std::exchange(fd_, fd);
+    const int old = std::exchange(fd_, above_standard(fd));
     if (old != -1) ::close(old);
   }
 
  private:
+  static int above_standard(int fd) {
+    return fd < 0 || fd > STDERR_FILENO ? fd : move_up(fd);
+  }
+  static int move_up(int fd);
+
   int fd_ = -1;
 };
 

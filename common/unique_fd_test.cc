@@ -38,4 +38,23 @@ TEST(UniqueFd, MovingPassesOwnershipAndClosesWhatWasThere) {
   EXPECT_FALSE(is_open(closed));
 }
 
+TEST(UniqueFd, NeverHasTheNumberOfAStandardStream) {
+  // As in a program that was started with `<&-`.
+  const int kept = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+  ::close(STDIN_FILENO);
+  ipc::UniqueFd fd(open_null());
+  const bool was_left = is_open(STDIN_FILENO);
+  ipc::UniqueFd second;
+  second.reset(open_null());
+  if (kept != -1) {
+    ::dup2(kept, STDIN_FILENO);
+    ::close(kept);
+  }
+  EXPECT_FALSE(was_left);
+  for (const ipc::UniqueFd* const one : {&fd, &second}) {
+    EXPECT_GT(one->get(), STDERR_FILENO);
+    EXPECT_EQ(::fcntl(one->get(), F_GETFD), FD_CLOEXEC);
+  }
+}
+
 }  // namespace
