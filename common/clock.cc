@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 
 #include "common/point.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kNsPerMs = 1'000'000;
+constexpr double kScaleMost = 1e6;
 
 }  // namespace
 
@@ -25,9 +28,17 @@ int64_t now_ns() {
 
 double time_scale() {
   static const double factor = [] {
-    const char* const text = ::getenv("IPC_LABS_TIME_SCALE");
-    const double value = text == nullptr ? 1.0 : ::strtod(text, nullptr);
-    return value > 0 ? value : 1.0;
+    // secure_getenv: whoever starts a set-user-ID program has no say.
+    const char* const text = ::secure_getenv("IPC_LABS_TIME_SCALE");
+    if (text == nullptr || *text == '\0') return 1.0;
+    char* end = nullptr;
+    const double value = ::strtod(text, &end);
+    if (*end != '\0' || !(value > 0 && value <= kScaleMost)) {
+      throw std::invalid_argument(
+          std::string("IPC_LABS_TIME_SCALE is to be a number above 0: ") +
+          text);
+    }
+    return value;
   }();
   return factor;
 }

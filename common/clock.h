@@ -17,7 +17,8 @@ namespace ipc {
 int64_t now_ns();
 
 // The factor of IPC_LABS_TIME_SCALE, 1 if it is not set: how much longer than
-// usual tests, harness and labs wait before they call something a hang.
+// usual tests, harness and labs wait before they call something a hang. Throws
+// std::invalid_argument if that is not a number above 0 and up to a million.
 double time_scale();
 
 class Deadline {

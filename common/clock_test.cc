@@ -1,8 +1,11 @@
 #include "common/clock.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -44,6 +47,18 @@ TEST(Clock, TheSoonerOfTwoDeadlinesIsTheEarlierOne) {
   const Deadline soon = Deadline::at_ns(5);
   EXPECT_EQ(Deadline::never().sooner(soon).ns(), 5);
   EXPECT_EQ(soon.sooner(Deadline::at_ns(9)).ns(), 5);
+}
+
+TEST(Clock, AScaleThatIsNoNumberAboveZeroIsRefused) {
+  const char* const set = ::getenv("IPC_LABS_TIME_SCALE");
+  const std::string before = set == nullptr ? "" : set;
+  for (const char* const wrong : {"abc", "2x", "0", "-1", "nan", "inf"}) {
+    ::setenv("IPC_LABS_TIME_SCALE", wrong, 1);
+    EXPECT_THROW(ipc::time_scale(), std::invalid_argument) << wrong;
+  }
+  ::setenv("IPC_LABS_TIME_SCALE", "2.5", 1);
+  EXPECT_EQ(ipc::time_scale(), 2.5);
+  ::setenv("IPC_LABS_TIME_SCALE", before.c_str(), 1);
 }
 
 }  // namespace

@@ -7,7 +7,13 @@
 //            processes never mix, and no stdio buffer is copied by fork(2).
 // Ordering:  say before you release, after you acquire. Then the order of the
 //            lines is a consequence of the synchronization and not of luck.
+// Blocks:    until the line is written, even if standard output is non-blocking
+//            and its reader slow. If the reader has gone the line is dropped:
+//            the exit status still tells.
+// Errors:    none; output_lost() tells of a full disk.
 // Death:     nothing is buffered, so what was said is not lost.
+// Threads:   any may say, and name the process. Ask for events, and observe
+//            them, before there are others.
 // See:       pipe(7), "PIPE_BUF".
 #pragma once
 
@@ -22,7 +28,8 @@ namespace ipc {
 // The speaker of this process; "Main" until it is named.
 const std::string& process_name();
 
-// Names this process, also for ps, top and gdb (PR_SET_NAME, 15 bytes).
+// Names this process, also for ps, top and gdb (PR_SET_NAME, 15 bytes). What
+// process_name() has returned before stays as it was.
 void name_process(std::string_view name);
 
 // Writes "Speaker: `text`" as one line; longer than PIPE_BUF (4,096) it is cut.
@@ -33,6 +40,10 @@ template <typename... Args>
 void say(fmt::format_string<Args...> format, Args&&... args) {
   say_text(fmt::format(format, std::forward<Args>(args)...));
 }
+
+// Whether something that this process said could not be written, although its
+// reader has not gone: the disk is full, for example.
+bool output_lost();
 
 // What an event tells; the words are those of the event log.
 enum class EventKind {
@@ -53,8 +64,15 @@ enum class EventKind {
 // Its word in the event log: "acquire".
 const char* describe(EventKind kind);
 
-// The descriptor of the event log; -1 if IPC_LABS_EVENTS is not set.
-extern const int event_log_fd;
+// Opens the event log, the file that IPC_LABS_EVENTS names; nothing if it is
+// not set, or if this program has more rights than whoever started it. Lab does
+// it. Elsewhere the first event does, and if that fails it says so on standard
+// error, once, and there is no log.
+// Errors: std::system_error.
+void open_event_log();
+
+// Whether there is an event log.
+bool logs_events();
 
 // Whether anybody asked for events: the log or an observer.
 extern bool events_wanted;

@@ -1,10 +1,13 @@
 #include "common/report.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -65,8 +68,8 @@ TEST(Report, LinesOfSeveralProcessesNeverMix) {
   EXPECT_EQ(count, 800);
 }
 
-// The log is opened when the program starts, so this needs a new program: the
-// test itself, with the log switched on.
+// Whether there is a log is looked at when the program starts, so this needs a
+// new program: the test itself, with the log switched on.
 TEST(Report, EventsAreLinesOfJson) {
   if (::getenv("IPC_LABS_EVENTS") != nullptr) {
     ipc::name_process("a \"name\"");
@@ -98,8 +101,76 @@ TEST(Report, EventsAreLinesOfJson) {
 }
 
 TEST(Report, WithoutALogAnEventWritesNothing) {
-  EXPECT_EQ(ipc::event_log_fd, -1);
+  EXPECT_FALSE(ipc::logs_events());
   ipc::event(ipc::EventKind::acquire, "Lock");
+}
+
+// A child says `count` lines into `pipe`, and closes it.
+ipc::Process speaker_into(std::array<int, 2>& pipe, int count) {
+  ipc::Process child("Worker 1", [&pipe, count] {
+    ::dup2(pipe[1], STDOUT_FILENO);
+    for (int i = 0; i < count; ++i) ipc::say("{}", std::string(60, 'x'));
+  });
+  ::close(pipe[1]);
+  return child;
+}
+
+TEST(Report, ASlowReaderOfANonBlockingOutputMissesNothing) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  ::fcntl(pipe[1], F_SETFL, O_NONBLOCK);
+  const int size = ::fcntl(pipe[1], F_SETPIPE_SZ, 4096);
+  ASSERT_GT(size, 0);
+  constexpr int kLines = 2000;
+  ipc::Process child = speaker_into(pipe, kLines);
+  // Only when there is no more room for a line.
+  for (int there = 0; there < size - 100 && child.is_alive();) {
+    ::ioctl(pipe[0], FIONREAD, &there);
+  }
+  int lines = 0;
+  for (char c = 0; ::read(pipe[0], &c, 1) == 1;) lines += c == '\n' ? 1 : 0;
+  EXPECT_EQ(lines, kLines);
+  EXPECT_EQ(child.join(), 0);
+  ::close(pipe[0]);
+}
+
+TEST(Report, AReaderThatHasGoneIsNoFailureAndAFullDiskIs) {
+  const auto status_with_output = [](int fd) {
+    ipc::Process child("Worker 1", [fd] {
+      ::signal(SIGPIPE, SIG_IGN);
+      ::dup2(fd, STDOUT_FILENO);
+      ipc::say("{}", 1);
+    });
+    return child.join();
+  };
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  ::close(pipe[0]);
+  EXPECT_EQ(status_with_output(pipe[1]), 0);
+  ::close(pipe[1]);
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_NE(full, -1);
+  EXPECT_EQ(status_with_output(full), 1);
+  ::close(full);
+}
+
+TEST(Report, ALogThatCannotBeOpenedIsSaidOnceAndEndsNothing) {
+  if (::getenv("IPC_LABS_EVENTS") != nullptr) {
+    ipc::event(ipc::EventKind::acquire, "Lock");
+    ipc::event(ipc::EventKind::release, "Lock");
+    ::_exit(7);
+  }
+  const ipc::TempDir dir("events");
+  ipc::Process child("child", [&] {
+    ::setenv("IPC_LABS_EVENTS", "/no/such/folder/log", 1);
+    if (::freopen(dir.file("out").c_str(), "w", stderr) == nullptr) ::_exit(9);
+    ::execl("/proc/self/exe", "report_test", "--gtest_filter=*EndsNothing",
+            nullptr);
+  });
+  EXPECT_EQ(child.join(), 7);
+  EXPECT_EQ(read_file(dir.file("out")),
+            "Main: no event log: open IPC_LABS_EVENTS=/no/such/folder/log: No "
+            "such file or directory\n");
 }
 
 }  // namespace

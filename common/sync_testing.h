@@ -89,7 +89,7 @@ inline void expect_prompt(const std::function<void()>& prepare,
 // log's lines as "kind object", without the object's address, or "kind object
 // id". The test has to begin with `if (logs_events()) { ...; ::_exit(0); }`.
 enum class Ids { hidden, shown };
-inline bool logs_events() { return event_log_fd != -1; }
+using ipc::logs_events;
 inline std::vector<std::string> events_of(const std::string& test,
                                           Ids ids = Ids::hidden) {
   const TempDir dir("events");
