@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -36,14 +37,83 @@ int signal_pidfd(int pidfd, int number) {
 
 constexpr auto kWaitPidfd = static_cast<idtype_t>(3);  // P_PIDFD, since 5.4.
 
-// The children of this process that are not reaped: zombies too. With
-// PR_SET_CHILD_SUBREAPER orphans of the lab become our own children.
-std::vector<pid_t> children() {
-  const std::string self = std::to_string(::getpid());
-  std::ifstream file("/proc/" + self + "/task/" + self + "/children");
+// Also for children that announce their end by another signal than SIGCHLD.
+constexpr int kLook = WEXITED | WNOHANG | WNOWAIT | __WALL;
+
+// Blocks all signals while it lives: no handler of the parent may run in a
+// child that still has the parent's actions.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    check(::sigprocmask(SIG_SETMASK, &all, &old_), "sigprocmask");
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+  NoSignals(NoSignals&&) = delete;
+  NoSignals& operator=(NoSignals&&) = delete;
+  ~NoSignals() { (void)::sigprocmask(SIG_SETMASK, &old_, nullptr); }
+
+ private:
+  sigset_t old_{};
+};
+
+// By this signal a parent lets its child begin, so that nothing has happened if
+// it cannot hold it. Nobody else sends it, and by default it is ignored.
+constexpr int kBegin = SIGURG;
+
+// For the child, in which all signals are blocked, and which dies with its
+// parent.
+void await_begin() {
+  sigset_t begin;
+  ::sigemptyset(&begin);
+  ::sigaddset(&begin, kBegin);
+  check(retry([&] { return ::sigwaitinfo(&begin, nullptr); }), "sigwaitinfo");
+}
+
+// Whether the process that made this one has not died yet. In a pid namespace
+// that its parent does not belong to (unshare(2), CLONE_NEWPID) it sees 0.
+bool has_parent(pid_t parent) {
+  const pid_t now = ::getppid();
+  return now == parent || now == 0;
+}
+
+// Ends a child of this process and reaps it. False if there is none with that
+// number, which then belongs to a stranger.
+bool end_child(pid_t pid, int& killed) {
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, kLook) == -1) return false;
+  if (info.si_pid == 0) ++killed;
+  ::kill(pid, SIGKILL);
+  (void)retry([&] { return ::waitpid(pid, nullptr, __WALL); });
+  return true;
+}
+
+// The numbers of the children of each thread, as far as there is a /proc. If
+// that is another namespace's, they may be those of others.
+std::vector<pid_t> listed_children() {
   std::vector<pid_t> pids;
-  for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
+  std::error_code error;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::ifstream file(task.path() / "children");
+    for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
+  }
   return pids;
+}
+
+// Ends all children that can be found; how many that were.
+int end_children(int& killed) {
+  int ended = 0;
+  for (const pid_t pid : listed_children()) {
+    if (end_child(pid, killed)) ++ended;
+  }
+  constexpr pid_t kPidMost = 1 << 22;  // The kernel's PID_MAX_LIMIT.
+  for (pid_t pid = 1; ended == 0 && pid <= kPidMost; ++pid) {
+    if (end_child(pid, killed)) ++ended;
+  }
+  return ended;
 }
 
 // What a child that is to become another program has to know, and what it tells
@@ -59,12 +129,11 @@ struct Program {
 // or throws, and no handler of the parent may run.
 int become(void* memory) {
   auto& program = *static_cast<Program*>(memory);
-  // Some belong to the C library or cannot be changed; those are as they were.
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-      ::getppid() == program.parent &&  // Or no signal will come any more.
+  errno = ESRCH;  // If the parent has died, and no signal will come any more.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && has_parent(program.parent) &&
       (!program.leads_group || ::setpgid(0, 0) == 0) &&
       ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0) {
     ::execve(program.arguments[0], program.arguments, environ);
@@ -86,23 +155,23 @@ std::string describe_status(int status) {
 Process::Process(std::string name, const std::function<void()>& target,
                  Group group)
     : name_(std::move(name)), owner_(::getpid()), group_(group) {
+  keep_child_statuses();
+  const NoSignals no_signals;
   pid_ = check(::fork(), "fork");
-  if (pid_ == 0) run_child(target, owner_);
-  if (group_ == Group::own) {
-    // Parent and child both do it: whoever comes first, the group exists
-    // before either goes on. It fails only if the child has already gone.
-    (void)::setpgid(pid_, pid_);
-  }
+  if (pid_ == 0) run_child(target);
+  // Parent and child both do it: whoever comes first, the group exists before
+  // either goes on. It fails only if the child has already gone.
+  if (group_ == Group::own) (void)::setpgid(pid_, pid_);
   // Safe although the child may have ended: nobody has reaped it yet, so its
   // number is not free. See pidfd_open(2), "NOTES".
-  const int pidfd = open_pidfd(pid_);
-  if (pidfd == -1) {
-    const int error = errno;
+  try {
+    pidfd_.reset(check(open_pidfd(pid_), "pidfd_open"));
+    check(signal_pidfd(pidfd_.get(), kBegin), "pidfd_send_signal");
+  } catch (...) {
     ::kill(pid_, SIGKILL);
     (void)retry([&] { return ::waitpid(pid_, nullptr, 0); });
-    throw_error(error, "pidfd_open");
+    throw;
   }
-  pidfd_.reset(pidfd);
 }
 
 Process Process::spawn(std::string name,
@@ -121,10 +190,8 @@ Process Process::spawn(std::string name,
   Program program{pointers.data(), process.owner_, group == Group::own, 0};
   // Of the child, which uses little of it: execve(2) is a system call.
   alignas(16) std::array<char, 16 << 10> stack;
-  sigset_t all;
-  sigset_t old;
-  ::sigfillset(&all);
-  check(::sigprocmask(SIG_SETMASK, &all, &old), "sigprocmask");
+  keep_child_statuses();
+  const NoSignals no_signals;
   int pidfd = -1;
   // CLONE_VFORK: we stand still until the child has its own memory, or has
   // ended; so it may borrow our variables, this stack among them.
@@ -132,7 +199,6 @@ Process Process::spawn(std::string name,
       ::clone(become, stack.data() + stack.size(),
               CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &program, &pidfd);
   const int error = pid == -1 ? errno : program.error;
-  check(::sigprocmask(SIG_SETMASK, &old, nullptr), "sigprocmask");
   if (pid != -1) {
     process.pid_ = pid;
     process.pidfd_.reset(pidfd);
@@ -157,19 +223,19 @@ Process& Process::operator=(Process&& other) noexcept {
 
 Process::~Process() { reap_by_force(); }
 
-void Process::run_child(const std::function<void()>& target,
-                        pid_t parent) const {
+void Process::run_child(const std::function<void()>& target) const {
   int status = 1;
   try {
     check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl PR_SET_PDEATHSIG");
     // The parent may have died before the call above; then no signal comes.
-    if (::getppid() != parent) ::_exit(1);
+    if (!has_parent(owner_)) ::_exit(1);
     if (group_ == Group::own) (void)::setpgid(0, 0);
+    await_begin();
     reset_signals();
     name_process(name_);
     event(EventKind::start, name_);
     target();
-    status = 0;
+    status = output_lost() ? 1 : 0;
   } catch (const std::exception& error) {
     say("failed: {}", error.what());
   } catch (...) {
@@ -193,8 +259,7 @@ std::optional<int> Process::join_until(Deadline deadline) {
     if (deadline.expired()) return std::nullopt;
   }
   if (deadline.ns() != 0) event(EventKind::wake, name_);
-  // While the leader is a zombie the number of its group is still its own.
-  if (group_ == Group::own) (void)::kill(-pid_, SIGKILL);
+  kill_others_of_group();
   siginfo_t info{};
   const int result = retry([&] {
     return ::waitid(kWaitPidfd, static_cast<id_t>(pidfd_.get()), &info,
@@ -208,6 +273,11 @@ std::optional<int> Process::join_until(Deadline deadline) {
 
 bool Process::send_signal(int number) {
   if (status_ || !pidfd_) return false;
+  // A zombie takes signals, and nobody gets them.
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  if (check(retry([&] { return ::poll(&ended, 1, 0); }), "poll pidfd") == 1) {
+    return false;
+  }
   if (signal_pidfd(pidfd_.get(), number) == 0) return true;
   if (errno != ESRCH) throw_error(errno, "pidfd_send_signal");
   return false;
@@ -215,8 +285,21 @@ bool Process::send_signal(int number) {
 
 void Process::kill_group() {
   if (status_ || !pidfd_) return;
-  if (group_ == Group::own) (void)::kill(-pid_, SIGKILL);
+  kill_others_of_group();
   (void)signal_pidfd(pidfd_.get(), SIGKILL);
+}
+
+// Whether the child, dead or alive, is still this process's to reap.
+bool Process::is_ours() const {
+  siginfo_t info{};
+  return ::waitid(kWaitPidfd, static_cast<id_t>(pidfd_.get()), &info, kLook) ==
+         0;
+}
+
+// Until its leader is reaped the number of a group is its own. After that it
+// may be a stranger's.
+void Process::kill_others_of_group() const {
+  if (group_ == Group::own && is_ours()) (void)::kill(-pid_, SIGKILL);
 }
 
 void Process::reap_by_force() {
@@ -241,22 +324,18 @@ size_t wait_any(std::span<const Process> processes, int fd) {
   return static_cast<size_t>(ready - polls.begin());
 }
 
+bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, kLook) == 0;
+}
+
 int kill_descendants() {
   int killed = 0;
   // Each round ends at least one process, or makes its children ours.
-  while (true) {
-    const std::vector<pid_t> pids = children();
-    if (pids.empty()) return killed;
-    for (const pid_t pid : pids) {
-      // Not reaped yet, so the number still means our child.
-      siginfo_t info{};
-      ::waitid(P_PID, static_cast<id_t>(pid), &info,
-               WEXITED | WNOHANG | WNOWAIT);
-      if (info.si_pid == 0) ++killed;
-      ::kill(pid, SIGKILL);
-      (void)retry([&] { return ::waitpid(pid, nullptr, 0); });
-    }
+  while (has_children()) {
+    if (end_children(killed) == 0) break;
   }
+  return killed;
 }
 
 }  // namespace ipc

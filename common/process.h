@@ -7,19 +7,32 @@
 //
 // Lifetime: the destructor kills a child that was not joined and reaps it, so
 //           an exception in the parent leaves neither an orphan nor a zombie.
-//           A child is also killed if its parent dies first: PR_SET_PDEATHSIG.
+//           A child is also killed if the thread that made it ends first, and
+//           so if the parent dies: PR_SET_PDEATHSIG. See Threads.
 // Cost:     fork(2) copies the page tables, so it grows with the memory of the
 //           parent: tens of milliseconds for each GiB. spawn() does not.
 // Errors:   std::system_error if fork(2) or pidfd_open(2) fails, for spawn() if
-//           clone(2) or execve(2) does. An exception that leaves the function
-//           is said in the child, which then exits with status 1.
+//           clone(2) or execve(2) does; then no child has begun its function or
+//           program. An exception that leaves the function is said in the
+//           child, which then exits with status 1; so it does if a line that
+//           it has said could not be written.
 // Death:    the child is held by a pidfd, which always means this process and
 //           never a stranger that got its number; it is readable once the
-//           child has ended. Signals go through it too.
-// Fork:     the child begins with default signal actions. Its own copy of its
-//           parent's Process objects owns nothing: only the parent reaps.
+//           child has ended. Signals go through it too. A group has no such
+//           thing, so it is killed only while its leader is not reaped: if some
+//           other code has done that, the rest of the group is left alone.
+// Fork:     the child begins with an empty signal mask and default actions;
+//           see reset_signals() for the four that stay ignored if they are. Its
+//           own copy of its parent's Process objects owns nothing: only the
+//           parent reaps.
+// Signals:  making a process ends the ignoring of SIGCHLD in this process, and
+//           SA_NOCLDWAIT, which it may have inherited: with either the kernel
+//           keeps no status for join().
 // Threads:  create processes before threads; see fork(2), "NOTES". This does
-//           not hold for spawn().
+//           not hold for spawn(). The kernel ties both kinds of children to the
+//           thread that makes them and kills them when it ends, although the
+//           process lives on: make them in a thread that stays as long as they
+//           are to. One thread at a time may use an object.
 #pragma once
 
 #include <signal.h>
@@ -83,19 +96,21 @@ class Process {
   std::optional<int> exit_status() { return join_until(Deadline::at_ns(0)); }
   [[nodiscard]] bool is_alive() { return !exit_status().has_value(); }
 
-  // Sends a signal; false if the child has ended, and then nobody got it.
+  // Sends a signal; false if the child has ended by then, reaped or not, and
+  // then nobody got it.
   bool send_signal(int number);
   bool terminate() { return send_signal(SIGTERM); }
   bool kill() { return send_signal(SIGKILL); }
 
-  // Kills the child and, with Group::own, its group. A group that is left when
-  // its leader has ended is killed by join().
+  // Kills the child and, with Group::own, its group. What is left of a group
+  // when its leader has ended is killed by join().
   void kill_group();
 
  private:
   Process() = default;
-  [[noreturn]] void run_child(const std::function<void()>& target,
-                              pid_t parent) const;
+  [[noreturn]] void run_child(const std::function<void()>& target) const;
+  [[nodiscard]] bool is_ours() const;
+  void kill_others_of_group() const;
   void reap_by_force();
 
   std::string name_;
@@ -111,8 +126,14 @@ class Process {
 // is to be joined. Python's multiprocessing.connection.wait() on sentinels.
 size_t wait_any(std::span<const Process> processes, int fd = -1);
 
+// Whether this process has a child, alive or not, whoever has made it.
+bool has_children();
+
 // Kills and reaps all that descends from this process, which is to be a
-// subreaper (prctl(2), PR_SET_CHILD_SUBREAPER); how many were alive.
+// subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), whichever thread has made it;
+// how many were alive. It signals nobody but children of this process, and
+// needs neither a descriptor nor a /proc: without them it looks at every
+// process number, which takes about a second.
 int kill_descendants();
 
 }  // namespace ipc

@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -126,6 +130,141 @@ TEST(Process, ASignalAfterTheEndReachesNobody) {
   EXPECT_FALSE(child.terminate());
 }
 
+TEST(Process, ASignalToAChildThatIsNotReapedYetReachesNobody) {
+  Process child("child", [] {});
+  ASSERT_TRUE(wait_readable(child.pidfd()));
+  EXPECT_FALSE(child.send_signal(SIGTERM));
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Process, AnInheritedIgnoringOfSigchldTakesNoStatusAway) {
+  Process heir("heir", [] {
+    ::signal(SIGCHLD, SIG_IGN);
+    if (Process("child", [] { ::_exit(3); }).join() != 3) ::_exit(1);
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    action.sa_flags = SA_NOCLDWAIT;
+    ::sigaction(SIGCHLD, &action, nullptr);
+    ::_exit(Process::spawn("Shell", {"/bin/sh", "-c", "exit 4"}).join());
+  });
+  EXPECT_EQ(heir.join(), 4);
+}
+
+// A group that foreign code has robbed of its leader: a member, which answers
+// as long as it lives.
+struct Robbed {
+  explicit Robbed(Ends& asked, Ends& answers)
+      : leader(
+            "leader",
+            [&] {
+              if (::fork() == 0) {
+                char byte = 0;
+                while (::read(asked.reader.get(), &byte, 1) == 1) {
+                  tell(answers.writer);
+                }
+              }
+              ::_exit(0);
+            },
+            Process::Group::own),
+        group(leader.pid()) {
+    ::waitpid(group, nullptr, 0);
+  }
+  Process leader;
+  pid_t group;
+};
+
+// What kill(-number) would reach after that might as well be a stranger.
+TEST(Process, TheGroupOfALeaderThatOthersHaveReapedIsLeftAlone) {
+  Ends asked = make_ends();
+  Ends answers = make_ends();
+  const auto lives = [&] {
+    tell(asked.writer);
+    char byte = 0;
+    return ::read(answers.reader.get(), &byte, 1) == 1;
+  };
+  pid_t group = 0;
+  {
+    Robbed robbed(asked, answers);
+    group = robbed.group;
+    answers.writer.reset();
+    robbed.leader.kill_group();
+    EXPECT_TRUE(lives()) << "after kill_group()";
+    EXPECT_EQ(robbed.leader.join(), ipc::kStatusLost);
+    EXPECT_TRUE(lives()) << "after join()";
+  }
+  EXPECT_TRUE(lives()) << "after the destructor";
+  ::kill(-group, SIGKILL);
+}
+
+TEST(Process, AChildThatItsParentCannotHoldHasDoneNothing) {
+  Ends ends = make_ends();
+  Process parent("parent", [&] {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    for (int i = 0; i < 200; ++i) {
+      try {
+        const Process child("child", [&] { tell(ends.writer); });
+        ::_exit(1);
+      } catch (const std::system_error& error) {
+        if (error.code().value() != EMFILE) ::_exit(2);
+      }
+    }
+    ::_exit(ipc::has_children() ? 3 : 0);
+  });
+  EXPECT_EQ(parent.join(), 0);
+  ends.writer.reset();
+  char byte = 0;
+  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "one has begun";
+}
+
+// The child is stopped at its first instruction until its parent is dead: no
+// signal of the kernel's will ever tell it.
+TEST(Process, AChildWhoseParentDiesBeforeItIsTiedToItEnds) {
+  Ends ends = make_ends();
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(77);
+    ::raise(SIGSTOP);
+    const Process child("child", [&] {
+      tell(ends.writer);
+      sleep_for_ever();
+    });
+    sleep_for_ever();
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+  if (WIFEXITED(status)) GTEST_SKIP() << "ptrace(2) is not allowed here";
+  constexpr long kOptions = PTRACE_O_TRACEFORK | PTRACE_O_EXITKILL;
+  ASSERT_EQ(::ptrace(PTRACE_SETOPTIONS, parent, nullptr, kOptions), 0);
+  ASSERT_EQ(::ptrace(PTRACE_CONT, parent, nullptr, nullptr), 0);
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+  ASSERT_EQ(status >> 8, SIGTRAP | (PTRACE_EVENT_FORK << 8));
+  unsigned long child = 0;
+  ASSERT_EQ(::ptrace(PTRACE_GETEVENTMSG, parent, nullptr, &child), 0);
+  ASSERT_EQ(::waitpid(static_cast<pid_t>(child), &status, __WALL),
+            static_cast<pid_t>(child));
+  ::kill(parent, SIGKILL);
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+  ASSERT_EQ(::ptrace(PTRACE_DETACH, child, nullptr, nullptr), 0);
+  ends.writer.reset();
+  char byte = 0;
+  EXPECT_TRUE(wait_readable(ends.reader.get())) << "it waits for ever";
+  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "it has begun";
+}
+
+TEST(Process, AChildInANewPidNamespaceRuns) {
+  Process outer("outer", [] {
+    if (::unshare(CLONE_NEWPID) == -1 &&
+        ::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) {
+      ::_exit(77);
+    }
+    if (Process("first", [] { ::_exit(3); }).join() != 3) ::_exit(1);
+  });
+  const int status = outer.join();
+  if (status == 77) GTEST_SKIP() << "no namespaces";
+  EXPECT_EQ(status, 0);
+}
+
 TEST(Process, TwoHundredChildrenThatEndAtOnceAreAllReaped) {
   Ends gate = make_ends();
   std::vector<Process> children;
@@ -191,6 +330,26 @@ TEST(Process, AChildBeginsWithDefaultSignals) {
   });
   ::sigprocmask(SIG_SETMASK, &old, nullptr);
   EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Process, AChildHasNoHandlersAndIgnoresWhatShieldsIt) {
+  Process parent("parent", [] {
+    ::signal(SIGUSR1, [](int) {});
+    ::signal(SIGALRM, SIG_IGN);
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGHUP, SIG_IGN);
+    Process child("child", [] {
+      const auto is = [](int number, sighandler_t wanted) {
+        struct sigaction action {};
+        ::sigaction(number, nullptr, &action);
+        return action.sa_handler == wanted;
+      };
+      if (!is(SIGUSR1, SIG_DFL) || !is(SIGALRM, SIG_DFL)) ::_exit(1);
+      if (!is(SIGPIPE, SIG_IGN) || !is(SIGHUP, SIG_IGN)) ::_exit(2);
+    });
+    ::_exit(child.join());
+  });
+  EXPECT_EQ(parent.join(), 0);
 }
 
 TEST(Process, IsNamedForPs) {
@@ -271,6 +430,65 @@ TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
   char byte = 0;
   ASSERT_TRUE(wait_readable(ends.reader.get())) << "the group lives on";
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
+}
+
+// What `make` forks in a process of its own is killed there: how many.
+int kill_what(const std::function<void()>& make) {
+  // A group of its own, so that nothing is left of a test that fails.
+  Process world(
+      "world",
+      [&] {
+        ipc::check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
+        make();
+        const int killed = ipc::kill_descendants();
+        ::_exit(ipc::has_children() ? 100 + killed : killed);
+      },
+      Process::Group::own);
+  const auto status = world.join_until(Deadline::after(30 * ipc::time_scale()));
+  EXPECT_TRUE(status) << "it does not end";
+  return status.value_or(-1);
+}
+
+void fork_sleeper() {
+  if (ipc::check(::fork(), "fork") == 0) sleep_for_ever();
+}
+
+TEST(KillDescendants, FindsTheChildrenOfAllThreads) {
+  EXPECT_EQ(kill_what([] {
+              Ends ends = make_ends();
+              std::thread([&] {
+                fork_sleeper();
+                tell(ends.writer);
+                sleep_for_ever();
+              }).detach();
+              (void)wait_readable(ends.reader.get());
+              fork_sleeper();
+            }),
+            2);
+}
+
+TEST(KillDescendants, NeedsNoDescriptor) {
+  EXPECT_EQ(kill_what([] {
+              fork_sleeper();
+              const rlimit none{0, 0};
+              ::setrlimit(RLIMIT_NOFILE, &none);
+            }),
+            1);
+}
+
+TEST(KillDescendants, IsNotMisledByTheProcOfAnotherNamespace) {
+  constexpr int kNoNamespaces = 77;
+  Process outer("outer", [] {
+    if (::unshare(CLONE_NEWPID) == -1 &&
+        ::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) {
+      ::_exit(kNoNamespaces);
+    }
+    // Number 1 there, and so is somebody else in /proc.
+    ::_exit(kill_what([] { fork_sleeper(); }));
+  });
+  const int status = outer.join();
+  if (status == kNoNamespaces) GTEST_SKIP() << "no namespaces";
+  EXPECT_EQ(status, 1);
 }
 
 }  // namespace

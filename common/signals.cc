@@ -11,8 +11,29 @@ namespace ipc {
 
 void ignore_sigpipe() { ::signal(SIGPIPE, SIG_IGN); }
 
+bool is_ignored(int number) {
+  struct sigaction action {};
+  check(::sigaction(number, nullptr, &action), "sigaction");
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void keep_child_statuses() {
+  struct sigaction action {};
+  check(::sigaction(SIGCHLD, nullptr, &action), "sigaction");
+  const bool ignored = is_ignored(SIGCHLD);
+  if (!ignored && (action.sa_flags & SA_NOCLDWAIT) == 0) return;
+  if (ignored) action.sa_handler = SIG_DFL;
+  action.sa_flags &= ~SA_NOCLDWAIT;
+  check(::sigaction(SIGCHLD, &action, nullptr), "sigaction");
+}
+
 void reset_signals() {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) {
+  for (int number = 1; number < NSIG; ++number) {
+    const bool may_stay = number == SIGHUP || number == SIGINT ||
+                          number == SIGQUIT || number == SIGPIPE;
+    if (may_stay && is_ignored(number)) continue;
+    // Some belong to the C library or cannot be changed; those are as they
+    // were.
     ::signal(number, SIG_DFL);
   }
   sigset_t none;
@@ -20,7 +41,7 @@ void reset_signals() {
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
 }
 
-SignalQueue::SignalQueue(std::initializer_list<int> signals) {
+SignalQueue::SignalQueue(const std::vector<int>& signals) {
   sigset_t mask;
   ::sigemptyset(&mask);
   for (const int number : signals) ::sigaddset(&mask, number);

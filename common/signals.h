@@ -7,8 +7,8 @@
 
 #include <signal.h>
 
-#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/unique_fd.h"
@@ -19,9 +19,20 @@ namespace ipc {
 // with a name, instead of ending the process.
 void ignore_sigpipe();
 
-// Makes every signal deliverable again with its default action: what a child
-// needs that was forked by a process which handles signals in its own way.
+// Makes every signal deliverable again, with its default action: what a child
+// needs that was forked by a process which handles signals in its own way. Of
+// what is ignored four stay so: SIGHUP, SIGINT and SIGQUIT, by which nohup(1)
+// and a shell's `&` shield a program and all that it starts, and SIGPIPE, so
+// that a write without a reader is the same error in parent and child.
 void reset_signals();
+
+// With SIGCHLD ignored, which a program may have inherited, or SA_NOCLDWAIT the
+// kernel reaps each child at its end and its status is lost: this undoes both
+// for the whole process. A handler stays.
+void keep_child_statuses();
+
+// Whether a signal is ignored, by this process or by whoever started it.
+bool is_ignored(int number);
 
 // Blocks signals while it lives and hands them out one by one.
 //
@@ -33,7 +44,8 @@ void reset_signals();
 //            still pending is delivered then.
 class SignalQueue {
  public:
-  SignalQueue(std::initializer_list<int> signals);
+  // Errors: std::system_error; then nothing is blocked that was not before.
+  explicit SignalQueue(const std::vector<int>& signals);
   SignalQueue(const SignalQueue&) = delete;
   SignalQueue& operator=(const SignalQueue&) = delete;
   SignalQueue(SignalQueue&&) = delete;

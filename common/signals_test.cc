@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 #include "common/process.h"
 
@@ -52,6 +54,37 @@ TEST(Signals, WithSigpipeIgnoredAWriteWithoutReaderIsAnError) {
     if (::pipe(fds.data()) != 0) ::_exit(2);
     ::close(fds[0]);
     ::_exit(::write(fds[1], "x", 1) == -1 && errno == EPIPE ? 0 : 1);
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Signals, AQueueThatCannotBeMadeLeavesNothingBlocked) {
+  ipc::Process child("child", [] {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    try {
+      const ipc::SignalQueue queue({SIGINT});
+      ::_exit(2);
+    } catch (const std::system_error&) {
+      sigset_t now;
+      ::sigprocmask(SIG_SETMASK, nullptr, &now);
+      ::_exit(::sigismember(&now, SIGINT));
+    }
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Signals, KeepingStatusesLeavesAHandlerInPlace) {
+  ipc::Process child("child", [] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_NOCLDWAIT | SA_RESTART;
+    ::sigaction(SIGCHLD, &action, nullptr);
+    ipc::keep_child_statuses();
+    struct sigaction now {};
+    ::sigaction(SIGCHLD, nullptr, &now);
+    if (now.sa_handler != action.sa_handler) ::_exit(1);
+    ::_exit((now.sa_flags & (SA_NOCLDWAIT | SA_RESTART)) == SA_RESTART ? 0 : 2);
   });
   EXPECT_EQ(child.join(), 0);
 }
