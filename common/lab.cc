@@ -1,9 +1,11 @@
 #include "common/lab.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,19 +43,29 @@ int judge(const std::function<std::string()>& lesson) {
     return kSkipped;
   } catch (const std::exception& error) {
     reason = error.what();
+  } catch (...) {
+    reason = "unknown exception";
   }
   if (reason.empty()) {
     say("PASS");
   } else {
     say("FAIL {}", reason);
   }
-  return reason.empty() ? 0 : 1;
+  if (!output_lost()) return reason.empty() ? 0 : 1;
+  fprintf(stderr, "Main: not all that was said could be written\n");
+  return 1;
 }
 
 int play(const std::function<std::string()>& lesson) {
   const int status = judge(lesson);
   event(EventKind::exit, process_name());
   return status;
+}
+
+// Prints on standard output; the status, if that is all there is to do.
+int print(const std::string& text) {
+  fputs(text.c_str(), stdout);
+  return fflush(stdout) == 0 ? 0 : 1;
 }
 
 // Explores instead of playing: the status of Main.
@@ -66,8 +78,7 @@ int explore(const std::vector<NamedScenario>& scenarios, const char* request,
     fprintf(stderr, "%s: %s\n", lab.c_str(), error.what());
     return kWrongUsage;
   }
-  fputs((answer + "\n").c_str(), stdout);
-  return fflush(stdout) == 0 ? 0 : 1;
+  return print(answer + "\n");
 }
 
 // What the keeper says it says for Main.
@@ -101,12 +112,54 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
   }
 }
 
+// What ends a lab, unless whoever started it has decided otherwise: nohup(1),
+// for example. SIGALRM is of a timer that was set before exec(2). And SIGCHLD
+// and SIGCONT.
+std::vector<int> signals_of_keeper() {
+  std::vector<int> signals{SIGTERM, SIGCHLD, SIGCONT};
+  for (const int number : {SIGINT, SIGHUP, SIGQUIT, SIGALRM}) {
+    if (!is_ignored(number)) signals.push_back(number);
+  }
+  return signals;
+}
+
+// A program may be started without standard streams. What it opens first would
+// then be taken for one.
+void keep_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1) continue;
+    check(::open("/dev/null", O_RDWR), "open /dev/null");  // It becomes `fd`.
+  }
+}
+
+// Makes of what this process has inherited what a lab relies on.
+void mend_inheritance() {
+  keep_standard_streams();
+  keep_child_statuses();
+  ignore_sigpipe();
+  ::umask(::umask(0) & ~static_cast<mode_t>(S_IRWXU));
+}
+
+// Runs `keeper` in a process of its own, to which orphans come, and hands on
+// signals. The children of this one came with it by exec(2): a shell had made
+// them, and they are nobody's to wait for or to kill.
+int run_apart(const std::string& name, const std::function<int()>& keeper) {
+  SignalQueue signals(signals_of_keeper());
+  Process process(name, [&] { ::_exit(keeper()); });
+  while (true) {
+    const int number = signals.next();
+    if (number != SIGCHLD) process.send_signal(number);
+    const auto status = process.exit_status();
+    if (status) return *status < 0 ? 128 - *status : *status;
+  }
+}
+
 // Clears away what the lab has left, and returns its status. A lesson that
 // ended by itself should have left nothing: then it is told of, and a failure.
 // The harness wants to see it, and clears it away with the world of the run.
 int clean_up(Process& main, const std::string& lab, int status) {
   const bool by_itself = main.exit_status().value_or(-1) >= 0;
-  if (by_itself && ::getenv("IPC_LABS_NO_SWEEP") != nullptr) {
+  if (by_itself && ::secure_getenv("IPC_LABS_NO_SWEEP") != nullptr) {
     leave_names();
     return status;
   }
@@ -160,7 +213,6 @@ Lab::Lab(std::string name, const std::string& sentence)
   CLI::App& app = flags_->app;
   app.name(name_);
   app.get_formatter()->column_width(28);
-  check(::getrandom(&seed, sizeof seed, 0), "getrandom");
   app.add_option("--pace", pace, "scale pauses; 0 for none (1)")
       ->check(CLI::Range(0.0, 100.0).description(""))
       ->option_text("FACTOR");
@@ -213,29 +265,39 @@ void Lab::explores(const std::string& name, const Scenario& scenario,
 int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
              double limit_s) {
   try {
-    flags_->app.parse(argc, argv);
+    mend_inheritance();
+    check(retry([] { return ::getrandom(&seed, sizeof seed, 0); }),
+          "getrandom");
+    // Without even a name: execve(2) before Linux 5.18 allows it.
+    if (argc > 0) flags_->app.parse(argc, argv);
+    const auto keep = [&] { return this->keep(lesson, limit_s); };
+    return has_children() ? run_apart(name_, keep) : keep();
   } catch (const CLI::CallForHelp&) {
-    const std::string help = flags_->app.help();
-    fputs(help.c_str(), stdout);
-    return 0;
+    return print(flags_->app.help());
   } catch (const CLI::Error& error) {
     fprintf(stderr, "%s: %s; see --help\n", name_.c_str(), error.what());
     return kWrongUsage;
+  } catch (const std::exception& error) {
+    return fail(error.what());
   }
-  ignore_sigpipe();
+}
+
+int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
   name_process(name_);
+  const double scale = time_scale();
+  open_event_log();
   begin_run();  // Before the fork, so that all of the lab share the prefix.
   remove_stale_names();  // Of labs whose keeper was killed.
 
-  SignalQueue signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGCONT});
-  const char* const request = ::getenv("IPC_LABS_EXPLORE");
+  SignalQueue signals(signals_of_keeper());
+  const char* const request = ::secure_getenv("IPC_LABS_EXPLORE");
   if (request != nullptr) limit_s = kExplorationLimitS;
   Process main("Main", [&] {
     ::_exit(request == nullptr ? play(lesson)
                                : explore(scenarios_, request, name_));
   });
-  const int status = watch(main, signals, limit_s * time_scale());
+  const int status = watch(main, signals, limit_s * scale);
   return clean_up(main, name_, status);
 }
 

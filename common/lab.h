@@ -14,10 +14,17 @@
 //
 // Flags:  --pace=<factor> scales pauses (1 as in the guide, 0 none),
 //         --seed=<n> fixes random choices, --help, and those of the lab.
-// Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>" or if the lesson
-//         has left a process or a name behind (see stderr), 2 for a wrong
-//         flag or value, 77 after "Main: SKIP <reason>", 128 + n after signal
-//         n.
+// Status: 0 after "Main: PASS", 1 after "Main: FAIL <reason>", if the lesson
+//         has left a process or a name behind, or if standard output is on a
+//         full disk (see stderr), 2 for a wrong flag or value, 77 after "Main:
+//         SKIP <reason>", 128 + n after signal n. A lab that cannot begin, for
+//         lack of a process or of room in /tmp, fails in one line.
+// Inherits: nothing that it could stumble over. SIGCHLD is no longer ignored
+// and
+//         SIGPIPE is; closed standard streams are /dev/null; umask(2) leaves
+//         the owner all rights. SIGHUP, SIGINT, SIGQUIT and SIGALRM stay
+//         ignored if they are (nohup(1)). Children that were there before, of
+//         a shell that has become the lab by exec(2), are left alone.
 // Death:  if the keeper itself is killed, Main and its children die with it;
 //         their names stay until the next lab begins (remove_stale_names()).
 // Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
@@ -102,6 +109,10 @@ class Lab {
 
  private:
   struct Flags;
+
+  // Watches over Main, in a process that has no other children.
+  int keep(const std::function<std::string()>& lesson, double limit_s);
+
   std::unique_ptr<Flags> flags_;
   std::string name_;
   std::vector<NamedScenario> scenarios_;

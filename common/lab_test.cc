@@ -1,14 +1,18 @@
 #include "common/lab.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -20,6 +24,8 @@
 #include "common/names.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/shared.h"
+#include "common/test_faults.h"
 
 namespace {
 
@@ -33,7 +39,10 @@ using Lesson = std::function<std::string()>;
 // Runs a lab with `arguments` in a child, with both outputs in a file.
 class LabRun {
  public:
-  LabRun(std::vector<std::string> arguments, Lesson lesson, double limit_s = 60)
+  // `inherit` makes what the lab gets from whoever starts it.
+  LabRun(
+      std::vector<std::string> arguments, Lesson lesson, double limit_s = 60,
+      const std::function<void()>& inherit = [] {})
       : child_("lab", [&, arguments = std::move(arguments)]() mutable {
           const std::string out = dir_.file("out");
           if (::freopen(out.c_str(), "w", stdout) == nullptr) ::_exit(9);
@@ -44,6 +53,7 @@ class LabRun {
           ipc::Lab lab("lab", "A lab for tests.");
           lab.option("--count", count, 1, 9, "how many");
           const int argc = static_cast<int>(argv.size());
+          inherit();
           const int status = lab.run(argc, argv.data(), lesson, limit_s);
           ::fflush(stdout);
           ::_exit(status);
@@ -269,6 +279,118 @@ TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
     EXPECT_GE(number, 3);
     EXPECT_LE(number, 7);
   }
+}
+
+std::string pass() { return ""; }
+
+TEST(Lab, WhatIsNotAnExceptionFailsToo) {
+  const Result result = LabRun({}, []() -> std::string { throw 42; }).end();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "Main: FAIL unknown exception\n");
+}
+
+// A lab that inherits what `inherit` makes.
+Result heir(const Lesson& lesson, const std::function<void()>& inherit) {
+  return LabRun({}, lesson, 60, inherit).end();
+}
+
+TEST(LabInherits, SigchldIgnored) {
+  const Result result = heir(pass, [] { ::signal(SIGCHLD, SIG_IGN); });
+  EXPECT_EQ(result.out, "Main: PASS\n");
+  EXPECT_EQ(result.status, 0);
+}
+
+TEST(LabInherits, ClosedStandardStreams) {
+  const Lesson lesson = [] {
+    const int opened = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return opened > STDERR_FILENO ? "" : "opened as a standard stream";
+  };
+  const Result result = heir(lesson, [] {
+    ::close(STDIN_FILENO);
+    ::close(STDERR_FILENO);
+  });
+  EXPECT_EQ(result.out, "Main: PASS\n");
+}
+
+TEST(LabInherits, AShieldAgainstTheHangupOfATerminal) {
+  const Lesson lesson = [] {
+    ::kill(::getppid(), SIGHUP);
+    ::raise(SIGHUP);
+    return "";
+  };
+  const Result result = heir(lesson, [] { ::signal(SIGHUP, SIG_IGN); });
+  EXPECT_EQ(result.out, "Main: PASS\n");
+  EXPECT_EQ(result.status, 0);
+}
+
+// Of a timer, say, that was set before exec(2).
+TEST(Lab, SigalrmEndsItAsOtherSignalsDo) {
+  const Lesson lesson = []() -> std::string {
+    ::kill(::getppid(), SIGALRM);
+    while (true) ::pause();
+  };
+  EXPECT_EQ(LabRun({}, lesson).end().status, 128 + SIGALRM);
+}
+
+TEST(LabInherits, AUmaskThatTakesAllAway) {
+  const Lesson lesson = [] {
+    const ipc::TempDir dir;
+    std::ofstream(dir.file("file")) << "data";
+    struct stat status {};
+    ::stat(dir.file("file").c_str(), &status);
+    return (status.st_mode & 0700U) == 0600U ? "" : "the owner may not read";
+  };
+  const Result result = heir(lesson, [] { ::umask(0777); });
+  EXPECT_EQ(result.out, "Main: PASS\n");
+}
+
+// A shell that starts something in the background and then becomes the lab.
+TEST(LabInherits, ChildrenOfOthers) {
+  const ipc::Shared<pid_t> stranger(0);
+  const auto inherit = [&] {
+    const pid_t pid = ::fork();
+    while (pid == 0) ::pause();
+    *stranger = pid;
+  };
+  const Result result = heir(pass, inherit);
+  EXPECT_EQ(result.out, "Main: PASS\n");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(::kill(*stranger, SIGKILL), 0) << "it was killed, or waited for";
+
+  // The lab is ended by a signal all the same.
+  const ipc::Shared<std::atomic<bool>> runs(false);
+  LabRun lab(
+      {},
+      [&]() -> std::string {
+        *runs = true;
+        while (true) ::pause();
+      },
+      60, inherit);
+  while (!*runs) ::usleep(1000);
+  lab.keeper().send_signal(SIGTERM);
+  EXPECT_EQ(lab.end().status, 128 + SIGTERM);
+  EXPECT_EQ(::kill(*stranger, SIGKILL), 0) << "it was killed, or waited for";
+}
+
+TEST(LabFails, InOneLineIfItCannotBegin) {
+  Result result = heir(pass, [] { ipc::forks_that_fail = 1; });
+  EXPECT_EQ(result.out, "Main: FAIL fork: Resource temporarily unavailable\n");
+  EXPECT_EQ(result.status, 1);
+  const auto log = [] { ::setenv("IPC_LABS_EVENTS", "/no/such/x", 1); };
+  result = heir(pass, log);
+  EXPECT_EQ(result.out,
+            "Main: FAIL open IPC_LABS_EVENTS=/no/such/x: No such file or "
+            "directory\n");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(LabRun({"--help"}, pass, 60, log).end().status, 0);
+}
+
+TEST(LabFails, IfWhatItSaysCannotBeWritten) {
+  const Result result = heir(pass, [] {
+    ::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+  });
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "Main: not all that was said could be written\n");
 }
 
 }  // namespace

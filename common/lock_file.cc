@@ -14,6 +14,8 @@ namespace {
 
 // Locks a file that was just made; how many names it has when it is locked.
 nlink_t lock_new(int fd) {
+  // Whatever umask(2) has taken away: others of this user are to lock it too.
+  check(::fchmod(fd, 0600), "fchmod");
   const int result = retry([&] { return ::flock(fd, LOCK_EX); });
   // NFS locks only what is open for writing. Then nobody else gets the lock
   // either, and a file that is left is left for ever.
@@ -29,7 +31,8 @@ UniqueFd create_locked(int folder_fd, const std::string& name) {
   // Not for writing: closing it is then no IN_CLOSE_WRITE for inotify(7).
   constexpr int kFlags = O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   while (true) {
-    UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600), "open"));
+    UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600),
+                      ("create " + name).c_str()));
     // Between these two calls the file looks abandoned. Whoever takes it then
     // removes it before giving up the lock: so look whether it is still there.
     try {

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -54,29 +56,42 @@ class Run {
  public:
   Run()
       : prefix_(make_prefix()),
-        lock_name_(prefix_ + std::string(kLockSuffix)),
+        lock_path_("/tmp/" + prefix_ + std::string(kLockSuffix)),
         maker_(::getpid()),
-        lock_(create_locked(open_tmp().get(), lock_name_)) {}
+        lock_(create_locked(AT_FDCWD, lock_path_)) {}
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
   Run(Run&&) = delete;
   Run& operator=(Run&&) = delete;
   ~Run() {
-    if (maker_ == ::getpid()) ::unlink(("/tmp/" + lock_name_).c_str());
+    if (maker_ == ::getpid()) ::unlink(lock_path_.c_str());
   }
 
   [[nodiscard]] const std::string& prefix() const { return prefix_; }
 
  private:
   std::string prefix_;
-  std::string lock_name_;
+  std::string lock_path_;
   int maker_;
   UniqueFd lock_;  // Children have it too: the run lives as long as they do.
 };
 
-std::unique_ptr<Run>& run() {
-  static std::unique_ptr<Run> run;
-  return run;
+// The run of this process. Atomic, because two threads may be the first to ask
+// for a name.
+std::atomic<Run*> current = nullptr;
+
+void end_run() { delete current.exchange(nullptr); }
+
+const Run& run() {
+  if (Run* const begun = current.load()) return *begun;
+  static const int registered = std::atexit(end_run);
+  check_zero(registered, "atexit");
+  auto begun = std::make_unique<Run>();
+  Run* other = nullptr;
+  if (current.compare_exchange_strong(other, begun.get())) {
+    return *begun.release();
+  }
+  return *other;
 }
 
 // "ipc-labs-<pid>-<random>-run"; what unique_name() makes has more parts.
@@ -112,26 +127,26 @@ std::vector<std::string> lock_files() {
 
 }  // namespace
 
-const std::string& name_prefix() {
-  if (!run()) begin_run();
-  return run()->prefix();
+const std::string& name_prefix() { return run().prefix(); }
+
+void begin_run() {
+  end_run();
+  (void)run();
 }
 
-void begin_run() { run() = std::make_unique<Run>(); }
-
 std::string unique_name(std::string_view what) {
-  static int counter = 0;
+  static std::atomic<int> counter = 0;
   // The process number: a forked child has a copy of the counter.
   return fmt::format("{}-{}-{}-{}", name_prefix(), ::getpid(), ++counter, what);
 }
 
 int remove_names() {
   const int removed = remove_names_of(name_prefix());
-  run().reset();
+  end_run();
   return removed;
 }
 
-void leave_names() { run().reset(); }
+void leave_names() { end_run(); }
 
 int remove_stale_names() {
   const UniqueFd tmp = open_tmp();
@@ -148,7 +163,12 @@ int remove_stale_names() {
 
 TempDir::TempDir(std::string_view what)
     : path_("/tmp/" + unique_name(what)), owner_(::getpid()) {
-  check(::mkdir(path_.c_str(), 0700), "mkdir");
+  check(::mkdir(path_.c_str(), 0700), ("mkdir " + path_).c_str());
+  // Whatever umask(2) has taken away.
+  if (::chmod(path_.c_str(), 0700) == 0) return;
+  const int error = errno;
+  ::rmdir(path_.c_str());
+  throw_error(error, ("chmod " + path_).c_str());
 }
 
 TempDir::~TempDir() {

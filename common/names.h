@@ -6,6 +6,10 @@
 // process of the run lives (lock_file.h). If IPC_LABS_RUN is set, to eight
 // letters or digits, the random part begins with them: so the harness knows
 // what belongs to a run that it has started.
+//
+// Threads: name_prefix() and unique_name() may be called by any at any time;
+//          the others, which begin or end a run, while no other thread uses
+//          names.
 #pragma once
 
 #include <string>

@@ -194,4 +194,20 @@ TEST_F(NamesSweep, LeavesWhatOnlyLooksLikeALockFile) {
   EXPECT_FALSE(fs::exists(run.shm));
 }
 
+TEST(Names, AUmaskTakesNothingFromTheirOwner) {
+  ipc::Process child("child", [] {
+    ::umask(0777);
+    ipc::begin_run();
+    const ipc::TempDir dir;
+    struct stat folder {};
+    struct stat lock {};
+    ::stat(dir.path().c_str(), &folder);
+    ::stat(("/tmp/" + ipc::name_prefix() + "-run").c_str(), &lock);
+    ipc::remove_names();
+    if ((folder.st_mode & 07777U) != 0700U) ::_exit(2);
+    ::_exit((lock.st_mode & 07777U) == 0600U ? 0 : 3);
+  });
+  EXPECT_EQ(child.join(), 0);
+}
+
 }  // namespace
