@@ -29,7 +29,7 @@ struct Delivery {
 class Channel {
  public:
   // `url` is "amqp://user:password@host:port", all but the first word optional.
-  explicit Channel(std::string url);
+  explicit Channel(const std::string& url);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   Channel(Channel&&) = delete;
@@ -70,7 +70,7 @@ class Channel {
 
   std::unique_ptr<amqp_connection_state_t_, int (*)(amqp_connection_state_t_*)>
       owned_;
-  amqp_connection_state_t_* connection_;
+  amqp_connection_state_t_* connection_ = nullptr;
 };
 
 // Throws ipc::Skip if this was built without librabbitmq.

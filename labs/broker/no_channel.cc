@@ -9,8 +9,7 @@ void require_client() {
 
 // Nobody has a channel here; its functions are for the linker.
 
-Channel::Channel(std::string /*url*/)
-    : owned_(nullptr, nullptr), connection_(nullptr) {
+Channel::Channel(const std::string& /*url*/) : owned_(nullptr, nullptr) {
   require_client();
 }
 
