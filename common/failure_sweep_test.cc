@@ -39,7 +39,7 @@ namespace {
 
 using ipc::Deadline;
 
-Deadline patience() { return Deadline::after(ipc::time_scale()); }
+Deadline patience() { return Deadline::after(20 * ipc::time_scale()); }
 
 void demand(bool what) {
   if (!what) throw std::runtime_error("it does not do its work");
@@ -229,7 +229,11 @@ void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
       } catch (const std::system_error&) {
       }
     });
-    if (listener.accept_until(patience())) return;
+    while (!client.exit_status()) {
+      if (listener.accept_until(Deadline::after(0.01))) return;
+    }
+    // It pauses when there is no descriptor.
+    if (listener.accept_until(Deadline::after(ipc::time_scale()))) return;
   }
   demand(false);
 }

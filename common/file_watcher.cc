@@ -2,15 +2,16 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -22,10 +23,10 @@
 namespace ipc {
 namespace {
 
-// A name that appears, goes, or gets a content. Not IN_MODIFY: a file that is
-// being written in place is worth reading when its writer has closed it.
+// A name that appears or goes, or gets other permissions or another content.
 constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM |
-                             IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR;
+                             IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE |
+                             IN_ONLYDIR | IN_MASK_ADD;
 
 // Instead of a watch descriptor.
 constexpr int kNoWatch = -1;
@@ -72,29 +73,80 @@ bool is_empty_file(const std::string& path) {
          status.st_size == 0;
 }
 
+// What inotify's own limits are called, which an errno does not tell.
+const char* explain_init() {
+  return errno == EMFILE ? "inotify_init1: fs.inotify.max_user_instances is "
+                           "reached, or no descriptor is free"
+                         : "inotify_init1";
+}
+const char* explain_add() {
+  return errno == ENOSPC
+             ? "inotify_add_watch: fs.inotify.max_user_watches is reached"
+             : "inotify_add_watch";
+}
+
+UniqueFd make_inotify() {
+  UniqueFd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!fd) throw_error(errno, explain_init());
+  return fd;
+}
+
+void add_to(const UniqueFd& epoll, const UniqueFd& fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event), "epoll_ctl");
+}
+
 }  // namespace
 
 FileWatcher::FileWatcher(std::string path)
-    : path_(std::move(path)),
-      inotify_(
-          check(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1")) {
+    : path_(std::move(path)), inotify_(make_inotify()) {
   if (split(path_).empty()) throw_error(EINVAL, "watch of no file");
-  watch_path();
+  watch_path(split(path_));
+}
+
+int FileWatcher::fd() {
+  if (epoll_) return epoll_.get();
+  timer_.reset(
+      check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+            "timerfd_create"));
+  UniqueFd epoll(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  add_to(epoll, inotify_);
+  add_to(epoll, timer_);
+  epoll_ = std::move(epoll);
+  settle_until(settled_);
+  return epoll_.get();
+}
+
+// As long as this fails the notice that has led here is still to be given.
+void FileWatcher::find_again() {
+  auto old = std::exchange(watched_, {});
+  try {
+    watch_path(split(path_));
+  } catch (...) {
+    watched_.merge(old);
+    is_elsewhere_ = true;
+    is_first_ = true;
+    throw;
+  }
+  for (const auto& [watch, unused] : old) {
+    if (!watched_.contains(watch)) ::inotify_rm_watch(inotify_.get(), watch);
+  }
 }
 
 // Walks along the path as the kernel does, and puts a watch on each folder
 // before it looks into it: what changes behind us is in the queue.
-void FileWatcher::watch_path() {
+void FileWatcher::watch_path(std::deque<std::string> names) {
   file_ = {};
   is_elsewhere_ = false;
   bool sees_all = true;
-  auto old = std::exchange(watched_, {});
-  std::deque<std::string> names = split(path_);
   std::string folder = path_.starts_with('/') ? "/" : ".";
   for (int links = 0; !names.empty();) {
     const std::string name = std::move(names.front());
     names.pop_front();
-    const int watched = watch(folder, name);
+    // A log that others write in a folder on the way is not to wake us.
+    const int watched =
+        watch(folder, name, names.empty() ? kEvents | IN_MODIFY : kEvents);
     if (watched == kNoFolder) break;
     sees_all = sees_all && watched != kNoWatch;
     const std::string next = join(folder, name);
@@ -111,47 +163,63 @@ void FileWatcher::watch_path() {
     const auto more = split(*target);
     names.insert(names.begin(), more.begin(), more.end());
   }
-  for (const auto& [watch, unused] : old) {
-    if (!watched_.contains(watch)) ::inotify_rm_watch(inotify_.get(), watch);
-  }
 }
 
 // Returns the watch descriptor; kNoFolder if there is no such folder: then the
 // one above it is watched, and tells when there is.
-int FileWatcher::watch(const std::string& folder, const std::string& name) {
-  const int watch =
-      ::inotify_add_watch(inotify_.get(), folder.c_str(), kEvents);
+int FileWatcher::watch(const std::string& folder, const std::string& name,
+                       uint32_t events) {
+  const int watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), events);
   if (watch == -1 && (errno == ENOENT || errno == ENOTDIR)) return kNoFolder;
   // One may pass through a folder that one may not read: then its names are
   // not told.
   if (watch == -1 && errno == EACCES) return kNoWatch;
-  check(watch, "inotify_add_watch");
+  if (watch == -1) throw_error(errno, explain_add());
   watched_[watch].path = folder;
   watched_[watch].names.insert(name);
   return watch;
 }
 
 std::optional<FileWatcher::Notice> FileWatcher::wait_until(Deadline deadline) {
+  if (is_first_ && is_elsewhere_) find_again();
   if (std::exchange(is_first_, false)) return Notice::rescan;
   std::string awaited = "file ";
   awaited += path_;
   event(EventKind::wait, awaited);
-  std::optional<Notice> notice = read_events();
+  std::optional<Notice> notice = look();
   const auto is_over = [&] {
-    if (!notice) notice = read_events();
+    if (!notice) notice = look();
     return notice.has_value();
   };
   if (Gate* const own = gate(); own != nullptr && !notice) [[unlikely]] {
     // What happens to other files, maybe outside of the run, is nothing to it.
-    (void)own->wait_until(is_over, awaited, deadline.ns());
+    (void)own->wait_until(is_over, awaited, deadline.sooner(settled_).ns());
   }
-  while (!notice && !deadline.expired()) {
-    (void)wait_ready(inotify_.get(), POLLIN, deadline);
-    notice = read_events();
+  while (!is_over() && !deadline.expired()) {
+    (void)wait_ready(inotify_.get(), POLLIN, deadline.sooner(settled_));
   }
   event(EventKind::wake, awaited);
-  if (is_elsewhere_) watch_path();
+  if (is_elsewhere_) find_again();
   return notice;
+}
+
+// What is to be told now.
+std::optional<FileWatcher::Notice> FileWatcher::look() {
+  std::optional<Notice> notice = read_events();
+  if (!notice && settled_.expired()) notice = Notice::changed;
+  // Who reads the file now sees what was written until now.
+  if (notice && !settled_.is_never()) settle_until(Deadline::never());
+  return notice;
+}
+
+// The deadline is also that of the timer, for those who wait for fd().
+void FileWatcher::settle_until(Deadline deadline) {
+  settled_ = deadline;
+  if (!timer_) return;
+  itimerspec time{};
+  if (!deadline.is_never()) time.it_value = deadline.to_timespec();
+  check(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr),
+        "timerfd_settime");
 }
 
 // Takes what is in the queue now, all at once: so that many changes are one
@@ -210,12 +278,16 @@ std::optional<FileWatcher::Notice> FileWatcher::meaning(
   const bool is_file = event.wd == file_.watch && name == file_.name;
   const bool is_new = (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0;
   if (!is_file || (is_new && is_link(file_.path))) is_elsewhere_ = true;
-  // Somebody has just begun to write it, and IN_CLOSE_WRITE will follow.
-  if ((event.mask & IN_CREATE) != 0 &&
-      is_empty_file(join(path, std::string(name)))) {
-    return std::nullopt;
+  // Somebody has perhaps begun to write it, and IN_CLOSE_WRITE will follow. If
+  // not, that is told after a while, and not each time anew.
+  const bool is_written = (event.mask & IN_MODIFY) != 0 ||
+                          ((event.mask & IN_CREATE) != 0 &&
+                           is_empty_file(join(path, std::string(name))));
+  if (!is_written) return Notice::changed;
+  if (settled_.is_never()) {
+    settle_until(Deadline::after(kSettleS * time_scale()));
   }
-  return Notice::changed;
+  return std::nullopt;
 }
 
 }  // namespace ipc

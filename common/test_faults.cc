@@ -287,8 +287,9 @@ class Run {
       : action_(action), may_throw_(may_throw), report_(report) {}
 
   [[noreturn]] void run() {
-    ::alarm(static_cast<unsigned>(30 * time_scale()));  // It may hang.
-    action_();  // What is made at the first use only is made now.
+    ::alarm(static_cast<unsigned>(60 * time_scale()));  // It may hang.
+    repeat();  // What is made at the first use only is made now.
+    if (!text_.empty()) text_ = "\n  and without any failure:" + text_;
     const auto before = belongings();
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(errno);
     ::raise(SIGSTOP);  // From here on calls are counted,
@@ -319,7 +320,7 @@ class Run {
     try {
       action_();
     } catch (const std::exception& failure) {
-      text_ += fmt::format("\n  fails from then on: {}", failure.what());
+      text_ += fmt::format("\n  fails without reason: {}", failure.what());
     }
   }
 
