@@ -52,6 +52,9 @@ _WRONG_VARIANTS_MIN = 2
 # all of its processes sleep without a limit nothing will come any more.
 _QUIET_S = 0.5
 _TRACES_MAX = 5
+# For those who plant mistakes: a test that sees one only because the chapter
+# quotes that line proves nothing.
+_WITHOUT_CHAPTER = "IPC_LABS_WITHOUT_CHAPTER"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +112,8 @@ class LabTest(expect.Expectations):
     def setUp(self) -> None:
         """Forgets the runs of the test before."""
         self.runs = []
+        if _WITHOUT_CHAPTER in os.environ and "_chapter_" in self.id():
+            self.skipTest(f"{_WITHOUT_CHAPTER} is set")
 
     # Where the lab is.
 
@@ -148,6 +153,19 @@ class LabTest(expect.Expectations):
         """Runs a wrong variant, whatever comes of it."""
         options.setdefault("quiet_s", _QUIET_S)
         return self.run_program(self.program(variant), *flags, **options)
+
+    def run_late(self, call: str, *flags: str, delay_s: float = 0.02) -> Run:
+        """Runs the lab so that a system call returns late, in every process.
+
+        What is said after such a call, and not before, then comes too late.
+        """
+        if reason := trace.why_not():
+            self.skipTest(reason)
+        return self.run_traced(
+            ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={call}"]
+            + ["-e", f"inject={call}:delay_exit={delay_s * 1e6:.0f}"],
+            [self.program(), *flags, "--pace=0"],
+        )
 
     def rerun(self, run: Run, *flags: str, **options: Any) -> Run:
         """Runs the program of `run` again, for a `check` that needs several."""

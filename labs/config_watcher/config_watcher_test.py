@@ -32,6 +32,20 @@ class ConfigWatcherTest(lab.LabTest):
         ),
     }
 
+    # Each is told once, and as what it was when it was read.
+    explored = (
+        lab.Explored(
+            {
+                "INFO ",
+                "INFO DEBUG",
+                "INFO ERROR",
+                "DEBUG ",
+                "DEBUG ERROR",
+                "ERROR ",
+            }
+        ),
+    )
+
     def check(self, run: lab.Run) -> None:
         """Each change is seen once, and no mistake that nobody has made."""
         self.assert_never(run, "(Monitor|Updater): failed.*")

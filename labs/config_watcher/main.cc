@@ -9,6 +9,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -17,8 +19,10 @@
 #include "common/clock.h"
 #include "common/lab.h"
 #include "common/names.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
+#include "common/schedule.h"
 #include "common/shared.h"
 #include "labs/config_watcher/configuration.h"
 #include "labs/config_watcher/editors.h"
@@ -102,6 +106,32 @@ std::string play(void (Monitor::*watch)(),
   return "";
 }
 
+// What the explorer plays in every order: the monitor looks twice, and the file
+// changes twice. The outcome is what it has told.
+std::string two_looks(ipc::Schedule& schedule) {
+  const ipc::TempDir folder("config_watcher");
+  const std::string file = folder.file("app_config.json");
+  const auto level = [&](const char* name) {
+    return to_json({.app_name = "Example App", .log_level = name});
+  };
+  save_by_rename(file, level("INFO"));
+  const ipc::Shared<Progress> progress;
+  const ipc::Shared<std::array<char, 64>> told;
+  schedule.add("Monitor", [&] {
+    Monitor monitor(file, *progress);
+    std::string all = monitor.look() + " ";
+    all += monitor.look();
+    std::copy(all.begin(), all.end(), told->begin());
+  });
+  schedule.add("Updater", [&] {
+    save_by_rename(file, level("DEBUG"));
+    ipc::point("has saved");
+    save_by_rename(file, level("ERROR"));
+  });
+  schedule.run();
+  return told->data();
+}
+
 std::string lesson() {
   ipc::say("Act 1: the monitor asks again and again");
   std::string problem = play(&Monitor::poll, make_updates);
@@ -116,5 +146,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("config_watcher", "A program follows its configuration file.");
+  lab.explores("two looks", two_looks);
   return lab.run(argc, argv, lesson);
 }

@@ -7,6 +7,7 @@
 #include "common/atomic_file.h"
 #include "common/file_watcher.h"
 #include "common/lab.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace {
@@ -25,11 +26,12 @@ Monitor::Monitor(std::string path, Progress& progress)
   ipc::say("Watching app_config.json for changes");
 }
 
-void Monitor::look() {
+std::string Monitor::look() {
   ++progress_.looks;
   const auto text = ipc::read_file(path_);  // [read] Once, for hash and values.
+  ipc::point("has read");
   const size_t hash = hash_of(text);
-  if (hash == last_hash_) return;  // [compare]
+  if (hash == last_hash_) return "";  // [compare]
   last_hash_ = hash;
   if (!text) {
     ipc::say("Config file is gone; log level stays {}", current_.log_level);
@@ -41,24 +43,25 @@ void Monitor::look() {
              current_.log_level);  // [invalid]
   }
   progress_.seen.release();
+  return current_.log_level;
 }
 
 void Monitor::poll() {
-  look();
+  (void)look();
   progress_.seen.release();
   while (true) {
     ipc::pause_s(kPollS);  // [poll]
-    look();
+    (void)look();
   }
 }
 
 void Monitor::watch() {
   ipc::FileWatcher watcher(path_);
   watcher.wait();  // The first notice is about what is there now.
-  look();
+  (void)look();
   progress_.seen.release();
   while (true) {
     watcher.wait();  // [watch]
-    look();
+    (void)look();
   }
 }

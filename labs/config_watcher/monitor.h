@@ -25,9 +25,10 @@ class Monitor {
   [[noreturn]] void poll();
   [[noreturn]] void watch();
 
- private:
-  void look();
+  // What it has told of the file: a log level, or "".
+  std::string look();
 
+ private:
   std::string path_;
   Progress& progress_;
   size_t last_hash_;

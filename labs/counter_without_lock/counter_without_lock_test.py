@@ -37,6 +37,11 @@ class CounterWithoutLockTest(lab.LabTest):
             {"1": 48, "2": 36, "3": 6}, flags=("--workers=3",), schedules=90
         ).both(),
         *lab.Explored({"1": 22, "2": 2}, request={"kills": 1}).both(),
+        lab.Explored(
+            {"1, 0 before the start", "2, 0 before the start"},
+            scenario="race",
+            request={"reduce": True},
+        ),
         *(lab.Explored({"1": 4, "2": 2}, variant=name) for name in wrong),
     )
 

@@ -71,6 +71,32 @@ std::string increment_once_each(ipc::Schedule& schedule) {
   return std::to_string(counter->load());
 }
 
+struct Race {
+  Counter counter{0};
+  ipc::Event start;
+};
+
+void compete(Race& race, int increments) {
+  race.start.wait();  // [start]
+  for (int i = 0; i < increments; ++i) increment(race.counter, false);
+}
+
+// The same for the race: nobody may be before the start.
+std::string race_once(ipc::Schedule& schedule) {
+  const ipc::Shared<Race> race;
+  const ipc::Shared<std::atomic<int>> early(0);
+  for (int i = 0; i < worker_count; ++i) {
+    schedule.add("Worker " + std::to_string(i), [&] { compete(*race, 1); });
+  }
+  schedule.add("Starter", [&] {
+    *early = race->counter.load();
+    race->start.set();
+  });
+  schedule.run();
+  return std::to_string(race->counter) + ", " + std::to_string(*early) +
+         " before the start";
+}
+
 void tell(int final, int updates) {
   ipc::say("Final counter value (without lock): {}", final);
   ipc::say("Lost {} of {} updates ({:.1f} %)", updates - final, updates,
@@ -86,21 +112,18 @@ std::string play_one(const std::string& steps) {
 // All begin at the same time and are as fast as they can.
 void race() {
   ipc::say("Now {} workers, {} times each", worker_count, increment_count);
-  const ipc::Shared<Counter> counter(0);
-  const ipc::Shared<ipc::Event> start;
+  const ipc::Shared<Race> race;
   std::vector<ipc::Process> workers;
   workers.reserve(static_cast<size_t>(worker_count));
   for (int i = 0; i < worker_count; ++i) {
-    workers.emplace_back("Worker " + std::to_string(i), [&] {
-      start->wait();
-      for (int k = 0; k < increment_count; ++k) increment(*counter, false);
-    });
+    workers.emplace_back("Worker " + std::to_string(i),
+                         [&] { compete(*race, increment_count); });
   }
-  start->set();
+  race->start.set();
   for (ipc::Process& worker : workers) {
     if (worker.join() != 0) throw std::runtime_error("a worker failed");
   }
-  tell(counter->load(), worker_count * increment_count);
+  tell(race->counter, worker_count * increment_count);
 }
 
 std::string lesson() {
@@ -122,5 +145,6 @@ int main(int argc, char** argv) {
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only play this order, such as ABAB, or all");
   lab.explores("increments", increment_once_each, {.memory_only = true});
+  lab.explores("race", race_once, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

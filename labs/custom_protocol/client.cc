@@ -150,6 +150,17 @@ void announce_too_much(const ipc::UniqueFd& stream) {
   send_damaged(stream, 1, encode(message).substr(0, kHeader));
 }
 
+void ask_ahead(const ipc::UniqueFd& stream) {
+  ipc::say("Sending two requests");
+  for (uint64_t id = 1; id <= 2; ++id) {
+    const json data = {{"user_id", std::to_string(id)}};
+    const json body = {{"action", "get_user"}, {"data", data}};
+    send(stream, {Kind::request, id, body.dump()});
+  }
+  receive_answer(stream, 2);
+  request(stream, 3, "shutdown");
+}
+
 void die_inside_a_message(const ipc::UniqueFd& stream) {
   request(stream, 1, "get_user", "user_id", "1");
   send_bare(stream, encode({Kind::request, 2, "half"}).substr(0, kHeader + 2));

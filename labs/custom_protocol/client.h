@@ -20,4 +20,8 @@ std::array<int, 2> repeat_at_once(const ipc::UniqueFd& stream);
 void damage_bodies(const ipc::UniqueFd& stream);
 void damage_a_header(const ipc::UniqueFd& stream);
 void announce_too_much(const ipc::UniqueFd& stream);
+
+// Two requests, of which only the answer to the second one is wanted.
+void ask_ahead(const ipc::UniqueFd& stream);
+
 void die_inside_a_message(const ipc::UniqueFd& stream);

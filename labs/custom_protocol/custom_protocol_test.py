@@ -137,7 +137,20 @@ class CustomProtocolTest(lab.LabTest):
             run, "Server: The client has gone: end inside a message", 1
         )
         self.assert_count(run, "Server: The client has gone: end of file", 2)
-        self.assert_count(run, r"Server: Stopped; did \d+ requests", 6)
+        self.assert_count(run, r"Server: Stopped; did \d+ requests", 7)
+
+    def test_an_answer_to_another_request_is_not_taken(self) -> None:
+        """Act 7: the first of two answers is not the one that is wanted."""
+        run = self.run_lab()
+        self.assert_before(
+            run,
+            "Client: Sending two requests",
+            "Client: That is the answer to 1, not to 2",
+        )
+        said = run.said("Client")
+        refused = said.index("That is the answer to 1, not to 2")
+        self.assertIn("Bob", said[refused + 1])
+        self.assertEqual(said[refused + 2], "Sending shutdown request")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ std::string lesson() {
       play("Act 3: bad messages, and sound headers", damage_bodies) &&
       play("Act 4: a header is damaged", damage_a_header) &&
       play("Act 5: a body is too long", announce_too_much) &&
-      play("Act 6: the client is killed", die_inside_a_message, -SIGKILL);
+      play("Act 6: the client is killed", die_inside_a_message, -SIGKILL) &&
+      play("Act 7: two requests at once", ask_ahead);
   ipc::say("All done!");
   return good ? "" : "a client or a server failed";
 }

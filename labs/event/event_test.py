@@ -4,7 +4,9 @@ import itertools
 import re
 
 from harness import lab
+from harness.run import time_scale
 
+_BOTH = "2 went on, 2 with the answer"
 RECEIVED = "Received the event notification: the answer is 42"
 
 
@@ -24,14 +26,16 @@ class EventTest(lab.LabTest):
     }
 
     explored = (
-        *lab.Explored({"2 went on": 10}).both(),
+        *lab.Explored({_BOTH: 10}).both(),
+        # Also between the steps of the event itself.
+        lab.Explored({_BOTH}, request={"inner": True, "reduce": True}),
         # If it is the setter that dies, they wait for ever.
         *lab.Explored(
             {
                 "deadlock: Waiter 0 waits for Event 'ready'; "
                 "Waiter 1 waits for Event 'ready'": 6,
-                "1 went on": 34,
-                "2 went on": 10,
+                "1 went on, 1 with the answer": 34,
+                _BOTH: 10,
             },
             request={"kills": 1},
         ).both(),
@@ -87,6 +91,13 @@ class EventTest(lab.LabTest):
             early = order[: order.index("C")]
             self.assertEqual(waits, [str("AB".index(each)) for each in early])
             self.assert_count(run, "Main: Notified 2 of 2 waiters", 1)
+
+    def test_who_waits_in_vain_waits_for_as_long_as_it_says(self) -> None:
+        """Half a second at the pace of the guide, and not 500."""
+        run = self.run_lab("--pace=1")
+        told_s = [line.t_s for line in run.lines if line.speaker == "Waiter 0"]
+        self.assertGreater(told_s[1] - told_s[0], 0.45)
+        self.assertLess(told_s[1] - told_s[0], 5 * time_scale())
 
     def test_no_order_of_three_leaves_a_waiter_behind(self) -> None:
         """All six, judged by the lab itself."""

@@ -27,6 +27,7 @@ namespace {
 using ipc::Deadline;
 
 constexpr int kSteps = 1;  // Each process does all of its work in one.
+constexpr int kAnswer = 42;
 constexpr double kPauseS = 0.5;
 std::string order;
 
@@ -34,6 +35,7 @@ struct Board {
   ipc::Event ready;
   int answer = 0;                  // Written before `ready` is set, read after.
   std::atomic<int> notified{0};    // How many have been woken, or never slept.
+  std::atomic<int> informed{0};    // How many of these got the answer.
   std::atomic<pid_t> sleeper{-1};  // Who is to be killed in act 4.
 };
 
@@ -44,8 +46,10 @@ void wait_for_answer(Board& board, Deadline deadline, bool is_killed) {
     ipc::say("It was not set in time: there is no answer");
     return;
   }
-  ipc::say("Received the event notification: the answer is {}", board.answer);
+  const int answer = board.answer;
+  ipc::say("Received the event notification: the answer is {}", answer);
   ++board.notified;
+  if (answer == kAnswer) ++board.informed;
 }
 
 void give_answer(Board& board) {
@@ -54,7 +58,7 @@ void give_answer(Board& board) {
     ipc::say("Killing a waiter that is asleep");
     ::kill(board.sleeper, SIGKILL);
   }
-  board.answer = 42;  // [answer]
+  board.answer = kAnswer;  // [answer]
   ipc::say("Setting the event");
   board.ready.set();  // [set]
 }
@@ -90,7 +94,8 @@ std::string explore(ipc::Schedule& schedule) {
   schedule.show("answer", [&] { return std::to_string(board->answer); });
   add_all(schedule, *board, 2, false);
   schedule.run();
-  return std::to_string(board->notified) + " went on";
+  return std::to_string(board->notified) + " went on, " +
+         std::to_string(board->informed) + " with the answer";
 }
 
 std::string judge(int notified, int waiters) {

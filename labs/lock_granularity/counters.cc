@@ -58,14 +58,18 @@ void work() {
   }
 }
 
+void update(Board& board, Taker& taker, size_t index, Way way) {
+  const auto held = taker.take(guard_of(board, index, way));  // [update]
+  ipc::point("holds the lock");
+  work();
+  ++board.counters[index].value;
+}
+
 void count_with_locks(Board& board, Way way, int updates,
                       std::mt19937& source) {
   Taker taker(board);
   for (int i = 0; i < updates; ++i) {
-    const size_t index = source() % kCounters;
-    const auto held = taker.take(guard_of(board, index, way));  // [update]
-    work();
-    ++board.counters[index].value;
+    update(board, taker, source() % kCounters, way);
   }
 }
 
@@ -125,9 +129,7 @@ void take_part(Race& race, Way way, int number, int updates) {
 
 void count_once(Board& board, size_t index, Way way) {
   Taker taker(board);
-  const auto held = taker.take(guard_of(board, index, way));
-  ipc::point("holds the lock");
-  ++board.counters[index].value;
+  update(board, taker, index, way);
 }
 
 Result count_many(Way way, int workers, int updates) {

@@ -1,6 +1,7 @@
 """Proves what the chapter on pipes promises."""
 
 from harness import lab
+from harness.run import time_scale
 
 ACT_ONE = (
     "Starting to receive",
@@ -60,6 +61,17 @@ class PipesTest(lab.LabTest):
                 f"Sender: Sent 'Message {i}'",
                 f"Receiver: Got 'Message {i}'",
             )
+
+    def test_a_message_is_announced_however_late_its_send_returns(self) -> None:
+        """Nobody has a message of which nobody has heard."""
+        self.check(self.run_late("sendto"))
+
+    def test_the_first_poll_lasts_a_second(self) -> None:
+        """As it says; the sender waits for the word that comes then."""
+        run = self.run_lab("--pace=1", "--messages=0", "--dies-after=0")
+        times_s = [line.t_s for line in run.lines if line.speaker == "Receiver"]
+        self.assertGreater(times_s[1] - times_s[0], 0.9)
+        self.assertLess(times_s[1] - times_s[0], 5 * time_scale())
 
     def test_a_sender_that_sends_nothing_is_understood_too(self) -> None:
         """No messages at all, in either act."""

@@ -131,6 +131,11 @@ class SharedValuesTest(lab.LabTest):
         self.check(run)
         self.assertEqual(self.captures(run, _ARRAY)[-1], ", ".join(["400"] * 5))
 
+    def test_the_counter_is_exact_in_a_crowd(self) -> None:
+        """So many rounds that some of them do meet."""
+        run = self.run_lab("--increments=5000", "--snapshots=0")
+        self.assertEqual(self.captures(run, _COUNT)[-1], "20000")
+
     def test_the_types_have_the_sizes_that_python_says(self) -> None:
         """As struct and ctypes have them on this machine."""
         sizes = {code: struct.calcsize(code) for code in "cbBhHiIlLqQfd"}

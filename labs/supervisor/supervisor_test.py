@@ -83,7 +83,13 @@ class SupervisorTest(lab.LabTest):
 
     def test_a_worker_that_is_done_is_not_restarted(self) -> None:
         """Its reports come in order, and then nothing but its end."""
-        run = self.run_lab()
+        self._assert_stable(self.run_lab())
+
+    def test_a_worker_that_beats_may_take_its_time(self) -> None:
+        """More than a period, at a pace at which its steps take some."""
+        self._assert_stable(self.run_lab("--pace=1"))
+
+    def _assert_stable(self, run: lab.Run) -> None:
         self.assert_told(
             run,
             "stable-worker",
