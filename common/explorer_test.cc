@@ -270,6 +270,10 @@ TEST(Explorer, IsBoundedByPreemptions) {
   const Exploration one = ipc::explore(increments(3), {.max_preemptions = 1});
   EXPECT_EQ(one.texts(), (Texts{"1", "2", "3"}));
   EXPECT_LT(one.schedules, 90);
+  // A death is no pre-emption: it may come between any two steps.
+  const Exploration deaths =
+      ipc::explore(increments(1, 2), {.kills = 1, .max_preemptions = 0});
+  EXPECT_EQ(deaths.texts(), (Texts{"0", "1", "2"}));
   const Exploration enough =
       ipc::explore(increments(2), {.max_preemptions = 10});
   EXPECT_EQ(enough.schedules, 6);

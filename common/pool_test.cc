@@ -473,6 +473,60 @@ TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
   EXPECT_EQ(pool.deaths(), 2);
 }
 
+// Sends a signal to the first worker that comes to a place.
+class Strikes final : public ipc::Gate {
+ public:
+  Strikes(std::string_view place, int signal) : place_(place), signal_(signal) {
+    ipc::process_gate = this;
+  }
+  Strikes(const Strikes&) = delete;
+  Strikes& operator=(const Strikes&) = delete;
+  Strikes(Strikes&&) = delete;
+  Strikes& operator=(Strikes&&) = delete;
+  ~Strikes() { ipc::process_gate = nullptr; }
+
+  void stop_at(std::string_view place, bool /*inner*/) override {
+    if (is_of_this_process() || place != place_) return;
+    if (!struck_->exchange(true)) ::raise(signal_);
+  }
+  [[nodiscard]] bool has_struck() const { return *struck_; }
+
+ private:
+  std::string place_;
+  int signal_;
+  ipc::Shared<std::atomic<bool>> struck_{false};
+};
+
+// Its number is lost: the owner must find the chunk that nobody has.
+TEST(Pool, AWorkerThatDiesBeforeItTakesItsChunkLeavesItToOthers) {
+  for (const char* const place :
+       {"pool: it looks", "pool: a number is drawn"}) {
+    const Strikes strikes(place, SIGKILL);
+    Pool<int(int)> pool(2, square);
+    auto batch = pool.start_range(0, 6, {.chunk_size = 1});
+    ASSERT_TRUE(batch.done_until(Deadline::after(scaled(10)))) << place;
+    EXPECT_TRUE(strikes.has_struck()) << place;
+    EXPECT_EQ(pool.deaths(), 1) << place;
+    int sum = 0;
+    while (const auto outcome = batch.next()) sum += outcome->get();
+    EXPECT_EQ(sum, 0 + 1 + 4 + 9 + 16 + 25) << place;
+  }
+}
+
+// There is room for one batch at a time. One worker has stopped while it looks
+// at the first; the second batch waits until that worker was killed.
+TEST(Pool, MemoryIsNotUsedAgainWhileAWorkerLooksAtIt) {
+  constexpr int kTasks = 1000;
+  const Strikes strikes("pool: a number is drawn", SIGSTOP);
+  Pool<int(int)> pool(2, square, {.memory_bytes = 20'000});
+  for (int round = 0; round < 2; ++round) {
+    auto batch = pool.start_range(0, kTasks, {.chunk_size = 10});
+    ASSERT_TRUE(batch.done_until(Deadline::after(scaled(20))));
+    EXPECT_TRUE(strikes.has_struck());
+    EXPECT_EQ(pool.deaths(), round);
+  }
+}
+
 TEST(Pool, TwoHundredKillsInTheMiddleOfWritingAResultTearNone) {
   Pool<Wide(int)> pool(2, [](int number) {
     Wide wide;

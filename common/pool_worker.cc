@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "common/clock.h"
+#include "common/point.h"
 #include "common/report.h"
 
 namespace ipc::pool_internal {
@@ -44,6 +45,7 @@ bool WorkerLoop::take_ticket() {
   // Sequentially consistent, both: either the owner, who clears the id before
   // it looks at the desks, sees ours, or we see that the batch is over.
   desk_.looking.store(slot + 1);
+  inner_point("pool: it looks");
   if (batch.id.load() == ticket_id(ticket)) work_at(batch);
   // Release: what we read of the batch was read before it may be used again.
   desk_.looking.store(0, std::memory_order_release);
@@ -62,6 +64,7 @@ void WorkerLoop::work_at(Batch& batch) {
 }
 
 void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
+  inner_point("pool: a number is drawn");
   // Relaxed: our own number, or that of who has our desk now.
   if (desk_.life.load(std::memory_order_relaxed) != life_) ::_exit(0);
   auto& word = plan_.at<std::atomic<uint64_t>>(batch.words)[chunk];

@@ -347,8 +347,9 @@ class BazelTests:
             text = (log / "test.log").read_text("utf-8", "replace")
             kind = LATE if verdict["word"] == "TIMEOUT" else CAUGHT
             return Result(kind, test, first_failure(text))
-        errors = re.search(r"^.*\berror\b.*$", done.stdout, re.M | re.I)
-        line = errors[0] if errors else done.stdout.strip()[-200:]
+        error = re.search(r"^.*: error: .*$", done.stdout, re.M)
+        error = error or re.search(r"^ERROR: .*$", done.stdout, re.M)
+        line = error[0] if error else done.stdout.strip()[-200:]
         return Result(NOT_BUILT, line=line[:200])
 
     def wider(self, file: str) -> list[str]:
