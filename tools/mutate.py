@@ -124,7 +124,7 @@ class Result:
 class Tests(Protocol):
     """What runs tests on the copy of the tree."""
 
-    def run(self, tests: Sequence[str], keep_going: bool = False) -> Result:
+    def run(self, tests: Sequence[str]) -> Result:
         """Survived if all of them pass, and else what the first has said."""
 
     def wider(self, file: str) -> list[str]:
@@ -233,7 +233,10 @@ def try_one(mistake: Mistake, root: Path, tests: Tests, widens: bool) -> Result:
     """Plants the mistake, and tells which test sees it."""
     begin = time.monotonic()
     with planted(mistake, root):
-        result = tests.run(mistake.tests)
+        result = Result(SURVIVED)
+        for test in mistake.tests:
+            if result.kind == SURVIVED:
+                result = tests.run([test])
         if result.kind == SURVIVED and widens:
             others = set(tests.wider(mistake.file)) - set(mistake.tests)
             if others:
@@ -292,6 +295,13 @@ def first_failure(log: str) -> str:
     return last[0][:200] if last else ""
 
 
+def passed(log: str) -> bool:
+    """Whether this is the log of a test, or a shard, that has passed."""
+    return bool(re.search(r"^(\[  PASSED  \]|OK\b)", log, re.M)) and not (
+        re.search(r"^(\[  FAILED  \]|FAILED\b)", log, re.M)
+    )
+
+
 _VERDICT = re.compile(r"^(?P<test>//\S+) +(?P<word>FAILED|TIMEOUT)", re.M)
 
 
@@ -323,11 +333,10 @@ class BazelTests:
             command, process.returncode, output, ""
         )
 
-    def run(self, tests: Sequence[str], keep_going: bool = False) -> Result:
+    def run(self, tests: Sequence[str]) -> Result:
         """See Tests."""
         done = self._bazel(
             "test",
-            "--keep_going" if keep_going else "--notest_keep_going",
             "--noshow_progress",
             "--color=no",
             "--test_output=summary",
@@ -343,10 +352,15 @@ class BazelTests:
         verdict = _VERDICT.search(done.stdout)
         if done.returncode == 3 and verdict:
             test = verdict["test"]
-            log = self._tree / "bazel-testlogs" / test[2:].replace(":", "/")
-            text = (log / "test.log").read_text("utf-8", "replace")
+            logs = self._tree / "bazel-testlogs" / test[2:].replace(":", "/")
+            # One, or one for each shard.
+            texts = [
+                log.read_text("utf-8", "replace")
+                for log in sorted(logs.glob("**/test.log"))
+            ]
+            said = [first_failure(text) for text in texts if not passed(text)]
             kind = LATE if verdict["word"] == "TIMEOUT" else CAUGHT
-            return Result(kind, test, first_failure(text))
+            return Result(kind, test, said[0] if said else "")
         error = re.search(r"^.*: error: .*$", done.stdout, re.M)
         error = error or re.search(r"^ERROR: .*$", done.stdout, re.M)
         line = error[0] if error else done.stdout.strip()[-200:]
@@ -416,7 +430,7 @@ def run_all(
         return
     named = sorted({test for mistake in chosen for test in mistake.tests})
     print(f"{len(named)} tests on the tree as it is", flush=True)
-    as_is = tests.run(named, keep_going=True)
+    as_is = tests.run(named)
     if as_is.kind != SURVIVED:
         raise Unusable(
             "a test fails without any mistake: "

@@ -56,9 +56,8 @@ class FakeTests:
         self.path = root / "common" / "pick.py"
         self.ran: list[str] = []
 
-    def run(self, tests: Sequence[str], keep_going: bool = False) -> Result:
+    def run(self, tests: Sequence[str]) -> Result:
         """See mutate.Tests."""
-        del keep_going
         self.ran += tests
         names: dict[str, object] = {}
         # pylint: disable-next=exec-used
@@ -214,6 +213,15 @@ class FirstFailureTest(unittest.TestCase):
             mutate.first_failure(log),
             "FAIL: test_x (a.B.test_x) AssertionError: 1 != 2",
         )
+
+    def test_a_shard_that_has_passed_is_told_from_one_that_has_not(
+        self,
+    ) -> None:
+        self.assertTrue(mutate.passed("[  PASSED  ] 3 tests.\n"))
+        self.assertFalse(
+            mutate.passed("[  PASSED  ] 2 tests.\n[  FAILED  ] A.B\n")
+        )
+        self.assertFalse(mutate.passed("[ RUN      ] A.B\n"))
 
     def test_without_any_its_last_line(self) -> None:
         self.assertEqual(mutate.first_failure("a\nb\n"), "b")
