@@ -10,7 +10,7 @@ _TALKS = {
     "Client 1": ["Testing", "Another message", "close"],
     "Client 2": ["Final message", "shutdown"],
 }
-_STRANGERS = ("Reset", "Half-close", "Killed", "Oversized", "Garbage")
+_STRANGERS = ("Reset", "Half-close", "Killed", "Oversized", "Deaf", "Garbage")
 
 
 def _dialog(messages: list[str]) -> list[str]:
@@ -94,6 +94,7 @@ class ConnectionTest(lab.LabTest):
         # The garbage and the relay.
         self.assert_count(run, "Server: Stopped; 2 never came in", 1)
         self.assert_said(run, "Half-close", ["Received: Echo: My last words"])
+        self.assert_said(run, "Deaf", ["Hung up on, for I read nothing"])
 
     def test_it_listens_where_it_is_told(self) -> None:
         """The guide's port, which is free in a world of one's own."""

@@ -82,6 +82,7 @@ std::string serve_strangers() {
       meet("Half-close", with_key(half_close)) &&
       meet("Killed", with_key(die_inside_a_message)) &&
       meet("Oversized", with_key(announce_too_much)) &&
+      meet("Deaf", with_key(read_nothing)) &&
       meet("Garbage", [&] { talk_nonsense(service.address()); });
   if (!all_well) return "a stranger ended the connection of another";
 

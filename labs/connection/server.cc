@@ -103,7 +103,7 @@ class Server {
       deadline_ = Deadline::after(kGraceS * ipc::time_scale());
       return false;
     }
-    ipc::say("Received '{}', echoing back", message);
+    ipc::say("Received '{:.60}', echoing back", message);
     peer.connection.queue("Echo: " + message);
     return true;
   }

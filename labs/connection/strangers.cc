@@ -57,6 +57,17 @@ void announce_too_much(ipc::Connection& server) {
   (void)server.receive();
 }
 
+void read_nothing(ipc::Connection& server) {
+  const std::string much(8 << 20, 'x');  // The kernel keeps some of it for us.
+  for (int i = 0; i < 8; ++i) {
+    if (server.send(much) != ipc::Transfer::ok) {
+      ipc::say("Hung up on, for I read nothing");
+      return;
+    }
+  }
+  ipc::say("Nobody minds that I read nothing");
+}
+
 void talk_nonsense(const ipc::Address& address) {
   const auto fd = connect_silently(address);
   write_bare(fd, "GET / HTTP/1.1\r\n\r\n");

@@ -15,6 +15,7 @@ void reset(ipc::Connection& server);
 void half_close(ipc::Connection& server);
 void die_inside_a_message(ipc::Connection& server);
 void announce_too_much(ipc::Connection& server);
+void read_nothing(ipc::Connection& server);
 
 // Says anything but what it takes to be let in.
 void talk_nonsense(const ipc::Address& address);
