@@ -11,6 +11,7 @@ Barrier::Barrier(int parties) : parties_(parties) {
 }
 
 std::optional<int> Barrier::wait_until(Deadline deadline) {
+  home_.enter_holders();
   Guard guard(mutex_);
   enter(guard);
   Seat* const seat = take_seat(guard, deadline);
@@ -28,12 +29,14 @@ std::optional<int> Barrier::wait_until(Deadline deadline) {
 }
 
 void Barrier::abort() {
+  home_.enter_holders();
   Guard guard(mutex_);
   enter(guard);
   break_round();
 }
 
 void Barrier::reset() {
+  home_.enter_holders();
   Guard guard(mutex_);
   enter(guard);
   if (count_waiting() > 0) end_round(false);
@@ -41,12 +44,14 @@ void Barrier::reset() {
 }
 
 bool Barrier::broken() {
+  home_.enter_holders();
   Guard guard(mutex_);
   enter(guard);
   return broken_;
 }
 
 int Barrier::n_waiting() {
+  home_.enter_holders();
   Guard guard(mutex_);
   enter(guard);
   return count_waiting();

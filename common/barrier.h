@@ -11,9 +11,12 @@
 //           seats first, and then one store ends the round for all of them; so
 //           no round ends for some and not for others, and a slow one reads its
 //           own round's end although others are rounds ahead.
+// Requires: processes of one pid and one time namespace, and their /proc.
+// Errors:   std::system_error, ENOTSUP, to a process of others than the first
+//           that used it; ENOENT if there is no /proc.
 // Blocks:   wait() until the round is complete or broken. A deadline that
-// passes
-//           breaks it for all, as in Python: those who wait would wait in vain.
+//           passes breaks it for all, as in Python: those who wait would wait
+//           in vain.
 // Ordering: what each did before wait() is visible to all after it.
 // Death:    of a process that waits: those who wait look after one another, and
 //           break the barrier within about kRecheckSeconds, unless the round is
@@ -83,6 +86,7 @@ class Barrier {
   [[nodiscard]] int count_waiting() const;
   [[nodiscard]] bool neighbour_lives(const Seat& seat) const;
 
+  Home home_;
   RobustMutex mutex_{RobustMutex::Kind::internal};
   Sleepers sleepers_;
   int parties_;

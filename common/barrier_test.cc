@@ -200,4 +200,16 @@ TEST(Barrier, TheEventLogTellsWhoWaits) {
             (std::vector<std::string>{"wait Barrier", "wake Barrier"}));
 }
 
+TEST(Barrier, AProcessOfAnotherPidNamespaceIsRefused) {
+  const Shared<Barrier> barrier(2);
+  EXPECT_EQ(barrier->n_waiting(), 0);
+  ipc::testing::expect_refused({
+      [&] { (void)barrier->wait(); },
+      [&] { barrier->abort(); },
+      [&] { barrier->reset(); },
+      [&] { (void)barrier->broken(); },
+      [&] { (void)barrier->n_waiting(); },
+  });
+}
+
 }  // namespace

@@ -1,8 +1,11 @@
 #include "common/holder.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <thread>
 
@@ -99,6 +102,51 @@ TEST(Holder, ANameThatLooksLikeTheNextFieldsDoesNotConfuse) {
     ::_exit(ipc::holder_alive(ipc::holder_self()) ? 0 : 1);
   });
   EXPECT_EQ(status_of(child), 0);
+}
+
+// As container runtimes make processes: no handler of pthread_atfork(3) runs.
+TEST(Holder, AChildThatClone2HasMadeIsAnotherHolder) {
+  const Holder self = ipc::holder_self();
+  const long pid = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+  if (pid == 0) ::_exit(ipc::holder_self() == self ? 1 : 0);
+  int status = -1;
+  ASSERT_EQ(::waitpid(static_cast<pid_t>(pid), &status, 0), pid);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Holder, TheProcOfAnotherPidNamespaceIsRefused) {
+  constexpr int kImpossible = 77;
+  Process outer("Outer", [] {
+    if (::unshare(CLONE_NEWPID) == -1 &&
+        ::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) {
+      ::_exit(kImpossible);
+    }
+    Process first("First", [] {
+      ::_exit(ipc::testing::is_refused([] { ipc::holder_self(); }) ? 0 : 1);
+    });
+    ::_exit(first.join());
+  });
+  const int status = status_of(outer);
+  if (status == kImpossible) GTEST_SKIP() << "no namespaces";
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Home, TheFirstProcessDecidesWhichNamespaceItIs) {
+  const Shared<ipc::Home> home;
+  const auto status = ipc::testing::status_in_container([&] {
+    home->enter_threads();
+    Process child("Child", [&] { home->enter_threads(); });
+    ::_exit(child.join());
+  });
+  if (!status) GTEST_SKIP() << "no namespaces";
+  ASSERT_EQ(*status, 0) << "a container is refused what is its own";
+  EXPECT_TRUE(ipc::testing::is_refused([&] { home->enter_threads(); }));
+}
+
+TEST(Home, HoldersOfAnotherNamespaceAreRefused) {
+  const Shared<ipc::Home> home;
+  home->enter_holders();
+  ipc::testing::expect_refused({[&] { home->enter_holders(); }});
 }
 
 }  // namespace

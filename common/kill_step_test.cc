@@ -52,7 +52,10 @@ class SteppedChild {
   explicit SteppedChild(const std::function<void()>& operation) {
     pid_ = ipc::check(::fork(), "fork");
     if (pid_ == 0) {
-      (void)ipc::holder_self();  // It reads a file, and that is not tested.
+      // These read files, and that is not tested.
+      (void)ipc::holder_self();
+      Lock lock;
+      if (lock.try_lock()) lock.unlock();
       if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(1);
       (void)::raise(SIGSTOP);
       operation();

@@ -8,7 +8,11 @@
 // Lifetime: constructed once, in memory that the processes share; it must be
 //           unlocked by whoever holds it before that memory is unmapped.
 // Requires: unlock() by the thread that locked, and no second lock() by it
-//           (RLock allows that); IPC_CHECK otherwise.
+//           (RLock allows that); IPC_CHECK otherwise. Processes of one pid
+//           namespace, as in one container.
+// Errors:   std::system_error, ENOTSUP, to a process of another pid namespace
+//           than the first that locked, and where the kernel has no robust
+//           mutexes.
 // Blocks:   lock() until the owner unlocks or dies; lock_until() at most to its
 //           deadline; try_lock() never. Not fair: who comes first gets it.
 // Ordering: what was done before unlock() is visible after the next lock().

@@ -1,9 +1,11 @@
 #include "common/lock.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include <mutex>
 
+#include "common/rlock.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"
 
@@ -237,6 +239,32 @@ TEST(Lock, AnObserverIsToldWithoutALog) {
   }
   ipc::observe_events(nullptr);
   EXPECT_EQ(told, 2);
+}
+
+// There the owner may have the number of a thread that waits, which would then
+// be told that it has the lock already; an RLock would let it in.
+TEST(Lock, AProcessOfAnotherPidNamespaceIsRefused) {
+  const Shared<Lock> lock;
+  const Shared<ipc::RLock> rlock;
+  const Guard guard(*lock);
+  const Guard deeper(*rlock);
+  ipc::testing::expect_refused({
+      [&] { (void)lock->lock(); },
+      [&] { (void)lock->try_lock(); },
+      [&] { (void)lock->lock_until(Deadline::at_ns(0)); },
+      [&] { (void)rlock->try_lock(); },
+  });
+}
+
+TEST(Lock, AKernelWithoutARobustListIsRefused) {
+  const Shared<Lock> lock;
+  Process child("Child", [&] {
+    constexpr size_t kListHead = 24;
+    // What the C library has registered for this thread.
+    ::syscall(SYS_set_robust_list, nullptr, kListHead);
+    ::_exit(ipc::testing::is_refused([&] { (void)lock->lock(); }) ? 0 : 1);
+  });
+  EXPECT_EQ(status_of(child), 0);
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ const char* describe(Change change) {
 }
 
 bool ObservableBase::try_begin() {
+  home_.enter_holders();
   const Holder self = holder_self();
   Holder before = publisher_.load();
   while (before == Holder::nobody || before == self || !holder_alive(before)) {
@@ -53,6 +54,7 @@ bool ObservableBase::is_publisher() const {
 }
 
 Change ObservableBase::outlook() const {
+  home_.enter_holders();
   inner_point("observable: before the outlook");
   if (ended_.load()) return Change::ended;
   const Holder publisher = publisher_.load();

@@ -16,7 +16,9 @@
 // Layout:   two slots, and the number of publications. The newest value is in
 //           the slot of the last one, the next is written into the other, and
 //           published by one store: nobody sees a half of it.
-// Requires: T is trivially copyable and has no pointers. One publisher.
+// Requires: T is trivially copyable and has no pointers. One publisher. And
+//           processes of one pid and one time namespace, with their /proc; to
+//           another begin() and next_until() throw std::system_error, ENOTSUP.
 // Blocks:   next_until() until there is an epoch that was not seen. publish()
 //           never: who falls behind misses values and can tell how many.
 // Ordering: what was done before publish() is visible to who has seen its value
@@ -102,6 +104,7 @@ class ObservableBase {
  private:
   // Who may publish. It is taken by one compare-and-exchange, so that no two
   // have it; what else is here is changed by its holder only.
+  mutable Home home_;
   std::atomic<Holder> publisher_{Holder::nobody};
   std::atomic<bool> ended_{false};  // The last publisher has said so.
 };

@@ -234,4 +234,13 @@ TEST(ObservableTest, OfSeveralSuccessorsOneBeginsAndTheOthersAreTold) {
   }
 }
 
+TEST(Observable, AProcessOfAnotherPidNamespaceIsRefused) {
+  const Shared<Observable<int>> number;
+  number->begin();
+  ipc::testing::expect_refused({
+      [&] { number->begin(); },
+      [&] { (void)number->newer_until(0, Deadline::at_ns(0)); },
+  });
+}
+
 }  // namespace

@@ -1,5 +1,5 @@
 // A Lock that its owner may lock again; after Python's multiprocessing.RLock.
-// What is said about Lock holds, and:
+// What is said about Lock holds, pid namespaces included, and:
 //
 // Requires: one unlock() for each lock().
 // Death:    the depth of the dead owner is gone with it: the next owner's is 1.

@@ -10,6 +10,12 @@
 //
 // so neither a repairer that dies nor one that does not care can lose it.
 //
+// The C library knows an owner by the number of its thread. In another pid
+// namespace that may be anybody's: who waits would be taken for the owner, or
+// the owner for nobody. So a process of another one than the first that used
+// the mutex is refused: std::system_error, ENOTSUP. The same if the kernel
+// keeps no robust list (qemu-user), since it would be robust in name only.
+//
 // Speed: what happens when nobody else wants the mutex is inline and next to
 //        nothing beside pthread's own 15 ns. Who finds it taken tries again for
 //        a few microseconds before it sleeps: a mutex is mostly held for less
@@ -24,6 +30,7 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/holder.h"
 #include "common/point.h"
 #include "common/report.h"
 
@@ -98,6 +105,7 @@ class RobustMutex {
 
  private:
   bool try_own() {
+    home_.enter_threads();
     const int error = ::pthread_mutex_trylock(&mutex_);
     if (error == EBUSY) return false;
     own(error);
@@ -122,6 +130,7 @@ class RobustMutex {
   Kind kind_;
   uint32_t depth_ = 0;  // These two are guarded by the mutex.
   bool suspect_ = false;
+  Home home_;
 };
 
 static_assert(std::is_standard_layout_v<RobustMutex> &&

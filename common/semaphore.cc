@@ -91,6 +91,7 @@ bool BoundedSemaphore::take_back() {
 }
 
 bool BoundedSemaphore::take() {
+  home_.enter_holders();
   const Holder self = holder_self();
   do {
     if (exchange_one(Holder::nobody, self)) return true;
@@ -111,6 +112,7 @@ bool BoundedSemaphore::acquire_until(Deadline deadline) {
 }
 
 void BoundedSemaphore::release() {
+  home_.enter_holders();
   object_event(EventKind::release, "BoundedSemaphore", this);
   IPC_CHECK(exchange_one(holder_self(), Holder::nobody) &&
             "released by a process that does not hold it");
@@ -118,6 +120,7 @@ void BoundedSemaphore::release() {
 }
 
 uint32_t BoundedSemaphore::value() const {
+  home_.enter_holders();
   uint32_t count = 0;
   for (uint32_t i = 0; i < permits_; ++i) {
     const Holder holder = holders_[i].load();

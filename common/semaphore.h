@@ -60,6 +60,10 @@ class Semaphore {
 //
 // Layout:   one word a permit: 0 or the holder. There is no count beside it, so
 //           the two cannot disagree, wherever a process dies.
+// Requires: processes of one pid and one time namespace, and their /proc.
+// Errors:   std::system_error, ENOTSUP, to a process of others than the first
+//           that used it; ENOENT if there is no /proc. A Semaphore knows nobody
+//           and can be shared by containers.
 // Death:    the permit of a dead holder is taken back by whoever finds none
 //           free: by acquire() and try_acquire() at once, by those who sleep
 //           already within kRecheckSeconds. It is for them to know that what
@@ -90,6 +94,7 @@ class BoundedSemaphore {
   bool take();
 
   uint32_t permits_;
+  mutable Home home_;
   Sleepers sleepers_;
   std::array<std::atomic<Holder>, kMaxPermits> holders_{};
 };

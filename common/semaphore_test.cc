@@ -179,4 +179,15 @@ TEST(Semaphore, TheEventLogTellsWhoWaitsAndWhoHolds) {
                                       "release BoundedSemaphore"}));
 }
 
+TEST(BoundedSemaphore, AProcessOfAnotherPidNamespaceIsRefused) {
+  const Shared<BoundedSemaphore> semaphore(2U);
+  semaphore->acquire();
+  ipc::testing::expect_refused({
+      [&] { semaphore->acquire(); },
+      [&] { (void)semaphore->try_acquire(); },
+      [&] { semaphore->release(); },
+      [&] { (void)semaphore->value(); },
+  });
+}
+
 }  // namespace

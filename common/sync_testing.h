@@ -2,13 +2,17 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "common/clock.h"
@@ -58,6 +62,52 @@ inline void await_asleep(pid_t pid) {
 }
 inline void await_asleep(const Process& process) {
   await_asleep(process.pid());
+}
+
+// The status of `action`, which is run by process 1 of a new pid namespace with
+// a /proc of its own, as in a container; nothing if there can be none here.
+inline std::optional<int> status_in_container(
+    const std::function<void()>& action) {
+  constexpr int kImpossible = 77;
+  Process outer("Outer", [&] {
+    constexpr int kSpaces = CLONE_NEWPID | CLONE_NEWNS;
+    if (::unshare(kSpaces) == -1 && ::unshare(CLONE_NEWUSER | kSpaces) == -1) {
+      ::_exit(kImpossible);
+    }
+    Process first("Container", [&] {
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+      if (::mount("proc", "/proc", "proc", 0, nullptr) == -1) {
+        ::_exit(kImpossible);
+      }
+      action();
+    });
+    ::_exit(status_of(first));
+  });
+  const int status = status_of(outer);
+  if (status == kImpossible) return std::nullopt;
+  return status;
+}
+
+// Whether `action` is refused because it is another pid namespace's.
+inline bool is_refused(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::system_error& error) {
+    return error.code().value() == ENOTSUP;
+  }
+  return false;
+}
+
+// Expects that what this process has used is refused to a container: all of
+// `actions`.
+inline void expect_refused(const std::vector<std::function<void()>>& actions) {
+  const std::optional<int> status = status_in_container([&] {
+    for (size_t i = 0; i < actions.size(); ++i) {
+      if (!is_refused(actions[i])) ::_exit(static_cast<int>(i) + 1);
+    }
+  });
+  if (!status) GTEST_SKIP() << "no namespaces";
+  EXPECT_EQ(*status, 0) << "the action of this number was not refused";
 }
 
 // Expects that who waits goes on because of the wake-up and not because it
