@@ -1,6 +1,7 @@
 #include "common/connection.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -397,6 +398,16 @@ TEST(Connection, SpeaksWithPython) {
   }
   here.close();
   EXPECT_EQ(peer.join(), 0);
+}
+
+// A program that a peer starts would otherwise keep the other one waiting.
+TEST(Connection, ProgramsThatAreStartedDoNotGetIt) {
+  const auto is_closed_on_exec = [](const ipc::ConnectionPair& ends) {
+    return ::fcntl(ends.first.fd(), F_GETFD) == FD_CLOEXEC &&
+           ::fcntl(ends.second.fd(), F_GETFD) == FD_CLOEXEC;
+  };
+  EXPECT_TRUE(is_closed_on_exec(ipc::make_connections()));
+  EXPECT_TRUE(is_closed_on_exec(ipc::make_one_way_connections()));
 }
 
 }  // namespace

@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "common/pipe.h"
 #include "common/process.h"
@@ -208,6 +211,21 @@ TEST(Names, AUmaskTakesNothingFromTheirOwner) {
     ::_exit((lock.st_mode & 07777U) == 0600U ? 0 : 3);
   });
   EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Names, TwoThreadsNeverGetTheSame) {
+  constexpr int kNames = 20'000;
+  std::array<std::vector<std::string>, 2> names;
+  std::vector<std::thread> threads;
+  for (auto& own : names) {
+    threads.emplace_back([&own] {
+      for (int i = 0; i < kNames; ++i) own.push_back(ipc::unique_name("x"));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::string> all(names[0].begin(), names[0].end());
+  all.insert(names[1].begin(), names[1].end());
+  EXPECT_EQ(all.size(), 2U * kNames);
 }
 
 }  // namespace

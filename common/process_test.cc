@@ -491,4 +491,13 @@ TEST(KillDescendants, IsNotMisledByTheProcOfAnotherNamespace) {
   EXPECT_EQ(status, 1);
 }
 
+TEST(ProcessSpawn, ProgramsThatAreStartedDoNotHoldOthers) {
+  Process forked("child", [] {});
+  Process program = spawn_shell("exit 0");
+  for (Process* const one : {&forked, &program}) {
+    EXPECT_EQ(::fcntl(one->pidfd(), F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(one->join(), 0);
+  }
+}
+
 }  // namespace

@@ -311,4 +311,9 @@ TEST_F(SharedMemoryTest, ThePythonOfThisMachineIsAPeer) {
   EXPECT_TRUE(theirs.unlink());
 }
 
+TEST(SharedMemory, ProgramsThatAreStartedDoNotGetAnonymousMemory) {
+  const auto memory = ipc::SharedMemory::anonymous(100);
+  EXPECT_EQ(::fcntl(memory.fd(), F_GETFD), FD_CLOEXEC);
+}
+
 }  // namespace

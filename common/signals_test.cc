@@ -1,5 +1,6 @@
 #include "common/signals.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -87,6 +88,11 @@ TEST(Signals, KeepingStatusesLeavesAHandlerInPlace) {
     ::_exit((now.sa_flags & (SA_NOCLDWAIT | SA_RESTART)) == SA_RESTART ? 0 : 2);
   });
   EXPECT_EQ(child.join(), 0);
+}
+
+TEST(Signals, ProgramsThatAreStartedDoNotGetAQueue) {
+  const ipc::SignalQueue queue({SIGUSR1});
+  EXPECT_EQ(::fcntl(queue.fd(), F_GETFD), FD_CLOEXEC);
 }
 
 }  // namespace
