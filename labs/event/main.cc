@@ -73,7 +73,7 @@ void add_all(ipc::Schedule& schedule, Board& board, int waiters, bool kills) {
 }
 
 // The last process of the order sets, the others wait; how many of these went
-// on, or -1 if the setter failed.
+// on, or -1 if any of them failed.
 int play(const std::string& steps, bool narrated, bool kills) {
   const ipc::Shared<Board> board;
   ipc::describe_object("Event", &board->ready, "ready");
@@ -81,7 +81,10 @@ int play(const std::string& steps, bool narrated, bool kills) {
   add_all(schedule, *board, ipc::order_size(steps) - 1, kills);
   // A waiter that was killed, or sleeps on, is missing from the count.
   (void)schedule.play(steps);
-  if (schedule.status(schedule.size() - 1) != 0) return -1;
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    const int wanted = kills && i == 1 ? -SIGKILL : 0;
+    if (schedule.status(i) != wanted) return -1;
+  }
   return board->notified;
 }
 

@@ -36,7 +36,9 @@ void ask_by_processes(std::vector<Connection>& servers,
   for (Connection& server : servers) {
     crew.emplace_back("Asker", [&] { ask(server, answers); });
   }
-  for (ipc::Process& asker : crew) (void)asker.join();
+  for (ipc::Process& asker : crew) {
+    if (asker.join() != 0) throw std::runtime_error("an asker failed");
+  }
 }
 
 void ask_by_threads(std::vector<Connection>& servers,

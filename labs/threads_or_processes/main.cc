@@ -80,7 +80,10 @@ int crew_of_processes(Hall& hall) {
   }
   const int status = workers[static_cast<size_t>(unlucky)].join();
   hall.crashed.set();
-  for (Process& worker : workers) (void)worker.join();
+  for (int id = 0; id < kWorkers; ++id) {
+    const bool failed = workers[static_cast<size_t>(id)].join() != 0;
+    if (failed && id != unlucky) throw std::runtime_error("a worker failed");
+  }
   return status;
 }
 
