@@ -60,6 +60,8 @@ void sleep_s(double seconds) {
 }
 
 void bring_about(const Fault& fault) {
+  // So that readers of the log know that it has happened.
+  event(EventKind::point, "fault", fault.what);
   if (fault.what == "exit") ::_exit(static_cast<int>(fault.value));
   if (fault.what == "kill") ::kill(::getpid(), SIGKILL);
   if (fault.what == "stop") ::kill(::getpid(), SIGSTOP);

@@ -299,7 +299,7 @@ class WrongTest(TwoLabsTest):
         status, out, err = self.run_course("first:wrong_late")
         self.assertEqual((status, err), (0, ""), out)
         self.assertIn("first:wrong_late\n  Wrong: it is late.\n", out)
-        self.assertIn("    Receiver: Got 1\n    Sender: Sent 2\n", out)
+        self.assertIn("  Receiver: Got 1\n          Sender: Sent 2\n", out)
         self.assertIn("Caught by its output:\n", out)
         self.assertIn("MISSING Receiver: Got 2", out)
         words = " ".join(out.split())

@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness import match, words
-from harness.run import Run
+from harness.run import Run, time_scale
 
 # What a program tells of itself: one defect may well show in several of these.
 TOLD = ("output", "outcome", "status")
@@ -36,6 +36,14 @@ def skip_reason(run: Run) -> str:
     if run.status != _SKIPPED_STATUS or not last.startswith(_SKIPPED_LINE):
         return ""
     return last.removeprefix(_SKIPPED_LINE)
+
+
+def has_verdict(run: Run) -> bool:
+    """Whether the lab itself has said how it went, and its status agrees."""
+    last = run.lines[-1].raw if run.lines else ""
+    if run.status == 0:
+        return last == "Main: PASS"
+    return run.status == 1 and last.startswith("Main: FAIL ")
 
 
 class CheckFailed(AssertionError):
@@ -160,6 +168,41 @@ class Expectations(unittest.TestCase):
         if place is not None and later is not None:
             message = f"{then!r} comes before {first!r}"
         raise run_failure(run, message, margin)
+
+    def assert_takes(
+        self, run: Run, first: str, then: str, seconds: float
+    ) -> None:
+        """From one line to the other it takes so long: not less, nor far more.
+
+        By the speakers' own clocks, so the run must have written its events.
+        What is more than the tenfold is no slow machine but another unit.
+        """
+        times = []
+        for pattern in (first, then):
+            times += [
+                event.t_ns / 1e9
+                for event in run.events
+                if event.kind == "say"
+                and match.full_match(
+                    pattern, f"{event.process}: {event.object}"
+                )
+            ][:1]
+        if len(times) < 2:
+            self.assert_before(run, first, then)  # Tells which is not there.
+            raise run_failure(run, "the run has no events", _margin(run))
+        took_s = times[1] - times[0]
+        if not seconds <= took_s <= 10 * seconds + time_scale():
+            margin = _margin(run)
+            margin.bad = {
+                place
+                for pattern in (first, then)
+                for place in _places(run, pattern)[:1]
+            }
+            message = (
+                f"from {first!r} to {then!r} it took {took_s:.4g} s,"
+                f" but {seconds:g} s are meant"
+            )
+            raise run_failure(run, message, margin)
 
     def assert_count(self, run: Run, pattern: str, count: int) -> None:
         """Exactly `count` lines match the pattern."""

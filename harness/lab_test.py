@@ -1,10 +1,13 @@
 """The tests of a lab's test: what is wrong must be found, and said clearly."""
 
 import dataclasses
+import os
 import unittest
+from collections.abc import Sequence
+from unittest import mock
 
 from harness import expect, fake_lab, lab, report, results
-from harness.run import Hang, Leak, Line, Run
+from harness.run import Event, Hang, Leak, Line, Run, time_scale
 
 
 def run_of(*texts: str, status: int = 0, stderr: str = "") -> Run:
@@ -26,6 +29,16 @@ def run_of(*texts: str, status: int = 0, stderr: str = "") -> Run:
         events=(),
         world="none",
     )
+
+
+def timed(texts: Sequence[str], step_ns: int) -> Run:
+    """Returns such a run, whose first and last line are so far apart."""
+    run = run_of(*texts)
+    events = [
+        Event(step_ns * i // (len(texts) - 1), 1, x.speaker, "say", x.text, "")
+        for i, x in enumerate(run.lines)
+    ]
+    return dataclasses.replace(run, events=tuple(events))
 
 
 class ExpectationsTest(unittest.TestCase):
@@ -93,6 +106,32 @@ class ExpectationsTest(unittest.TestCase):
         message = self.message("assert_before", run, "A: sent 1", "B: got 2")
         self.assertIn("there is no line 'B: got 2'", message)
         self.assertIn("  MISSING B: got 2", message)
+
+    def test_the_time_between_two_lines_is_measured(self) -> None:
+        """Too short and far too long are both another unit."""
+        lines = ("A: waits", "B: x", "A: has waited")
+        for took_ns, seconds in (
+            (200_000_000, 0.2),
+            (900_000_000, 0.2),
+        ):
+            self.lab.assert_takes(timed(lines, took_ns), *lines[::2], seconds)
+        for took_ns, told in (
+            (200_000, "it took 0.0002 s, but 0.2 s are meant"),
+            (200_000_000_000, "it took 200 s, but 0.2 s are meant"),
+        ):
+            message = self.message(
+                "assert_takes", timed(lines, took_ns), *lines[::2], 0.2
+            )
+            self.assertIn(told, message)
+            self.assertIn("  BAD     A: waits\n", message)
+        self.assertIn(
+            "there is no line 'A: other'",
+            self.message("assert_takes", run_of(*lines), "A: other", "x", 1),
+        )
+        self.assertIn(
+            "the run has no events",
+            self.message("assert_takes", run_of(*lines), *lines[::2], 1),
+        )
 
     def test_lines_are_counted(self) -> None:
         """Too few and too many are both wrong."""
@@ -236,7 +275,8 @@ class LabTestTest(FakeLabTest):
     def test_a_lab_that_ignores_ctrl_c_is_caught(self) -> None:
         """It goes on for longer than a second."""
         self.fake.program(
-            "fake", "trap '' INT\necho 'Main: begin'\nsleep 1.3\n"
+            "fake",
+            "trap '' INT\necho 'Main: begin'\n" f"sleep {1.3 * time_scale()}\n",
         )
         self.assert_fails("test_ctrl_c_ends_it_and_leaves_nothing", "SIGINT")
 
@@ -361,6 +401,65 @@ class WordsTest(FakeLabTest):
         )
         name = "test_wrong_lost_is_caught_by_its_output"
         self.assertEqual(self.fake.run_test(name), "")
+
+
+class FaultsTest(FakeLabTest):
+    """What the lab makes of a child that fails, and of a pace."""
+
+    FAILS = "test_no_child_that_fails_is_overlooked"
+    # As the library does: a child that comes to its end, and fails on order.
+    CHILD = """\
+tell() {
+  echo "{\\"t_ns\\":1,\\"pid\\":9,\\"process\\":\\"Receiver\\"," \\
+    "\\"kind\\":\\"$1\\",\\"object\\":\\"$2\\",\\"id\\":\\"\\"}" >> $IPC_LABS_EVENTS
+}
+tell exit Receiver
+failed=${IPC_LABS_FAULT+yes}
+if [ $failed ]; then
+  [ "$IPC_LABS_FAULT" = "Receiver:exit=1@end" ] || exit 9
+  tell point fault
+fi
+"""
+
+    def test_a_swallowed_status_is_seen(self) -> None:
+        """The lab passes although its child has failed."""
+        self.fake.program("fake", self.CHILD + fake_lab.RIGHT)
+        self.assert_fails(
+            self.FAILS,
+            "it passes although Receiver has exited with status 1",
+            "Receiver: Sum 3",
+        )
+        self.fake.replace(
+            "fake_test.py",
+            "    wrong =",
+            "    tolerates = {'Re.*': 'so'}\n    wrong =",
+        )
+        self.assertEqual(self.fake.run_test(self.FAILS), "")
+
+    def test_a_lab_that_fails_then_is_right(self) -> None:
+        """By its last line and its status."""
+        says = "[ $failed ] && echo 'Main: FAIL it' && exit 1\n"
+        self.fake.program("fake", self.CHILD + says + fake_lab.RIGHT)
+        self.assertEqual(self.fake.run_test(self.FAILS), "")
+        self.fake.replace("fake", "exit 1\n", "exit 3\n")
+        self.assert_fails(self.FAILS, "does not end with PASS or FAIL when")
+
+    def test_a_lab_that_hangs_then_is_told(self) -> None:
+        """With the explanation of the hang."""
+        waits = f"[ $failed ] && {{ {fake_lab.HANGS} }}\n"
+        self.fake.program("fake", self.CHILD + waits + fake_lab.RIGHT)
+        self.assert_fails(
+            self.FAILS, "it hangs when Receiver has failed", "waits"
+        )
+
+    def test_a_pause_of_milliseconds_is_seen(self) -> None:
+        """At a small pace it takes longer than without a pace."""
+        pause = "case $* in *=0.01*) sleep 4 ;; esac\n"
+        self.fake.program("fake", pause + fake_lab.RIGHT)
+        with mock.patch.dict(os.environ, {"IPC_LABS_TIME_SCALE": "1"}):
+            self.assert_fails(
+                "test_its_pauses_follow_its_pace", "is a time in milliseconds"
+            )
 
 
 class VariantsTest(FakeLabTest):

@@ -21,6 +21,10 @@ _FILES_WANTED = 1024
 _NO_READER = 128 + signal.SIGPIPE
 
 
+class WrongEnvironment(ValueError):
+    """A variable of the environment is nonsense; says which, and what is."""
+
+
 def start(name: str, main: Callable[[Sequence[str]], int]) -> NoReturn:
     """Runs `main` with the command line, and ends with its exit status."""
     prepare()
@@ -30,9 +34,7 @@ def start(name: str, main: Callable[[Sequence[str]], int]) -> NoReturn:
         status = error.code if isinstance(error.code, int) else 1
     except BrokenPipeError:
         status = _NO_READER
-    except (OSError, ValueError, RuntimeError) as error:
-        if os.environ.get("IPC_LABS_TRACEBACK"):
-            raise
+    except (OSError, RuntimeError, WrongEnvironment) as error:
         status = _tell(f"{name}: {error or type(error).__name__}")
     sys.exit(_flush(status))
 

@@ -23,7 +23,7 @@ from harness.screen import Screen
 __all__ = ["COLOURS", "Results", "main", "remaining_s", "show_check", "tests"]
 
 # So much of Bazel's limit is left for the end.
-_RESERVE_PART, _RESERVE_S = 0.1, 3.0
+_RESERVE_PART, _RESERVE_MIN_S, _RESERVE_MAX_S = 0.1, 3.0, 30.0
 _start_s = time.monotonic()
 
 COLOURS = {report.OK: "good", report.FAILED: "bad", report.SKIPPED: "faint"}
@@ -39,7 +39,8 @@ def remaining_s() -> float | None:
     limit = os.environ.get("TEST_TIMEOUT", "")
     if not limit.isdigit() or int(limit) == 0:
         return None
-    reserve_s = max(_RESERVE_S, _RESERVE_PART * int(limit))
+    reserve_s = max(_RESERVE_MIN_S, _RESERVE_PART * int(limit))
+    reserve_s = min(reserve_s, _RESERVE_MAX_S)
     return max(0.1, int(limit) - reserve_s - (time.monotonic() - _start_s))
 
 

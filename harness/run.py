@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from harness import hang as hangs
 from harness import wire
 from harness.hang import Blocked, Event, Hang
+from harness.program import WrongEnvironment
 
 __all__ = [
     "Blocked",
@@ -113,7 +114,7 @@ def time_scale() -> float:
     except ValueError:
         factor = math.nan
     if not 0 < factor < math.inf:
-        raise ValueError(
+        raise WrongEnvironment(
             f"IPC_LABS_TIME_SCALE is {text!r}, not a positive number"
         )
     return factor
@@ -172,12 +173,14 @@ def _candidates() -> list[tuple[str, int]]:
     found = [world for world in _WORLDS if world[0] == wanted]
     if not found:
         names = ", ".join(name for name, _ in _WORLDS)
-        raise ValueError(f"IPC_LABS_WORLD is {wanted!r}, not one of: {names}")
+        raise WrongEnvironment(
+            f"IPC_LABS_WORLD is {wanted!r}, not one of: {names}"
+        )
     return found
 
 
 def check_environment() -> None:
-    """Raises a ValueError if IPC_LABS_TIME_SCALE or _WORLD is nonsense."""
+    """Raises WrongEnvironment if IPC_LABS_TIME_SCALE or _WORLD is nonsense."""
     time_scale()
     _candidates()
 
