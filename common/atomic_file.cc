@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "common/errors.h"
 #include "common/lock_file.h"
+#include "common/signals.h"
 #include "common/unique_fd.h"
 
 namespace ipc {
@@ -23,8 +25,34 @@ namespace {
 constexpr std::string_view kPrefix = ".ipc-labs-";
 constexpr std::string_view kSuffix = ".tmp";
 
+// What of a file says who may do what with it.
+struct Access {
+  mode_t permissions = 0600;
+  std::optional<gid_t> group;
+  std::string acl;  // As the kernel has it; see acl(5). "" if there is none.
+};
+
+constexpr const char* kAcl = "system.posix_acl_access";
+
+// Gives a new file the access that an old one had. What cannot be kept is not
+// replaced by something wider.
+void set_access(int fd, const Access& access) {
+  // The permissions of the group are those of the list's mask, if there is one.
+  bool is_same_group = !access.group || ::fchown(fd, -1, *access.group) == 0;
+  if (access.acl.empty()) {
+    // One that came from the folder.
+    ::fremovexattr(fd, kAcl);
+  } else {
+    is_same_group = is_same_group && ::fsetxattr(fd, kAcl, access.acl.data(),
+                                                 access.acl.size(), 0) == 0;
+  }
+  const mode_t mode = is_same_group ? 0777U : 0707U;
+  check(::fchmod(fd, access.permissions & mode), "fchmod");
+}
+
 // write(2) may write less than it is asked to, and says so.
 void write_all(int fd, std::string_view content) {
+  const SizeLimitIsAnError no_signal;
   while (!content.empty()) {
     const ssize_t written = check(
         retry([&] { return ::write(fd, content.data(), content.size()); }),
@@ -51,11 +79,11 @@ class TemporaryFile {
 
   // Writes the content and closes the file, so that nothing happens to it after
   // the rename: who watches gets one event for it, and not two.
-  void fill(std::string_view content, mode_t permissions) {
+  void fill(std::string_view content, const Access& access) {
     constexpr int kFlags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
     const UniqueFd fd(
         check(::openat(folder_fd_, name_.c_str(), kFlags), "open"));
-    check(::fchmod(fd.get(), permissions), "fchmod");
+    set_access(fd.get(), access);
     write_all(fd.get(), content);
     // Before the rename: else a crash may leave the new name with nothing.
     check(retry([&] { return ::fsync(fd.get()); }), "fsync");
@@ -103,13 +131,36 @@ void remove_abandoned(int folder_fd) {
   }
 }
 
-mode_t permissions_of(int folder_fd, const std::string& name) {
+// That of a file of ours. A stranger's is no model: whoever could put it there
+// would decide who reads what we write.
+Access access_of(int folder_fd, const std::string& name) {
   struct stat status {};
   constexpr int kNoFollow = AT_SYMLINK_NOFOLLOW;
   const bool is_ours =
       ::fstatat(folder_fd, name.c_str(), &status, kNoFollow) == 0 &&
       S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
-  return is_ours ? status.st_mode & 0777U : 0600;
+  if (!is_ours) return {};
+  Access access{status.st_mode & 0777U, status.st_gid, ""};
+  // There is no fgetxattr(2) without opening, which permissions may forbid.
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder_fd, name);
+  const ssize_t size = ::lgetxattr(path.c_str(), kAcl, nullptr, 0);
+  if (size == -1 && errno != ENODATA && errno != ENOTSUP) {
+    access.permissions &= 0707U;  // The group's may be those of a list's mask.
+  }
+  if (size <= 0) return access;
+  access.acl.resize(static_cast<size_t>(size));
+  const ssize_t got =
+      ::lgetxattr(path.c_str(), kAcl, access.acl.data(), access.acl.size());
+  check(got, "lgetxattr");
+  return access;
+}
+
+// Some file systems know no fsync(2) of a folder, such as CIFS and vboxsf. They
+// have no promise to break.
+void sync_folder(int fd) {
+  const int result = retry([&] { return ::fsync(fd); });
+  if (result == -1 && (errno == EINVAL || errno == ENOTSUP)) return;
+  check(result, "fsync of the folder");
 }
 
 }  // namespace
@@ -121,9 +172,9 @@ void replace_file(const std::string& path, std::string_view content) {
   remove_abandoned(folder_fd.get());
 
   TemporaryFile file(folder_fd.get());
-  file.fill(content, permissions_of(folder_fd.get(), name));
+  file.fill(content, access_of(folder_fd.get(), name));
   file.rename_to(name);  // [rename] From here on readers see the new content.
-  check(retry([&] { return ::fsync(folder_fd.get()); }), "fsync of the folder");
+  sync_folder(folder_fd.get());
 }
 
 std::optional<std::string> read_file(const std::string& path) {

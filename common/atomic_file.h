@@ -16,19 +16,29 @@ namespace ipc {
 
 // Replaces or creates the file `path`.
 //
-// Errors:   std::system_error, and the old content stays: ENOSPC, EFBIG, EIO of
-//           fsync(2) (final: the kernel forgets it, so trying again would look
-//           like success), EPERM if the old file is another user's in a folder
-//           with the sticky bit. After the rename only the folder's fsync can
-//           fail: then the new content is there, and may not survive a crash.
+// Errors:   std::system_error, and the old content stays: ENOSPC, EFBIG at the
+//           limit for the size of files (without SIGXFSZ), EIO of fsync(2)
+//           (final: the kernel forgets it, so trying again would look like
+//           success), EPERM if the old file is another user's in a folder with
+//           the sticky bit, or immutable, EISDIR if it is a folder. After the
+//           rename only the folder's fsync can fail: then the new content is
+//           there, and may not survive a crash. Where a file system has no
+//           fsync for folders (CIFS, vboxsf) there is no such promise.
+// Requires: a folder that may be read and written.
 // Ordering: of two writers the last to rename wins; contents never mix.
 // Death:    old or new content, at whatever instruction. The writer's temporary
 //           file stays, locked by nobody; the next replace_file() in that
 //           folder removes it (lock_file.h).
-// Trust:    a symbolic link at `path` is replaced, not followed. Permissions
-//           are those of the file that is replaced, 0600 if there is none; the
-//           owner is whoever calls. In a folder where others may write, use the
-//           sticky bit, as /tmp does: without it they can rename too.
+// Trust:    whatever has the name is replaced, also a symbolic link, which is
+// not
+//           followed, or a FIFO; other hard links keep the old content. The
+//           owner is whoever calls. Of an old file that is the caller's own are
+//           kept: permissions, access control list, and the group. If the
+//           caller may not give the file to that group, nothing is permitted to
+//           any group. Set-user-ID bits and other attributes are not kept. Of
+//           another's file, or if there is none, nothing: the mode is 0600. In
+//           a folder where others may write, use the sticky bit, as /tmp does:
+//           without it they can rename too.
 // See:      rename(2), fsync(2); "All File Systems Are Not Created Equal",
 //           Pillai et al., OSDI 2014.
 void replace_file(const std::string& path, std::string_view content);

@@ -41,6 +41,38 @@ void reset_signals() {
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
 }
 
+namespace {
+
+sigset_t only(int number) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, number);
+  return set;
+}
+
+bool is_pending(int number) {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
+}
+
+}  // namespace
+
+SizeLimitIsAnError::SizeLimitIsAnError() : was_pending_(is_pending(SIGXFSZ)) {
+  const sigset_t size_limit = only(SIGXFSZ);
+  check_zero(::pthread_sigmask(SIG_BLOCK, &size_limit, &old_mask_),
+             "pthread_sigmask");
+}
+
+// The signal of our own write is taken back before it could be delivered.
+SizeLimitIsAnError::~SizeLimitIsAnError() {
+  if (!was_pending_) {
+    const sigset_t size_limit = only(SIGXFSZ);
+    const timespec at_once{};
+    ::sigtimedwait(&size_limit, nullptr, &at_once);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+}
+
 SignalQueue::SignalQueue(const std::vector<int>& signals) {
   sigset_t mask;
   ::sigemptyset(&mask);

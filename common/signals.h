@@ -34,6 +34,23 @@ void keep_child_statuses();
 // Whether a signal is ignored, by this process or by whoever started it.
 bool is_ignored(int number);
 
+// While it lives a write beyond the limit for the size of files (`ulimit -f`)
+// is EFBIG, an error with a name, in this thread. Without it SIGXFSZ comes as
+// well, and ends the process.
+class SizeLimitIsAnError {
+ public:
+  SizeLimitIsAnError();
+  SizeLimitIsAnError(const SizeLimitIsAnError&) = delete;
+  SizeLimitIsAnError& operator=(const SizeLimitIsAnError&) = delete;
+  SizeLimitIsAnError(SizeLimitIsAnError&&) = delete;
+  SizeLimitIsAnError& operator=(SizeLimitIsAnError&&) = delete;
+  ~SizeLimitIsAnError();
+
+ private:
+  bool was_pending_;
+  sigset_t old_mask_{};
+};
+
 // Blocks signals while it lives and hands them out one by one.
 //
 // Blocks:    next() and next_until() wait for a signal.
