@@ -2,12 +2,15 @@
 
 #include <sys/mman.h>
 
+#include "common/available_memory.h"
 #include "common/errors.h"
 
 namespace ipc {
 namespace {
 
 void* map_pages(size_t size_bytes) {
+  // Pages are taken at their first use only, and then it is too late.
+  check_available(size_bytes, "shared pages");
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS;
   void* const data = ::mmap(nullptr, size_bytes, kProtection, kFlags, -1, 0);

@@ -23,7 +23,9 @@ namespace ipc {
 //
 // Lifetime: the destructor unmaps for its own process; the pages go with the
 //           last process that has them.
-// Errors:   std::system_error, ENOMEM if there is not enough memory.
+// Errors:   std::system_error, ENOMEM if there is not so much memory for this
+//           process now (available_memory.h). It is taken page by page when it
+//           is first used, so what others take meanwhile may be missing then.
 // Fork:     the child has the same pages at the same address.
 class SharedPages {
  public:

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -12,7 +13,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/available_memory.h"
 #include "common/errors.h"
+#include "common/signals.h"
 
 namespace ipc {
 namespace {
@@ -23,6 +26,8 @@ constexpr const char* kFolder = "/dev/shm";
 // What one call of posix_fallocate(3) gets. A signal undoes the whole call, so
 // with a timer signal a large one would begin anew for ever.
 constexpr size_t kStepBytes = size_t{4} << 20U;
+
+constexpr uint64_t kMark = 0x6a6563742d637069;
 
 void check_name(const std::string& name) {
   if (name.empty() || name.size() > NAME_MAX || name == "." || name == ".." ||
@@ -55,6 +60,9 @@ void allocate(int fd, size_t size_bytes) {
   if (free_bytes(fd).value_or(size_bytes) < size_bytes) {
     throw_no_space(ENOSPC, fd, size_bytes);
   }
+  // Nor the memory, upon which the kernel kills somebody.
+  check_available(size_bytes, "shared memory");
+  const SizeLimitIsAnError no_signal;
   for (size_t done = 0; done < size_bytes;) {
     const size_t step = std::min(kStepBytes, size_bytes - done);
     // The error is returned, not in errno.
@@ -169,6 +177,20 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
   size_bytes_ = std::exchange(other.size_bytes_, 0);
   data_ = std::exchange(other.data_, nullptr);
   return *this;
+}
+
+// A number by which an object is known, and its size: two programs with another
+// T for one name would otherwise meet in each other's bytes.
+void SharedMemory::set_mark(void* place, size_t size_bytes) {
+  const Mark mark{kMark, size_bytes};
+  memcpy(place, mark.data(), sizeof mark);
+}
+
+void SharedMemory::check_mark(const void* place, size_t size_bytes) {
+  const Mark mark{kMark, size_bytes};
+  if (memcmp(place, mark.data(), sizeof mark) != 0) {
+    throw_error(EINVAL, "access to an object that nobody has constructed");
+  }
 }
 
 void* SharedMemory::checked_data(size_t wanted_bytes) const {

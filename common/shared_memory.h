@@ -11,13 +11,32 @@
 
 #include <stddef.h>
 
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <new>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "common/unique_fd.h"
 
 namespace ipc {
+
+// Whether bytes that are all zero are a T, as memory is that was just made.
+// They are no Lock, for example: that would be an ordinary mutex, which its
+// owner's death leaves locked. For a struct with atomics, which are zero as
+// well, say it:
+//   template <>
+//   inline constexpr bool ipc::zeroes_make<Board> = true;
+template <typename T>
+inline constexpr bool zeroes_make =
+    std::is_trivially_default_constructible_v<T>&&
+        std::is_trivially_destructible_v<T> &&
+    !std::is_pointer_v<T>;
+template <typename T>
+inline constexpr bool zeroes_make<std::atomic<T>> = zeroes_make<T>;
 
 // Lifetime: close() and the destructor unmap for this process and nothing else.
 //           The memory itself goes when it has no name and nobody maps it:
@@ -25,8 +44,12 @@ namespace ipc {
 // Errors:   std::system_error: EEXIST from create() if the name is there, as
 //           whatever; ENOENT from open() if it is not; EINVAL for a name that
 //           is empty, longer than 255 bytes, "." or "..", or has a slash, and
-//           for size 0; ENOSPC with the size asked and the space that is free.
-//           No error leaves a name behind.
+//           for size 0; ENOSPC if there is no such space in /dev/shm, ENOMEM if
+//           there is no such memory for this process (available_memory.h), both
+//           with the size asked and what there is; EFBIG at the limit for the
+//           size of files. No error leaves a name behind. The memory is taken
+//           at once: what was made can be used, unless others are faster to
+//           take what is available.
 // Ordering: none of its own. A name appears when its memory is complete, so
 //           what the creator's `fill` wrote is seen by all who open it.
 // Fork:     the child has the same mapping, and closes it for itself.
@@ -45,6 +68,17 @@ class SharedMemory {
   static SharedMemory create(const std::string& name, size_t size_bytes,
                              const Fill& fill = {});
 
+  // Makes memory with a T in it, constructed from `arguments` before anybody
+  // can see it. Whoever opens it finds it by object(). Its destructor is called
+  // by nobody, for nobody knows who is the last.
+  template <typename T, typename... Arguments>
+  static SharedMemory create(const std::string& name,
+                             Arguments&&... arguments) {
+    return create(name, size_with_mark<T>, [&](void* data, size_t) {
+      construct<T>(data, std::forward<Arguments>(arguments)...);
+    });
+  }
+
   // Maps what `name` stands for. It has the size that it was created with.
   static SharedMemory open(const std::string& name);
 
@@ -52,6 +86,13 @@ class SharedMemory {
   // Others get it by fork(2), or by its descriptor and attach().
   // See memfd_create(2).
   static SharedMemory anonymous(size_t size_bytes);
+  // The same with a T in it, as create() makes one.
+  template <typename T, typename... Arguments>
+  static SharedMemory anonymous(Arguments&&... arguments) {
+    SharedMemory memory = anonymous(size_with_mark<T>);
+    construct<T>(memory.data(), std::forward<Arguments>(arguments)...);
+    return memory;
+  }
 
   // Maps memory by a descriptor from another process. EPERM if it is not
   // sealed, because then that process could pull it away under our feet.
@@ -70,12 +111,23 @@ class SharedMemory {
   // close(). Others have it elsewhere: put no pointers in it.
   [[nodiscard]] void* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_bytes_; }
-  // The object that lies there: std::system_error, EBADF after close() (the
-  // pointer of data() would end the process), EINVAL if it is too small.
+  // The memory as a T that needs no constructor: std::system_error, EBADF after
+  // close() (the pointer of data() would end the process), EINVAL if it is too
+  // small.
   template <typename T>
+  requires zeroes_make<T>
   [[nodiscard]] T& as() const {
-    static_assert(std::is_standard_layout_v<T>);
+    check_type<T>();
     return *static_cast<T*>(checked_data(sizeof(T)));
+  }
+  // The T that create<T>() or anonymous<T>() has constructed:
+  // std::system_error, as above, and EINVAL if there is none.
+  template <typename T>
+  [[nodiscard]] T& object() const {
+    check_type<T>();
+    void* const data = checked_data(size_with_mark<T>);
+    check_mark(mark_place<T>(data), sizeof(T));
+    return *std::launder(static_cast<T*>(data));
   }
   // The name without a slash; "" if anonymous.
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -88,6 +140,35 @@ class SharedMemory {
   bool unlink() const { return unlink(name_); }
 
  private:
+  // Behind an object: that there is one, and of which size.
+  using Mark = std::array<uint64_t, 2>;
+
+  template <typename T>
+  static constexpr size_t mark_offset = (sizeof(T) + alignof(Mark) - 1) /
+                                        alignof(Mark) * alignof(Mark);
+  template <typename T>
+  static constexpr size_t size_with_mark = mark_offset<T> + sizeof(Mark);
+
+  template <typename T>
+  static constexpr void check_type() {
+    static_assert(std::is_standard_layout_v<T>,
+                  "all processes must agree where its bytes are");
+    static_assert(!std::is_pointer_v<T>, "it means nothing to other processes");
+    static_assert(alignof(T) <= 4096, "a mapping begins at a page");
+  }
+  template <typename T>
+  static void* mark_place(void* data) {
+    return static_cast<char*>(data) + mark_offset<T>;
+  }
+  template <typename T, typename... Arguments>
+  static void construct(void* data, Arguments&&... arguments) {
+    check_type<T>();
+    new (data) T(std::forward<Arguments>(arguments)...);
+    set_mark(mark_place<T>(data), sizeof(T));
+  }
+  static void set_mark(void* place, size_t size_bytes);
+  static void check_mark(const void* place, size_t size_bytes);
+
   SharedMemory(std::string name, UniqueFd fd, size_t size_bytes);
   [[nodiscard]] void* checked_data(size_t wanted_bytes) const;
 

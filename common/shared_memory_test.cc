@@ -8,12 +8,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <system_error>
 
+#include "common/lock.h"
 #include "common/names.h"
 #include "common/pipe.h"
 #include "common/process.h"
@@ -138,14 +142,6 @@ TEST_F(SharedMemoryTest, ANameThatIsTakenIsAnErrorWhateverItIs) {
   EXPECT_NE(failure_of(open).text.find("0 bytes"), std::string::npos);
   fs::remove(path);
   EXPECT_EQ(fs::file_size(victim), 6U);
-}
-
-TEST_F(SharedMemoryTest, AnotherUsersMemoryIsNotOpened) {
-  const auto memory = SharedMemory::create(name, 100);
-  if (::chown(path.c_str(), 65534, 65534) == -1) {
-    GTEST_SKIP() << "needs root, outside Bazel's sandbox, to be two users";
-  }
-  EXPECT_EQ(failure_of([&] { SharedMemory::open(name); }).error, EPERM);
 }
 
 TEST_F(SharedMemoryTest, AWrongNameOrSizeIsAnError) {
@@ -314,6 +310,84 @@ TEST_F(SharedMemoryTest, ThePythonOfThisMachineIsAPeer) {
 TEST(SharedMemory, ProgramsThatAreStartedDoNotGetAnonymousMemory) {
   const auto memory = ipc::SharedMemory::anonymous(100);
   EXPECT_EQ(::fcntl(memory.fd(), F_GETFD), FD_CLOEXEC);
+}
+
+TEST_F(SharedMemoryTest, MoreThanThereIsIsRefusedBeforeAnyOfItIsTaken) {
+  constexpr size_t kMuch = size_t{1} << 60U;
+  const Failure named = failure_of([&] { SharedMemory::create(name, kMuch); });
+  EXPECT_EQ(named.error, ENOSPC);
+  EXPECT_FALSE(fs::exists(path));
+  const Failure anonymous =
+      failure_of([] { (void)SharedMemory::anonymous(kMuch); });
+  EXPECT_EQ(anonymous.error, ENOMEM);
+  for (const std::string& text : {named.text, anonymous.text}) {
+    EXPECT_NE(text.find("of 1152921504606846976 bytes, "), std::string::npos)
+        << text;
+  }
+}
+
+TEST_F(SharedMemoryTest, ALimitForTheSizeOfFilesIsAnErrorAndNoSignal) {
+  ipc::Process child("child", [&] {
+    const rlimit limit{10'000, 10'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const auto create = [&] { SharedMemory::create(name, 20'000); };
+    const auto make = [] { (void)SharedMemory::anonymous(20'000); };
+    ::_exit(failure_of(create).error == EFBIG && failure_of(make).error == EFBIG
+                ? 0
+                : 1);
+  });
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_FALSE(fs::exists(path));
+}
+
+// A type that zeroes do not make.
+struct Account {
+  explicit Account(int first) : balance(first) {}
+  ipc::Lock lock;
+  int balance;
+};
+
+struct Counters {
+  std::atomic<int> one;
+};
+
+template <typename T>
+concept CanBeZeroes = requires(const SharedMemory& memory) {
+  memory.as<T>();
+};
+static_assert(CanBeZeroes<int> && CanBeZeroes<std::atomic<int>>);
+static_assert(CanBeZeroes<std::array<uint64_t, 4>>);
+static_assert(!CanBeZeroes<ipc::Lock> && !CanBeZeroes<Account>,
+              "a lock of zeroes would stay locked when its owner dies");
+static_assert(!CanBeZeroes<int*> && !CanBeZeroes<std::string>);
+static_assert(!CanBeZeroes<Counters>, "it has to be said");
+
+TEST_F(SharedMemoryTest, AnObjectIsConstructedBeforeItHasAName) {
+  const auto memory = SharedMemory::create<Account>(name, 40);
+  ipc::Process owner("owner", [&] {
+    const auto theirs = SharedMemory::open(name);
+    (void)theirs.object<Account>().lock.lock();
+    theirs.object<Account>().balance += 2;
+    ::raise(SIGKILL);
+  });
+  EXPECT_EQ(owner.join(), -SIGKILL);
+  const ipc::Guard guard(memory.object<Account>().lock);
+  EXPECT_TRUE(guard.owner_died()) << "a robust mutex, since it is constructed";
+  EXPECT_EQ(memory.object<Account>().balance, 42);
+}
+
+TEST_F(SharedMemoryTest, AnObjectThatNobodyHasConstructedIsAnError) {
+  const auto zeroes = SharedMemory::create(name, 4096);
+  EXPECT_EQ(failure_of([&] { (void)zeroes.object<Account>(); }).error, EINVAL);
+  auto other = SharedMemory::anonymous<Account>(1);
+  EXPECT_EQ(other.object<Account>().balance, 1);
+  EXPECT_EQ(failure_of([&] { (void)other.object<int>(); }).error, EINVAL);
+  struct Large {
+    std::array<char, 8192> bytes;
+  };
+  EXPECT_EQ(failure_of([&] { (void)other.object<Large>(); }).error, EINVAL);
+  other.close();
+  EXPECT_EQ(failure_of([&] { (void)other.object<Account>(); }).error, EBADF);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "common/point.h"
+#include "common/shared_memory.h"
 
 constexpr size_t kNumbers = 10;
 using Numbers = std::array<int64_t, kNumbers>;
@@ -15,6 +16,10 @@ struct Board {
   std::atomic<uint64_t> sequence{0};  // Odd while the numbers change.
   std::array<std::atomic<int64_t>, kNumbers> numbers{};
 };
+
+// All of it is zero at first, as new memory is.
+template <>
+inline constexpr bool ipc::zeroes_make<Board> = true;
 
 // Sets all numbers; stops at a point when half of them are set.
 inline void fill(Board& board, int64_t number) {

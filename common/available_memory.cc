@@ -1,0 +1,114 @@
+#include "common/available_memory.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+#include "common/errors.h"
+
+namespace ipc {
+namespace {
+
+constexpr size_t kLookedAtBytes = size_t{1} << 20U;
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+// The number behind `key` in a file of "key number" or "key: number kB".
+size_t field(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    size_t number = 0;
+    if (words >> name >> number && (name == key || name == key + ":")) {
+      return number;
+    }
+  }
+  return 0;
+}
+
+// The number that is a whole file; nothing for "max" or if there is none.
+std::optional<size_t> number_in(const std::string& path) {
+  std::ifstream file(path);
+  size_t number = 0;
+  if (file >> number) return number;
+  return std::nullopt;
+}
+
+// What the first version of cgroups and the second call the same.
+struct Names {
+  const char* folder;
+  const char* limit;
+  const char* usage;
+  const char* caches[2];
+};
+constexpr Names kFirst{"/sys/fs/cgroup/memory",
+                       "memory.limit_in_bytes",
+                       "memory.usage_in_bytes",
+                       {"total_inactive_file", "total_active_file"}};
+constexpr Names kSecond{"/sys/fs/cgroup",
+                        "memory.max",
+                        "memory.current",
+                        {"inactive_file", "active_file"}};
+
+// What is left in one cgroup.
+size_t left_in(const std::string& folder, const Names& names) {
+  const auto limit = number_in(folder + "/" + names.limit);
+  const auto usage = number_in(folder + "/" + names.usage);
+  if (!limit || !usage) return kNoLimit;
+  size_t used = *usage;
+  for (const char* const cache : names.caches) {
+    used -= std::min(used, field(folder + "/memory.stat", cache));
+  }
+  return *limit - std::min(*limit, used);
+}
+
+// In the cgroup `path` and in all that it is in. In a container the path may be
+// that of its host, and then its own cgroup is what is mounted.
+size_t left_up_from(const std::string& root, std::string path,
+                    const Names& names) {
+  size_t left = left_in(root + names.folder, names);
+  while (path.size() > 1) {
+    left = std::min(left, left_in(root + names.folder + path, names));
+    path.resize(path.rfind('/'));
+  }
+  return left;
+}
+
+}  // namespace
+
+size_t available_memory(const std::string& root) {
+  const std::string meminfo = root + "/proc/meminfo";
+  size_t left =
+      (field(meminfo, "MemAvailable") + field(meminfo, "SwapFree")) * 1024;
+  if (left == 0) left = kNoLimit;  // No /proc: nobody knows.
+  // "7:memory:/a/b" of the first version, "0::/a/b" of the second.
+  std::ifstream groups(root + "/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const size_t path = line.find(":/");
+    if (path == std::string::npos) continue;
+    const std::string kinds = line.substr(0, path + 1);
+    const Names* names = nullptr;
+    if (kinds.find(":memory:") != std::string::npos) names = &kFirst;
+    if (kinds == "0::") names = &kSecond;
+    if (names == nullptr) continue;
+    left = std::min(left, left_up_from(root, line.substr(path + 1), *names));
+  }
+  return left;
+}
+
+void check_available(size_t size_bytes, const char* what) {
+  if (size_bytes <= kLookedAtBytes) return;
+  const size_t available = available_memory();
+  if (size_bytes <= available) return;
+  throw_error(ENOMEM, fmt::format("{} of {} bytes, {} available", what,
+                                  size_bytes, available)
+                          .c_str());
+}
+
+}  // namespace ipc
