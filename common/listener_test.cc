@@ -499,35 +499,6 @@ TEST(Listener, RefusesARelayThatPythonsProtocolLetsIn) {
   EXPECT_TRUE(relay_gets_in(Protocol::python)) << "the attack of the chapter";
 }
 
-// R26.
-void become_another_user() {
-  if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
-}
-
-// Not even root can, in a namespace that knows no other user.
-bool can_become_another_user() {
-  ipc::Process child("child", [] {
-    become_another_user();
-    ::_exit(0);
-  });
-  return child.join() == 0;
-}
-
-TEST(Listener, LetsNoOtherUserInByAPath) {
-  if (!can_become_another_user()) GTEST_SKIP() << "only root can";
-  const ipc::TempDir folder;
-  ::chmod(folder.path().c_str(), 0755);
-  Listener listener(Address(folder.file("socket")));
-  ::chmod(folder.file("socket").c_str(), 0666);
-  ipc::Process stranger("stranger", [&] {
-    become_another_user();
-    Connection server = ipc::connect(listener.address());
-    ::_exit(server.receive().status == Transfer::closed ? 0 : 1);
-  });
-  work_until(listener, [&] { return listener.dropped_count() == 1; });
-  EXPECT_EQ(stranger.join(), 0);
-}
-
 TEST(Listener, GivesItsSocketToNobodyElse) {
   const ipc::TempDir folder;
   const Listener listener(Address(folder.file("socket")));
