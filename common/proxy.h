@@ -15,9 +15,11 @@
 //           when it is first needed. A lock belongs to the connection.
 // Fork:     the child has none of its parent's connections; it may use the
 //           proxies that it has inherited as long as the parent keeps them.
-// Errors:   ManagerGone within a second if the server has ended; StaleObject,
+// Errors:   ManagerGone within a second if the server has ended, within 12 s if
+//           its machine, or the network to it, has gone; StaleObject,
 //           UnknownMethod, BadCall, CallFailed as in manager_wire.h.
-// Death:    of a client: the server takes back what belongs to its connections.
+// Death:    of a client: the server takes back what belongs to its connections,
+//           and within 12 s if it is the client's machine that has vanished.
 #pragma once
 
 #include <memory>
