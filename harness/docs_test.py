@@ -308,6 +308,16 @@ class DocsTest(unittest.TestCase):
             text = "It takes 9 ns.\n\n" + quote.replace(old, new) % link
             self.assertEqual(len(quotation_problems(text, page)), 1, text)
 
+    def test_each_chapter_says_why_a_wrong_program_passes(self) -> None:
+        """By a link to the one place that does."""
+        for file in sorted(ROOT.glob("labs/*/README.md")):
+            targets = [
+                target for _, target in chapter.Chapter.read(file).links()
+            ]
+            self.assertIn(
+                "../../docs/README.md#wrong-variants", targets, file.parent.name
+            )
+
     def test_no_diagram_is_wrapped(self) -> None:
         """In the sources of the labs and of the library."""
         for file in sorted(
