@@ -130,7 +130,6 @@ class Watch:
         self._looks: dict[int, int] = {}
         self._holders: dict[str, int] = {}
         self._inherited: dict[tuple[int, str], Found] = {}
-        self._lock_files: set[str] = set()
         self._passed: dict[tuple[int, str], int] = {}
         self._before = self._objects()
         self.inotify = self._open_inotify()
@@ -178,9 +177,6 @@ class Watch:
         table = proc.descriptors(pid)
         for descriptor in table.values():
             target = descriptor["target"]
-            name = target.rpartition("/")[2]
-            if name.startswith(_PREFIX) and name.endswith("-run"):
-                self._lock_files.add(name)
             if target.startswith(("/", "socket:")):
                 self._holders.setdefault(target, pid)
         for line in proc.read_text(f"/proc/{pid}/maps").splitlines():
@@ -286,22 +282,16 @@ class Watch:
     def _is_ours(self, path: str, holder: int) -> bool:
         """Whether something in a shared place surely belongs to this run.
 
-        Pids in names do not prove it: who shares the place may have a pid
-        namespace of their own. But what the library names has the token of
-        this run; and all processes of a lab hold the lock file of their run,
-        whose name begins like all that they make.
+        What the library names has the token of its run, and that alone counts:
+        a lab looks into files of other runs, to see whether they are over.
+        Pids in names prove nothing: who shares the place may have a pid
+        namespace of their own.
         """
-        if holder:
-            return True
         parts = path.removesuffix(" (abstract)").split("/")
-        return any(
-            _token_in(part).startswith(self._token)
-            or any(
-                part.startswith(lock[: -len("run")])
-                for lock in self._lock_files
-            )
-            for part in parts
-        )
+        tokens = [token for token in map(_token_in, parts) if token]
+        if tokens:
+            return any(token.startswith(self._token) for token in tokens)
+        return bool(holder)
 
     def left(self, main_pid: int, every: dict[int, proc.Stat]) -> list[Found]:
         """Returns what is left now that the main process has ended."""

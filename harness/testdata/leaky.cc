@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -86,19 +85,14 @@ void leave_stubborn() {
   kill(pid, SIGTERM);
 }
 
-// All names of a lab begin like that of a file which its processes hold open.
-// It lives long enough to be looked at.
+// All names of a lab have the token of its run behind the first number.
 void leave_with_prefix(const std::string& random) {
-  const std::string prefix = "ipc-labs-1-" + random;
-  const std::string lock = "/tmp/" + prefix + "-run";
-  const int lock_fd = open(lock.c_str(), O_CREAT | O_WRONLY, 0600);
-  check(flock(lock_fd, LOCK_EX), "flock");
+  const char* const token = getenv("IPC_LABS_RUN");
+  const std::string prefix = "ipc-labs-1-" + std::string(token) + random;
   const std::string name = prefix + "-" + std::to_string(getpid()) + "-1-x";
   const int fd = shm_open(("/" + name).c_str(), O_CREAT | O_RDWR, 0600);
   close(check(fd, "shm_open"));
   check(mkdir(("/tmp/" + name).c_str(), 0700), "mkdir");
-  usleep(500'000);
-  check(unlink(lock.c_str()), "unlink");
 }
 
 void leave_shm() {
