@@ -16,6 +16,7 @@
 #include "common/connection.h"
 #include "common/event.h"
 #include "common/file_watcher.h"
+#include "common/futex.h"
 #include "common/lock.h"
 #include "common/names.h"
 #include "common/pipe.h"
@@ -435,6 +436,20 @@ TEST(Explorer, LetsTheTimeOfAPollPass) {
     return std::to_string(timed_out->load());
   };
   EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"1"});
+}
+
+TEST(Explorer, LetsNoTimePassForADeadlineThatIsOver) {
+  const auto scenario = [](Schedule& schedule) -> std::string {
+    const Shared<ipc::Event> never;
+    schedule.add("A", [&] {
+      (void)never->wait_until(ipc::Deadline::at_ns(ipc::now_ns()));
+      ipc::futex_wait(*Shared<std::atomic<uint32_t>>(0U), 0,
+                      ipc::Deadline::at_ns(1));
+    });
+    schedule.run();
+    return std::to_string(schedule.time_passed());
+  };
+  EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"0"});
 }
 
 TEST(Explorer, LetsTimePassWhenNobodyCanGoOn) {

@@ -333,6 +333,10 @@ TEST_P(FailureSweep, GoesOnAfterASignal) {
   expect_clean(ipc::interrupt_each_call(GetParam().action));
 }
 
+TEST_P(FailureSweep, LeavesNoDescriptorToPrograms) {
+  EXPECT_EQ(ipc::left_to_programs(GetParam().action), "");
+}
+
 std::function<void()> with_semaphore(
     void (*action)(ipc::BoundedSemaphore& semaphore)) {
   return [action] {

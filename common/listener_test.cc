@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,25 @@
 #include "common/names.h"
 #include "common/process.h"
 #include "common/test_faults.h"
+
+namespace {
+
+// Whether the other end of a path seems to be of another user, to this process.
+bool peers_are_strangers = false;
+
+}  // namespace
+
+// In place of the C library's: a test cannot be two users everywhere.
+extern "C" int getsockopt(int fd, int level, int name, void* value,
+                          socklen_t* size) noexcept {
+  const auto result =
+      static_cast<int>(::syscall(SYS_getsockopt, fd, level, name, value, size));
+  if (result == 0 && peers_are_strangers && level == SOL_SOCKET &&
+      name == SO_PEERCRED) {
+    static_cast<ucred*>(value)->uid = ::geteuid() + 1;
+  }
+  return result;
+}
 
 namespace {
 
@@ -497,6 +517,30 @@ bool relay_gets_in(Protocol protocol) {
 TEST(Listener, RefusesARelayThatPythonsProtocolLetsIn) {
   EXPECT_FALSE(relay_gets_in(Protocol::ours));
   EXPECT_TRUE(relay_gets_in(Protocol::python)) << "the attack of the chapter";
+}
+
+TEST(Listener, HangsUpOnAnotherUserWhoComesByAPath) {
+  const ipc::TempDir folder;
+  Listener listener(Address(folder.file("socket")));
+  ipc::Process stranger("stranger", [&] {
+    Connection server = ipc::connect(listener.address());
+    ::_exit(server.receive().status == Transfer::closed ? 0 : 1);
+  });
+  peers_are_strangers = true;
+  work_until(listener, [&] { return listener.dropped_count() == 1; });
+  peers_are_strangers = false;
+  EXPECT_EQ(listener.dropped_count(), 1U);
+  EXPECT_EQ(stranger.join(), 0);
+}
+
+TEST(Connect, RefusesAListenerOfAnotherUserAtAPath) {
+  const ipc::TempDir folder;
+  const Listener listener(Address(folder.file("socket")));
+  peers_are_strangers = true;
+  const int error = error_of([&] { ipc::connect(listener.address()); });
+  peers_are_strangers = false;
+  EXPECT_EQ(error, EACCES);
+  EXPECT_EQ(error_of([&] { ipc::connect(listener.address()); }), 0);
 }
 
 TEST(Listener, GivesItsSocketToNobodyElse) {

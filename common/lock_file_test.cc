@@ -20,7 +20,16 @@ namespace {
 // What happens just before the next flock(2) of this process.
 std::function<void()> before_flock;
 
+// Whether this process seems to be of another user than its files.
+bool is_stranger = false;
+
 }  // namespace
+
+// In place of the C library's: a test cannot be two users everywhere.
+extern "C" uid_t geteuid() noexcept {
+  const auto uid = static_cast<uid_t>(::syscall(SYS_geteuid));
+  return is_stranger ? uid + 1 : uid;
+}
 
 // In place of the C library's, so that a test can get in between two calls.
 extern "C" int flock(int fd, int operation) noexcept {
@@ -48,6 +57,15 @@ TEST_F(LockFile, IsAbandonedWhenItsMakerIsDead) {
   EXPECT_TRUE(first);
   EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"))
       << "two believe that it is theirs to remove";
+}
+
+TEST_F(LockFile, OfAnotherUserIsNotForUsToRemove) {
+  { const ipc::UniqueFd lock = ipc::create_locked(folder.get(), "lock"); }
+  is_stranger = true;
+  const bool is_taken{ipc::lock_abandoned(folder.get(), "lock")};
+  is_stranger = false;
+  EXPECT_FALSE(is_taken);
+  EXPECT_TRUE(ipc::lock_abandoned(folder.get(), "lock"));
 }
 
 TEST_F(LockFile, IsNotAbandonedWhileAnyProcessHasIt) {

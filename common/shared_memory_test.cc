@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +33,16 @@ using ipc::SharedMemory;
 // kernels let only deadly ones, so a test cannot wait for real ones.
 int interruptions = 0;
 
+// Whether this process seems to be of another user than its files.
+bool is_stranger = false;
+
 }  // namespace
+
+// In place of the C library's: a test cannot be two users everywhere.
+extern "C" uid_t geteuid() noexcept {
+  const auto uid = static_cast<uid_t>(::syscall(SYS_geteuid));
+  return is_stranger ? uid + 1 : uid;
+}
 
 // In place of the C library's.
 extern "C" int posix_fallocate(int fd, off_t offset, off_t length) {
@@ -142,6 +152,15 @@ TEST_F(SharedMemoryTest, ANameThatIsTakenIsAnErrorWhateverItIs) {
   EXPECT_NE(failure_of(open).text.find("0 bytes"), std::string::npos);
   fs::remove(path);
   EXPECT_EQ(fs::file_size(victim), 6U);
+}
+
+TEST_F(SharedMemoryTest, MemoryIsNotOpenedByAnotherUser) {
+  const auto memory = SharedMemory::create(name, 100);
+  is_stranger = true;
+  const int error = failure_of([&] { SharedMemory::open(name); }).error;
+  is_stranger = false;
+  EXPECT_EQ(error, EPERM);
+  EXPECT_EQ(failure_of([&] { SharedMemory::open(name); }).error, 0);
 }
 
 TEST_F(SharedMemoryTest, AWrongNameOrSizeIsAnError) {

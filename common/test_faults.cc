@@ -25,6 +25,7 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <set>
 #include <span>
 #include <system_error>
 #include <vector>
@@ -434,6 +435,60 @@ Sweep fail_each_call(const std::function<void()>& action) {
 
 Sweep interrupt_each_call(const std::function<void()>& action) {
   return sweep(action, kInterrupted, false);
+}
+
+namespace {
+
+// The descriptors of `pid` that stay open when it becomes another program.
+std::set<std::string> without_close_on_exec(pid_t pid) {
+  namespace fs = std::filesystem;
+  std::set<std::string> found;
+  std::error_code ignored;
+  const fs::path process = fmt::format("/proc/{}", pid);
+  for (const auto& fd : fs::directory_iterator(process / "fdinfo", ignored)) {
+    std::ifstream info(fd.path());
+    std::string word;
+    unsigned flags = O_CLOEXEC;  // If it is closed by now.
+    while (info >> word && word != "flags:") {
+    }
+    info >> std::oct >> flags;
+    if ((flags & O_CLOEXEC) != 0) continue;
+    const fs::path name = fd.path().filename();
+    found.insert(
+        fmt::format("{} ({})\n", name.string(),
+                    fs::read_symlink(process / "fd" / name, ignored).string()));
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string left_to_programs(const std::function<void()>& action) {
+  const pid_t pid = check(::fork(), "fork");
+  if (pid == 0) {
+    action();  // What others open at the first use, such as OpenSSL, is theirs.
+    run_traced(action);
+  }
+  int status = wait_for(pid);
+  if (WIFEXITED(status)) throw_error(WEXITSTATUS(status), "ptrace");
+  constexpr int kCallStop = SIGTRAP | 0x80;
+  ::ptrace(PTRACE_SETOPTIONS, pid, nullptr,
+           PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
+  const std::set<std::string> inherited = without_close_on_exec(pid);
+  std::set<std::string> found;
+  for (bool is_first = true; WIFSTOPPED(status); is_first = false) {
+    status = go_on(pid, status, is_first);
+    if (!WIFSTOPPED(status) || WSTOPSIG(status) != kCallStop) continue;
+    found.merge(without_close_on_exec(pid));
+  }
+  std::string text;
+  for (const std::string& one : found) {
+    if (!inherited.contains(one)) text += one;
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    text += fmt::format("and it ended with {}\n", status);
+  }
+  return text;
 }
 
 bool killed_at(int stop, const std::function<void()>& action) {

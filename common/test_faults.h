@@ -48,6 +48,11 @@ Sweep fail_each_call(const std::function<void()>& action);
 // reason to throw: the action must succeed.
 Sweep interrupt_each_call(const std::function<void()>& action);
 
+// Runs `action` in a child, and returns a line for each descriptor that the
+// child had open, if only for a moment, and that a program would have had which
+// another thread had started just then: those without close-on-exec.
+std::string left_to_programs(const std::function<void()>& action);
+
 // Moves this process to a network of its own, which has a loopback device and
 // nothing else. Returns "" or why that is not possible here. For a child of the
 // test, likewise.

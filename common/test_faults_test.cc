@@ -71,6 +71,16 @@ TEST(TestFaults, WhatIsLeftBehindAfterAFailureIsNamed) {
       << sweep.trouble;
 }
 
+TEST(TestFaults, ADescriptorWithoutCloseOnExecIsNamed) {
+  const auto open_null = [](int flags) {
+    return ipc::left_to_programs([flags] {
+      const ipc::UniqueFd fd(::open("/dev/null", O_RDONLY | flags));
+    });
+  };
+  EXPECT_EQ(open_null(O_CLOEXEC), "");
+  EXPECT_NE(open_null(0).find("/dev/null"), std::string::npos);
+}
+
 TEST(TestFaults, AnActionThatEndsTheProcessIsNamed) {
   const ipc::Sweep sweep = ipc::fail_each_call([] {
     const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
