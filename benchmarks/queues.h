@@ -34,7 +34,7 @@ class OurQueue {
       : size_bytes_(load.size_bytes),
         queue_(static_cast<uint32_t>(load.slots()),
                load.slots() * (load.size_bytes + kHeaderBytes)) {}
-  void put(const char* bytes) { queue_.put({bytes, size_bytes_}); }
+  void put(const char* bytes) { ensure(queue_.put({bytes, size_bytes_})); }
   void get(char* bytes) {
     (void)queue_.get_into(item_);
     bytes[0] = item_.front();
@@ -62,7 +62,9 @@ class OurConnection {
  public:
   explicit OurConnection(const QueueLoad& load)
       : size_bytes_(load.size_bytes), ends_(make_connections()) {}
-  void put(const char* bytes) { ends_.first.send({bytes, size_bytes_}); }
+  void put(const char* bytes) {
+    ensure(ends_.first.send({bytes, size_bytes_}));
+  }
   void get(char* bytes) { bytes[0] = ends_.second.receive()->front(); }
 
  private:

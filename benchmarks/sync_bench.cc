@@ -182,7 +182,7 @@ Figure queue_round_trips(Placement place) {
   const std::string message(64, 'x');
   return run(place, {[&](Lane& lane) {
                        while (lane.goes_on()) {
-                         there.put(message);
+                         ensure(there.put(message));
                          (void)back.get();
                          lane.did();
                        }
@@ -190,7 +190,7 @@ Figure queue_round_trips(Placement place) {
                      },
                      [&](Lane& /*lane*/) {
                        while (const Taken taken = there.get()) {
-                         back.put(*taken);
+                         ensure(back.put(*taken));
                        }
                      }});
 }

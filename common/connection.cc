@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include "common/check.h"
@@ -20,6 +22,7 @@
 #include "common/point.h"
 #include "common/ready.h"
 #include "common/report.h"
+#include "common/signals.h"
 
 namespace ipc {
 namespace {
@@ -39,7 +42,7 @@ constexpr size_t kJoinedMax = 1024;
 // Counted in each process: those made before fork(2) have the same number in
 // the whole family.
 std::string next_channel() {
-  static int channel = 0;
+  static std::atomic<int> channel = 0;
   return fmt::format("Connection {}", ++channel);
 }
 
@@ -108,6 +111,18 @@ Header parse_header(std::string_view bytes) {
 
 }  // namespace
 
+const char* describe(Transfer status) {
+  constexpr const char* kTexts[] = {"ok", "closed", "timed out", "truncated",
+                                    "partial"};
+  return kTexts[static_cast<int>(status)];
+}
+
+void ensure(Transfer status) {
+  if (status == Transfer::ok) return;
+  throw std::runtime_error(std::string("the connection is ") +
+                           describe(status));
+}
+
 // A socket is told with each call whether it may wait. A pipe cannot be told,
 // and a blocking one could outlast any deadline.
 Connection::Connection(UniqueFd fd, int64_t max_bytes)
@@ -151,12 +166,16 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   std::string_view first = header.view();
   const size_t size = first.size() + message.size();
   const Transfer status = write_all(first, message, true, deadline);
-  if (status == Transfer::timed_out) {
-    outgoing_ = first;
-    outgoing_ += message;
-    outgoing_left_ = unsent() < size ? unsent() : 0;
+  if (status != Transfer::timed_out) return status;
+  const size_t left = first.size() + message.size();
+  if (left == size) {
+    --sent_count_;  // The next one has its number.
+    return status;
   }
-  return status;
+  outgoing_ = first;
+  outgoing_ += message;
+  outgoing_left_ = left;
+  return Transfer::partial;
 }
 
 void Connection::queue(std::string_view message) {
@@ -209,13 +228,19 @@ ssize_t Connection::write_once(std::string_view first, std::string_view second,
     second = {};
   }
   if (second.empty()) {
-    return is_socket() ? ::send(fd_.get(), first.data(), first.size(), flags)
-                       : ::write(fd_.get(), first.data(), first.size());
+    if (is_socket()) {
+      return ::send(fd_.get(), first.data(), first.size(), flags);
+    }
+    return without_sigpipe(
+        [&] { return ::write(fd_.get(), first.data(), first.size()); });
   }
   std::array<iovec, 2> parts{
       iovec{const_cast<char*>(first.data()), first.size()},
       iovec{const_cast<char*>(second.data()), second.size()}};
-  if (!is_socket()) return ::writev(fd_.get(), parts.data(), parts.size());
+  if (!is_socket()) {
+    return without_sigpipe(
+        [&] { return ::writev(fd_.get(), parts.data(), parts.size()); });
+  }
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
@@ -226,7 +251,7 @@ ssize_t Connection::write_once(std::string_view first, std::string_view second,
 Transfer Connection::write_all(std::string_view& first,
                                std::string_view& second, bool begins,
                                Deadline deadline) {
-  // A socket: without SIGPIPE, so that no peer can end a server by leaving.
+  // Without SIGPIPE, so that no peer can end a server by leaving.
   const int flags = MSG_NOSIGNAL | (may_block(deadline) ? 0 : MSG_DONTWAIT);
   while (!first.empty() || !second.empty()) {
     // The peer does not know yet how long a message is that begins.

@@ -12,9 +12,13 @@
 //           the same bytes go in packets, and none has bytes of two messages.
 // Lifetime: an end is closed by close(), its destructor, or its process's end.
 // Blocks:   send while the buffer is full, receive while no whole message has
-//           come; the forms with a deadline only until then. A message that
-//           did not go out or come in whole in time goes on with the next call
-//           of the same end, so a deadline never cuts a message in two.
+//           come; the forms with a deadline only until then.
+// Time-out: a deadline never cuts a message in two. send_until says whether the
+//           message is still the caller's (`timed_out`: nothing of it has gone;
+//           sending it again does not double it) or the end's (`partial`: its
+//           beginning has gone, the rest goes with the next call; sending it
+//           again would double it). What receive_until had of a message when
+//           its time was up stays, and the next call goes on with it.
 // Ordering: messages arrive in the order sent. What the sender did before
 //           sending is visible to the receiver after receiving.
 // Servers:  poll fd() for many connections at once. With Deadline::at_ns(0)
@@ -50,9 +54,17 @@ namespace ipc {
 enum class Transfer {
   ok,
   closed,     // The other end is closed, and no message is left.
-  timed_out,  // The deadline has passed.
+  timed_out,  // The deadline has passed, and nothing was sent or received.
   truncated,  // The peer went away inside a message.
+  partial,    // The deadline has passed inside a message that is being sent.
 };
+
+// "ok", "closed", "timed out", "truncated" or "partial".
+const char* describe(Transfer status);
+
+// For a caller that takes success for granted: std::runtime_error, which says
+// what it is instead, unless the status is `ok`.
+void ensure(Transfer status);
 
 // What receive() returns: a message, or why there is none.
 struct Received {
@@ -87,16 +99,19 @@ class Connection {
   static Connection reading(UniqueFd fd, int64_t max_bytes = kMaxBytes);
   static Connection writing(UniqueFd fd);
 
-  // Sends one message: ok or closed; with a deadline also timed_out, after
-  // which a message that was begun is still on its way: flush() it or send the
-  // next one.
-  Transfer send(std::string_view message) {
+  // Sends one message: ok or closed.
+  [[nodiscard]] Transfer send(std::string_view message) {
     return send_until(message, Deadline::never());
   }
-  Transfer send_until(std::string_view message, Deadline deadline);
+  // The same, or timed_out: nothing of the message has gone or is kept. Or
+  // partial: a part of it has gone, and the end keeps the rest, which goes with
+  // flush_until() or before the next message.
+  [[nodiscard]] Transfer send_until(std::string_view message,
+                                    Deadline deadline);
 
-  // Goes on with what has not gone yet: ok when nothing is left of it.
-  Transfer flush_until(Deadline deadline);
+  // Goes on with what has not gone yet: ok when nothing is left of it, closed,
+  // or timed_out, when something is.
+  [[nodiscard]] Transfer flush_until(Deadline deadline);
 
   // For a server that never waits for a peer: adds a message to what flush
   // sends, whatever has not gone before it. A peer that does not read makes

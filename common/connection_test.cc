@@ -9,17 +9,19 @@
 #include <unistd.h>
 
 #include <array>
+#include <deque>
 #include <limits>
 #include <new>
 #include <span>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/pipe.h"
 #include "common/process.h"
-#include "common/signals.h"
+#include "common/unique_fd.h"
 
 // The largest piece of memory that can be had.
 static size_t allocation_max = std::numeric_limits<size_t>::max();
@@ -94,7 +96,8 @@ TEST(Connection, CarriesMessagesOfEverySizeInBothDirections) {
   auto [here, there] = ipc::make_connections();
   ipc::Process echo("echo", [end = &there, other = &here] {
     other->close();
-    while (const auto message = end->receive()) end->send(*message);
+    while (const auto message = end->receive())
+      ipc::ensure(end->send(*message));
   });
   there.close();
   for (const size_t size : {0U, 1U, 65'536U, 3U << 20U}) {
@@ -163,7 +166,6 @@ TEST(Connection, APeerThatEndsInsideAMessageIsTruncated) {
 }
 
 TEST(Connection, APeerThatHasGoneIsClosed) {
-  ipc::ignore_sigpipe();
   Bare bare = make_bare();
   bare.peer.reset();
   EXPECT_EQ(bare.connection.send("x"), Transfer::closed);
@@ -186,6 +188,8 @@ TEST(Connection, SendingStopsAtTheDeadlineAndGoesOnLater) {
   auto [reader, writer] = ipc::make_one_way_connections();
   const std::string large(1 << 20, 'x');
   EXPECT_EQ(writer.send_until(large, Deadline::after(0.005)),
+            Transfer::partial);
+  EXPECT_EQ(writer.send_until("not yet", Deadline::at_ns(0)),
             Transfer::timed_out);
   ipc::Process sender("sender", [end = &writer, other = &reader] {
     other->close();
@@ -196,6 +200,75 @@ TEST(Connection, SendingStopsAtTheDeadlineAndGoesOnLater) {
   EXPECT_EQ(*reader.receive(), "next");
   EXPECT_EQ(reader.receive().status, Transfer::closed);
   EXPECT_EQ(sender.join(), 0);
+}
+
+// Two ends of each kind: packets, a stream of bytes, a pipe.
+std::vector<ipc::ConnectionPair> all_kinds() {
+  std::vector<ipc::ConnectionPair> all;
+  all.push_back(ipc::make_connections());
+  std::array<int, 2> fds{};
+  ipc::check(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), "socketpair");
+  all.push_back(
+      {Connection(ipc::UniqueFd(fds[0])), Connection(ipc::UniqueFd(fds[1]))});
+  all.push_back(ipc::make_one_way_connections());
+  std::swap(all.back().first, all.back().second);
+  return all;
+}
+
+// Receives a message of which a part may not have gone yet.
+std::string receive_of(Connection& from, Connection& to) {
+  const Deadline now = Deadline::at_ns(0);
+  ipc::Received got = to.receive_until(now);
+  while (got.status == Transfer::timed_out && from.unsent() > 0) {
+    (void)from.flush_until(now);
+    got = to.receive_until(now);
+  }
+  return got.message;
+}
+
+// Somebody who takes `timed_out` for "not sent" and all else for "sent" has it
+// right: exactly what was sent comes, and in its order.
+void expect_each_once(Connection& here, Connection& there, size_t size) {
+  constexpr int kRefusals = 40;
+  const Deadline now = Deadline::at_ns(0);
+  std::deque<std::string> sent;
+  int refused = 0;
+  int partial = 0;
+  bool took_one = false;
+  for (int i = 0; refused < kRefusals; ++i) {
+    const std::string message =
+        std::to_string(i) + std::string(size, static_cast<char>('a' + i % 26));
+    const size_t unsent = here.unsent();
+    const Transfer status = here.send_until(message, now);
+    if (status != Transfer::timed_out) sent.push_back(message);
+    if (status == Transfer::timed_out) {
+      ++refused;
+      EXPECT_LE(here.unsent(), unsent) << "something of it was kept";
+    } else {
+      EXPECT_EQ(here.unsent() > 0, status == Transfer::partial);
+    }
+    partial += status == Transfer::partial ? 1 : 0;
+    if (refused == kRefusals / 2 && !std::exchange(took_one, true)) {
+      EXPECT_TRUE(receive_of(here, there) == sent.front());
+      sent.pop_front();
+    }
+  }
+  if (size > 500'000) {
+    EXPECT_GT(partial, 0);
+  }
+  for (const std::string& message : sent) {
+    ASSERT_TRUE(receive_of(here, there) == message) << message.substr(0, 5);
+  }
+  EXPECT_EQ(there.receive_until(now).status, Transfer::timed_out);
+  EXPECT_EQ(here.unsent(), 0U);
+}
+
+TEST(Connection, ASenderKnowsOfEachMessageWhetherItWasSentWhenTheTimeIsUp) {
+  for (auto& [here, there] : all_kinds()) {
+    for (const size_t size : {size_t{10}, size_t{3000}, size_t{700'000}}) {
+      expect_each_once(here, there, size);
+    }
+  }
 }
 
 TEST(Connection, QueuedMessagesGoOutInTheirOrderWhenThereIsRoom) {
@@ -219,13 +292,20 @@ TEST(Connection, QueuedMessagesGoOutInTheirOrderWhenThereIsRoom) {
 }
 
 TEST(Connection, APeerThatHasGoneRaisesNoSignal) {
-  Bare bare = make_bare();
-  bare.peer.reset();
-  ipc::Process sender("sender", [&] {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::_exit(bare.connection.send("x") == Transfer::closed ? 0 : 1);
-  });
-  EXPECT_EQ(sender.join(), 0);
+  for (auto& [here, there] : all_kinds()) {
+    there.close();
+    ipc::Process sender("sender", [end = &here] {
+      ::signal(SIGPIPE, SIG_DFL);
+      const std::string large(1 << 20, 'x');
+      const bool closed = end->send("x") == Transfer::closed &&
+                          end->send(large) == Transfer::closed;
+      end->queue("x");
+      const bool flushed =
+          end->flush_until(Deadline::at_ns(0)) == Transfer::closed;
+      ::_exit(closed && flushed ? 0 : 1);
+    });
+    EXPECT_EQ(sender.join(), 0);
+  }
 }
 
 TEST(Connection, OfAPairReceivingTakesOneMessageAndNoByteOfTheNext) {

@@ -536,7 +536,7 @@ std::string closed_queue(Schedule& schedule) {
   ipc::Queue queue(1, 64);
   const Shared<QueueBoard> board;
   schedule.add("Producer", [&] {
-    queue.put(message(0, 0));
+    ipc::ensure(queue.put(message(0, 0)));
     queue.close();
   });
   schedule.add("Consumer", [&] {

@@ -334,7 +334,7 @@ void serve(ipc::Connection& first, ipc::Connection& second) {
         continue;
       }
       if (*request == "add") ++total;
-      ends[i]->send(std::to_string(total));
+      ipc::ensure(ends[i]->send(std::to_string(total)));
     }
   }
 }
@@ -356,7 +356,7 @@ TEST(Explorer, CountsWhatAServerAnswersToTheStepOfWhoAsks) {
     for (size_t i = 0; i < 2; ++i) {
       schedule.add(worker(static_cast<int>(i)), [&, i] {
         const auto ask = [&](const char* request) {
-          pairs[i].second.send(request);
+          ipc::ensure(pairs[i].second.send(request));
           return std::stoi(*pairs[i].second.receive());
         };
         (void)ask("look");

@@ -196,8 +196,9 @@ void authenticate(Connection& connection, const ClientOptions& options,
   connection.set_max_bytes(Authenticator::kMaxBytes);
   while (us.state() == AuthState::waiting) {
     const std::string reply = us.answer(receive_answer(connection, deadline));
-    if (!reply.empty() &&
-        connection.send_until(reply, deadline) == Transfer::timed_out) {
+    if (reply.empty()) continue;
+    const Transfer sent = connection.send_until(reply, deadline);
+    if (sent == Transfer::timed_out || sent == Transfer::partial) {
       throw_error(ETIMEDOUT, "connect: the listener does not read");
     }
   }

@@ -201,7 +201,7 @@ ipc::Process good_client(const Listener& listener) {
   return {"good client", [&listener] {
             Connection server =
                 ipc::connect(listener.address(), {.key = "secret"});
-            server.send("hello");
+            ipc::ensure(server.send("hello"));
             const auto answer = server.receive();
             ::_exit(answer && *answer == "hello" ? 0 : 1);
           }};
@@ -313,7 +313,7 @@ TEST(Listener, AndClientMeetByTcpAndByPath) {
         Connection server = ipc::connect(listener->address(), {.key = key});
         for (const size_t size : {0U, 1U, 65'536U, 3U << 20U}) {
           const std::string sent(size, 'y');
-          server.send(sent);
+          ipc::ensure(server.send(sent));
           const auto got = server.receive();
           if (!got || *got != sent) ::_exit(1);
         }
@@ -436,8 +436,8 @@ TEST(Listener, LimitsTheMessagesOfThoseWhoWereLetIn) {
   Listener listener(Address(kAnyPort), {.key = "secret", .max_bytes = 1000});
   ipc::Process client("client", [&] {
     Connection server = ipc::connect(listener.address(), {.key = "secret"});
-    server.send(std::string(1000, 'x'));
-    server.send(std::string(1001, 'x'));
+    ipc::ensure(server.send(std::string(1000, 'x')));
+    ipc::ensure(server.send(std::string(1001, 'x')));
     (void)server.receive();
     ::_exit(0);
   });
@@ -497,14 +497,14 @@ bool relay_gets_in(Protocol protocol) {
     while (true) {
       const auto challenge = server.receive();
       if (!challenge) ::_exit(0);
-      lured.send(*challenge);
+      ipc::ensure(lured.send(*challenge));
       const auto answer = lured.receive();
       if (!answer) ::_exit(0);
-      server.send(*answer);
+      ipc::ensure(server.send(*answer));
       // Python's goes on in the other order, which is as easily forwarded.
       if (protocol == Protocol::python) {
-        lured.send(*server.receive());
-        server.send(*lured.receive());
+        ipc::ensure(lured.send(*server.receive()));
+        ipc::ensure(server.send(*lured.receive()));
       }
     }
   });
@@ -599,7 +599,7 @@ TEST(Listener, ServesFromAChildAfterItsParentHasLeft) {
   EXPECT_TRUE(std::filesystem::exists(path));
   {
     Connection here = ipc::connect(listener.address(), {.key = "secret"});
-    here.send("hello");
+    ipc::ensure(here.send("hello"));
     EXPECT_EQ(*here.receive(), "hello");
   }
   EXPECT_EQ(server.join(), 0);
@@ -631,7 +631,7 @@ TEST(Listener, ThatIsKilledLeavesItsPathAndNobodyWaiting) {
   auto [told, tell] = ipc::make_one_way_connections();
   ipc::Process server("server", [&, end = &tell] {
     Listener listener(address, {.key = "secret"});
-    end->send("ready");
+    ipc::ensure(end->send("ready"));
     const auto peer = listener.accept();
     ::pause();
   });
@@ -876,7 +876,7 @@ TEST(Listener, LetsOneProcessServeManyWithoutWaitingForAny) {
   ipc::Process slow("slow", [&] {
     // Asks for much, and does not read it.
     Connection server = ipc::connect(listener.address(), {.key = "secret"});
-    server.send("much");
+    ipc::ensure(server.send("much"));
     (void)server.poll_until(Deadline::never());
     ::pause();
   });

@@ -8,6 +8,7 @@
 
 #include "common/errors.h"
 #include "common/ready.h"
+#include "common/signals.h"
 
 namespace ipc {
 
@@ -20,11 +21,11 @@ Pipe make_pipe() {
 void write_all(const UniqueFd& writer, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     wait_at_gate(writer.get(), POLLOUT);
+    const auto write = [&] {
+      return ::write(writer.get(), bytes.data(), bytes.size());
+    };
     const ssize_t size =
-        check(retry([&] {
-                return ::write(writer.get(), bytes.data(), bytes.size());
-              }),
-              "write");
+        check(retry([&] { return without_sigpipe(write); }), "write");
     bytes = bytes.subspan(static_cast<size_t>(size));
   }
 }

@@ -34,8 +34,8 @@ struct Pipe {
 Pipe make_pipe();
 
 // Writes all of `bytes`. Blocks while the pipe is full.
-// Errors: std::system_error, EPIPE if no reader is left (with SIGPIPE ignored,
-//         as in every lab).
+// Errors: std::system_error, EPIPE if no reader is left; no SIGPIPE, whatever
+//         the process does with that.
 void write_all(const UniqueFd& writer, std::span<const std::byte> bytes);
 
 // Fills `bytes`; false at end of file. Blocks until as many have come.

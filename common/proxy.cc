@@ -16,7 +16,6 @@
 #include "common/connection.h"
 #include "common/listener.h"
 #include "common/report.h"
-#include "common/signals.h"
 
 namespace ipc {
 namespace {
@@ -30,7 +29,7 @@ constexpr size_t kWindowBytes = 32 << 10;
 // The connection of one thread to one server.
 class Session {
  public:
-  explicit Session(const ManagerAddress& server);
+  Session(const ManagerAddress& server, Deadline deadline);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   Session(Session&&) = delete;
@@ -41,7 +40,7 @@ class Session {
   uint64_t queue(std::string_view object, std::string_view method,
                  int64_t wait_ns, const Proxy::Arguments& arguments);
   [[nodiscard]] size_t unsent_bytes() const { return connection_.unsent(); }
-  void flush();
+  void flush(Deadline deadline);
   // The reply to the oldest request that waits for one.
   Reply receive(uint64_t number, Deadline deadline);
   // Without a reply, and without an error: for destructors.
@@ -80,11 +79,11 @@ void watch_forks() {
   });
 }
 
-Session::Session(const ManagerAddress& server) {
-  ignore_sigpipe();  // In each process: Process gives its child the default.
+Session::Session(const ManagerAddress& server, Deadline deadline) {
   try {
-    connection_ = connect_until(Address(server.address), {.key = server.key},
-                                Deadline::after(kConnectS * time_scale()));
+    connection_ = connect_until(
+        Address(server.address), {.key = server.key},
+        deadline.sooner(Deadline::after(kConnectS * time_scale())));
   } catch (const std::system_error& error) {
     const bool refused = error.code() == std::errc::permission_denied;
     throw ManagerGone((refused ? "" : "there is no manager: ") +
@@ -108,14 +107,23 @@ void Session::fail(const std::string& what) {
 
 uint64_t Session::queue(std::string_view object, std::string_view method,
                         int64_t wait_ns, const Proxy::Arguments& arguments) {
-  const uint64_t number = ++last_number_;
-  connection_.queue(encode_request(number, object, method, wait_ns, arguments));
+  const uint64_t number = last_number_ + 1;
+  const std::string message =
+      encode_request(number, object, method, wait_ns, arguments);
+  // The server would hang up.
+  if (message.size() > static_cast<size_t>(Connection::kMaxBytes)) {
+    throw BadCall("the request is too long");
+  }
+  connection_.queue(message);
+  last_number_ = number;
   return number;
 }
 
-void Session::flush() {
+void Session::flush(Deadline deadline) {
   try {
-    if (connection_.flush_until(Deadline::never()) == Transfer::ok) return;
+    const Transfer sent = connection_.flush_until(deadline);
+    if (sent == Transfer::ok) return;
+    if (sent == Transfer::timed_out) fail("the manager does not answer");
   } catch (const std::system_error& error) {
     fail(error.what());
   }
@@ -145,8 +153,9 @@ Reply Session::receive(uint64_t number, Deadline deadline) {
 void Session::send_drop(const std::string& id) {
   try {
     const Request request{0, "", "drop", 0, {Json(id)}};
-    const Transfer sent =
-        connection_.send_until(encode(request), Deadline::at_ns(0));
+    // What does not go out now goes with the next request.
+    connection_.queue(encode(request));
+    const Transfer sent = connection_.flush_until(Deadline::at_ns(0));
     if (sent == Transfer::closed) close();
   } catch (const std::exception&) {
     close();
@@ -179,9 +188,9 @@ class Thread {
     }
     return session->second.get();
   }
-  Session& get(const ManagerAddress& server) {
+  Session& get(const ManagerAddress& server, Deadline deadline) {
     if (Session* const session = find(server)) return *session;
-    auto session = std::make_unique<Session>(server);
+    auto session = std::make_unique<Session>(server, deadline);
     return *(sessions_[server] = std::move(session));
   }
   void forget(const ManagerAddress& server) { sessions_.erase(server); }
@@ -200,17 +209,18 @@ std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
                                 std::string_view object,
                                 std::string_view method,
                                 const Proxy::Arguments& arguments) {
-  Session& session = Thread::current().get(server);
-  const int64_t wait_ns =
-      deadline.is_never() ? Request::kForEver : deadline.left_ns();
-  const uint64_t number = session.queue(object, method, wait_ns, arguments);
-  session.flush();
-  // The server keeps to the deadline; it is late only if it is stuck.
+  // The server keeps to the deadline; it is late only if it is stuck, and then
+  // takes neither a connection nor a request.
   const Deadline last =
       deadline.is_never()
           ? deadline
-          : Deadline::after(static_cast<double>(wait_ns) * 1e-9 +
+          : Deadline::after(static_cast<double>(deadline.left_ns()) * 1e-9 +
                             Proxy::kGraceS * time_scale());
+  Session& session = Thread::current().get(server, last);
+  const int64_t wait_ns =
+      deadline.is_never() ? Request::kForEver : deadline.left_ns();
+  const uint64_t number = session.queue(object, method, wait_ns, arguments);
+  session.flush(last);
   Reply reply = session.receive(number, last);
   if (reply.outcome == "ok") return std::move(reply.value);
   if (reply.outcome == "timed out") return std::nullopt;
@@ -272,7 +282,7 @@ std::optional<Json> Proxy::call_until(Deadline deadline,
 
 std::vector<Json> Proxy::call_many(std::string_view method,
                                    const std::vector<Arguments>& calls) const {
-  Session& session = Thread::current().get(server());
+  Session& session = Thread::current().get(server(), Deadline::never());
   struct Sent {
     uint64_t number;
     size_t bytes;
@@ -293,7 +303,7 @@ std::vector<Json> Proxy::call_many(std::string_view method,
         under_way.push_back({number, session.unsent_bytes() - before});
         bytes += under_way.back().bytes;
       }
-      session.flush();
+      session.flush(Deadline::never());
     }
     Reply reply = session.receive(under_way.front().number, Deadline::never());
     bytes -= under_way.front().bytes;

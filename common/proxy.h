@@ -11,13 +11,17 @@
 // Blocks:   call() until the server has replied: for a lock that is taken, or
 //           an empty queue, as long as that lasts. call_until() at most to the
 //           deadline, and kGraceS longer if the server does not move.
+// Time-out: a call that returns nothing was not done and never will be: it may
+//           be made again. ManagerGone, in the middle of a call, leaves open
+//           whether that was done; what it had locked is free again.
 // Processes: each thread of each process has a connection of its own, made
 //           when it is first needed. A lock belongs to the connection.
 // Fork:     the child has none of its parent's connections; it may use the
 //           proxies that it has inherited as long as the parent keeps them.
 // Errors:   ManagerGone within a second if the server has ended, within 12 s if
 //           its machine, or the network to it, has gone; StaleObject,
-//           UnknownMethod, BadCall, CallFailed as in manager_wire.h.
+//           UnknownMethod, BadCall, CallFailed as in manager_wire.h. BadCall
+//           also for arguments or results of more than Connection::kMaxBytes.
 // Death:    of a client: the server takes back what belongs to its connections,
 //           and within 12 s if it is the client's machine that has vanished.
 #pragma once

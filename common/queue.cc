@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -114,7 +115,7 @@ uint32_t units_between(Mark head, Mark tail) {
 }
 
 struct FrameHeader {
-  uint32_t size;
+  uint32_t size;    // So none is longer; see max_item_bytes().
   uint32_t number;  // Mark::items() when it was put: shows a damaged ring.
 };
 static_assert(sizeof(FrameHeader) == kUnitBytes);
@@ -137,17 +138,20 @@ struct Side {
 };
 
 // Holds the mutex of a side. A deadline that has passed is no reason to give up
-// at once, since a turn is only as long as one copy; one that is yet to come is
-// kept even if whoever has the turn was stopped in the middle.
+// at once, since a turn is only as long as one copy; but whoever has the turn
+// may have been stopped in the middle of it, and no deadline waits for that.
 class Turn {
  public:
-  Turn(RobustMutex& mutex, Deadline deadline)
-      : guard_(mutex, deadline.expired() ? Deadline::never() : deadline) {
+  Turn(RobustMutex& mutex, Deadline deadline) : guard_(mutex, last(deadline)) {
     if (guard_ && guard_.owner_died()) guard_.repaired();  // Nothing to do.
   }
   explicit operator bool() const { return static_cast<bool>(guard_); }
 
  private:
+  static Deadline last(Deadline deadline) {
+    return deadline.expired() ? Deadline::after(Queue::kTurnSeconds) : deadline;
+  }
+
   Guard guard_;
 };
 
@@ -184,8 +188,10 @@ void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
   futex_wait(futex_word(mark), raised.half(), deadline);
 }
 
-// W1: moves the mark from where it `is`, and returns what it is then.
-inline Mark move(Side& side, Mark is, uint64_t by_units) {
+// W1: moves the mark from where it `is`, which then is where it has moved to.
+// False if it `stops_if_closed`, and somebody has closed the queue meanwhile.
+inline bool move(Side& side, Mark& is, uint64_t by_units,
+                 bool stops_if_closed) {
   AtomicMark& mark = side.mark;
   // Relaxed: a hint, and each 16th time is enough for it.
   if (is.items() % 16 == 0) {
@@ -197,8 +203,10 @@ inline Mark move(Side& side, Mark is, uint64_t by_units) {
   while (!mark.compare_exchange_weak(is.bits, is.moved(by_units).bits,
                                      std::memory_order_release,
                                      std::memory_order_relaxed)) {
+    if (stops_if_closed && is.closed()) return false;
   }
-  return is.moved(by_units);
+  is = is.moved(by_units);
+  return true;
 }
 
 // W2 to W4: wakes one of those who sleep until the mark is what it now `is`.
@@ -336,8 +344,13 @@ void log_message(EventKind kind, const Queue* queue, Mark mark) {
 }  // namespace
 
 const char* describe(QueueStatus status) {
-  constexpr const char* kTexts[] = {"ok", "full", "empty", "closed"};
+  constexpr const char* kTexts[] = {"ok", "full", "empty", "closed", "busy"};
   return kTexts[static_cast<int>(status)];
+}
+
+void ensure(QueueStatus status) {
+  if (status == QueueStatus::ok) return;
+  throw std::runtime_error(std::string("the queue is ") + describe(status));
 }
 
 Queue::Queue(uint32_t max_items, size_t max_bytes)
@@ -354,7 +367,8 @@ Queue::Queue(uint32_t max_items, size_t max_bytes)
 
 QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
   if (item.size() > max_item_bytes()) {
-    throw std::length_error("ipc::Queue: message bigger than the queue");
+    throw std::length_error(
+        "ipc::Queue: a message longer than the queue, or 4 GiB");
   }
   WaitEvents events(this);
   Seen seen;
@@ -383,8 +397,8 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
   Mark tail{0};
   {
     const Turn turn(putters.mutex, deadline);
-    if (!turn) return QueueStatus::full;
-    // Relaxed: only who has the turn moves or closes it.
+    if (!turn) return QueueStatus::busy;
+    // Relaxed: only who has the turn moves it, and move() sees it closed.
     tail.bits = putters.mark.load(std::memory_order_relaxed);
     if (tail.closed()) return QueueStatus::closed;
     Mark head{putters.other.load(std::memory_order_relaxed)};
@@ -400,7 +414,7 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
     if (events_wanted) [[unlikely]] {
       log_message(EventKind::send, this, tail);  // Before it can be received.
     }
-    tail = move(putters, tail, units);
+    if (!move(putters, tail, units, true)) return QueueStatus::closed;
   }
   wake_one(putters.mark, tail);
   return QueueStatus::ok;
@@ -446,7 +460,7 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
   Mark next{0};
   {
     const Turn turn(takers.mutex, deadline);
-    if (!turn) return QueueStatus::empty;
+    if (!turn) return QueueStatus::busy;
     // Relaxed: only who has the turn moves it.
     head.bits = takers.mark.load(std::memory_order_relaxed);
     tail.bits = takers.other.load(std::memory_order_relaxed);
@@ -460,7 +474,8 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
     ring_.read(head, item);
     if (!takes) return QueueStatus::ok;
     inner_point("queue: before taking off");
-    next = move(takers, head, frame_units(item.size()));
+    next = head;
+    (void)move(takers, next, frame_units(item.size()), false);
   }
   if (events_wanted) [[unlikely]] {
     log_message(EventKind::receive, this, head);
@@ -469,11 +484,9 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
   return QueueStatus::ok;
 }
 
+// Without a turn, which a process that was stopped may have.
 void Queue::close() {
-  {
-    const Turn turn(ring_.putters.mutex, Deadline::never());
-    mark_closed(ring_.putters.mark);
-  }
+  mark_closed(ring_.putters.mark);
   mark_closed(ring_.takers.mark);  // Only to wake those who wait for room.
 }
 
@@ -493,7 +506,8 @@ bool Queue::full() const {
 }
 
 size_t Queue::max_item_bytes() const {
-  return (ring_.max_units - 1) * kUnitBytes;
+  return std::min<size_t>((ring_.max_units - 1) * kUnitBytes,
+                          std::numeric_limits<uint32_t>::max());
 }
 
 }  // namespace ipc

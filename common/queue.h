@@ -8,13 +8,19 @@
 //   }
 //
 // Lifetime: in memory without a name, shared with the children forked after.
-// Limits:   max_items messages and max_bytes bytes. A message takes its size,
-//           rounded up to a multiple of 8, and 8 bytes more.
-// Blocks:   put while there is no room, get while there is nothing; the forms
-//           with a deadline at most so long; try_put and try_get never. Each
-//           also waits its turn while another process copies one message.
-//           Before it sleeps it looks for some 20 us, unless that was in vain
-//           before (spin.h).
+// Limits:   max_items messages and max_bytes bytes, at most 16 GiB. A message
+//           takes its size, rounded up to a multiple of 8, and 8 bytes more. No
+//           message is longer than 4 GiB - 1, however big the queue is.
+// Blocks:   put waits for room and get for a message; the forms with a deadline
+//           wait until then, and try_put and try_get do not wait for either.
+//           Each call also waits for its turn while another process copies one
+//           message. A process that was stopped during its copy keeps the turn:
+//           put and get then wait until it goes on, the others are `busy` at
+//           their deadline, or after kTurnSeconds if it has passed already.
+//           close, size, empty and full never wait. Before a call sleeps it
+//           looks for some 20 us, unless that was in vain before (spin.h).
+// Time-out: `full`, `empty` and `busy` have done nothing: the message is still
+//           the caller's, or still in the queue, and the call may be repeated.
 // Ordering: messages leave in the order in which they came in: those of one
 //           producer in its order, those of several in no certain one. Each of
 //           several consumers sees a part of it, in this order. What was done
@@ -50,10 +56,15 @@ enum class QueueStatus {
   full,    // No room until the deadline.
   empty,   // No message until the deadline.
   closed,  // put: refused. get: no message is left, and none will come.
+  busy,    // Another process had the turn until the deadline.
 };
 
-// "ok", "full", "empty" or "closed".
+// "ok", "full", "empty", "closed" or "busy".
 const char* describe(QueueStatus status);
+
+// For a caller that takes success for granted: std::runtime_error, which says
+// what it is instead, unless the status is `ok`.
+void ensure(QueueStatus status);
 
 // What get() returns: a message, or why there is none.
 struct Taken {
@@ -68,14 +79,17 @@ struct Taken {
 class Queue {
  public:
   static constexpr size_t kMaxBytes = 1 << 20;
+  // How long a call whose deadline has passed waits for its turn: longer than
+  // most copies take, and no time at all unless somebody has the turn.
+  static constexpr double kTurnSeconds = 0.05;
 
   explicit Queue(uint32_t max_items, size_t max_bytes = kMaxBytes);
 
   // Appends a message: ok or closed. Python's put().
-  QueueStatus put(std::string_view item) {
+  [[nodiscard]] QueueStatus put(std::string_view item) {
     return put_until(item, Deadline::never());
   }
-  // ok, full or closed. Python's put_nowait() and put(timeout=).
+  // ok, full, closed or busy. Python's put_nowait() and put(timeout=).
   [[nodiscard]] QueueStatus try_put(std::string_view item) {
     return put_until(item, Deadline::at_ns(0));
   }
@@ -83,7 +97,7 @@ class Queue {
 
   // Takes the oldest message: ok or closed. Python's get().
   [[nodiscard]] Taken get() { return get_until(Deadline::never()); }
-  // ok, empty or closed. Python's get_nowait() and get(timeout=).
+  // ok, empty, closed or busy. Python's get_nowait() and get(timeout=).
   [[nodiscard]] Taken try_get() { return get_until(Deadline::at_ns(0)); }
   [[nodiscard]] Taken get_until(Deadline deadline) {
     Taken taken;
@@ -97,7 +111,7 @@ class Queue {
     return look_until(Deadline::never(), true, item);
   }
 
-  // The oldest message, which stays where it is: ok, empty or closed. For a
+  // The oldest message, which stays where it is: ok or closed. For a
   // queue with one consumer, which is to note what it does before it does it;
   // with several, another one may take it meanwhile.
   [[nodiscard]] Taken peek() {
@@ -106,8 +120,9 @@ class Queue {
     return taken;
   }
 
-  // From here on every put is refused; get returns what is left and then
-  // `closed`. Whoever waits is woken. May be repeated.
+  // From here on every put is refused, one that is under way as well; get
+  // returns what is left and then `closed`. Whoever waits is woken. May be
+  // repeated.
   void close();
   [[nodiscard]] bool closed() const;
 

@@ -133,7 +133,7 @@ void produce(Queue& queue, Board& board, uint32_t life, size_t place) {
     const std::string saved(message.substr(0, sizeof(Header)));
     ::memcpy(&pattern[start - sizeof(Header)], &header, sizeof(Header));
     board.inside.at(place) = true;
-    queue.put(message);
+    ipc::ensure(queue.put(message));
     board.inside.at(place) = false;
     board.accepted.at(life) = header.number + 1;
     ::memcpy(&pattern[start - sizeof(Header)], saved.data(), sizeof(Header));
@@ -300,7 +300,7 @@ TEST(QueueUnderFire, ADeathCostsNobodyElseMoreThanTheMessageInTheHand) {
   for (size_t place : {0, 1}) EXPECT_EQ(status_of(crew.at(place)), 0);
   const Header end{kNobody, 0};
   for (int i = 0; i < 2; ++i) {
-    queue.put({reinterpret_cast<const char*>(&end), sizeof(end)});
+    ipc::ensure(queue.put({reinterpret_cast<const char*>(&end), sizeof(end)}));
   }
   for (size_t place : {2, 3}) EXPECT_EQ(status_of(crew.at(place)), 0);
 

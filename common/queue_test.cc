@@ -76,7 +76,9 @@ using ipc::QueueStatus;
 using ipc::Shared;
 using ipc::Taken;
 using ipc::testing::await_asleep;
+using ipc::testing::expect_in_time;
 using ipc::testing::status_of;
+using ipc::testing::stopped_at;
 
 // A message of which every byte depends on both numbers.
 std::string message_of(size_t size, size_t number) {
@@ -121,8 +123,8 @@ TEST(Queue, WhatIsPutIsTakenInTheSameOrder) {
 TEST(Queue, TakesIntoAStringThatIsUsedAgain) {
   Queue queue(3, 200);
   std::string item = "as it was";
-  queue.put("a");
-  queue.put(message_of(100, 1));
+  ipc::ensure(queue.put("a"));
+  ipc::ensure(queue.put(message_of(100, 1)));
   EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
   EXPECT_EQ(item, "a");
   EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
@@ -130,7 +132,7 @@ TEST(Queue, TakesIntoAStringThatIsUsedAgain) {
   const char* const memory = item.data();
   for (size_t i = 0; i < 100; ++i) {
     const size_t size = i % 10 == 0 ? 99 : 100;  // Round and round the ring.
-    queue.put(message_of(size, i));
+    ensure(queue.put(message_of(size, i)));
     EXPECT_EQ(queue.get_into(item), QueueStatus::ok);
     EXPECT_EQ(item, message_of(size, i));
   }
@@ -157,13 +159,16 @@ TEST(Queue, SaysWhyNotAndEachReasonIsAnother) {
   EXPECT_STREQ(describe(QueueStatus::full), "full");
   EXPECT_STREQ(describe(QueueStatus::empty), "empty");
   EXPECT_STREQ(describe(QueueStatus::closed), "closed");
+  EXPECT_STREQ(describe(QueueStatus::busy), "busy");
+  EXPECT_NO_THROW(ensure(QueueStatus::ok));
+  EXPECT_THROW(ensure(QueueStatus::closed), std::runtime_error);
 }
 
 TEST(Queue, ALookAtTheOldestMessageLeavesItThere) {
   Queue queue(3);
   Process producer("Producer", [&] {
-    queue.put("a");
-    queue.put("b");
+    ipc::ensure(queue.put("a"));
+    ipc::ensure(queue.put("b"));
     queue.close();
   });
   EXPECT_EQ(*queue.peek(), "a");  // Waits for it.
@@ -176,7 +181,7 @@ TEST(Queue, ALookAtTheOldestMessageLeavesItThere) {
 
 TEST(Queue, WhatWasInItWhenItWasClosedIsStillTaken) {
   Queue queue(3);
-  for (const char* item : {"a", "b", "c"}) queue.put(item);
+  for (const char* item : {"a", "b", "c"}) ipc::ensure(queue.put(item));
   queue.close();
   for (const char* item : {"a", "b", "c"}) EXPECT_EQ(*queue.get(), item);
   EXPECT_EQ(queue.get().status, QueueStatus::closed);
@@ -227,10 +232,22 @@ TEST(Queue, HoldsAsManyBytesAsItWasMadeForAndNoMore) {
 TEST(Queue, AMessageBiggerThanTheQueueIsAnErrorAtOnce) {
   Queue queue(5, 100);
   EXPECT_EQ(queue.max_item_bytes(), 88);  // 96 bytes are 12 units, 1 for size.
-  EXPECT_THROW(queue.put(message_of(89, 0)), std::length_error);
+  EXPECT_THROW((void)queue.put(message_of(89, 0)), std::length_error);
   EXPECT_THROW((void)queue.try_put(message_of(1 << 20, 0)), std::length_error);
   EXPECT_EQ(queue.try_put(message_of(88, 1)), QueueStatus::ok);
   EXPECT_EQ(*queue.get(), message_of(88, 1));
+}
+
+TEST(Queue, AMessageThatItsHeaderCannotCountIsAnErrorAtOnce) {
+  const size_t too_long = (size_t{1} << 32) + 16;
+  Queue queue(5, too_long + (1 << 20));
+  EXPECT_EQ(queue.max_item_bytes(), (size_t{1} << 32) - 1);
+  // Of these bytes there is only the first: nobody looks at them.
+  const std::string_view item("x", too_long);
+  EXPECT_THROW((void)queue.put(item), std::length_error);
+  EXPECT_THROW((void)queue.try_put(item), std::length_error);
+  EXPECT_EQ(queue.put("next"), QueueStatus::ok);
+  EXPECT_EQ(*queue.get(), "next");
 }
 
 TEST(Queue, MessagesOfAllSizesComeRoundTheEndOfTheRingWhole) {
@@ -248,24 +265,92 @@ TEST(Queue, ATimedPutAndGetGiveUpAtTheDeadlineAndNotBefore) {
   Deadline deadline = Deadline::after(0.15);  // Past one re-check.
   EXPECT_EQ(queue.get_until(deadline).status, QueueStatus::empty);
   EXPECT_TRUE(deadline.expired());
-  queue.put("a");
+  ipc::ensure(queue.put("a"));
   deadline = Deadline::after(0.15);
   EXPECT_EQ(queue.put_until("b", deadline), QueueStatus::full);
   EXPECT_TRUE(deadline.expired());
   EXPECT_EQ(*queue.get_until(deadline), "a") << "there is one: no need to wait";
 }
 
+// Ends the process unless what it asks for is true.
+void require(bool holds) {
+  if (!holds) ::_exit(1);
+}
+
+TEST(Queue, AProducerThatIsStoppedInItsPutHoldsUpNoCallWithADeadline) {
+  Queue queue(5);
+  ASSERT_EQ(queue.put("a"), QueueStatus::ok);
+  Process stopped = stopped_at("queue: before publish", [&] {
+    ::_exit(static_cast<int>(queue.put("from the stopped one")));
+  });
+  expect_in_time([&] {
+    require(queue.try_put("b") == QueueStatus::busy);
+    require(queue.put_until("b", Deadline::after(0.01)) == QueueStatus::busy);
+    require(queue.size() == 1 && !queue.full());
+    require(*queue.get() == "a");
+    require(queue.try_get().status == QueueStatus::empty);
+    queue.close();
+    require(queue.try_get().status == QueueStatus::closed);
+  });
+  stopped.send_signal(SIGCONT);
+  EXPECT_EQ(status_of(stopped), static_cast<int>(QueueStatus::closed));
+  EXPECT_EQ(queue.get().status, QueueStatus::closed);
+  EXPECT_EQ(queue.try_put("c"), QueueStatus::closed);
+}
+
+TEST(Queue, AConsumerThatIsStoppedInItsGetHoldsUpNoCallWithADeadline) {
+  Queue queue(5);
+  ASSERT_EQ(queue.put("a"), QueueStatus::ok);
+  ASSERT_EQ(queue.put("b"), QueueStatus::ok);
+  Process stopped = stopped_at("queue: before taking off",
+                               [&] { ::_exit(*queue.get() == "a" ? 0 : 1); });
+  expect_in_time([&] {
+    require(queue.try_get().status == QueueStatus::busy);
+    const Deadline soon = Deadline::after(0.01);
+    require(queue.get_until(soon).status == QueueStatus::busy);
+    require(queue.try_put("c") == QueueStatus::ok);
+    queue.close();
+  });
+  stopped.send_signal(SIGCONT);
+  EXPECT_EQ(status_of(stopped), 0);
+  EXPECT_EQ(*queue.try_get(), "b");
+  EXPECT_EQ(*queue.try_get(), "c");
+  EXPECT_EQ(queue.try_get().status, QueueStatus::closed);
+}
+
+TEST(Queue, AShortTurnOfAnotherIsNoReasonForATryToGiveUp) {
+  constexpr int kRounds = 2000;
+  Queue queue(100);
+  const Shared<std::atomic<int>> busy(0);
+  std::vector<Process> putters;
+  for (int i = 0; i < 3; ++i) {
+    putters.emplace_back("Putter", [&] {
+      for (int round = 0; round < kRounds; ++round) {
+        QueueStatus status = QueueStatus::full;
+        while (status != QueueStatus::ok) {
+          status = queue.try_put("a");
+          if (status == QueueStatus::busy) ++*busy;
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 3 * kRounds; ++i) ASSERT_EQ(*queue.get(), "a");
+  for (Process& process : putters) EXPECT_EQ(status_of(process), 0);
+  EXPECT_LT(*busy, kRounds / 100)
+      << "some had no CPU for long while it was theirs";
+}
+
 TEST_F(QueueWakeUps, AMessageWakesOneWhoWaitsForIt) {
   Queue queue(1);
   Process waits = taker(queue, "a");
   await_asleep(waits);
-  queue.put("a");
+  ipc::ensure(queue.put("a"));
   EXPECT_EQ(status_of(waits), 0);
 }
 
 TEST_F(QueueWakeUps, RoomWakesOneWhoWaitsForIt) {
   Queue queue(1);
-  queue.put("a");
+  ipc::ensure(queue.put("a"));
   Process waits = putter(queue, "b");
   await_asleep(waits);
   EXPECT_EQ(*queue.get(), "a");
@@ -275,7 +360,7 @@ TEST_F(QueueWakeUps, RoomWakesOneWhoWaitsForIt) {
 
 TEST_F(QueueWakeUps, OneBigMessageTakenMakesRoomForSeveralWhoWait) {
   Queue queue(100, 1000);
-  queue.put(message_of(queue.max_item_bytes(), 0));
+  ipc::ensure(queue.put(message_of(queue.max_item_bytes(), 0)));
   std::vector<Process> putters;
   for (int i = 0; i < 4; ++i) putters.push_back(putter(queue, "small"));
   for (const Process& process : putters) await_asleep(process);
@@ -303,7 +388,7 @@ TEST_F(QueueWakeUps, CloseWakesAllWhoWaitForAMessage) {
 TEST_F(QueueWakeUps,
        CloseWakesAllWhoWaitForRoomAndLosesNothingThatWasAccepted) {
   Queue queue(1);
-  queue.put("a");
+  ipc::ensure(queue.put("a"));
   std::vector<Process> putters;
   for (int i = 0; i < 3; ++i) putters.push_back(putter(queue, "b"));
   for (const Process& process : putters) await_asleep(process);
@@ -321,11 +406,11 @@ TEST_F(QueueWakeUps, NoneIsLostBetweenTwoWhoWaitForEachOther) {
   Queue there(1);
   Queue back(1);
   Process echo("Echo", [&] {
-    for (int i = 0; i < kRounds; ++i) back.put(*there.get());
+    for (int i = 0; i < kRounds; ++i) ipc::ensure(back.put(*there.get()));
   });
   Process caller("Caller", [&] {
     for (int i = 0; i < kRounds; ++i) {
-      there.put(std::to_string(i));
+      ipc::ensure(there.put(std::to_string(i)));
       if (*back.get() != std::to_string(i)) ::_exit(1);
     }
   });
@@ -345,7 +430,7 @@ TEST_F(QueueWakeUps, NoneIsLostAmongManyWhoAllWaitMostOfTheTime) {
       }
     });
     processes.emplace_back("Putter", [&] {
-      for (int round = 0; round < kRounds; ++round) queue.put("a");
+      for (int round = 0; round < kRounds; ++round) ipc::ensure(queue.put("a"));
     });
   }
   for (Process& process : processes) EXPECT_EQ(status_of(process), 0);
@@ -383,7 +468,7 @@ TEST(Queue, ManyToManyLosesNothingRepeatsNothingAndKeepsTheProducersOrder) {
   for (size_t producer = 0; producer < kProducers; ++producer) {
     producers.emplace_back("Producer", [&queue, producer] {
       for (size_t number = 0; number < kMessages; ++number) {
-        queue.put(numbered(producer, number));
+        ipc::ensure(queue.put(numbered(producer, number)));
       }
     });
   }
@@ -395,7 +480,7 @@ TEST(Queue, ManyToManyLosesNothingRepeatsNothingAndKeepsTheProducersOrder) {
 
 TEST(Queue, AProducerKilledInTheMiddleOfAMessageLeavesNothingOfIt) {
   Queue queue(10, 1 << 18);
-  queue.put("before");
+  ipc::ensure(queue.put("before"));
   constexpr size_t kHalf = 1 << 16;
   // The second half cannot be read: the copy faults there, with the turn held.
   void* const pages = ::mmap(nullptr, 2 * kHalf, PROT_READ | PROT_WRITE,
@@ -404,7 +489,7 @@ TEST(Queue, AProducerKilledInTheMiddleOfAMessageLeavesNothingOfIt) {
   ASSERT_EQ(::mprotect(static_cast<char*>(pages) + kHalf, kHalf, PROT_NONE), 0);
   for (int round = 0; round < 3; ++round) {
     Process killed("Killed", [&] {
-      queue.put({static_cast<const char*>(pages), 2 * kHalf});
+      ipc::ensure(queue.put({static_cast<const char*>(pages), 2 * kHalf}));
     });
     EXPECT_EQ(status_of(killed), -SIGSEGV);
   }
@@ -427,7 +512,7 @@ TEST(Queue, AKilledWaiterTakesNeitherAMessageNorAWakeUpWithIt) {
     await_asleep(survivor);
     killed.kill();
     // Maybe before its death is complete: the wake-up may still go to it.
-    queue.put("a");
+    ensure(queue.put("a"));
     EXPECT_EQ(killed.join(), -SIGKILL);
     EXPECT_EQ(status_of(survivor), 0);
   }
@@ -436,11 +521,11 @@ TEST(Queue, AKilledWaiterTakesNeitherAMessageNorAWakeUpWithIt) {
 TEST(Queue, TheLogPairsWhatIsSentWithWhatIsReceived) {
   if (ipc::testing::logs_events()) {
     Queue queue(2);
-    queue.put("a");
+    ipc::ensure(queue.put("a"));
     (void)queue.get();
     (void)queue.get_until(Deadline::after(0.001));
-    queue.put("a");
-    queue.put("b");
+    ipc::ensure(queue.put("a"));
+    ipc::ensure(queue.put("b"));
     (void)queue.put_until("c", Deadline::after(0.001));
     (void)queue.get();
     ::_exit(0);

@@ -27,6 +27,40 @@ void keep_child_statuses() {
   check(::sigaction(SIGCHLD, &action, nullptr), "sigaction");
 }
 
+namespace {
+
+sigset_t only_sigpipe() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGPIPE);
+  return set;
+}
+
+}  // namespace
+
+SigpipeHeldBack::SigpipeHeldBack() {
+  needed_ = !is_ignored(SIGPIPE);
+  if (!needed_) return;
+  sigset_t pending;
+  ::sigpending(&pending);
+  // One that waits already is somebody else's, and blocked.
+  needed_ = ::sigismember(&pending, SIGPIPE) == 0;
+  if (!needed_) return;
+  const sigset_t set = only_sigpipe();
+  ::pthread_sigmask(SIG_BLOCK, &set, &old_mask_);
+}
+
+SigpipeHeldBack::~SigpipeHeldBack() {
+  if (!needed_) return;
+  const int error = errno;  // That of the write, for the caller.
+  const sigset_t set = only_sigpipe();
+  const timespec at_once{};
+  // If there is one it is ours: a write(2) raises it in its own thread.
+  retry([&] { return ::sigtimedwait(&set, nullptr, &at_once); });
+  ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+  errno = error;
+}
+
 void reset_signals() {
   for (int number = 1; number < NSIG; ++number) {
     const bool may_stay = number == SIGHUP || number == SIGINT ||

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include <optional>
 #include <vector>
@@ -18,6 +19,13 @@ namespace ipc {
 // A write to a pipe or socket without a reader then fails with EPIPE, an error
 // with a name, instead of ending the process.
 void ignore_sigpipe();
+
+// Calls `write`, which is one write(2) to a pipe or its like, and keeps from
+// this thread the SIGPIPE that it may raise: what is left is EPIPE. Neither the
+// action of the signal nor the mask of the thread is another afterwards. (For a
+// socket MSG_NOSIGNAL does it; a pipe has nothing like that.)
+template <typename Write>
+ssize_t without_sigpipe(Write write);
 
 // Makes every signal deliverable again, with its default action: what a child
 // needs that was forked by a process which handles signals in its own way. Of
@@ -79,5 +87,26 @@ class SignalQueue {
   sigset_t old_mask_{};
   UniqueFd fd_;
 };
+
+// Keeps SIGPIPE from its thread while it lives; see without_sigpipe().
+class SigpipeHeldBack {
+ public:
+  SigpipeHeldBack();
+  SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+  SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+  SigpipeHeldBack(SigpipeHeldBack&&) = delete;
+  SigpipeHeldBack& operator=(SigpipeHeldBack&&) = delete;
+  ~SigpipeHeldBack();
+
+ private:
+  bool needed_;  // False if the signal would do nothing anyway.
+  sigset_t old_mask_{};
+};
+
+template <typename Write>
+ssize_t without_sigpipe(Write write) {
+  const SigpipeHeldBack held_back;
+  return write();
+}
 
 }  // namespace ipc

@@ -95,4 +95,41 @@ TEST(Signals, ProgramsThatAreStartedDoNotGetAQueue) {
   EXPECT_EQ(::fcntl(queue.fd(), F_GETFD), FD_CLOEXEC);
 }
 
+// What one write to a pipe without a reader does under without_sigpipe().
+bool writes_in_vain() {
+  std::array<int, 2> fds{};
+  if (::pipe(fds.data()) != 0) ::_exit(2);
+  ::close(fds[0]);
+  const ssize_t size =
+      ipc::without_sigpipe([&] { return ::write(fds[1], "x", 1); });
+  const bool epipe = size == -1 && errno == EPIPE;
+  ::close(fds[1]);
+  return epipe;
+}
+
+bool sigpipe_is_pending() {
+  sigset_t pending;
+  ::sigpending(&pending);
+  return ::sigismember(&pending, SIGPIPE) == 1;
+}
+
+TEST(Signals, AWriteThatHoldsSigpipeBackLeavesNoTraceOfIt) {
+  ipc::Process child("child", [] {
+    ::signal(SIGPIPE, SIG_DFL);
+    if (!writes_in_vain() || sigpipe_is_pending()) ::_exit(1);
+    // Also for somebody who has blocked the signal.
+    sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGPIPE);
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    if (!writes_in_vain() || sigpipe_is_pending()) ::_exit(2);
+    // One that waits already is not ours to take.
+    ::raise(SIGPIPE);
+    if (!writes_in_vain() || !sigpipe_is_pending()) ::_exit(3);
+    ::sigprocmask(SIG_UNBLOCK, &set, nullptr);  // It ends us.
+    ::_exit(4);
+  });
+  EXPECT_EQ(child.join(), -SIGPIPE);
+}
+
 }  // namespace

@@ -18,7 +18,6 @@
 #include "common/ready.h"
 #include "common/report.h"
 #include "common/shared.h"
-#include "common/signals.h"
 
 namespace ipc {
 namespace {
@@ -148,9 +147,7 @@ struct Supervisor::Child {
 };
 
 Supervisor::Supervisor()
-    : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
-  ignore_sigpipe();
-}
+    : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
 
 Supervisor::~Supervisor() {
   for (const auto& child : children_) {
@@ -434,7 +431,8 @@ bool Supervisor::command(std::string_view name, std::string_view text) {
   Life& life = *child.life;
   // One after another: what waits behind a full channel was never accepted.
   if (life.channel.flush_until(at_once()) != Transfer::ok) return false;
-  const Transfer sent = life.channel.send_until(text, at_once());
+  life.channel.queue(text);
+  const Transfer sent = life.channel.flush_until(at_once());
   set_sending(child, sent == Transfer::timed_out);
   return sent != Transfer::closed;
 }

@@ -21,8 +21,7 @@
 // Blocks:   next() until something is to be told, next_until() at most to its
 //           deadline. Nothing here waits for a worker that does not answer.
 // Fork:     a worker closes what it inherits of the others' channels. Whoever
-//           makes a Supervisor ignores SIGPIPE from then on, and is to fork no
-//           children from other threads.
+//           makes a Supervisor is to fork no children from other threads.
 // Death:    a worker that dies: what it had reported is still told, then how it
 //           ended. What is left of its process group is killed before it is
 //           reaped. The supervisor: its workers die with it, by

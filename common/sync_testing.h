@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,12 +14,15 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/errors.h"
 #include "common/futex.h"
 #include "common/names.h"
+#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 
@@ -108,6 +113,56 @@ inline void expect_refused(const std::vector<std::function<void()>>& actions) {
   });
   if (!status) GTEST_SKIP() << "no namespaces";
   EXPECT_EQ(*status, 0) << "the action of this number was not refused";
+}
+
+// Stops its process, as by SIGSTOP, where it comes to one of the library's
+// inner points for the first time: in the middle of a call.
+class StopAt final : public Gate {
+ public:
+  explicit StopAt(std::string_view place) : place_(place) {
+    process_gate = this;
+  }
+  StopAt(const StopAt&) = delete;
+  StopAt& operator=(const StopAt&) = delete;
+  StopAt(StopAt&&) = delete;
+  StopAt& operator=(StopAt&&) = delete;
+  ~StopAt() { process_gate = nullptr; }
+
+  void stop_at(std::string_view place, bool /*inner*/) override {
+    if (place != place_ || !is_of_this_process()) return;
+    place_ = "";
+    ::raise(SIGSTOP);
+  }
+
+ private:
+  std::string_view place_;
+};
+
+// A child that does `action` and is stopped at that point in the middle of it.
+inline Process stopped_at(std::string_view place,
+                          const std::function<void()>& action) {
+  Process process("Stopped", [&] {
+    const StopAt gate(place);
+    action();
+  });
+  siginfo_t info{};
+  retry([&] {
+    return ::waitid(P_PID, static_cast<id_t>(process.pid()), &info,
+                    WSTOPPED | WEXITED | WNOWAIT);
+  });
+  EXPECT_EQ(info.si_code, CLD_STOPPED) << "it never came to " << place;
+  return process;
+}
+
+// Expects that a call with a deadline keeps it, though another process is
+// stopped inside of the object: `call` ends within `limit_s` (scaled).
+inline void expect_in_time(const std::function<void()>& call,
+                           double limit_s = 1) {
+  const int64_t begin_ns = now_ns();
+  Process caller("Caller", call);
+  EXPECT_EQ(status_of(caller), 0);
+  EXPECT_LT(static_cast<double>(now_ns() - begin_ns) / 1e9,
+            limit_s * time_scale());
 }
 
 // Expects that who waits goes on because of the wake-up and not because it

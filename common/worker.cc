@@ -57,7 +57,8 @@ void Worker::send(char kind, std::string_view text) {
   std::string message(1, kind);
   message += text;
   beat();
-  Transfer status = channel_.send_until(message, next_beat());
+  channel_.queue(message);
+  Transfer status = channel_.flush_until(next_beat());
   while (status == Transfer::timed_out) {
     beat();
     status = channel_.flush_until(next_beat());

@@ -37,8 +37,8 @@ void collect(ipc::Connection& source, ipc::Connection& sink) {
   std::vector<int> batch;
   const auto go = [&](const char* reason) {
     ipc::say("Batch of {} goes: {}", batch.size(), reason);
-    sink.send(fmt::format("{}", fmt::join(batch, " ")));
-    source.send(std::to_string(batch.back()));
+    ipc::ensure(sink.send(fmt::format("{}", fmt::join(batch, " "))));
+    ipc::ensure(source.send(std::to_string(batch.back())));
     batch.clear();
   };
   Deadline limit = Deadline::never();
@@ -61,7 +61,8 @@ std::string collect_batches() {
   ConnectionPair numbers = ipc::make_connections();
   ConnectionPair batches = ipc::make_connections();
   // They are there before anybody looks: no number of these comes late.
-  for (int i = 0; i < kLast; ++i) numbers.first.send(std::to_string(i));
+  for (int i = 0; i < kLast; ++i)
+    ipc::ensure(numbers.first.send(std::to_string(i)));
   ipc::Process sender("Sender", [&] {
     numbers.first.close();
     batches.second.close();
@@ -76,7 +77,7 @@ std::string collect_batches() {
   // The last number comes only when the one before it has gone by its age.
   while (const auto gone = numbers.first.receive()) {
     const int next = std::stoi(*gone) + 1;
-    if (next == kLast) numbers.first.send(std::to_string(next));
+    if (next == kLast) ipc::ensure(numbers.first.send(std::to_string(next)));
   }
   if (sender.join() != 0 || receiver.join() != 0) return "a process failed";
   return "";

@@ -101,7 +101,7 @@ Traffic send_numbers(Channel channel, int count, int batch_size) {
   };
   const auto send = [&](std::string_view message) {
     if (channel == Channel::queue) return void(queue.put(message));
-    ends.second.send(message);
+    ipc::ensure(ends.second.send(message));
   };
   ipc::Process receiver("Receiver", [&] {
     ends.second.close();

@@ -11,7 +11,7 @@
 inline void produce(ipc::Queue& queue, int count) {
   for (int i = 0; i < count; ++i) {
     const std::string item = "Item " + std::to_string(i);
-    queue.put(item);  // [put] Waits for room.
+    ipc::ensure(queue.put(item));  // [put] Waits for room.
     ipc::point("has put");
     ipc::say("Added {}", item);
   }

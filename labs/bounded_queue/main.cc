@@ -88,7 +88,7 @@ std::string room_for_one(ipc::Schedule& schedule) {
     produce(queue, 3);
     queue.close();
   });
-  schedule.add("Consumer", [&] { got.put(consume(queue)); });
+  schedule.add("Consumer", [&] { ipc::ensure(got.put(consume(queue))); });
   schedule.run();
   return "got " + *got.get();
 }

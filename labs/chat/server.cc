@@ -114,9 +114,11 @@ void Server::push_out(Client& client) {
   ipc::Transfer status = client.connection.flush_until(now);
   while (status == ipc::Transfer::ok && !client.outbox.empty()) {
     status = client.connection.send_until(client.outbox.front(), now);
-    client.outbox.pop_front();
+    // One that has begun to go is the connection's from then on.
+    if (status != ipc::Transfer::timed_out) client.outbox.pop_front();
   }
-  client.behind = status == ipc::Transfer::timed_out;
+  client.behind =
+      status == ipc::Transfer::timed_out || status == ipc::Transfer::partial;
   if (status == ipc::Transfer::closed) client.doom = "connection closed";
 }
 

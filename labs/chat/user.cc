@@ -64,14 +64,14 @@ std::vector<std::string> User::rooms(bool joined) const {
 
 int User::join(const std::string& room) {
   rooms_[room] = {};
-  connection_.send(encode({Kind::join, room}));
+  ipc::ensure(connection_.send(encode({Kind::join, room})));
   listen_for(Kind::join, name_);
   ipc::say("Joined room '{}'", room);
   return latest_.number;
 }
 
 void User::leave(const std::string& room, const char* why) {
-  connection_.send(encode({Kind::leave, room}));
+  ipc::ensure(connection_.send(encode({Kind::leave, room})));
   listen_for(Kind::leave, name_);
   const Seen seen = rooms_[room];
   rooms_.erase(room);
@@ -79,7 +79,7 @@ void User::leave(const std::string& room, const char* why) {
 }
 
 void User::say_in(const std::string& room, const std::string& text) {
-  connection_.send(encode({Kind::say, room, text}));
+  ipc::ensure(connection_.send(encode({Kind::say, room, text})));
 }
 
 const Message& User::listen() {
@@ -136,7 +136,7 @@ void User::check_order(const Message& entry) {
 }
 
 void print_report(ipc::Connection& server) {
-  server.send(encode({Kind::report}));
+  ipc::ensure(server.send(encode({Kind::report})));
   const auto reply = server.receive();
   if (!reply) throw std::runtime_error("the server has gone");
   std::istringstream lines(decode(*reply).value().text);

@@ -98,7 +98,7 @@ std::string serve_strangers() {
   const bool let_in = relay(rogue.accept(), service.address());
   lured.join();
   ipc::say("The relay is {}", let_in ? "let in without the key" : "refused");
-  server.send("shutdown");
+  ipc::ensure(server.send("shutdown"));
   return service.process.join() == 0 ? "" : "the server failed";
 }
 

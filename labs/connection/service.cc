@@ -51,7 +51,7 @@ Service::Service(const ipc::Address& where, const std::string& key,
 
 std::string ask(ipc::Connection& server, const std::string& message) {
   ipc::say("Sent '{}'", message);
-  server.send(message);
+  ipc::ensure(server.send(message));
   const auto echo = server.receive();
   ipc::say("Received: {}", echo ? *echo : "nothing");
   return echo.message;
@@ -68,7 +68,7 @@ void talk(const Service& service, const std::vector<std::string>& messages,
     ipc::pause_s(kPauseS);
   }
   ipc::say("Sent '{}'", messages.back());
-  server.send(messages.back());
+  ipc::ensure(server.send(messages.back()));
   ipc::say("Finished");
 }
 

@@ -41,7 +41,7 @@ void reset(ipc::Connection& server) {
 }
 
 void half_close(ipc::Connection& server) {
-  server.send("My last words");
+  ipc::ensure(server.send("My last words"));
   ipc::check(::shutdown(server.fd(), SHUT_WR), "shutdown");
   ipc::say("Received: {}", *server.receive());
   (void)server.receive();
@@ -80,13 +80,15 @@ void talk_nonsense(const ipc::Address& address) {
 
 bool relay(ipc::Connection lured, const ipc::Address& address) {
   ipc::Connection server = ipc::connect(address);
-  lured.send(*server.receive());  // The challenge of the true server.
-  server.send(*lured.receive());  // [relay] What only Lured can say.
+  // The challenge of the true server; then what only Lured can say.
+  ipc::ensure(lured.send(*server.receive()));
+  ipc::ensure(server.send(*lured.receive()));  // [relay]
   if (*server.receive() == "#FAILURE#") return false;
   // In Python's protocol it is our turn to ask for a proof. We know no better.
-  server.send("#CHALLENGE#{sha256}" + std::string(40, '?'));
+  // If the server hangs up on us, the last line says so.
+  (void)server.send("#CHALLENGE#{sha256}" + std::string(40, '?'));
   (void)server.receive();
-  server.send("#WELCOME#");
-  server.send("I do not know the key");
+  (void)server.send("#WELCOME#");
+  (void)server.send("I do not know the key");
   return static_cast<bool>(server.receive());
 }

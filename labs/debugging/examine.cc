@@ -41,7 +41,7 @@ struct Answers {
 
 Answers ask(ipc::Connection& patient, pid_t pid, int questions) {
   for (int i = 0; i < questions; ++i) {
-    patient.send("How are you?");
+    ipc::ensure(patient.send("How are you?"));
     if (!patient.poll_until(ipc::Deadline::after(kLimitS))) {  // [limit]
       const std::string silence = describe_silence(pid);
       // Or was it only late? Then it sleeps because it has answered.

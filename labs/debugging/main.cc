@@ -43,7 +43,7 @@ void work(ipc::Connection& jobs) {
     log("began job {}", *job);  // [before]
     if (std::stoi(*job) == kFatalJob) ::raise(SIGKILL);
     log("ended job {}", *job);
-    jobs.send(*job);
+    ipc::ensure(jobs.send(*job));
   }
 }
 
@@ -57,7 +57,7 @@ std::string ask_the_dead() {
   ends.second.close();
   for (int job = 1; job <= kFatalJob; ++job) {
     log("sent job {}", job);
-    ends.first.send(std::to_string(job));
+    ipc::ensure(ends.first.send(std::to_string(job)));
     if (ends.first.receive()) log("got the result of job {}", job);
     ipc::pause_s(kPauseS);
   }

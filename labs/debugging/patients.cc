@@ -15,14 +15,16 @@
 
 namespace {
 
+// Here and below: one who does not wait for the answer any more has hung up,
+// and the next receive says so.
 void answer_first(ipc::Connection& asker) {
-  if (const auto question = asker.receive()) asker.send(*question);
+  if (const auto question = asker.receive()) (void)asker.send(*question);
 }
 
 }  // namespace
 
 void be_healthy(ipc::Connection& asker) {
-  while (const auto question = asker.receive()) asker.send(*question);
+  while (const auto question = asker.receive()) (void)asker.send(*question);
 }
 
 void be_leaker(ipc::Connection& asker) {
@@ -31,7 +33,7 @@ void be_leaker(ipc::Connection& asker) {
   while (const auto question = asker.receive()) {
     kept.emplace_back(ipc::check(::open("/dev/null", O_RDONLY | O_CLOEXEC),
                                  "open /dev/null"));
-    asker.send(*question);
+    (void)asker.send(*question);
   }
 }
 
@@ -41,7 +43,7 @@ void be_hog(ipc::Connection& asker) {
   while (const auto question = asker.receive()) {
     kept.push_back(std::make_unique<ipc::SharedPages>(kHogBytes));
     std::memset(kept.back()->data(), 1, kHogBytes);
-    asker.send(*question);
+    (void)asker.send(*question);
   }
 }
 

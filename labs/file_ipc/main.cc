@@ -34,7 +34,8 @@ std::string two_points(ipc::Schedule& schedule) {
                   [path] { return ipc::read_file(path).value_or("none"); });
   }
   schedule.add("Writer", [&] { write_points(files, 2); });
-  schedule.add("Reader", [&] { received.put(read_points(files)); });
+  schedule.add("Reader",
+               [&] { ipc::ensure(received.put(read_points(files))); });
   schedule.run();
   return "received " + *received.get();
 }

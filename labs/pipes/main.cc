@@ -36,12 +36,12 @@ void send_messages(ConnectionPair& ends, int count, bool dies) {
   ipc::say("Starting to send messages");
   for (int i = 0; i < count; ++i) {
     ipc::say("Sent 'Message {}'", i);  // Said before it can be received.
-    ends.first.send("Message " + std::to_string(i));
+    ipc::ensure(ends.first.send("Message " + std::to_string(i)));
     ipc::pause_s(kPauseS);
   }
   if (dies) ::raise(SIGKILL);
   ipc::say("Done sending");
-  ends.first.send(kNoMore);  // [signal]
+  ipc::ensure(ends.first.send(kNoMore));  // [signal]
 }
 
 void receive_messages(ConnectionPair& ends) {
@@ -51,7 +51,7 @@ void receive_messages(ConnectionPair& ends) {
   if (!ends.second.poll_until(Deadline::after(ipc::paced_s(kPollS)))) {
     ipc::say("No message received in the last second");
   }
-  ends.second.send("ready");
+  ipc::ensure(ends.second.send("ready"));
   while (const auto message = ends.second.receive()) {  // [receive]
     if (*message == kNoMore) {
       ipc::say("Done receiving: the sender said so");

@@ -27,13 +27,13 @@ void produce(ipc::Queue& queue, unsigned id, const Task& task) {
   for (int i = 0; i < task.item_count; ++i) {
     const std::string item = task.name + " - Item " + std::to_string(i);
     ipc::say("added: {}", item);  // Said before it can be received.
-    queue.put(message(kItem, id, item));
+    ipc::ensure(queue.put(message(kItem, id, item)));
     ipc::point("has put");
     ipc::pause_s(ipc::random_unit(random));
   }
   if (task.dies) ::raise(SIGKILL);
   ipc::say("finished");
-  queue.put(message(kDone, id, ""));  // [done]
+  ipc::ensure(queue.put(message(kDone, id, "")));  // [done]
 }
 
 std::string consume(ipc::Queue& queue, size_t count) {

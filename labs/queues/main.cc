@@ -49,7 +49,7 @@ ipc::Scenario two_producers(int item_count) {
         if (--*at_work == 0) queue.close();  // Main would.
       });
     }
-    schedule.add("Consumer", [&] { got.put(consume(queue, 2)); });
+    schedule.add("Consumer", [&] { ipc::ensure(got.put(consume(queue, 2))); });
     schedule.run();
     return by_producer(*got.get());
   };

@@ -42,7 +42,7 @@ void receive_readings(ipc::Connection& end, const Format& format,
                            ? sum_of(shared)  // [in-place]
                            : sum_of(format.decode(*message));
     if (narrated) ipc::say("{}: sum {}", format.name, sum);
-    end.send(fmt::format("{}", sum));
+    ipc::ensure(end.send(fmt::format("{}", sum)));
   }
 }
 
@@ -71,7 +71,7 @@ double send_readings(const Format& format, int count, int again) {
       ipc::say("{}: sum {}, {} readings in {} bytes", format.name,
                sum_of(readings), count, bytes.size());
     }
-    ends.first.send(bytes);
+    ipc::ensure(ends.first.send(bytes));
     const auto sum = ends.first.receive();  // [returned]
     if (!sum || *sum != fmt::format("{}", sum_of(readings))) {
       throw std::runtime_error(std::string(format.name) + ": wrong sum");

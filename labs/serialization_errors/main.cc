@@ -89,8 +89,8 @@ std::string send_memory() {
     reading.value = 0.5;
     std::string bytes(sizeof reading, '\0');
     std::memcpy(bytes.data(), &reading, sizeof reading);  // [memory]
-    receiver.send(bytes);
-    receiver.send(encode({7, 0.5, ""}, kOldVersion));
+    ipc::ensure(receiver.send(bytes));
+    ipc::ensure(receiver.send(encode({7, 0.5, ""}, kOldVersion)));
   };
   return play(send, [](Connection& sender) {
     const auto memory = sender.receive();
@@ -116,8 +116,8 @@ std::string send_versions() {
       {"no bytes at all", ""}};
   const auto send = [&](Connection& receiver) {
     for (const auto& [what, bytes] : messages) {
-      receiver.send(what);
-      receiver.send(bytes);
+      ipc::ensure(receiver.send(what));
+      ipc::ensure(receiver.send(bytes));
     }
   };
   return play(send, [](Connection& sender) {
@@ -143,7 +143,7 @@ std::string send_descriptors() {
     const ipc::UniqueFd reader(
         ipc::check(::fcntl(pipe.reader.get(), F_DUPFD_CLOEXEC, kNumber),
                    "fcntl F_DUPFD_CLOEXEC"));
-    receiver.send(std::to_string(reader.get()));
+    ipc::ensure(receiver.send(std::to_string(reader.get())));
     send_descriptor(receiver.fd(), reader);
   };
   return play(send, [](Connection& sender) {
@@ -160,7 +160,8 @@ std::string send_descriptors() {
 
 std::string send_functions() {
   const auto send = [](Connection& receiver) {
-    for (const char* name : {"twice", "square", "erase"}) receiver.send(name);
+    for (const char* name : {"twice", "square", "erase"})
+      ipc::ensure(receiver.send(name));
   };
   return play(send, [](Connection& sender) {
     const std::map<std::string, std::function<int(int)>> functions = {

@@ -25,14 +25,14 @@ void monitor(const std::string& name, const Target& target,
              answer.response_s * 1000);
     const auto put = table.put(encode({Change::Kind::check, name, answer}));
     if (put != ipc::QueueStatus::ok) return;
-    control.send("done");
+    ipc::ensure(control.send("done"));
   }
 }
 
 }  // namespace
 
 void Control::add(const std::string& name, const Target& target) {
-  table_.put(encode({Change::Kind::add, name}));
+  ipc::ensure(table_.put(encode({Change::Kind::add, name})));
   limit_s_ = std::max(limit_s_, target.limit_s);
   ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process process("Monitor for " + name, [&] {
@@ -47,14 +47,15 @@ void Control::remove(const std::string& name, int round) {
   ipc::Process& process = monitors_.at(name).first;
   process.terminate();
   process.join();  // [join] From here on it cannot report anything.
-  table_.put(encode({Change::Kind::remove, name}));
+  ipc::ensure(table_.put(encode({Change::Kind::remove, name})));
   ipc::say("Removed monitor for {} after round {}", name, round);
   monitors_.erase(name);
 }
 
 void Control::play_round(int round, bool last) {
   const auto next = ipc::Deadline::after(ipc::paced_s(kRoundS));
-  for (auto& [name, monitor] : monitors_) monitor.second.send("check");
+  // That one has ended is found out below, where it does not report.
+  for (auto& [name, monitor] : monitors_) (void)monitor.second.send("check");
   const auto deadline =
       ipc::Deadline::after(limit_s_ + kPatienceS * ipc::time_scale());
   for (auto& [name, monitor] : monitors_) {
@@ -65,7 +66,8 @@ void Control::play_round(int round, bool last) {
                              (late ? " does not report" : " has ended"));
   }
   if (round % kRoundsPerReport == 0) {
-    table_.put(encode({Change::Kind::report, std::to_string(round)}));
+    ipc::ensure(
+        table_.put(encode({Change::Kind::report, std::to_string(round)})));
   }
   if (!last) ::poll(nullptr, 0, next.poll_ms());
 }

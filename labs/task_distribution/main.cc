@@ -35,7 +35,9 @@ void put_back(Board& board, Queue& tasks, pid_t dead) {
   board.put_back(
       dead,
       [](const ipc::Task& task) { ipc::say("Task {} is put back", task.id); },
-      [&](const ipc::Task& task) { tasks.put(ipc::to_text(task)); });  // [open]
+      [&](const ipc::Task& task) {
+        ipc::ensure(tasks.put(ipc::to_text(task)));
+      });  // [open]
   if (board.all_done()) tasks.close();
 }
 

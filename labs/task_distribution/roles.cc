@@ -33,7 +33,7 @@ void generate(Board& board, Queue& tasks) {
     const ipc::Task task = ipc::make_task(id, random);
     ipc::say("Created task {}", id);
     board.post(task);
-    tasks.put(ipc::to_text(task));
+    ipc::ensure(tasks.put(ipc::to_text(task)));
     ipc::pause_s(0.1 * ipc::random_unit(random));
   }
   ipc::say("All tasks created");
@@ -50,7 +50,7 @@ void work(Board& board, Queue& tasks, Queue& results, int id) {
     ++board.begun;
     const ipc::TaskResult result = ipc::process(task, id);
     meet(kInTheMiddle, board, task.id);
-    results.put(ipc::to_text(result));  // [result]
+    ipc::ensure(results.put(ipc::to_text(result)));  // [result]
     meet(kBeforeAcknowledging, board, task.id);
     board.acknowledge(task.id);           // [acknowledge]
     if (board.all_done()) tasks.close();  // [close]

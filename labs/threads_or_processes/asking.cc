@@ -19,11 +19,12 @@ void serve(std::vector<Connection>& clients) {
   for (Connection& client : clients) {
     if (!client.receive()) return;
   }
-  for (Connection& client : clients) client.send("Now all have asked");
+  for (Connection& client : clients)
+    ipc::ensure(client.send("Now all have asked"));
 }
 
 void ask(Connection& server, std::atomic<int>& answers) {
-  server.send("May I?");
+  ipc::ensure(server.send("May I?"));
   if (server.receive()) ++answers;
 }
 
@@ -53,7 +54,7 @@ void ask_by_threads(std::vector<Connection>& servers,
 void ask_by_poll(std::vector<Connection>& servers, std::atomic<int>& answers) {
   std::vector<pollfd> fds;
   for (Connection& server : servers) {
-    server.send("May I?");
+    ipc::ensure(server.send("May I?"));
     fds.push_back({server.fd(), POLLIN, 0});
   }
   for (size_t open = fds.size(); open > 0;) {

@@ -20,7 +20,7 @@ void ask(ipc::Connection& server) {
     ipc::say("Added {}", number);
     batch += std::to_string(number) + " ";
     if (batch.size() >= kBatchBytes) {
-      server.send(batch);
+      ipc::ensure(server.send(batch));
       batch.clear();
     }
   }
@@ -31,7 +31,7 @@ void ask(ipc::Connection& server) {
 void answer_questions(ipc::Connection& client) {
   while (const auto batch = client.receive()) {
     ipc::say("Got {}", *batch);
-    client.send("yes");
+    ipc::ensure(client.send("yes"));
   }
 }
 

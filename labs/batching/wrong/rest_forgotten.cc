@@ -25,7 +25,7 @@ void collect(ipc::Connection& sink) {
     batch.push_back(number);
     if (batch.size() < kBatch) continue;
     ipc::say("Batch of {} goes: it is full", batch.size());
-    sink.send(fmt::format("{}", fmt::join(batch, " ")));
+    ipc::ensure(sink.send(fmt::format("{}", fmt::join(batch, " "))));
     batch.clear();
   }
   // Missing: what is still in the batch.

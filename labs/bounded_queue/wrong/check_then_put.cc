@@ -25,7 +25,9 @@ void produce(Queue& queue, const std::function<void()>& after_asking) {
   const bool full = queue.full();
   ipc::say("Queue full: {}", full);
   after_asking();
-  if (!full) queue.put(ipc::process_name());  // It has room: no need to wait.
+  if (!full)
+    ipc::ensure(
+        queue.put(ipc::process_name()));  // It has room: no need to wait.
 }
 
 // What the explorer plays in every order, without the barrier.
@@ -43,7 +45,7 @@ std::string one_place(ipc::Schedule& schedule) {
 std::string lesson() {
   Queue queue(3);
   ipc::describe_object("Queue", &queue, "items");
-  for (const char* item : {"Item 0", "Item 1"}) queue.put(item);
+  for (const char* item : {"Item 0", "Item 1"}) ipc::ensure(queue.put(item));
   const ipc::Shared<ipc::Barrier> both_have_asked(2);
   const auto meet = [&] { (void)both_have_asked->wait(); };
   Process first("Producer 0", [&] { produce(queue, meet); });

@@ -19,7 +19,7 @@ void consume(ipc::Queue& queue) {
 }
 
 void produce(ipc::Queue& queue) {
-  queue.put("Item 0");
+  ipc::ensure(queue.put("Item 0"));
   ipc::say("Added Item 0");
 }
 

@@ -27,8 +27,9 @@ void serve(Ends ends) {
     entry = decode(*received).value();
     ++entry.number;
     entry.sender = "Alice";
-    ends.alice.first.send(encode(entry));
-    ends.charlie.first.send(encode(entry));  // Missing: an outbox, and a bound.
+    ipc::ensure(ends.alice.first.send(encode(entry)));
+    ipc::ensure(ends.charlie.first.send(
+        encode(entry)));  // Missing: an outbox, and a bound.
   }
 }
 
@@ -36,7 +37,7 @@ void talk(ipc::Connection alice) {
   const std::string text(4096, '.');
   ipc::say("Talks");
   for (int i = 0; i < 1000; ++i) {
-    alice.send(encode({Kind::say, "general", text}));
+    ipc::ensure(alice.send(encode({Kind::say, "general", text})));
     if (!alice.receive()) return;
   }
 }

@@ -17,7 +17,7 @@ void use(ipc::Connection& other, const char* name) {
   int last_number = 0;
   const Message mine{Kind::say, "general", "I was first", last_number + 1,
                      name};
-  other.send(encode(mine));
+  ipc::ensure(other.send(encode(mine)));
   ipc::say("{}", to_line(mine));
   const auto received = other.receive();
   const Message theirs = decode(*received).value();

@@ -33,8 +33,8 @@ struct Room {
 };
 
 void use(ipc::Connection& connection, const char* text) {
-  connection.send(encode({Kind::join, "general"}));
-  connection.send(encode({Kind::say, "general", text}));
+  ipc::ensure(connection.send(encode({Kind::join, "general"})));
+  ipc::ensure(connection.send(encode({Kind::say, "general", text})));
 }
 
 // Returns the number of the entry.

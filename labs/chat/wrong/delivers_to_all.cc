@@ -13,8 +13,9 @@
 namespace {
 
 void use(ipc::Connection& connection, const char* room, const char* text) {
-  connection.send(encode({Kind::join, room}));
-  if (*text != '\0') connection.send(encode({Kind::say, room, text}));
+  ipc::ensure(connection.send(encode({Kind::join, room})));
+  if (*text != '\0')
+    ipc::ensure(connection.send(encode({Kind::say, room, text})));
   while (const auto received = connection.receive()) {
     ipc::say("{}", to_line(decode(*received).value()));
   }
@@ -29,8 +30,9 @@ void serve(ipc::Connection& alice, ipc::Connection& bob) {
     entry.number = ++last;
     entry.sender = name;
     ipc::say("{}", to_line(entry));
-    alice.send(encode(entry));  // Missing: if she is a member of entry.room.
-    bob.send(encode(entry));
+    ipc::ensure(alice.send(
+        encode(entry)));  // Missing: if she is a member of entry.room.
+    ipc::ensure(bob.send(encode(entry)));
   };
   handle(alice, "Alice");
   handle(bob, "Bob");

@@ -19,16 +19,16 @@ void serve(ipc::Listener& listener) {
     while (const auto message = client.receive()) {
       running = *message != "shutdown";
       if (*message == "close" || !running) break;
-      client.send("Echo: " + *message);
+      ipc::ensure(client.send("Echo: " + *message));
     }
   }
 }
 
 void talk(const ipc::Address& address) {
   ipc::Connection server = ipc::connect(address);
-  server.send("Hello");
+  ipc::ensure(server.send("Hello"));
   ipc::say("Received: {}", *server.receive());
-  server.send("shutdown");
+  ipc::ensure(server.send("shutdown"));
 }
 
 std::string lesson() {

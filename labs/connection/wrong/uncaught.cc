@@ -18,7 +18,7 @@ void serve(ipc::Listener& listener) {
     // An exception for a length of 2 GiB, which nobody catches.
     while (const auto message = client.receive()) {
       if (*message == "shutdown") return;
-      client.send("Echo: " + *message);
+      ipc::ensure(client.send("Echo: " + *message));
     }
   }
 }

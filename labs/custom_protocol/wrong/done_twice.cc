@@ -71,7 +71,8 @@ std::string repeated(ipc::Schedule& schedule) {
       ipc::point("has asked");
     }
     const std::string first = read_message(ends.client).message.body;
-    answers.put(first + ", " + read_message(ends.client).message.body);
+    ipc::ensure(
+        answers.put(first + ", " + read_message(ends.client).message.body));
   });
   ends.client.reset();
   schedule.run();

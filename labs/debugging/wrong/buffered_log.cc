@@ -21,7 +21,7 @@ void work(ipc::Connection& jobs) {
     printf("Worker: 0.000000 s, pid %d: began job %s\n", ::getpid(),
            job->c_str());
     if (*job == "3") ::raise(SIGKILL);
-    jobs.send(*job);
+    ipc::ensure(jobs.send(*job));
   }
 }
 
@@ -36,7 +36,7 @@ std::string lesson() {
   ends.second.close();
   for (int job = 1; job <= 3; ++job) {
     ipc::say("0.000000 s, pid {}: sent job {}", ::getpid(), job);
-    ends.first.send(std::to_string(job));
+    ipc::ensure(ends.first.send(std::to_string(job)));
     (void)ends.first.receive();
   }
   ipc::say("Worker: {}", ipc::describe_status(worker.join()));

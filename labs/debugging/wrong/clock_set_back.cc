@@ -35,12 +35,12 @@ std::string lesson() {
     const auto job = ends.second.receive();
     ipc::say("{:.6f} s, pid {}: began job {}", read_s(*clock), ::getpid(),
              *job);
-    ends.second.send(*job);
+    ipc::ensure(ends.second.send(*job));
   });
   ends.second.close();
   ipc::say("{:.6f} s, pid {}: sent job 1", read_s(*clock), ::getpid());
   clock->set_by_ns = int64_t{-3600} * 1'000'000'000;
-  ends.first.send("1");
+  ipc::ensure(ends.first.send("1"));
   (void)ends.first.receive();
   return worker.join() == 0 ? "" : "the worker failed";
 }

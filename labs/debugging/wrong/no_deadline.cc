@@ -29,7 +29,7 @@ std::string lesson() {
   });
   ends.second.close();
   ipc::say("How are you?");
-  ends.first.send("How are you?");
+  ipc::ensure(ends.first.send("How are you?"));
   return ends.first.receive() ? "" : "there was no answer";
 }
 

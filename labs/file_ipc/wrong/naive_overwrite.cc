@@ -50,7 +50,7 @@ std::string one_point(ipc::Schedule& schedule) {
   schedule.show("data.json",
                 [&] { return ipc::read_file(path).value_or("none"); });
   schedule.add("Writer", [&] { write_point(path); });
-  schedule.add("Reader", [&] { seen.put(read_point(path)); });
+  schedule.add("Reader", [&] { ipc::ensure(seen.put(read_point(path))); });
   schedule.run();
   return "saw " + *seen.get();
 }

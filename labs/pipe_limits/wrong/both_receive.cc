@@ -11,7 +11,7 @@ namespace {
 
 void greet(ipc::Connection& end) {
   if (const auto greeting = end.receive()) ipc::say("Got '{}'", *greeting);
-  end.send("hello");
+  ipc::ensure(end.send("hello"));
 }
 
 std::string lesson() {

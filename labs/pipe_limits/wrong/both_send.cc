@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kSizeBytes = 32 << 20;  // More than any buffer holds.
 
 void exchange(ipc::Connection& end) {
-  end.send(std::string(kSizeBytes, 'x'));
+  ipc::ensure(end.send(std::string(kSizeBytes, 'x')));
   if (const auto message = end.receive()) {
     ipc::say("Got {} bytes", message->size());
   }

@@ -13,7 +13,7 @@ namespace {
 void send_message(ipc::ConnectionPair& ends) {
   ends.second.close();
   ipc::say("Sending 5 bytes");
-  ends.first.send("hello");  // The result is dropped.
+  (void)ends.first.send("hello");  // The result is dropped.
   ipc::say("Sent 5 bytes");
 }
 

@@ -16,7 +16,7 @@ namespace {
 void send_message(ipc::ConnectionPair& ends) {
   ends.second.close();
   ipc::say("Sent 'Message 0'");
-  ends.first.send("Message 0");
+  ipc::ensure(ends.first.send("Message 0"));
 }
 
 void receive_message(ipc::ConnectionPair& ends) {

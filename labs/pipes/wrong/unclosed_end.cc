@@ -17,7 +17,7 @@ namespace {
 void send_and_die(ipc::ConnectionPair& ends) {
   ends.second.close();
   ipc::say("Sent 'Message 0'");
-  ends.first.send("Message 0");
+  ipc::ensure(ends.first.send("Message 0"));
   ::raise(SIGKILL);
 }
 

@@ -24,11 +24,11 @@ constexpr const char* kDone = "";  // No item is empty.
 void produce(Queue& queue, bool dies) {
   const std::string item = ipc::process_name() + " - Item 0";
   ipc::say("added: {}", item);
-  queue.put(item);
+  ipc::ensure(queue.put(item));
   ipc::point("has put");
   if (dies) ::raise(SIGKILL);
   ipc::say("finished");
-  queue.put(kDone);
+  ipc::ensure(queue.put(kDone));
 }
 
 void consume(Queue& queue, int ends) {

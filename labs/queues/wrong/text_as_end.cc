@@ -23,11 +23,11 @@ void produce(Queue& queue, int id, const std::string& first_item) {
   for (const std::string& item :
        {first_item, "Producer " + std::to_string(id) + " - Item 1"}) {
     ipc::say("added: {}", item);
-    queue.put(item);
+    ipc::ensure(queue.put(item));
     ipc::point("has put");
   }
   ipc::say("finished");
-  queue.put("DONE-" + std::to_string(id));
+  ipc::ensure(queue.put("DONE-" + std::to_string(id)));
 }
 
 void consume(Queue& queue, int producers) {

@@ -20,9 +20,9 @@ struct Gates {
 };
 
 void publish(ipc::Queue& values, Gates& gates) {
-  values.put("1");
+  ipc::ensure(values.put("1"));
   gates.is_busy.wait();
-  for (int i = 2; i <= kCount; ++i) values.put(std::to_string(i));
+  for (int i = 2; i <= kCount; ++i) ipc::ensure(values.put(std::to_string(i)));
   ipc::say("Published 1 to {}, and waited for nobody", kCount);
   gates.is_over.set();
   values.close();

@@ -29,7 +29,8 @@ std::string lesson() {
   const uint64_t number = 7;
   const uint64_t sent = htobe64(number);
   ipc::say("Fixed layout: sum {}, 1 readings in {} bytes", number, sizeof sent);
-  ends.first.send({reinterpret_cast<const char*>(&sent), sizeof sent});
+  ipc::ensure(
+      ends.first.send({reinterpret_cast<const char*>(&sent), sizeof sent}));
   ends = {};
   return receiver.join() == 0 ? "" : "the receiver failed";
 }

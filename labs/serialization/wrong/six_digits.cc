@@ -26,7 +26,7 @@ std::string lesson() {
   const double value = 7.0 / 3;
   const std::string text = fmt::format("{:g}", value);  // "{}" writes them all.
   ipc::say("JSON text: sum {}, 1 readings in {} bytes", value, text.size());
-  ends.first.send(text);
+  ipc::ensure(ends.first.send(text));
   ends = {};
   return receiver.join() == 0 ? "" : "the receiver failed";
 }

@@ -41,7 +41,7 @@ std::string lesson() {
   const NewParcel parcel{7, 30, 20, 10, 0.5};
   std::string bytes(sizeof parcel, '\0');
   std::memcpy(bytes.data(), &parcel, sizeof parcel);
-  ends.first.send(bytes);
+  ipc::ensure(ends.first.send(bytes));
   ends.first.close();
   return receiver.join() == 0 ? "" : "the receiver failed";
 }

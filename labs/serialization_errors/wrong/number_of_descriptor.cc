@@ -40,7 +40,7 @@ std::string lesson() {
     ipc::say("A descriptor that came: '{}'", std::string(text, sizeof text));
   });
   const ipc::Pipe pipe = pipe_with("hello");
-  ends.first.send(std::to_string(pipe.reader.get()));
+  ipc::ensure(ends.first.send(std::to_string(pipe.reader.get())));
   return receiver.join() == 0 ? "" : "the receiver failed";
 }
 

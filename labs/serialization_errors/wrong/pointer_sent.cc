@@ -40,7 +40,7 @@ std::string lesson() {
   const Name name{text};
   std::string bytes(sizeof name, '\0');
   std::memcpy(bytes.data(), &name, sizeof name);
-  ends.first.send(bytes);
+  ipc::ensure(ends.first.send(bytes));
   const int status = receiver.join();
   ::munmap(memory, kBytes);
   ipc::say("The receiver ended: {}", ipc::describe_status(status));

@@ -21,7 +21,7 @@ void monitor(const Target& target, ipc::Connection& control) {
     const Answer answer = check(target);
     ipc::say("Status is {} (Response time: {:.3f} ms)", answer.status,
              answer.response_s * 1000);
-    control.send(answer.status);
+    ipc::ensure(control.send(answer.status));
   }
 }
 
@@ -36,7 +36,7 @@ void report(const Table& table, int round) {
 void play(ipc::Connection& to_monitor, const std::string& name) {
   Table table;
   for (int round = 1; round <= 2; ++round) {
-    to_monitor.send("check");
+    ipc::ensure(to_monitor.send("check"));
     table[name] = {*to_monitor.receive()};
     report(table, round);
     if (round == 1) {

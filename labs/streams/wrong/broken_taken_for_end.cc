@@ -27,7 +27,7 @@ void generate(ipc::Queue& out) {
 void relay(ipc::Queue& in, ipc::Queue& out) {
   for (int i = 1; const auto item = in.get(); ++i) {
     if (i == kLastItem) ::raise(SIGKILL);
-    out.put(*item);
+    ipc::ensure(out.put(*item));
   }
 }
 

@@ -18,7 +18,7 @@ void relay(ipc::Queue& in, ipc::Queue& out) {
   while (true) {
     const auto item = in.get();
     if (!item || *item == kEnd) return;  // Missing: out.put(kEnd);
-    out.put(*item);
+    ipc::ensure(out.put(*item));
   }
 }
 
@@ -35,9 +35,9 @@ std::string lesson() {
   ipc::Queue second(3);
   ipc::describe_object("Queue", &second, "items of Relay");
   ipc::Process source("Source", [&] {
-    for (const char* item : {"1", "2", "3"}) first.put(item);
+    for (const char* item : {"1", "2", "3"}) ipc::ensure(first.put(item));
     ipc::say("That was all");
-    first.put(kEnd);
+    ipc::ensure(first.put(kEnd));
   });
   ipc::Process stage("Relay", [&] { relay(first, second); });
   ipc::Process sink("Sink", [&] { collect(second); });

@@ -16,7 +16,7 @@ namespace {
 
 void crash(ipc::Connection& supervisor) {
   ipc::say("Started, life 1");
-  supervisor.send("ready");
+  ipc::ensure(supervisor.send("ready"));
   (void)supervisor.poll_until(ipc::Deadline::never());  // It comes, unread.
   ::abort();
 }
@@ -32,7 +32,7 @@ void supervise() {
   ipc::Process first("Process medium-worker", [&] { crash(ends.second); });
   (void)ends.first.receive();
   ipc::say("Sending command 'shutdown' to life 1");
-  ends.first.send("shutdown");
+  ipc::ensure(ends.first.send("shutdown"));
   ipc::say("medium-worker: ended: {}", ipc::describe_status(first.join()));
   // Missing: ends = ipc::make_connections();
   ipc::Process second("Process medium-worker", [&] { serve(ends.second); });

@@ -25,9 +25,9 @@ void generate(Queue& tasks) {
   std::mt19937 random = ipc::random_source(0);
   for (int id = 0; id < kTaskCount; ++id) {
     ipc::say("Created task {}", id);
-    tasks.put(ipc::to_text(ipc::make_task(id, random)));
+    ipc::ensure(tasks.put(ipc::to_text(ipc::make_task(id, random))));
   }
-  for (int i = 0; i < kMarkerCount; ++i) tasks.put(kMarker);
+  for (int i = 0; i < kMarkerCount; ++i) ipc::ensure(tasks.put(kMarker));
   ipc::say("All tasks created");
 }
 
@@ -37,7 +37,7 @@ void work(Queue& tasks, Queue& results, int id) {
     if (*message == kMarker) break;
     const ipc::Task task = ipc::task_from(*message).value();
     ipc::say("Processing task {} ({})", task.id, describe(task.type));
-    results.put(ipc::to_text(ipc::process(task, id)));
+    ipc::ensure(results.put(ipc::to_text(ipc::process(task, id))));
   }
   ipc::say("Received termination signal");
 }

@@ -25,7 +25,7 @@ void work(Queue& tasks, Queue& results, int id, bool dies) {
   while (const auto message = tasks.get()) {
     const ipc::Task task = ipc::task_from(*message).value();
     ipc::say("Processing task {} ({})", task.id, describe(task.type));
-    results.put(ipc::to_text(ipc::process(task, id)));
+    ipc::ensure(results.put(ipc::to_text(ipc::process(task, id))));
     if (dies) ::raise(SIGKILL);
   }
 }
@@ -46,13 +46,13 @@ std::string lesson() {
   std::mt19937 random = ipc::random_source(0);
   const std::string first = ipc::to_text(ipc::make_task(0, random));
   ipc::say("Created task 0");
-  tasks.put(first);
+  ipc::ensure(tasks.put(first));
   Process worker_0("Worker 0", [&] { work(tasks, results, 0, true); });
   ipc::say("Worker 0 was {}", ipc::describe_status(worker_0.join()));
-  tasks.put(first);
+  ipc::ensure(tasks.put(first));
   for (int id = 1; id < kTaskCount; ++id) {
     ipc::say("Created task {}", id);
-    tasks.put(ipc::to_text(ipc::make_task(id, random)));
+    ipc::ensure(tasks.put(ipc::to_text(ipc::make_task(id, random))));
   }
   tasks.close();
   Process worker_1("Worker 1", [&] { work(tasks, results, 1, false); });

@@ -24,7 +24,7 @@ void generate(Queue& tasks) {
   std::mt19937 random = ipc::random_source(0);
   for (int id = 0; id < kTaskCount; ++id) {
     ipc::say("Created task {}", id);
-    tasks.put(ipc::to_text(ipc::make_task(id, random)));
+    ipc::ensure(tasks.put(ipc::to_text(ipc::make_task(id, random))));
   }
   tasks.close();
 }
@@ -34,7 +34,7 @@ void work(Queue& tasks, Queue& results, int id) {
     const ipc::Task task = ipc::task_from(*message).value();
     ipc::say("Processing task {} ({})", task.id, describe(task.type));
     if (task.id == 0) ::raise(SIGKILL);
-    results.put(ipc::to_text(ipc::process(task, id)));
+    ipc::ensure(results.put(ipc::to_text(ipc::process(task, id))));
   }
 }
 

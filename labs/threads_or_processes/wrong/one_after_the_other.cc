@@ -29,12 +29,13 @@ std::string lesson() {
     for (ipc::Connection& client : clients) {
       if (!client.receive()) return;
     }
-    for (ipc::Connection& client : clients) client.send("Now all have asked");
+    for (ipc::Connection& client : clients)
+      ipc::ensure(client.send("Now all have asked"));
   });
   clients.clear();
   int answers = 0;
   for (ipc::Connection& connection : servers) {
-    connection.send("May I?");
+    ipc::ensure(connection.send("May I?"));
     if (connection.receive()) ++answers;
   }
   ipc::say("One thread and poll: {} of {} answers", answers, kQuestions);
