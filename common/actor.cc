@@ -9,14 +9,15 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/futex.h"
 #include "common/report.h"
 #include "common/shared.h"
 
 namespace ipc {
 namespace {
 
-// Answers that have room. More come only to one who has given up so many
-// questions, and is cleared of them before it asks again.
+// Answers that have room, of which one is waited for: others are such as were
+// on their way when their question was given up.
 constexpr uint32_t kAnswersMax = 64;
 
 // Where an answer goes: the number of the question and, in the last byte, the
@@ -24,6 +25,13 @@ constexpr uint32_t kAnswersMax = 64;
 constexpr int kAskerBits = 8;
 constexpr uint64_t kAskerMask = (1U << kAskerBits) - 1;
 constexpr uint64_t kNobody = 0;
+
+// What a life has in hand: the address of the asker and, in the last two bytes,
+// the life, so that none is taken for the next.
+constexpr int kLifeBits = 16;
+constexpr uint64_t kLifeMask = (1U << kLifeBits) - 1;
+
+uint64_t life_of(int life) { return static_cast<uint64_t>(life) & kLifeMask; }
 
 }  // namespace
 
@@ -75,12 +83,18 @@ struct ActorSystem::Cell {
   Queue mailbox;
   Queue answers{kAnswersMax};
   pid_t maker = ::getpid();
-  // Who waits for what is being worked on: the life writes it, and the system
-  // reads it when that life has ended. Questions asked by this cell are counted
-  // over all of its lives, so that none is taken for another. Both words stand
-  // for themselves.
-  Shared<std::atomic<uint64_t>> in_hand{kNobody};
-  Shared<std::atomic<uint64_t>> asked{0U};
+  // Who waits for what is being worked on, and which life does: the life writes
+  // it, and the system, or the next life, reads it when that life has ended.
+  // Questions asked by this cell are counted over all of its lives, so that
+  // none is taken for another. `open` is the one that it waits for now, and
+  // until when. These words stand for themselves.
+  struct Words {
+    std::atomic<uint64_t> in_hand{kNobody};
+    std::atomic<uint64_t> asked{0};
+    std::atomic<uint64_t> open{kNobody};
+    std::atomic<int64_t> open_until_ns{0};
+  };
+  Shared<Words> words;
 };
 
 QueueStatus Actor::send_until(std::string_view message,
@@ -136,11 +150,30 @@ Answer ActorSystem::ask(size_t to, std::string_view text, Deadline deadline) {
   while (self.answers.try_get()) {
     // An answer to a question that was given up.
   }
-  const uint64_t number = self.asked->fetch_add(1) + 1;
+  const uint64_t number = self.words->asked.fetch_add(1) + 1;
   const uint64_t sender = number << kAskerBits | self_;
+  self.words->open_until_ns = deadline.ns();
+  self.words->open = sender;
+  // When we leave, in whatever way, the answer would only be in the way.
+  struct Close {
+    explicit Close(std::atomic<uint64_t>& word) : open(word) {}
+    Close(const Close&) = delete;
+    Close& operator=(const Close&) = delete;
+    Close(Close&&) = delete;
+    Close& operator=(Close&&) = delete;
+    ~Close() { open = kNobody; }
+    std::atomic<uint64_t>& open;
+  };
+  const Close close(self.words->open);
+  return await_answer(to, sender, text, deadline);
+}
+
+Answer ActorSystem::await_answer(size_t to, uint64_t sender,
+                                 std::string_view text, Deadline deadline) {
+  Cell& self = *cells_[self_];
   const QueueStatus sent = put(to, sender, text, deadline);
-  if (sent == QueueStatus::full) return {Answered::full, ""};
   if (sent == QueueStatus::closed) return {Answered::closed, ""};
+  if (sent != QueueStatus::ok) return {Answered::full, ""};
   while (const auto taken = self.answers.get_until(deadline)) {
     Letter letter = Letter::unpacked(*taken);
     if (letter.sender == sender) {
@@ -150,28 +183,46 @@ Answer ActorSystem::ask(size_t to, std::string_view text, Deadline deadline) {
   return {Answered::late, ""};
 }
 
-// Never waits: whoever asks is not to hold up who answers.
+// An answer that nobody waits for is dropped: it would take the room of one
+// that somebody does. So there is room, unless several were on their way when
+// their questions were given up; then whoever waits makes some, and soon.
 void ActorSystem::answer(uint64_t sender, Answered status,
                          std::string_view text) {
   if (sender == kNobody) return;
-  const Letter letter{sender, status, std::string(text)};
-  (void)cells_[sender & kAskerMask]->answers.try_put(letter.packed());
+  Cell& asker = *cells_[sender & kAskerMask];
+  const std::string bytes = Letter{sender, status, std::string(text)}.packed();
+  while (asker.words->open == sender) {
+    const Deadline last = Deadline::at_ns(asker.words->open_until_ns);
+    const QueueStatus put = asker.answers.put_until(
+        bytes, last.sooner(Deadline::after(kRecheckSeconds)));
+    if (put == QueueStatus::ok || last.expired()) return;
+  }
 }
 
-void ActorSystem::live(size_t index) {
+void ActorSystem::tell_of_death(uint64_t in_hand) {
+  answer(in_hand >> kLifeBits, Answered::died, "");
+}
+
+void ActorSystem::live(size_t index, int life) {
   self_ = index;
   Cell& cell = *cells_[index];
+  // The life before has ended, and what it had in hand with it. If the system
+  // has not come to tell so, it would later find ours.
+  tell_of_death(cell.words->in_hand.exchange(kNobody));
+  cell.words->open = kNobody;
   const Behaviour behave = cell.spec.make();
   while (const auto seen = cell.mailbox.peek()) {
     const Letter letter = Letter::unpacked(*seen);
     // Noted first, then taken: there is no place to die at where the message
     // has gone and nobody knows whose it was.
-    cell.in_hand->store(letter.sender);
+    if (letter.sender != kNobody) {
+      cell.words->in_hand = letter.sender << kLifeBits | life_of(life);
+    }
     (void)cell.mailbox.get();
     answer(letter.sender, Answered::ok, behave(letter.text));
     // Killed before this line it has answered and died: the second answer finds
     // nobody who waits for it.
-    cell.in_hand->store(kNobody);
+    cell.words->in_hand = kNobody;
   }
 }
 
@@ -179,7 +230,7 @@ void ActorSystem::supervise(const Observer& observer) {
   Supervisor supervisor;
   for (size_t i = 1; i < cells_.size(); ++i) {
     supervisor.add({.name = cells_[i]->spec.name,
-                    .work = [this, i](Worker&) { live(i); },
+                    .work = [this, i](Worker& self) { live(i, self.life()); },
                     .policy = RestartPolicy::transient,
                     .restarts = cells_[i]->spec.restarts});
   }
@@ -189,7 +240,12 @@ void ActorSystem::supervise(const Observer& observer) {
     for (const auto& cell : cells_) {
       if (cell->spec.name != notice->worker) continue;
       if (notice->kind == Notice::Kind::ended) {
-        answer(cell->in_hand->exchange(kNobody), Answered::died, "");
+        uint64_t in_hand = cell->words->in_hand;
+        // The next life may be at work already; it has told of this one then.
+        if ((in_hand & kLifeMask) == life_of(notice->life) &&
+            cell->words->in_hand.compare_exchange_strong(in_hand, kNobody)) {
+          tell_of_death(in_hand);
+        }
       } else if (notice->kind == Notice::Kind::gave_up) {
         all_well = false;
         give_up(*cell);

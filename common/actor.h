@@ -14,8 +14,13 @@
 //           outlives a crash. The destructor kills all actors.
 // Limits:   a mailbox has room for so many messages and the sender waits for
 //           room, to its deadline; then it is `full`, and the message is with
-//           nobody. There is no way to send without a limit. At most
-//           kActorsMax actors.
+//           nobody. There is no way to send without a limit. A message or an
+//           answer takes at most 1 MiB (Queue::kMaxBytes, and a few bytes
+//           less): a longer message is std::length_error at its sender, a
+//           longer answer ends the life of the actor, as an exception does. At
+//           most kActorsMax actors.
+// Time-out: `full` was not sent and may be sent again. After `late` nobody can
+//           know: the message may wait, be in hand, or be done.
 // Ordering: messages of one sender are taken in the order sent. What was done
 //           before sending is visible to the behaviour, and what the behaviour
 //           did is visible to who has its answer.
@@ -24,8 +29,9 @@
 // Fork:     spawn() before start(): mailboxes are memory that the children
 //           inherit, and one that was made later would not be in the others.
 // Death:    an actor: the one message that it works on is lost, its asker is
-//           told `died`, and a new life begins with new state. At the limit of
-//           restarts the mailbox is closed, and all who wait in it are told
+//           told `died`, and a new life begins with new state; also if that
+//           begins at once, each question is told of its own life. At the limit
+//           of restarts the mailbox is closed, and all who wait in it are told
 //           `died`. An asker: its answer is dropped. The system's process: its
 //           actors die with it, and askers are `late`.
 // See:      queue.h, supervisor.h; Hewitt, Bishop, Steiger 1973, "A Universal
@@ -63,7 +69,7 @@ struct ActorSpec {
 
 enum class Answered : char {
   ok,
-  full,    // The mailbox had no room until the deadline; it was not sent.
+  full,    // The mailbox took nothing until the deadline; it was not sent.
   closed,  // The actor takes no messages any more; it was not sent.
   died,    // The actor has died of it, or before it.
   late,    // No answer until the deadline.
@@ -88,7 +94,7 @@ class ActorSystem;
 // into the behaviours of others.
 class Actor {
  public:
-  // Puts a message into the mailbox: ok, full or closed.
+  // Puts a message into the mailbox: ok, full, closed or busy, see queue.h.
   [[nodiscard]] QueueStatus send_until(std::string_view message,
                                        Deadline deadline) const;
   [[nodiscard]] QueueStatus try_send(std::string_view message) const {
@@ -128,7 +134,8 @@ class ActorSystem {
   Actor spawn(ActorSpec spec);
 
   // Forks the process "System", which starts the actors and keeps them alive.
-  // There `observer` is told of each birth and death, before the asker is.
+  // There `observer` is told of each birth and death, and before the asker is
+  // unless the next life begins without a delay.
   using Observer = std::function<void(const Notice&)>;
   void start(Observer observer = {});
 
@@ -145,9 +152,12 @@ class ActorSystem {
   QueueStatus put(size_t to, uint64_t sender, std::string_view text,
                   Deadline deadline);
   Answer ask(size_t to, std::string_view text, Deadline deadline);
+  Answer await_answer(size_t to, uint64_t sender, std::string_view text,
+                      Deadline deadline);
   void answer(uint64_t sender, Answered status, std::string_view text);
   void supervise(const Observer& observer);
-  void live(size_t index);
+  void live(size_t index, int life);
+  void tell_of_death(uint64_t in_hand);
   void give_up(Cell& cell);
 
   std::vector<std::unique_ptr<Cell>> cells_;  // The first is the maker's.

@@ -15,6 +15,7 @@
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/shared.h"
+#include "common/sync_testing.h"
 
 namespace {
 
@@ -193,6 +194,111 @@ TEST(ActorTest, WhereverItIsKilledTheAskerIsTold) {
       ASSERT_EQ(answer.status, Answered::died) << "nobody told the asker";
     }
   }
+  EXPECT_TRUE(system.stop_until(limit()));
+}
+
+// Says that it has begun, and answers at length when it is told to go on.
+struct Slow {
+  ipc::Queue begun{9};
+  ipc::Queue go{9};
+
+  Behaviour behaviour() {
+    return [this](const std::string&) {
+      (void)begun.put("");
+      (void)go.get();
+      return std::string(600'000, 'a');
+    };
+  }
+  // Lets it answer, and returns when it has: it begins with the next message.
+  void let_it_answer() {
+    (void)go.put("");
+    (void)begun.get();
+  }
+};
+
+TEST(ActorTest, AnAnswerThatNobodyWaitsForTakesNoRoomFromTheNext) {
+  Slow slow;
+  Slow quick;
+  ipc::Process asker("Asker", [&] {
+    ActorSystem system;
+    const Actor first = system.spawn(
+        {.name = "Slow", .make = [&] { return slow.behaviour(); }});
+    const Actor second = system.spawn(
+        {.name = "Quick", .make = [&] { return quick.behaviour(); }});
+    system.start();
+    const auto late = first.ask_until("q", Deadline::after(0.05));
+    const bool put = first.try_send("next") == QueueStatus::ok &&
+                     second.try_send("before") == QueueStatus::ok;
+    (void)quick.go.put("");
+    const auto answer = second.ask_until("q", limit());
+    const bool good = put && late.status == Answered::late && answer &&
+                      answer->size() == 600'000;
+    ::_exit(good ? 0 : 1);
+  });
+  (void)slow.begun.get();
+  (void)quick.begun.get();
+  // Both come to its question while the asker cannot take anything.
+  (void)quick.begun.get();
+  asker.send_signal(SIGSTOP);
+  slow.let_it_answer();
+  (void)quick.go.put("");
+  asker.send_signal(SIGCONT);
+  EXPECT_EQ(ipc::testing::status_of(asker), 0);
+}
+
+TEST(ActorTest, EachQuestionIsToldOfItsOwnLifeThoughTheNextBeginsAtOnce) {
+  ipc::Queue taken(1);  // By the second life.
+  ipc::Queue finish(1);
+  ipc::Queue told(1);
+  const ipc::Shared<ipc::Event> dying;
+  ActorSystem system;
+  const Actor frail = system.spawn({.name = "Frail",
+                                    .make = [&]() -> Behaviour {
+                                      return [&](const std::string& text) {
+                                        if (text == "crash") {
+                                          dying->set();
+                                          ::raise(SIGKILL);
+                                        }
+                                        (void)taken.put("");
+                                        (void)finish.get();
+                                        return "done " + text;
+                                      };
+                                    },
+                                    .restarts = {.delay_s = 0}});
+  const Actor other = system.spawn(
+      {.name = "Other", .make = [&]() -> Behaviour {
+         return [&](const std::string&) {
+           dying->wait();
+           const auto answer = frail.ask_until("good", limit());
+           (void)told.put(answer ? *answer : describe(answer.status));
+           return std::string();
+         };
+       }});
+  // The system comes to tell of the death when the next life is at work.
+  system.start([&](const ipc::Notice& notice) {
+    if (notice.kind == ipc::Notice::Kind::ended) (void)taken.get();
+  });
+  ASSERT_EQ(other.try_send("go"), QueueStatus::ok);
+  EXPECT_EQ(frail.ask_until("crash", limit()).status, Answered::died);
+  (void)finish.put("");
+  EXPECT_EQ(*told.get_until(limit()), "done good");
+  EXPECT_TRUE(system.stop_until(limit()));
+}
+
+TEST(ActorTest, AMessageOrAnAnswerThatIsTooLongIsNoSilence) {
+  const std::string too_long(ipc::Queue::kMaxBytes, 'x');
+  ActorSystem system;
+  const Actor teller =
+      system.spawn({.name = "Teller", .make = [&]() -> Behaviour {
+                      return [&](const std::string& text) {
+                        return text == "long" ? too_long : text;
+                      };
+                    }});
+  system.start();
+  EXPECT_THROW((void)teller.try_send(too_long), std::length_error);
+  EXPECT_THROW((void)teller.ask_until(too_long, limit()), std::length_error);
+  EXPECT_EQ(teller.ask_until("long", limit()).status, Answered::died);
+  EXPECT_EQ(*teller.ask_until("short", limit()), "short");
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
