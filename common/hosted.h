@@ -52,23 +52,31 @@ class Object {
   // the same, and will come to an end by itself.
   virtual bool give_up(const Call& call);
 
-  // A client has gone: what it holds is free.
+  // A client has gone: what it holds is free. Only of those of which some are
+  // held.
   virtual void forget(ClientId client);
+  virtual bool may_be_held() const { return false; }
 
   // Whether it can tell, by each_value(), which objects it refers to.
   virtual bool may_keep_references() const { return true; }
 
   // Whose changes the calls of this object wait for.
   virtual const Object* waits_on() const { return this; }
+  // Whether of two calls that wait the later one may be done before the first.
+  virtual bool may_overtake() const { return false; }
 
   // Visits the values that may refer to other objects, which must not go as
   // long as this one stays.
   using Visit = std::function<void(const Json&)>;
   virtual void each_value(const Visit& visit) const;
 
-  // Set by the server once the object may refer to others, so that those which
-  // do not need not be searched.
+  // The server's own notes. Once the object may refer to others it has to be
+  // searched for them; once a value may refer to it, its last client does not
+  // end it.
   bool may_refer = false;
+  bool may_be_referred_to = false;
+  size_t users = 0;   // Clients that may use it.
+  uint64_t seen = 0;  // The collection that has met it.
 };
 
 // The methods of a type by name. What is not in the table cannot be called.

@@ -1,6 +1,7 @@
 // Lock, RLock, Semaphore, BoundedSemaphore, Condition, Event.
 #include <limits>
 #include <list>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -26,6 +27,9 @@ class Lock : public Object {
     suspect_ = true;
     ++deaths_;
   }
+  bool may_be_held() const override { return true; }
+  // Of a recursive lock its owner's.
+  bool may_overtake() const override { return true; }
 
   // For a Condition, whose waiters do not hold the lock while they wait.
   void release_by(ClientId client) {
@@ -113,11 +117,15 @@ class Condition : public Object {
     for (auto ticket = tickets_.begin(); ticket != tickets_.end();) {
       const bool gone = ticket->client == client;
       unused += gone && ticket->state == State::notified;
-      ticket = gone ? tickets_.erase(ticket) : std::next(ticket);
+      const auto next = std::next(ticket);
+      if (gone) erase(ticket);
+      ticket = next;
     }
     (void)notify(unused);  // What the dead have not used, others get.
   }
+  bool may_be_held() const override { return true; }
   const Object* waits_on() const override { return lock_.get(); }
+  bool may_overtake() const override { return true; }
   void each_value(const Visit& visit) const override { visit(reference_); }
 
  private:
@@ -129,14 +137,15 @@ class Condition : public Object {
     State state = State::waiting;
   };
 
-  std::list<Ticket>::iterator find(const Call& call) {
-    auto ticket = tickets_.begin();
-    while (ticket != tickets_.end() &&
-           (ticket->client != call.client ||
-            ticket->number != call.request.number)) {
-      ++ticket;
-    }
-    return ticket;
+  using Tickets = std::list<Ticket>;
+
+  Tickets::iterator find(const Call& call) {
+    const auto place = places_.find({call.client, call.request.number});
+    return place == places_.end() ? tickets_.end() : place->second;
+  }
+  void erase(Tickets::iterator ticket) {
+    places_.erase({ticket->client, ticket->number});
+    tickets_.erase(ticket);
   }
 
   Result wait(const Call& call) {
@@ -144,6 +153,7 @@ class Condition : public Object {
     if (ticket == tickets_.end()) {
       lock_->release_by(call.client);
       tickets_.push_back({call.client, call.request.number, lock_->deaths()});
+      places_[{call.client, call.request.number}] = std::prev(tickets_.end());
       return {};
     }
     // If an owner has died, nobody may be left to notify.
@@ -151,7 +161,7 @@ class Condition : public Object {
         ticket->state != State::waiting || ticket->deaths != lock_->deaths();
     if (!over || !lock_->acquire_by(call.client)) return {};
     const bool in_time = ticket->state != State::timed_out;
-    tickets_.erase(ticket);
+    erase(ticket);
     return Json(in_time);
   }
 
@@ -167,7 +177,8 @@ class Condition : public Object {
 
   Json reference_;
   std::shared_ptr<Lock> lock_;
-  std::list<Ticket> tickets_;
+  Tickets tickets_;  // In the order of arrival.
+  std::map<std::pair<ClientId, uint64_t>, Tickets::iterator> places_;
 };
 
 int64_t to_permits(const Json& value) {
@@ -216,6 +227,7 @@ class BoundedSemaphore : public Object {
     return call_method(*this, methods, call);
   }
   void forget(ClientId client) override { held_.erase(client); }
+  bool may_be_held() const override { return true; }
 
  private:
   int64_t left() const {

@@ -117,7 +117,7 @@ class Queue : public Proxy {
 
   // False if the queue is closed.
   bool put(const Json& item) const;
-  // False if there was no room, or the queue is closed.
+  // False if there was no room, or the queue is closed: it was not put.
   [[nodiscard]] bool try_put(const Json& item) const;
   [[nodiscard]] bool put_until(const Json& item, Deadline deadline) const;
 

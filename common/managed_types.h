@@ -14,7 +14,8 @@
 // Ordering: the server runs one call after the other, so the class needs no
 //        lock; and while a method runs, all other clients wait.
 // Errors: an argument that does not fit is BadCall at the caller; what a method
-//        throws is CallFailed with its text.
+//        or a constructor throws, of whatever type, is CallFailed, with the
+//        text of a std::exception.
 // Death: of a client: the object stays as its calls have left it, each of which
 //        was done wholly or not at all.
 #pragma once

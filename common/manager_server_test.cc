@@ -3,14 +3,37 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <map>
+#include <new>
 #include <random>
+#include <set>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/unique_fd.h"
+
+namespace {
+
+// How much this program has asked for so far.
+size_t allocated_bytes = 0;
+
+}  // namespace
+
+// In place of the library's, to count.
+void* operator new(size_t size) {
+  allocated_bytes += size;
+  if (void* const memory = ::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { ::free(memory); }
+void operator delete(void* memory, size_t /*size*/) noexcept { ::free(memory); }
 
 namespace {
 
@@ -46,7 +69,8 @@ class ManagerServerTest : public ::testing::Test {
   std::string ask(Connection& client, std::string_view message) {
     // A long one goes out while the server takes it in.
     const Deadline now = Deadline::at_ns(0);
-    Transfer sent = client.send_until(message, now);
+    client.queue(message);
+    Transfer sent = client.flush_until(now);
     while (sent == Transfer::timed_out) {
       settle(1);
       sent = client.flush_until(now);
@@ -333,6 +357,294 @@ TEST_F(ManagerServerTest, AnObjectStaysAsLongAsSomebodyRefersToIt) {
   EXPECT_EQ(server_.object_count(), 3U);
   (void)ask(keeper, R"([0,"","drop",0,[)" + inner + "]]");
   await_count(2);
+  keeper.close();
+  await_count(1);
+}
+
+double cpu_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 +
+         static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+// What a request takes, in memory asked for: a text of `size` characters, and a
+// reference, so many lists deep.
+size_t memory_of_request(const std::string& list, size_t size, size_t depth) {
+  const std::string message =
+      "[2," + list + R"(,"append",0,[)" + std::string(depth, '[') + '"' +
+      std::string(size, 'x') + R"(",{"@object":)" + list +
+      R"(,"type":"list"})" + std::string(depth, ']') + "]]";
+  const ipc::hosted::Call call{1, ipc::decode_request(message)};
+  const size_t before = allocated_bytes;
+  size_t count = 0;
+  for (const Json& argument : call.request.arguments) {
+    ipc::for_each_reference(argument, [&](const auto&) { ++count; });
+  }
+  EXPECT_EQ(count, 1U);
+  (void)ipc::decode_request(message);
+  return allocated_bytes - before;
+}
+
+TEST(ManagerWire, ADeepRequestTakesNoMoreMemoryThanAFlatOne) {
+  const std::string list = '"' + std::string(32, 'a') + '"';
+  constexpr size_t kSize = 1 << 20;
+  EXPECT_LT(memory_of_request(list, kSize, 0), 10 * kSize);
+  EXPECT_LT(memory_of_request(list, kSize, 58), 10 * kSize);
+}
+
+TEST(ManagerWire, ReferencesAreFoundWhereverTheyAre) {
+  const auto found = [](const std::string& text) {
+    std::string ids;
+    ipc::for_each_reference(Json::parse(text), [&](const auto& reference) {
+      ids += reference.id + ":" + reference.type + " ";
+    });
+    return ids;
+  };
+  EXPECT_EQ(found(R"({"@object":"a","type":"list"})"), "a:list ");
+  EXPECT_EQ(found(R"( { "type" : "list" , "x" : [1] , "@object" : "a" } )"),
+            "a:list ");
+  EXPECT_EQ(found(R"([1,{"b":[{"@object":"a","type":"t"}]},"@object",-2.5e1,
+                     {"@object":"c","type":"d"},true])"),
+            "a:t c:d ");
+  // A key is the same key however it is written, and a value is no key.
+  EXPECT_EQ(found(R"({"\u0040object":"a\u0041","ty\u0070e":"t"})"), "aA:t ");
+  EXPECT_EQ(found(R"({"a":"@object","b":{"@object\"":1}})"), "");
+  EXPECT_EQ(found(R"({"x\"":{"@object":"a","type":"}],\""}})"), "a:}],\" ");
+  EXPECT_EQ(found(R"("@object")"), "");
+  // Of a key that comes twice the last one counts.
+  EXPECT_EQ(found(R"({"@object":"a","type":"t","@object":"b"})"), "b:t ");
+  for (const char* const wrong :
+       {R"({"@object":"a"})", R"({"@object":1,"type":"t"})",
+        R"({"@object":["a"],"type":"t"})", R"([{"@object":"a","type":{}}])"}) {
+    EXPECT_THROW((void)found(wrong), ipc::BadCall) << wrong;
+  }
+}
+
+TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
+  Connection client = connect();
+  const std::string dict = create(client, R"("dict")");
+  const std::string get = "[2," + dict + R"(,"get",0,["x"]])";
+  const auto cost_ms = [&] {
+    std::vector<double> all;
+    for (int i = 0; i < 300; ++i) {
+      client.queue(get);
+      (void)client.flush_until(Deadline::at_ns(0));
+      const double before = cpu_ms();
+      server_.step(nullptr, Deadline::at_ns(0));
+      all.push_back(cpu_ms() - before);
+      EXPECT_EQ(answer(client), R"([2,"ok",[]])");
+    }
+    std::nth_element(all.begin(), all.begin() + 150, all.end());
+    return all[150];
+  };
+  const double alone_ms = cost_ms();
+  std::vector<Connection> waiters;
+  std::string event;
+  for (int i = 0; i < 20; ++i) {
+    waiters.push_back(connect());
+    // Of each kind: with a limit and without.
+    if (i % 2 == 0) event = create(waiters.back(), R"("Event")");
+    for (int k = 0; k < 250; ++k) {
+      const char* const wait_ns = k % 2 == 0 ? "-1" : "60000000000";
+      waiters.back().queue(
+          fmt::format(R"([{},{},"wait",{},[]])", k + 2, event, wait_ns));
+    }
+    (void)waiters.back().flush_until(Deadline::at_ns(0));
+    settle(3);
+  }
+  // It was 0.3 ms when each step looked at all that wait.
+  EXPECT_LT(cost_ms(), 3 * alone_ms + 0.05);
+  // Nor do those that wait for the very object.
+  const double before = cpu_ms();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(ask(client, "[2," + event + R"(,"is_set",0,[]])"),
+              R"([2,"ok",false])");
+  }
+  const double with_waiters_ms = cpu_ms() - before;
+  const double again = cpu_ms();
+  const std::string other = create(client, R"("Event")");
+  for (int i = 0; i < 100; ++i) {
+    (void)ask(client, "[2," + other + R"(,"is_set",0,[]])");
+  }
+  EXPECT_LT(with_waiters_ms, 3 * (cpu_ms() - again));
+}
+
+TEST_F(ManagerServerTest, TheCallsThatWaitAreDoneWithAtTheirTimes) {
+  Connection client = connect();
+  const std::string event = create(client, R"("Event")");
+  // The later ones first, and one that waits for ever.
+  for (const int wait_ms : {-1, 60, 40, 20}) {
+    const int64_t wait_ns = wait_ms < 0 ? -1 : wait_ms * 1'000'000;
+    EXPECT_EQ(ask(client, fmt::format(R"([{},{},"wait",{},[]])", 100 + wait_ms,
+                                      event, wait_ns)),
+              "");
+  }
+  std::string order;
+  const Deadline limit = Deadline::after(10 * ipc::time_scale());
+  while (order.size() < 3 * 22 && !limit.expired()) {
+    server_.step(nullptr, Deadline::after(0.01));
+    order += answer(client);
+  }
+  EXPECT_EQ(order, R"([120,"timed out",null][140,"timed out",null])"
+                   R"([160,"timed out",null])");
+  EXPECT_EQ(ask(client, "[1," + event + R"(,"set",0,[]])"), R"([1,"ok",null])");
+  EXPECT_EQ(answer(client), R"([99,"ok",null])");
+}
+
+TEST_F(ManagerServerTest, AClientThatReadsNothingIsHungUpOn) {
+  Connection silent = connect();
+  Connection other = connect();
+  const std::string queue = create(other, R"("Queue",100)");
+  for (int i = 0; i < 200; ++i) {
+    silent.queue("[2," + queue + R"(,"get",-1,[]])");
+  }
+  (void)silent.flush_until(Deadline::at_ns(0));
+  settle();
+  const std::string item(1 << 20, 'x');
+  size_t put = 0;
+  while (server_.client_count() == 2 && put < 100) {
+    const std::string done =
+        ask(other, "[2," + queue + R"(,"put",0,[")" + item + R"("]])");
+    EXPECT_EQ(done, R"([2,"ok",true])");
+    ++put;
+  }
+  EXPECT_EQ(server_.client_count(), 1U);
+  EXPECT_LE(put, ManagerServer::kUnreadMax / item.size() + 3);
+  expect_served(other);
+}
+
+// While a collection is under way clients make objects, put them into others,
+// take them out and forget them: what can be reached stays, what cannot goes.
+class Collection : public ManagerServerTest {
+ protected:
+  // Several requests at once, without a look at the replies.
+  void send_all(Connection& client, const std::vector<std::string>& all) {
+    for (const std::string& one : all) client.queue(one);
+    while (client.flush_until(Deadline::at_ns(0)) != Transfer::ok) {
+      server_.step(nullptr, Deadline::at_ns(0));
+      while (client.receive_until(Deadline::at_ns(0))) {
+      }
+    }
+    while (client.receive_until(Deadline::at_ns(0))) {
+    }
+    // Until all of that is done.
+    client.queue(R"([7,"","count",0,[]])");
+    while (client.flush_until(Deadline::at_ns(0)) != Transfer::ok) settle(1);
+    while (answer(client).rfind("[7,", 0) != 0) settle(1);
+  }
+};
+
+TEST_F(Collection, OfManyObjectsHoldsNobodyUpForLong) {
+  constexpr int kObjects = 8'000;
+  Connection client = connect();
+  const std::string outer = create(client, R"("list")");
+  std::vector<std::string> ids;
+  for (int i = 0; i < kObjects; ++i) {
+    client.queue(R"([1,"","create",0,["list"]])");
+    if (i % 200 != 199) continue;
+    (void)client.flush_until(Deadline::at_ns(0));
+    for (int k = 0; k < 200; ++k) {
+      std::string reply = answer(client);
+      while (reply.empty()) {
+        server_.step(nullptr, Deadline::at_ns(0));
+        reply = answer(client);
+      }
+      ids.push_back(Json::parse(reply).at(2).at("@object").text());
+    }
+  }
+  std::vector<std::string> requests;
+  for (const std::string& id : ids) {
+    requests.push_back("[0," + outer + R"(,"append",0,[)" + reference(id) +
+                       "]]");
+    requests.push_back(R"([0,"","drop",0,[)" + id + "]]");
+  }
+  send_all(client, requests);
+  // Each step from here on has to search or to drop them all.
+  double longest_ms = 0;
+  const auto step = [&] {
+    const double before = cpu_ms();
+    server_.step(nullptr, Deadline::after(0.001));
+    longest_ms = std::max(longest_ms, cpu_ms() - before);
+  };
+  const auto steps_until = [&](size_t count, double seconds) {
+    const Deadline limit = Deadline::after(seconds * ipc::time_scale());
+    while (server_.object_count() != count && !limit.expired()) step();
+    return server_.object_count();
+  };
+  (void)ask(client, "[0," + outer + R"(,"append",0,[1]])");
+  EXPECT_EQ(steps_until(0, 0.3), kObjects + 2U) << "they are in the list";
+  client.close();
+  EXPECT_EQ(steps_until(1, 20), 1U);
+  EXPECT_LT(longest_ms, 15) << "or all clients wait for so long";
+}
+
+TEST_F(Collection, KeepsWhatCanBeReachedAndNothingElse) {
+  constexpr size_t kPlaces = 12;
+  std::mt19937 random(20'261'129);
+  Connection client = connect();
+  Connection keeper = connect();
+  const auto any = [&](size_t below) { return random() % below; };
+  // The lists that the client uses, and what is in each list, by their ids.
+  std::map<std::string, std::vector<std::string>> inside;
+  std::vector<std::string> used;
+  const std::string root = create(keeper, R"("list")");
+  inside[root] = {};
+  const auto lists = [&](const std::string& id) {
+    return std::to_string(inside[id].size());
+  };
+  for (int i = 0; i < 3000; ++i) {
+    // In small steps, so that much happens in the middle of a collection.
+    if (any(3) == 0) server_.step(nullptr, Deadline::at_ns(0));
+    const size_t dice = any(10);
+    if (used.size() < 2 || (dice < 2 && used.size() < kPlaces)) {
+      used.push_back(create(client, R"("list")"));
+      inside[used.back()] = {};
+    } else if (dice < 6) {
+      const std::string to = any(3) == 0 ? root : used[any(used.size())];
+      const std::string what = used[any(used.size())];
+      Connection& who = client;
+      EXPECT_EQ(
+          ask(who, "[2," + to + R"(,"append",0,[)" + reference(what) + "]]"),
+          "[2,\"ok\"," + std::to_string(inside[to].size() + 1) + "]");
+      inside[to].push_back(what);
+    } else if (dice < 7) {
+      const std::string from = any(2) == 0 ? root : used[any(used.size())];
+      if (inside[from].empty()) continue;
+      const std::string what = inside[from].back();
+      EXPECT_EQ(ask(client, "[2," + from + R"(,"pop",0,[]])"),
+                R"([2,"ok",[)" + reference(what) + "]]");
+      inside[from].pop_back();
+      // It has come to the client with that.
+      if (std::find(used.begin(), used.end(), what) == used.end()) {
+        used.push_back(what);
+      }
+    } else {
+      const size_t place = any(used.size());
+      client.queue(R"([0,"","drop",0,[)" + used[place] + "]]");
+      (void)client.flush_until(Deadline::at_ns(0));
+      settle(1);
+      used.erase(used.begin() + static_cast<ptrdiff_t>(place));
+    }
+  }
+  (void)lists;
+  // The client uses also the lists that it has put something into: the root.
+  std::set<std::string> reached(used.begin(), used.end());
+  reached.insert(root);
+  std::vector<std::string> open(reached.begin(), reached.end());
+  while (!open.empty()) {
+    const std::string id = open.back();
+    open.pop_back();
+    for (const std::string& next : inside[id]) {
+      if (reached.insert(next).second) open.push_back(next);
+    }
+  }
+  for (const std::string& id : reached) {
+    EXPECT_EQ(ask(client, "[3," + id + R"(,"size",0,[]])"),
+              "[3,\"ok\"," + std::to_string(inside[id].size()) + "]");
+  }
+  await_count(reached.size() + 1);
+  client.close();
   keeper.close();
   await_count(1);
 }

@@ -518,6 +518,61 @@ ipc::ManagerOptions counter_options(const std::string& address = "") {
   return options;
 }
 
+struct Odd {
+  explicit Odd(int kind) {
+    if (kind == 1) throw 42;
+  }
+  void number() { throw 42; }
+  void text() { throw "a text"; }
+};
+
+TEST(ManagerTest, WhateverAMethodThrowsIsAnErrorAtItsCaller) {
+  ipc::ManagerOptions options;
+  options.types.add<Odd, int>("Odd")
+      .method("number", &Odd::number)
+      .method("text", &Odd::text);
+  const Manager manager(options);
+  const auto dict = manager.dict();
+  dict.set("a", 1);
+  const ipc::Proxy odd = manager.create("Odd", {0});
+  EXPECT_THROW((void)odd.call("number"), ipc::CallFailed);
+  EXPECT_THROW((void)odd.call("text"), ipc::CallFailed);
+  EXPECT_THROW((void)manager.create("Odd", {1}), ipc::CallFailed);
+  EXPECT_EQ(dict.get("a")->as_int(), 1) << "the server goes on";
+}
+
+TEST(ManagerTest, ARequestThatIsTooLongIsRefusedAndCostsNothingElse) {
+  const Manager manager;
+  const auto dict = manager.dict();
+  const auto lock = manager.lock();
+  (void)lock.lock();
+  const std::string too_long(ipc::Connection::kMaxBytes, 'x');
+  EXPECT_THROW(dict.set("a", too_long), ipc::BadCall);
+  EXPECT_EQ(lock.depth(), 1) << "the connection, and its lock, are still there";
+  EXPECT_FALSE(dict.contains("a"));
+}
+
+TEST(ManagerTest, ACallWithADeadlineReturnsThoughTheServerIsStopped) {
+  Manager manager;
+  const auto list = manager.list();
+  // More than a socket takes, so that it already waits to be sent.
+  const std::string much(4 << 20, 'x');
+  const int64_t begin_ns = ipc::now_ns();
+  in_child([&] {
+    (void)list.size();  // It has a connection.
+    expect(manager.process().send_signal(SIGSTOP));
+    try {
+      (void)list.call_until(soon(), "append", {much});
+      expect(false);
+    } catch (const ipc::ManagerGone&) {
+    }
+  });
+  EXPECT_LT(static_cast<double>(ipc::now_ns() - begin_ns) / 1e9,
+            (ipc::Proxy::kGraceS + 2) * ipc::time_scale());
+  ASSERT_TRUE(manager.process().send_signal(SIGCONT));
+  EXPECT_LE(list.size(), 1U) << "nobody knows whether it was done";
+}
+
 TEST(ManagerTest, ARegisteredClassLivesInTheServer) {
   const Manager manager(counter_options());
   const ipc::Proxy counter = manager.create("Counter", {40});

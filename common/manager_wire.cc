@@ -8,6 +8,7 @@ namespace ipc {
 namespace {
 
 constexpr std::string_view kObjectKey = "\"@object\"";
+constexpr std::string_view kTypeKey = "\"type\"";
 constexpr size_t kRequestParts = 5;
 
 template <typename Number>
@@ -98,6 +99,92 @@ class Usual {
   std::string_view rest_;
 };
 
+// Goes once through a text that is JSON, without a copy of its parts, which
+// would be as many as it is deep.
+class ReferenceSearch {
+ public:
+  using Visit = std::function<void(const Reference&)>;
+
+  ReferenceSearch(std::string_view text, const Visit& visit)
+      : text_(text), visit_(visit) {}
+
+  void run() {
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '"') {
+        take(take_text());
+      } else if (c == '{' || c == '[') {
+        take(text_.substr(at_++, 1));
+        open_.push_back({c == '{', {}, {}, {}});
+      } else if (c == '}' || c == ']') {
+        ++at_;
+        close();
+      } else if (std::string_view(",: \t\n\r").find(c) !=
+                 std::string_view::npos) {
+        ++at_;
+        if (c == ',' && !open_.empty()) open_.back().key = {};
+      } else {
+        const size_t end =
+            std::min(text_.find_first_of(",]} \t\n\r", at_), text_.size());
+        take(text_.substr(at_, end - at_));
+        at_ = end;
+      }
+    }
+  }
+
+ private:
+  // A list or an object that has begun, and what of a reference is in it.
+  struct Open {
+    bool is_object;
+    std::string_view key;  // The last one, if its value is to come.
+    std::string_view id;
+    std::string_view type;
+  };
+
+  // With its quotation marks.
+  std::string_view take_text() {
+    const size_t begin = at_++;
+    while (text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
+    ++at_;
+    return text_.substr(begin, at_ - begin);
+  }
+
+  // A key or a value, of which the beginning is enough.
+  void take(std::string_view token) {
+    if (open_.empty() || !open_.back().is_object) return;
+    Open& object = open_.back();
+    if (object.key.empty()) {
+      object.key = token;
+    } else if (is(object.key, kObjectKey)) {
+      object.id = token;
+    } else if (is(object.key, kTypeKey)) {
+      object.type = token;
+    }
+  }
+
+  void close() {
+    const Open object = open_.back();
+    open_.pop_back();
+    if (object.id.empty()) return;
+    if (object.id.front() != '"' || object.type.empty() ||
+        object.type.front() != '"') {
+      throw BadCall("no managed object: it needs an id and a type");
+    }
+    visit_({Json::trusted(object.id).as_text(),
+            Json::trusted(object.type).as_text()});
+  }
+
+  static bool is(std::string_view key, std::string_view wanted) {
+    if (key.find('\\') == std::string_view::npos) return key == wanted;
+    return Json(Json::trusted(key).as_text()).text() == wanted;
+  }
+
+  std::string_view text_;
+  const Visit& visit_;
+  size_t at_ = 0;
+  std::vector<Open> open_;
+};
+
 uint64_t to_number(const Json& value) {
   const int64_t number = value.as_int();
   if (number < 0) throw JsonError("a number below 0");
@@ -172,19 +259,28 @@ Reply decode_reply(std::string_view message) {
   return reply;
 }
 
-Reply error_reply(uint64_t number, const std::exception& error) {
-  const auto is = [&error](auto* type) {
-    return dynamic_cast<decltype(type)>(&error) != nullptr;
+Reply error_reply(uint64_t number) {
+  const auto with = [number](const char* outcome, const std::exception& error) {
+    try {
+      return Reply{number, outcome, Json(error.what())};
+    } catch (const JsonError&) {  // What it says is not UTF-8.
+      return Reply{number, outcome, Json("an error without a text")};
+    }
   };
-  const char* outcome = "CallFailed";
-  if (is(static_cast<const StaleObject*>(nullptr))) outcome = "StaleObject";
-  if (is(static_cast<const UnknownMethod*>(nullptr))) outcome = "UnknownMethod";
-  if (is(static_cast<const BadCall*>(nullptr))) outcome = "BadCall";
-  if (is(static_cast<const JsonError*>(nullptr))) outcome = "BadCall";
   try {
-    return {number, outcome, Json(error.what())};
-  } catch (const JsonError&) {  // What it says is not UTF-8.
-    return {number, outcome, Json("an error without a text")};
+    throw;
+  } catch (const StaleObject& error) {
+    return with("StaleObject", error);
+  } catch (const UnknownMethod& error) {
+    return with("UnknownMethod", error);
+  } catch (const BadCall& error) {
+    return with("BadCall", error);
+  } catch (const JsonError& error) {
+    return with("BadCall", error);
+  } catch (const std::exception& error) {
+    return with("CallFailed", error);
+  } catch (...) {
+    return {number, "CallFailed", "an exception that is no std::exception"};
   }
 }
 
@@ -211,17 +307,11 @@ Reference to_reference(const Json& value) {
 
 void for_each_reference(const Json& value,
                         const std::function<void(const Reference&)>& visit) {
-  if (value.text().find(kObjectKey) == std::string::npos) return;
-  if (value.kind() == Json::Kind::list) {
-    for (const Json& item : value.items()) for_each_reference(item, visit);
-  } else if (value.kind() == Json::Kind::object) {
-    const auto fields = value.fields();
-    if (fields.count("@object") != 0) {
-      visit(to_reference(value));
-      return;
-    }
-    for (const auto& field : fields) for_each_reference(field.second, visit);
-  }
+  const std::string_view text = value.text();
+  // Most have none. A key may also be written with escapes.
+  const bool may_have = text.find(kObjectKey) != std::string_view::npos ||
+                        text.find("\\u") != std::string_view::npos;
+  if (may_have) ReferenceSearch(text, visit).run();
 }
 
 }  // namespace ipc

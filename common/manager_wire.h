@@ -89,8 +89,9 @@ std::string encode(const Reply& reply);
 // This trusts the server and does not look into the value.
 Reply decode_reply(std::string_view message);
 
-// The outcome and the text of an error, and back.
-Reply error_reply(uint64_t number, const std::exception& error);
+// The outcome and the text of the exception that is being handled, whatever it
+// is; and back.
+Reply error_reply(uint64_t number);
 [[noreturn]] void throw_error_of(const Reply& reply);
 
 // How a managed object is written inside of a value.
@@ -102,7 +103,8 @@ struct Reference {
 Json to_json(const Reference& reference);
 // BadCall if the value is none.
 Reference to_reference(const Json& value);
-// Visits all that are anywhere in the value.
+// Visits all that are anywhere in the value, on one way through its text.
+// BadCall if one of them is none.
 void for_each_reference(const Json& value,
                         const std::function<void(const Reference&)>& visit);
 
