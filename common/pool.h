@@ -19,7 +19,10 @@
 //           results take memory_bytes at most.
 // Blocks:   map, get and next until there are results; the forms with a
 //           deadline at most so long. start and submit only when the calls in
-//           work leave no room for another.
+//           work leave no room for another. No process holds a lock, so a
+//           worker that is stopped holds up its own task and no call.
+// Time-out: the tasks go on, and the call may be repeated: no result is lost,
+//           and none is returned twice. To end them there is cancel().
 // Ordering: map returns results in the order of the arguments; next() of a
 //           batch in the order in which chunks are done. What was done before
 //           the call is visible to its tasks, what a task did is visible when
@@ -85,7 +88,9 @@ class Pool<Result(Argument)> {
   Batch<Result> start_range(
       Argument first, Argument end,
       const TaskOptions& options = {}) requires std::integral<Argument> {
-    const auto count = first < end ? static_cast<size_t>(end - first) : 0;
+    // Without a sign, or the greatest range would overflow.
+    const size_t count =
+        first < end ? static_cast<size_t>(end) - static_cast<size_t>(first) : 0;
     return {core_,
             core_.start(nullptr, static_cast<uint64_t>(first), count, options)};
   }

@@ -291,6 +291,14 @@ bool PoolCore::find_room(uint64_t size_bytes, Region& region) {
 
 PoolCore::BatchId PoolCore::start(const void* arguments, uint64_t first_index,
                                   size_t count, const TaskOptions& options) {
+  // Each takes a byte and more; counted first, since a sum of sizes may wrap.
+  const size_t bytes_each = 1 + plan_.result_bytes +
+                            (arguments == nullptr ? 0 : plan_.argument_bytes);
+  if (count > options_.memory_bytes / bytes_each) {
+    throw std::length_error(
+        fmt::format("{} tasks do not fit into a pool of {} bytes", count,
+                    options_.memory_bytes));
+  }
   auto running = std::make_unique<Running>();
   running->options = options;
   running->task_count = count;

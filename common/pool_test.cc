@@ -14,6 +14,7 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -600,6 +601,18 @@ TEST(Pool, AWorkerStoppedWithoutATaskHoldsUpNobody) {
 
 // The worker forks inside of its task and dies. Its child goes on as if it was
 // the worker: as one that was stopped, replaced, and woken up again.
+TEST(Pool, ANumberOfTasksThatNoMemoryHoldsIsRefused) {
+  Pool<int64_t(int64_t)> pool(1, [](int64_t number) { return number; });
+  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  EXPECT_THROW((void)pool.map_range(kMin, kMax), std::length_error);
+  EXPECT_THROW((void)pool.map_range(0, kMax), std::length_error);
+  EXPECT_THROW((void)pool.map_range(0, (int64_t{1} << 61) + 1),
+               std::length_error);
+  EXPECT_EQ(pool.map_range(kMax - 2, kMax),
+            (std::vector<int64_t>{kMax - 2, kMax - 1}));
+}
+
 TEST(Pool, TheLateResultOfALifeThatWasReplacedIsThrownAway) {
   struct Stage {
     std::atomic<int> begun{0};
