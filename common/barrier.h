@@ -14,9 +14,11 @@
 // Requires: processes of one pid and one time namespace, and their /proc.
 // Errors:   std::system_error, ENOTSUP, to a process of others than the first
 //           that used it; ENOENT if there is no /proc.
-// Blocks:   wait() until the round is complete or broken. A deadline that
-//           passes breaks it for all, as in Python: those who wait would wait
-//           in vain.
+// Blocks:   wait() until the round is complete or broken. A deadline that has
+//           passed breaks it for all, as in Python: the others would wait in
+//           vain. To be counted each holds a lock for some 100 ns: a party that
+//           is stopped (SIGSTOP) just then holds up all, whatever their
+//           deadlines.
 // Ordering: what each did before wait() is visible to all after it.
 // Death:    of a process that waits: those who wait look after one another, and
 //           break the barrier within about kRecheckSeconds, unless the round is

@@ -14,6 +14,10 @@
 //           without a predicate, because a wake-up may come for no reason, and
 //           the one that should have come may have been given to a process
 //           that was killed. The predicate is asked again every 0.1 s.
+// Time-out: false says that the predicate was false after the deadline. The
+//           caller has the lock again, so if another process keeps that, or is
+//           stopped with it, the call is late by as much, as that of
+//           pthread_cond_timedwait(3) is.
 // Ordering: that of the lock. A notify is missed by nobody who began to wait
 //           before the lock was taken to make the change; it need not be inside
 //           the lock.
