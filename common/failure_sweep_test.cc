@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/actor.h"
 #include "common/atomic_file.h"
 #include "common/barrier.h"
 #include "common/connection.h"
@@ -283,6 +284,17 @@ void pool() {
   demand(pool.submit(21).get() == 42);
 }
 
+void actors() {
+  ipc::ActorSystem system;
+  const ipc::Actor echo =
+      system.spawn({.name = "Echo", .make = []() -> ipc::Behaviour {
+                      return [](const std::string& text) { return text; };
+                    }});
+  system.start();
+  demand(*echo.ask_until("hello", patience()) == "hello");
+  demand(system.stop_until(patience()));
+}
+
 void pipeline() {
   ipc::Pipeline pipeline(2);
   pipeline.add("Source",
@@ -373,7 +385,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ClientOfAHost", client_of_a_host},
         Case{"ClientWithAKey", client_with_a_key},
         Case{"Supervisor", supervisor}, Case{"Pool", pool},
-        Case{"Pipeline", pipeline}, Case{"Manager", manager}),
+        Case{"Pipeline", pipeline}, Case{"Actors", actors},
+        Case{"Manager", manager}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
