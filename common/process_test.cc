@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -248,7 +249,9 @@ TEST(Process, AChildWhoseParentDiesBeforeItIsTiedToItEnds) {
   ASSERT_EQ(::ptrace(PTRACE_DETACH, child, nullptr, nullptr), 0);
   ends.writer.reset();
   char byte = 0;
-  EXPECT_TRUE(wait_readable(ends.reader.get())) << "it waits for ever";
+  const bool ended = wait_readable(ends.reader.get());
+  if (!ended) ::kill(static_cast<pid_t>(child), SIGKILL);
+  EXPECT_TRUE(ended) << "it waits for ever";
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "it has begun";
 }
 
@@ -420,6 +423,17 @@ TEST(ProcessSpawn, AProgramDiesWithItsParent) {
   parent.kill();
   ASSERT_TRUE(wait_readable(ends.reader.get())) << "the program lives on";
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
+}
+
+// Not what one would wish, but what the header says.
+TEST(ProcessSpawn, AProgramDiesWithTheThreadThatMadeIt) {
+  std::optional<Process> program;
+  std::thread([&] {
+    program = spawn_shell("while :; do sleep 0.01; done");
+  }).join();
+  const auto status =
+      program->join_until(Deadline::after(10 * ipc::time_scale()));
+  EXPECT_EQ(status, -SIGKILL);
 }
 
 TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
