@@ -28,7 +28,10 @@ inline const char* note(ArrayLock lock) {
 inline void increment(const Board& board, ArrayLock lock) {
   {
     const ipc::Guard guard(board.counter.get_lock());  // [counter]
-    board.counter.value() += 1;
+    int& counter = board.counter.value();
+    const int seen = counter;
+    ipc::inner_point("counter: after load");
+    counter = seen + 1;
   }
   std::optional<ipc::Guard> guard;
   if (lock == ArrayLock::held) guard.emplace(board.array.get_lock());
