@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <fstream>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -88,17 +90,86 @@ int fail(const std::string& reason) {
   return 1;
 }
 
+// What /proc/PID/stat says of a process.
+struct Stat {
+  std::string name;
+  char state = 0;  // 0 if there is no such process.
+  pid_t parent = 0;
+  int status = 0;  // As of Process, if it is a zombie.
+};
+
+// "4711 (Monitor) Z 4710 ... 256": the last field is what wait(2) would tell.
+Stat read_stat(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  std::getline(file, text);
+  const size_t begin = text.find('(');
+  const size_t end = text.rfind(") ");
+  if (end == std::string::npos) return {};
+  const int status = ::atoi(text.c_str() + text.rfind(' '));
+  return {text.substr(begin + 1, end - begin - 1), text[end + 2],
+          ::atoi(text.c_str() + end + 4),
+          WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+// Looks for children of Main that have ended badly and whose status Main does
+// not ask for. Whoever waits for what they were to do waits in vain.
+class Mourner {
+ public:
+  explicit Mourner(pid_t main) : main_(main) {}
+
+  // "Monitor: exit status 1", if there is one since kLongestS; else "".
+  std::string look() {
+    const auto old = std::exchange(dead_, {});
+    const Stat main = read_stat(main_);
+    // Not if it works, or is stopped; nor in the /proc of other numbers.
+    if (main.state != 'S' || main.parent != ::getpid()) return "";
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", main_));
+    for (pid_t pid = 0; children >> pid;) {
+      const Stat child = read_stat(pid);
+      if (child.state != 'Z' || child.status == 0) continue;
+      const auto known = old.find(pid);
+      const Deadline limit = known != old.end() ? known->second : longest();
+      if (limit.expired()) {
+        return child.name + ": " + describe_status(child.status);
+      }
+      dead_.emplace(pid, limit);
+    }
+    return "";
+  }
+
+  static constexpr double kIntervalS = 1;
+
+ private:
+  static constexpr double kLongestS = 5;
+
+  static Deadline longest() {
+    return Deadline::after(kLongestS * std::max(1.0, pace) * time_scale());
+  }
+
+  pid_t main_;
+  std::map<pid_t, Deadline> dead_;  // Each, and when that is too long.
+};
+
 // Waits for the end of Main: its status, or what a shell would call it.
 int watch(Process& main, SignalQueue& signals, double limit_s) {
   Deadline limit = Deadline::after(limit_s);
+  Mourner mourner(main.pid());
   while (true) {
-    const auto number = signals.next_until(limit);
-    if (!number) {
+    const Deadline look = Deadline::after(Mourner::kIntervalS);
+    const auto number = signals.next_until(limit.sooner(look));
+    if (!number && limit.expired()) {
       return fail(fmt::format("not finished within {:g} seconds", limit_s));
+    }
+    if (!number) {
+      const std::string unmourned = mourner.look();
+      if (unmourned.empty()) continue;
+      return fail(unmourned + ", and the lab waits all the same");
     }
     if (*number == SIGCONT) {
       // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
       limit = Deadline::after(limit_s);
+      mourner = Mourner(main.pid());
       continue;
     }
     if (*number != SIGCHLD) return 128 + *number;

@@ -25,7 +25,10 @@
 //         the owner all rights. SIGHUP, SIGINT, SIGQUIT and SIGALRM stay
 //         ignored if they are (nohup(1)). Children that were there before, of
 //         a shell that has become the lab by exec(2), are left alone.
-// Death:  if the keeper itself is killed, Main and its children die with it;
+// Death:  a child of Main that is killed or fails, and that Main does not reap
+//         within 5 s (times --pace if that is more than 1), ends the lab:
+//         "Main: FAIL Monitor: exit status 1, and the lab waits all the same".
+//         If the keeper itself is killed, Main and its children die with it;
 //         their names stay until the next lab begins (remove_stale_names()).
 // Leaks:  with IPC_LABS_NO_SWEEP set nothing is cleared away after a Main that
 //         exited, so that the harness sees what the lesson has forgotten.

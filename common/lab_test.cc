@@ -138,6 +138,26 @@ TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
       << result.out;
 }
 
+// Long before the limit: nobody waits two minutes for somebody who is dead.
+TEST(Lab, ADeadActorThatNobodyMournsEndsIt) {
+  for (const bool is_killed : {true, false}) {
+    const Lesson lesson = [=]() -> std::string {
+      const ipc::Process well("Well", [] {});
+      const ipc::Process actor("Actor", [=] {
+        if (is_killed) ::raise(SIGKILL);
+        ::_exit(3);
+      });
+      while (true) ::pause();
+    };
+    const Result result = LabRun({}, lesson, 100).end();
+    EXPECT_EQ(result.out,
+              fmt::format("Main: FAIL Actor: {}, and the lab waits all the "
+                          "same\n",
+                          is_killed ? "killed by SIGKILL" : "exit status 3"));
+    EXPECT_EQ(result.status, 1);
+  }
+}
+
 TEST(Lab, ALabThatWasStoppedForLongerThanItsLimitIsNotLate) {
   const double limit_s = 0.5 * ipc::time_scale();
   const Lesson lesson = [&]() -> std::string {
