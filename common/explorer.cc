@@ -155,8 +155,9 @@ class Search final : public Schedule::Director {
       node.preemptions = before.preemptions + preempts(before);
       // Who ran goes on: so the first schedules have few switches.
       const Choice goes_on{before.choice().process};
-      std::stable_partition(node.options.begin(), node.options.end(),
-                            [&](Choice option) { return option == goes_on; });
+      auto& all = node.options;
+      const auto place = std::find(all.begin(), all.end(), goes_on);
+      if (place != all.end()) std::rotate(all.begin(), place, place + 1);
       if (options_.reduce && node.time_passed == before.time_passed) {
         for (const Tried& tried : before.asleep) {
           if (independent(tried, before.tried())) node.asleep.push_back(tried);

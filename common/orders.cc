@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/report.h"
 
@@ -56,10 +57,11 @@ std::vector<std::string> all_orders(int processes, int steps) {
   do {
     orders.push_back(order);
   } while (std::next_permutation(order.begin(), order.end()));
-  std::stable_sort(orders.begin(), orders.end(),
-                   [](const std::string& a, const std::string& b) {
-                     return count_switches(a) < count_switches(b);
-                   });
+  std::sort(orders.begin(), orders.end(),
+            [](const std::string& a, const std::string& b) {
+              return std::pair(count_switches(a), std::string_view(a)) <
+                     std::pair(count_switches(b), std::string_view(b));
+            });
   return orders;
 }
 
