@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <functional>
@@ -347,6 +348,28 @@ TEST_P(FailureSweep, GoesOnAfterASignal) {
 
 TEST_P(FailureSweep, LeavesNoDescriptorToPrograms) {
   EXPECT_EQ(ipc::left_to_programs(GetParam().action), "");
+}
+
+// A timer that interrupts each call that waits, every 50 us and without
+// SA_RESTART, in a process that is stopped and goes on again and again.
+TEST_P(FailureSweep, SurvivesAStormOfSignals) {
+  constexpr int kRounds = 5;
+  ipc::Process child("child", [] {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ipc::check(::sigaction(SIGALRM, &action, nullptr), "sigaction");
+    const itimerval often{{0, 50}, {0, 50}};
+    ipc::check(::setitimer(ITIMER_REAL, &often, nullptr), "setitimer");
+    for (int i = 0; i < kRounds; ++i) GetParam().action();
+    ::_exit(0);
+  });
+  const Deadline deadline = patience();
+  while (child.is_alive() && !deadline.expired()) {
+    (void)child.send_signal(SIGSTOP);
+    (void)child.send_signal(SIGCONT);
+    (void)child.join_until(Deadline::after(0.002));
+  }
+  EXPECT_EQ(child.exit_status(), 0);
 }
 
 std::function<void()> with_semaphore(
