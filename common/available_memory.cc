@@ -1,16 +1,19 @@
 #include "common/available_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <sstream>
 
 #include "common/errors.h"
+#include "common/unique_fd.h"
 
 namespace ipc {
 namespace {
@@ -18,9 +21,22 @@ namespace {
 constexpr size_t kLookedAtBytes = size_t{1} << 20U;
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
+// What a file says; nothing if there is none. Not by std::ifstream: another
+// thread may start a program meanwhile, which would get its descriptor.
+std::istringstream contents(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 4096> piece;
+  for (ssize_t size = 1; fd && size > 0;) {
+    size = retry([&] { return ::read(fd.get(), piece.data(), piece.size()); });
+    if (size > 0) text.append(piece.data(), static_cast<size_t>(size));
+  }
+  return std::istringstream(text);
+}
+
 // The number behind `key` in a file of "key number" or "key: number kB".
 size_t field(const std::string& path, const std::string& key) {
-  std::ifstream file(path);
+  std::istringstream file = contents(path);
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
     std::string name;
@@ -34,7 +50,7 @@ size_t field(const std::string& path, const std::string& key) {
 
 // The number that is a whole file; nothing for "max" or if there is none.
 std::optional<size_t> number_in(const std::string& path) {
-  std::ifstream file(path);
+  std::istringstream file = contents(path);
   size_t number = 0;
   if (file >> number) return number;
   return std::nullopt;
@@ -88,7 +104,7 @@ size_t available_memory(const std::string& root) {
       (field(meminfo, "MemAvailable") + field(meminfo, "SwapFree")) * 1024;
   if (left == 0) left = kNoLimit;  // No /proc: nobody knows.
   // "7:memory:/a/b" of the first version, "0::/a/b" of the second.
-  std::ifstream groups(root + "/proc/self/cgroup");
+  std::istringstream groups = contents(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const size_t path = line.find(":/");
     if (path == std::string::npos) continue;
