@@ -90,7 +90,8 @@ size_t left_up_from(const std::string& root, std::string path,
                     const Names& names) {
   size_t left = left_in(root + names.folder, names);
   while (path.size() > 1) {
-    left = std::min(left, left_in(root + names.folder + path, names));
+    left = std::min(
+        left, left_in(fmt::format("{}{}{}", root, names.folder, path), names));
     path.resize(path.rfind('/'));
   }
   return left;
