@@ -29,34 +29,40 @@ void keep_child_statuses() {
 
 namespace {
 
-sigset_t only_sigpipe() {
+sigset_t only(int number) {
   sigset_t set;
   ::sigemptyset(&set);
-  ::sigaddset(&set, SIGPIPE);
+  ::sigaddset(&set, number);
   return set;
+}
+
+bool is_pending(int number) {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
 }
 
 }  // namespace
 
 SigpipeHeldBack::SigpipeHeldBack() {
-  needed_ = !is_ignored(SIGPIPE);
-  if (!needed_) return;
-  sigset_t pending;
-  ::sigpending(&pending);
-  // One that waits already is somebody else's, and blocked.
-  needed_ = ::sigismember(&pending, SIGPIPE) == 0;
-  if (!needed_) return;
-  const sigset_t set = only_sigpipe();
-  ::pthread_sigmask(SIG_BLOCK, &set, &old_mask_);
+  const sigset_t sigpipe = only(SIGPIPE);
+  check_zero(::pthread_sigmask(SIG_BLOCK, &sigpipe, &old_mask_),
+             "pthread_sigmask");
+  // Only a thread that had blocked it already can have one that waits.
+  was_pending_ = ::sigismember(&old_mask_, SIGPIPE) == 1 && is_pending(SIGPIPE);
+}
+
+void SigpipeHeldBack::take_back() {
+  // One that was there before belongs to somebody else, and ours is merged
+  // with it.
+  if (was_pending_) return;
+  const sigset_t sigpipe = only(SIGPIPE);
+  const timespec at_once{};
+  retry([&] { return ::sigtimedwait(&sigpipe, nullptr, &at_once); });
+  errno = EPIPE;
 }
 
 SigpipeHeldBack::~SigpipeHeldBack() {
-  if (!needed_) return;
   const int error = errno;  // That of the write, for the caller.
-  const sigset_t set = only_sigpipe();
-  const timespec at_once{};
-  // If there is one it is ours: a write(2) raises it in its own thread.
-  retry([&] { return ::sigtimedwait(&set, nullptr, &at_once); });
   ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
   errno = error;
 }
@@ -74,22 +80,6 @@ void reset_signals() {
   ::sigemptyset(&none);
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "sigprocmask");
 }
-
-namespace {
-
-sigset_t only(int number) {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, number);
-  return set;
-}
-
-bool is_pending(int number) {
-  sigset_t pending;
-  return ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
-}
-
-}  // namespace
 
 SizeLimitIsAnError::SizeLimitIsAnError() : was_pending_(is_pending(SIGXFSZ)) {
   const sigset_t size_limit = only(SIGXFSZ);

@@ -5,6 +5,7 @@
 // between two steps of its own, and can wait for them beside other descriptors.
 #pragma once
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/types.h>
 
@@ -22,8 +23,9 @@ void ignore_sigpipe();
 
 // Calls `write`, which is one write(2) to a pipe or its like, and keeps from
 // this thread the SIGPIPE that it may raise: what is left is EPIPE. Neither the
-// action of the signal nor the mask of the thread is another afterwards. (For a
-// socket MSG_NOSIGNAL does it; a pipe has nothing like that.)
+// action of the signal nor the mask of the thread is another afterwards. It
+// costs two more system calls. (For a socket MSG_NOSIGNAL does it; a pipe has
+// nothing like that.)
 template <typename Write>
 ssize_t without_sigpipe(Write write);
 
@@ -98,15 +100,20 @@ class SigpipeHeldBack {
   SigpipeHeldBack& operator=(SigpipeHeldBack&&) = delete;
   ~SigpipeHeldBack();
 
+  // Takes back the signal that a write of this thread has raised.
+  void take_back();
+
  private:
-  bool needed_;  // False if the signal would do nothing anyway.
   sigset_t old_mask_{};
+  bool was_pending_ = false;
 };
 
 template <typename Write>
 ssize_t without_sigpipe(Write write) {
-  const SigpipeHeldBack held_back;
-  return write();
+  SigpipeHeldBack held_back;
+  const ssize_t size = write();
+  if (size == -1 && errno == EPIPE) held_back.take_back();
+  return size;
 }
 
 }  // namespace ipc
