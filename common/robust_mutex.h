@@ -44,7 +44,7 @@ enum class [[nodiscard]] Acquired{
 
 class RobustMutex {
  public:
-  enum class Kind : uint32_t {
+  enum class Kind : uint8_t {
     plain,      // Acquired once: Lock.
     recursive,  // Acquired again by its owner: RLock.
     internal,   // Plain, and not in the event log: inside other objects.
@@ -127,12 +127,14 @@ class RobustMutex {
   void tell_wanted(EventKind event) const;
 
   pthread_mutex_t mutex_;
-  Kind kind_;
-  uint32_t depth_ = 0;  // These two are guarded by the mutex.
-  bool suspect_ = false;
   Home home_;
+  uint32_t depth_ = 0;  // Guarded by the mutex, as is suspect_.
+  Kind kind_;
+  bool suspect_ = false;
 };
 
+static_assert(sizeof(RobustMutex) <= 56,
+              "an object has 8 bytes left beside it in a cache line");
 static_assert(std::is_standard_layout_v<RobustMutex> &&
                   std::is_trivially_destructible_v<RobustMutex>,
               "it is used by other processes than the one that made it");
