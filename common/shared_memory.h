@@ -29,14 +29,14 @@ namespace ipc {
 // owner's death leaves locked. For a struct with atomics, which are zero as
 // well, say it:
 //   template <>
-//   inline constexpr bool ipc::zeroes_make<Board> = true;
+//   inline constexpr bool ipc::kZeroesMake<Board> = true;
 template <typename T>
-inline constexpr bool zeroes_make =
+inline constexpr bool kZeroesMake =
     std::is_trivially_default_constructible_v<T>&&
         std::is_trivially_destructible_v<T> &&
     !std::is_pointer_v<T>;
 template <typename T>
-inline constexpr bool zeroes_make<std::atomic<T>> = zeroes_make<T>;
+inline constexpr bool kZeroesMake<std::atomic<T>> = kZeroesMake<T>;
 
 // Lifetime: close() and the destructor unmap for this process and nothing else.
 //           The memory itself goes when it has no name and nobody maps it:
@@ -74,7 +74,7 @@ class SharedMemory {
   template <typename T, typename... Arguments>
   static SharedMemory create(const std::string& name,
                              Arguments&&... arguments) {
-    return create(name, size_with_mark<T>, [&](void* data, size_t) {
+    return create(name, kSizeWithMark<T>, [&](void* data, size_t) {
       construct<T>(data, std::forward<Arguments>(arguments)...);
     });
   }
@@ -89,7 +89,7 @@ class SharedMemory {
   // The same with a T in it, as create() makes one.
   template <typename T, typename... Arguments>
   static SharedMemory anonymous(Arguments&&... arguments) {
-    SharedMemory memory = anonymous(size_with_mark<T>);
+    SharedMemory memory = anonymous(kSizeWithMark<T>);
     construct<T>(memory.data(), std::forward<Arguments>(arguments)...);
     return memory;
   }
@@ -115,7 +115,7 @@ class SharedMemory {
   // close() (the pointer of data() would end the process), EINVAL if it is too
   // small.
   template <typename T>
-  requires zeroes_make<T>
+  requires kZeroesMake<T>
   [[nodiscard]] T& as() const {
     check_type<T>();
     return *static_cast<T*>(checked_data(sizeof(T)));
@@ -125,7 +125,7 @@ class SharedMemory {
   template <typename T>
   [[nodiscard]] T& object() const {
     check_type<T>();
-    void* const data = checked_data(size_with_mark<T>);
+    void* const data = checked_data(kSizeWithMark<T>);
     check_mark(mark_place<T>(data), sizeof(T));
     return *std::launder(static_cast<T*>(data));
   }
@@ -144,10 +144,10 @@ class SharedMemory {
   using Mark = std::array<uint64_t, 2>;
 
   template <typename T>
-  static constexpr size_t mark_offset = (sizeof(T) + alignof(Mark) - 1) /
+  static constexpr size_t kMarkOffset = (sizeof(T) + alignof(Mark) - 1) /
                                         alignof(Mark) * alignof(Mark);
   template <typename T>
-  static constexpr size_t size_with_mark = mark_offset<T> + sizeof(Mark);
+  static constexpr size_t kSizeWithMark = kMarkOffset<T> + sizeof(Mark);
 
   template <typename T>
   static constexpr void check_type() {
@@ -158,7 +158,7 @@ class SharedMemory {
   }
   template <typename T>
   static void* mark_place(void* data) {
-    return static_cast<char*>(data) + mark_offset<T>;
+    return static_cast<char*>(data) + kMarkOffset<T>;
   }
   template <typename T, typename... Arguments>
   static void construct(void* data, Arguments&&... arguments) {

@@ -19,7 +19,7 @@ struct Board {
 
 // All of it is zero at first, as new memory is.
 template <>
-inline constexpr bool ipc::zeroes_make<Board> = true;
+inline constexpr bool ipc::kZeroesMake<Board> = true;
 
 // Sets all numbers; stops at a point when half of them are set.
 inline void fill(Board& board, int64_t number) {
