@@ -87,8 +87,8 @@ def _joined(lines: Iterable[re.Match[str] | None]) -> _Calls:
 
 
 def _plain(call: str) -> str:
-    """Takes away the spaces that put the results of calls into a column."""
-    return re.sub(r"\) +(= |\()", r") \1", call)
+    """Puts one space where strace puts several, or, between halves, none."""
+    return re.sub(r", *", ", ", re.sub(r"\) +(= |\()", r") \1", call))
 
 
 class _Search:

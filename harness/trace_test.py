@@ -70,6 +70,10 @@ class TraceTest(unittest.TestCase):
             "[r] <... futex resumed>)   = 0",
         )
         self.assertEqual(self.missing(*halves), [])
+        received = '[r] <... recvfrom resumed>"hello", 64, 0, NULL, NULL) = 5'
+        self.assertEqual(
+            self.missing("[r] recvfrom(5, <unfinished ...>", received), []
+        )
         wrong = halves[2].replace("= 0", "= -1 EAGAIN")
         self.assertNotEqual(self.missing(*halves[:2], wrong), [])
 
