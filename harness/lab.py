@@ -19,15 +19,12 @@ import dataclasses
 import os
 import pathlib
 import re
-import signal
-import sys
 import tempfile
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness import chapter, expect, explored, promises, trace, words
-from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S
@@ -45,7 +42,7 @@ __all__ = [
 ]
 
 _WRONG_VARIANTS_MIN = 2
-_TRACES_MAX = 5
+_TRACES_MAX = 20
 # For those who plant mistakes: a test that sees one only because the chapter
 # quotes that line proves nothing.
 _WITHOUT_CHAPTER = "IPC_LABS_WITHOUT_CHAPTER"

@@ -103,7 +103,8 @@ class BazelwTest(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertRegex(
                 said,
-                "\\Abazelw: Bazel needs a path in ASCII without spaces; .*\n\\Z",
+                "\\Abazelw: Bazel needs a path in ASCII "
+                "without spaces; .*\n\\Z",
             )
 
     def test_what_is_too_old_is_refused(self) -> None:
