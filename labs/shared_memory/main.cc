@@ -43,7 +43,7 @@ std::string play(const std::string& name, bool use_sequence) {
   ipc::Schedule schedule(true);
   schedule.add("Writer", [&] { write(name, kLast, use_sequence); });
   schedule.add("Reader", [&] { *torn = read(name, kLooks, use_sequence); });
-  const std::string problem = schedule.play(order + "A");
+  std::string problem = schedule.play(order + "A");
   if (!problem.empty() || !use_sequence || *torn == 0) return problem;
   return "what nobody wrote was seen in spite of the sequence";
 }
