@@ -369,7 +369,10 @@ TEST(LabInherits, ChildrenOfOthers) {
   const ipc::Shared<pid_t> stranger(0);
   const auto inherit = [&] {
     const pid_t pid = ::fork();
-    while (pid == 0) ::pause();
+    if (pid == 0) {
+      ::pause();  // Until it is killed.
+      ::_exit(0);
+    }
     *stranger = pid;
   };
   const Result result = heir(pass, inherit);

@@ -482,7 +482,7 @@ TEST_F(ManagerServerTest, TheCallsThatWaitAreDoneWithAtTheirTimes) {
   }
   std::string order;
   const Deadline limit = Deadline::after(10 * ipc::time_scale());
-  while (order.size() < 3 * 22 && !limit.expired()) {
+  while (order.size() < size_t{3} * 22 && !limit.expired()) {
     server_.step(nullptr, Deadline::after(0.01));
     order += answer(client);
   }
