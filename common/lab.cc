@@ -19,6 +19,7 @@
 
 #include "common/clock.h"
 #include "common/errors.h"
+#include "common/futex.h"
 #include "common/names.h"
 #include "common/point.h"
 #include "common/process.h"
@@ -138,7 +139,9 @@ class Mourner {
     return "";
   }
 
-  static constexpr double kIntervalS = 1;
+  // As often as those look again who sleep: who watches a lab takes neither for
+  // something that will come to pass by itself.
+  static constexpr double kIntervalS = kRecheckSeconds;
 
  private:
   static constexpr double kLongestS = 5;
