@@ -24,7 +24,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, promises, trace, words
+from harness import chapter, expect, explored, promises, quiet, trace, words
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S
@@ -288,6 +288,12 @@ class LabTest(promises.Promises):
                 f"saying {caught.saying!r}, but {_sum_up(found)}\n"
                 + (expect.title(run) + run.transcript() if not found else "")
             )
+        if (
+            caught.by == "hang"
+            and run.hang
+            and run.hang.why.startswith(quiet.NOT_ENDED)
+        ):
+            return f"wrong_{variant} is not seen to hang: {run.hang.why}"
         allowed = {caught.by, *caught.also}
         if caught.by in expect.TOLD:
             allowed.update(expect.TOLD)

@@ -504,6 +504,19 @@ class VariantsTest(FakeLabTest):
         self.fake.wrong("late", fake_lab.HANGS)
         self.assertEqual(self.declare("hang", "it hangs"), "")
 
+    def test_a_hang_that_only_the_limit_ends_was_not_seen(self) -> None:
+        """Something keeps the harness from seeing hangs."""
+        caught = lab.Caught(by="hang", saying="hang")
+        found = [expect.Verdict("hang", "late hangs")]
+        for why, problem in (
+            ("nothing had happened for 1.0 s", ""),
+            ("it had not ended after 60 s", "is not seen to hang"),
+        ):
+            run = dataclasses.replace(run_of(), hang=Hang((), (), why))
+            told = lab.LabTest().uncaught("late", caught, run, found)
+            self.assertIn(problem, told)
+            self.assertEqual(bool(problem), bool(told))
+
     def test_a_hang_is_no_wrong_output(self) -> None:
         """A variant that hangs before it is wrong has another defect."""
         self.fake.wrong("late", fake_lab.HANGS)

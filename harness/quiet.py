@@ -17,6 +17,8 @@ _AS_GOOD_AS_EVER_S = 10.0
 # So long all must be seen blocked: who had a real limit that was about to pass
 # has gone on then, and done something.
 _BLOCKED_S = 2 * _RECHECK_S
+# How the verdict begins if the limit was reached and no hang was seen.
+NOT_ENDED = "it had not ended after"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,7 +45,7 @@ class Quiet:
     ) -> str:
         """Returns why the run is taken to hang, "" if it is not."""
         if now_s >= self._limit_s:
-            return f"it had not ended after {self._limit_s:g} s"
+            return f"{NOT_ENDED} {self._limit_s:g} s"
         if self._has_moved(now_s, every, events_size):
             self.is_over(now_s)
         quiet_s = now_s - self._since_s
