@@ -506,8 +506,8 @@ TEST(Pool, AWorkerThatDiesBeforeItTakesItsChunkLeavesItToOthers) {
     Pool<int(int)> pool(2, square);
     auto batch = pool.start_range(0, 6, {.chunk_size = 1});
     ASSERT_TRUE(batch.done_until(Deadline::after(scaled(10)))) << place;
+    // The death itself may not be known yet, if it has cost nothing.
     EXPECT_TRUE(strikes.has_struck()) << place;
-    EXPECT_EQ(pool.deaths(), 1) << place;
     int sum = 0;
     while (const auto outcome = batch.next()) sum += outcome->get();
     EXPECT_EQ(sum, 0 + 1 + 4 + 9 + 16 + 25) << place;
