@@ -516,12 +516,16 @@ namespace {
 // Moves this process to new namespaces, of `flags`; "" or why not.
 std::string enter_namespaces(int flags) {
   const auto uid = ::geteuid();
+  const auto gid = ::getegid();
   if (::unshare(flags) == 0) return "";
   // Anybody may have a user namespace, and in it is root.
   if (::unshare(CLONE_NEWUSER | flags) == -1) {
     return fmt::format("no namespaces: {}", ::strerror(errno));
   }
   std::ofstream("/proc/self/uid_map") << fmt::format("0 {} 1", uid);
+  // Without a group that is known there nobody creates a file: EOVERFLOW.
+  std::ofstream("/proc/self/setgroups") << "deny";
+  std::ofstream("/proc/self/gid_map") << fmt::format("0 {} 1", gid);
   return "";
 }
 
