@@ -161,6 +161,7 @@ TEST(Kill, ALockInACrowdLosesNoWakeUpWithItsWaiters) {
   });
   trial.inside_of_ten = 2;
   // Nobody rests, so some have bad luck for longer; a lost wake-up is for ever.
+  trial.want(Phase::calling, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills, 3));
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
 }
@@ -240,6 +241,7 @@ TEST(Kill, ASemaphoreSurvivesAndItsLostPermitsCanBeGivenBack) {
       ++given_back;
     }
   };
+  trial.want(Phase::inside, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills));
   const int value = static_cast<int>(room->semaphore.value());
   printf("Semaphore: %d permits given back for the dead, %d of %d at the end\n",
@@ -260,6 +262,7 @@ TEST(Kill, ABoundedSemaphoreTakesThePermitsOfTheDeadBack) {
   trial.after_death = [&](int index, Phase) {
     room->inside.fetch_and(~(1U << index));
   };
+  trial.want(Phase::inside, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills));
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
   EXPECT_EQ(room->semaphore.value(), static_cast<uint32_t>(kPermits));
@@ -284,6 +287,7 @@ TEST(Kill, AnEventSurvivesWhoWaitsAndWhoSets) {
     rest();
   });
   trial.at_end = [&] { event->set(); };
+  trial.want(Phase::calling, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills));
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
 }
@@ -418,6 +422,8 @@ TEST(Kill, AConditionSurvivesWhoWaitsAndWhoNotifies) {
     trade<RobustMonitor, RobustSection>(*shop, index, self);
   });
   trial.at_end = [&] { let_all_go<RobustMonitor, RobustSection>(*shop); };
+  trial.want(Phase::inside, kLandedAtLeast);
+  trial.want(Phase::calling, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills));
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
