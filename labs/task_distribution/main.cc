@@ -8,12 +8,14 @@
 // books once, though one was done twice in fact.
 // Try: in roles.cc, delete the line [close]; move [acknowledge] up to [claim].
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <string>
 #include <vector>
 
 #include "board.h"
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"
@@ -35,10 +37,25 @@ void put_back(Board& board, Queue& tasks, pid_t dead) {
   board.put_back(
       dead,
       [](const ipc::Task& task) { ipc::say("Task {} is put back", task.id); },
-      [&](const ipc::Task& task) {
-        ipc::ensure(tasks.put(ipc::to_text(task)));
-      });  // [open]
+      [&](const ipc::Task& task) { offer(tasks, task); });  // [open]
   if (board.all_done()) tasks.close();
+}
+
+// What the explorer plays in every order: somebody has died, and the last task
+// is put back while it is created and done, for it was not the dead one's.
+std::string put_back_and_done(ipc::Schedule& schedule) {
+  constexpr pid_t kDead = 1;  // It is init's, so no worker has it.
+  const ipc::Shared<Board> board(task_count);
+  Queue tasks(4 * static_cast<uint32_t>(task_count));
+  Queue results(4 * static_cast<uint32_t>(task_count));
+  ipc::describe_object("Queue", &tasks, "tasks");
+  ipc::describe_object("Queue", &results, "results");
+  schedule.add("Generator", [&] { generate(*board, tasks); });
+  schedule.add("Worker", [&] { work(*board, tasks, results, 0); });
+  schedule.add("Main", [&] { put_back(*board, tasks, kDead); });
+  schedule.run();
+  return fmt::format("begun {} times, {} results", board->begun.load(),
+                     results.size());
 }
 
 std::string lesson() {
@@ -83,5 +100,6 @@ int main(int argc, char** argv) {
   lab.option("--tasks", task_count, 1, Board::kTasksMax, "tasks to do");
   lab.option("--workers", worker_count, 1, 100, "workers at a time");
   lab.option("--kills", kill_count, 0, 3, "workers to kill");
+  lab.explores("the last task is put back", put_back_and_done);
   return lab.run(argc, argv, lesson);
 }

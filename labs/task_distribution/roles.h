@@ -3,9 +3,13 @@
 
 #include "board.h"
 #include "common/queue.h"
+#include "common/task.h"
 
 extern int task_count;
 extern int kill_count;  // So many workers are killed, each at another line.
+
+// Puts a task that is on the board into the queue of those to do.
+void offer(ipc::Queue& tasks, const ipc::Task& task);
 
 void generate(Board& board, ipc::Queue& tasks);
 
