@@ -65,6 +65,14 @@ void update(Board& board, Taker& taker, size_t index, Way way) {
   ++board.counters[index].value;
 }
 
+using Counts = std::array<int64_t, kCounters>;
+
+void merge(Board& board, Taker& taker, const Counts& own) {
+  const auto held = taker.take(board.lock);  // [merge]
+  ipc::point("holds the lock");
+  for (size_t i = 0; i < kCounters; ++i) board.counters[i].value += own[i];
+}
+
 void count_with_locks(Board& board, Way way, int updates,
                       std::mt19937& source) {
   Taker taker(board);
@@ -74,14 +82,13 @@ void count_with_locks(Board& board, Way way, int updates,
 }
 
 void count_apart(Board& board, int updates, std::mt19937& source) {
-  std::array<int64_t, kCounters> own{};  // [own]
+  Counts own{};  // [own]
   for (int i = 0; i < updates; ++i) {
     work();
     ++own[source() % kCounters];
   }
   Taker taker(board);
-  const auto held = taker.take(board.lock);  // [merge]
-  for (size_t i = 0; i < kCounters; ++i) board.counters[i].value += own[i];
+  merge(board, taker, own);
 }
 
 int64_t total_of(const Board& board) {
@@ -129,7 +136,13 @@ void take_part(Race& race, Way way, int number, int updates) {
 
 void count_once(Board& board, size_t index, Way way) {
   Taker taker(board);
-  update(board, taker, index, way);
+  if (way == Way::own_counts) {
+    Counts own{};
+    own.at(index) = 1;
+    merge(board, taker, own);
+  } else {
+    update(board, taker, index, way);
+  }
 }
 
 Result count_many(Way way, int workers, int updates) {
@@ -148,20 +161,17 @@ Result count_many(Way way, int workers, int updates) {
           seconds_of(*race, workers)};
 }
 
-int64_t calls_of_total(Way way) {
-  Board board;
-  {
-    Taker taker(board);
-    std::vector<std::unique_lock<UntoldLock>> held;
-    if (way == Way::one_lock) {
-      held.push_back(taker.take(board.lock));
-    } else {
-      // All at the same time, or the total is of no moment; and in one order.
-      for (Counter& counter : board.counters) {
-        held.push_back(taker.take(counter.lock));  // [all]
-      }
+int64_t total_at_once(Board& board, Way way) {
+  Taker taker(board);
+  std::vector<std::unique_lock<UntoldLock>> held;
+  if (way == Way::one_lock) {
+    held.push_back(taker.take(board.lock));
+  } else {
+    // All at the same time, or the total is of no moment; and in one order.
+    for (Counter& counter : board.counters) {
+      held.push_back(taker.take(counter.lock));  // [all]
     }
-    (void)total_of(board);
   }
-  return board.calls;
+  ipc::point("holds all locks");
+  return total_of(board);
 }

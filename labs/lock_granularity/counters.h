@@ -51,5 +51,5 @@ struct Result {
 };
 Result count_many(Way way, int workers, int updates);
 
-// Adds up all counters as they are at one moment; how many locks it took.
-int64_t calls_of_total(Way way);
+// Adds up all counters as they are at one moment.
+int64_t total_at_once(Board& board, Way way);

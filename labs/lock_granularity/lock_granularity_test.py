@@ -29,6 +29,12 @@ class LockGranularityTest(lab.LabTest):
         *lab.Explored(
             {"2, nobody waits": 2, "2, one waits": 2}, scenario="same_counter"
         ).both(),
+        *lab.Explored(
+            {"2, nobody waits": 2, "2, one waits": 2}, scenario="own_counts"
+        ).both(),
+        *lab.Explored(
+            {"1, nobody waits": 2, "1, one waits": 2}, scenario="total"
+        ).both(),
         *lab.Explored({"1 of 2": 4, "2 of 2": 2}, variant="other_lock").both(),
         *lab.Explored(
             {"8 of 9": 4, "9 of 9": 2}, variant="parts_overlap"

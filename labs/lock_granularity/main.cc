@@ -8,8 +8,10 @@
 // Try: --workers=8; --updates=1000000, built with -c opt.
 
 #include <atomic>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "common/lab.h"
 #include "common/measure.h"
@@ -49,20 +51,36 @@ void say_waits(const char* title, Way way, size_t index_a, size_t index_b) {
            found == outcomes.end() ? 0 : found->second.count, orders.size());
 }
 
-// What the explorer plays in every order: two workers count one or two
-// counters.
-ipc::Scenario counting(Way way, size_t index_a, size_t index_b) {
-  return [=](ipc::Schedule& schedule) {
+// For the explorer, which plays every order: the workers of `add`, what they
+// have counted, and whether one had to wait.
+ipc::Scenario counting(std::function<void(ipc::Schedule&, Board&)> add) {
+  return [add = std::move(add)](ipc::Schedule& schedule) {
     const ipc::Shared<Board> board;
     const auto total = [&] {
-      const auto& counters = board->counters;
-      return std::to_string(counters[0].value + counters[1].value);
+      int64_t sum = 0;
+      for (const Counter& counter : board->counters) sum += counter.value;
+      return std::to_string(sum);
     };
     schedule.show("total", total);
-    add_both(schedule, *board, way, index_a, index_b);
+    add(schedule, *board);
     schedule.run();
     return total() + (board->waits > 0 ? ", one waits" : ", nobody waits");
   };
+}
+
+// Two workers count one or two counters.
+ipc::Scenario both_count(Way way, size_t index_a, size_t index_b) {
+  return counting([=](ipc::Schedule& schedule, Board& board) {
+    add_both(schedule, board, way, index_a, index_b);
+  });
+}
+
+// One counts while another one adds up.
+ipc::Scenario count_and_add_up(Way way) {
+  return counting([=](ipc::Schedule& schedule, Board& board) {
+    schedule.add("Worker", [=, &board] { count_once(board, 1, way); });
+    schedule.add("Reader", [=, &board] { (void)total_at_once(board, way); });
+  });
 }
 
 // Says what does not depend on the time; whether nothing was lost.
@@ -88,6 +106,12 @@ void say_times() {
            ipc::describe(ipc::ratio(times[0], times[2])));
 }
 
+void say_total(const char* title, Way way) {
+  const ipc::Shared<Board> board;
+  (void)total_at_once(*board, way);
+  ipc::say("{}: lock calls {}", title, board->calls.load());
+}
+
 std::string lesson() {
   ipc::say("Act 1: two workers, and every order of their steps");
   say_waits("One lock, two counters", Way::one_lock, 0, 1);
@@ -105,8 +129,8 @@ std::string lesson() {
   ipc::pause_s(kPauseS);
 
   ipc::say("Act 3: the total of all counters at one moment");
-  ipc::say("One lock: lock calls {}", calls_of_total(Way::one_lock));
-  ipc::say("A lock for each: lock calls {}", calls_of_total(Way::lock_each));
+  say_total("One lock", Way::one_lock);
+  say_total("A lock for each", Way::lock_each);
   return "";
 }
 
@@ -117,11 +141,11 @@ int main(int argc, char** argv) {
   lab.option("--workers", worker_count, 1, kMaxWorkers, "that count in act 2");
   lab.option("--updates", update_count, 1, 10'000'000, "of each worker");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
-  lab.explores("one_lock", counting(Way::one_lock, 0, 1),
-               {.memory_only = true});
-  lab.explores("lock_each", counting(Way::lock_each, 0, 1),
-               {.memory_only = true});
-  lab.explores("same_counter", counting(Way::lock_each, 0, 0),
-               {.memory_only = true});
+  const ipc::ExploreOptions memory{.memory_only = true};
+  lab.explores("one_lock", both_count(Way::one_lock, 0, 1), memory);
+  lab.explores("lock_each", both_count(Way::lock_each, 1, 2), memory);
+  lab.explores("same_counter", both_count(Way::lock_each, 0, 0), memory);
+  lab.explores("own_counts", both_count(Way::own_counts, 0, 1), memory);
+  lab.explores("total", count_and_add_up(Way::lock_each), memory);
   return lab.run(argc, argv, lesson);
 }

@@ -62,6 +62,12 @@ class SharedValuesTest(lab.LabTest):
         lab.Explored(
             _SEEN_LOCKED, scenario="locked snapshot", request=_REDUCED
         ),
+        # Also between its look at the counter and the one at the array.
+        lab.Explored(
+            {*_SEEN_LOCKED},
+            scenario="locked snapshot",
+            request={"inner": True, **_REDUCED},
+        ),
         *(
             lab.Explored(
                 {"[1, 1]": 8, "[1, 2]": 4, "[2, 1]": 4, "[2, 2]": 4},

@@ -29,8 +29,9 @@ int kill_count = 3;
 
 void offer(Queue& tasks, const ipc::Task& task) {
   ipc::point("is on the board");
-  // Refused if the queue was closed meanwhile: then all tasks are done, this one
-  // as well. It is on the board, and so may be done before it is in the queue.
+  // Refused if the queue was closed meanwhile: then all tasks are done, this
+  // one as well. It is on the board, and so may be done before it is in the
+  // queue.
   (void)tasks.put(ipc::to_text(task));
 }
 
