@@ -268,7 +268,8 @@ class Session:
         poll = select.poll()
         for fd in (*streams, end_fd, self._control_fd, announce_fd):
             poll.register(fd, select.POLLIN)
-        next_look_s, pause_s, now_s = 0.0, _FASTEST_LOOK_S, self._now_s()
+        # From the start: a stop may have come before this line.
+        next_look_s, pause_s, now_s = 0.0, _FASTEST_LOOK_S, 0.0
         while True:
             before_s = now_s
             wait_s = max(0.0, next_look_s - self._now_s())
