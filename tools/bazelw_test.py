@@ -127,6 +127,41 @@ class BazelwTest(unittest.TestCase):
             self.program("bazel", "#!/bin/sh\necho bazel 3.5.1\n")
             self.assert_told("Bazel 3.5.1 is too old; it takes 4.2.3 or .*")
 
+    def test_a_release_with_packages_that_are_too_old_is_refused(self) -> None:
+        """Before anything of it is installed, as on Ubuntu 22.04."""
+        (self.bin / "bazelisk").unlink()
+        dpkg = shutil.which("dpkg")
+        if dpkg is None:
+            self.skipTest("there is no dpkg, and no package")
+        (self.bin / "dpkg").symlink_to(dpkg)
+        self.program("dpkg-query", "#!/bin/sh\n")
+        self.program("apt-get", "#!/bin/sh\necho Installed\n")
+        for name, there in (
+            ("bazel-bootstrap", "3.5.1"),
+            ("g\\+\\+", "11.2.0-1ubuntu1"),
+            ("python3", "3.10.6-1"),
+        ):
+            policy = {
+                "bazel-bootstrap": "4.2.3+ds-9",
+                "g++": "4:13.2.0-7ubuntu1",
+                "python3": "(none)",
+            }
+            policy[name.replace("\\", "")] = (
+                f"4:{there}" if name[0] == "g" else there
+            )
+            lines = "".join(
+                f"{package}) echo '  Candidate: {version}' ;;\n"
+                for package, version in policy.items()
+            )
+            self.program("apt-cache", f"#!/bin/sh\ncase $2 in\n{lines}esac\n")
+            status, said = self.run_it("build")
+            self.assertEqual(status, 1)
+            self.assertRegex(
+                said,
+                f"\\Ainstall_packages: this release has {name} {there};"
+                " it takes [0-9.]+ or later\n\\Z",
+            )
+
     def test_what_is_not_there_is_told(self) -> None:
         (self.bin / "bazelisk").unlink()
         self.assert_told("there is no Bazel here; install bazelisk .*")

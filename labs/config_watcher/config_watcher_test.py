@@ -61,6 +61,21 @@ class ConfigWatcherTest(lab.LabTest):
         ):
             self.assert_count(run, pattern, len(made))
 
+    def test_a_change_is_announced_however_late_its_rename_returns(
+        self,
+    ) -> None:
+        """Nobody tells of a change of which nobody has heard."""
+        run = self.run_late("rename")
+        turns = self.captures(
+            run,
+            "(Updater: (?:Wrote|Made update|Made a mistake|Removed)"
+            "|Monitor: Config)",
+        )
+        self.assertEqual(
+            [turn.split(":")[0] for turn in turns],
+            ["Updater", "Monitor"] * (len(turns) // 2),
+        )
+
     def test_the_monitor_says_what_it_says_in_the_guide(self) -> None:
         """Polling by hash, and then with every way of saving."""
         run = self.run_lab()
