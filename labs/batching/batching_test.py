@@ -21,6 +21,9 @@ class BatchingTest(lab.LabTest):
         ),
     }
 
+    # The age of a batch is that of its oldest number.
+    explored = (lab.Explored({"gone in time": 2}),)
+
     def check(self, run: lab.Run) -> None:
         """Each number arrives, in order, and after it was added."""
         added = self.captures(run, r"Sender: Added (\d+)")

@@ -14,9 +14,11 @@
 
 #include "common/clock.h"
 #include "common/connection.h"
+#include "common/explorer.h"
 #include "common/lab.h"
 #include "common/measure.h"
 #include "common/process.h"
+#include "common/queue.h"
 #include "common/report.h"
 #include "labs/batching/traffic.h"
 
@@ -24,6 +26,7 @@ namespace {
 
 using ipc::ConnectionPair;
 using ipc::Deadline;
+using ipc::Queue;
 
 constexpr size_t kFull = 3;
 constexpr int kLast = 4;
@@ -33,7 +36,8 @@ int number_count = 10'000;
 int batch_size = 100;
 int round_count = 5;
 
-void collect(ipc::Connection& source, ipc::Connection& sink) {
+void collect(ipc::Connection& source, ipc::Connection& sink,
+             double patience_s) {
   std::vector<int> batch;
   const auto go = [&](const char* reason) {
     ipc::say("Batch of {} goes: {}", batch.size(), reason);
@@ -47,7 +51,7 @@ void collect(ipc::Connection& source, ipc::Connection& sink) {
     if (!number && batch.empty()) return;  // Main has gone.
     if (number) {
       ipc::say("Added {}", *number);
-      if (batch.empty()) limit = Deadline::after(ipc::paced_s(kPatienceS));
+      if (batch.empty()) limit = Deadline::after(patience_s);
       batch.push_back(std::stoi(*number));
       if (batch.back() == kLast) return go("it is the last");
       if (batch.size() < kFull) continue;
@@ -66,7 +70,7 @@ std::string collect_batches() {
   ipc::Process sender("Sender", [&] {
     numbers.first.close();
     batches.second.close();
-    collect(numbers.second, batches.first);
+    collect(numbers.second, batches.first, ipc::paced_s(kPatienceS));
   });
   ipc::Process receiver("Receiver", [&] {
     batches.first.close();
@@ -81,6 +85,29 @@ std::string collect_batches() {
   }
   if (sender.join() != 0 || receiver.join() != 0) return "a process failed";
   return "";
+}
+
+// What the explorer plays, with a time that passes only while all wait: a
+// number comes when another one has waited for more than half of the patience.
+std::string go_by_age(ipc::Schedule& schedule) {
+  ConnectionPair numbers = ipc::make_connections();
+  ConnectionPair batches = ipc::make_connections();
+  Queue seen(1);
+  const auto soon = [] { return Deadline::after(0.6 * kPatienceS); };
+  schedule.add("Main", [&] {
+    ipc::ensure(numbers.first.send("0"));
+    const bool early = bool(numbers.first.receive_until(soon()));
+    ipc::ensure(numbers.first.send("1"));
+    const bool in_time = bool(numbers.first.receive_until(soon()));
+    ipc::ensure(seen.put(early     ? "gone too early"
+                         : in_time ? "gone in time"
+                                   : "not gone"));
+    ipc::ensure(numbers.first.send(std::to_string(kLast)));
+  });
+  schedule.add("Sender",
+               [&] { collect(numbers.second, batches.first, kPatienceS); });
+  schedule.run();
+  return *seen.get();
 }
 
 // Says what went by, and then how long it takes.
@@ -119,5 +146,6 @@ int main(int argc, char** argv) {
   lab.option("--numbers", number_count, 1, 1'000'000, "numbers in act 2");
   lab.option("--batch", batch_size, 1, kMaxBatch, "numbers to a message");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
+  lab.explores("a batch goes by its age", go_by_age);
   return lab.run(argc, argv, lesson);
 }
