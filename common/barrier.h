@@ -36,6 +36,7 @@
 #include <type_traits>
 
 #include "common/clock.h"
+#include "common/futex.h"
 #include "common/holder.h"
 #include "common/robust_mutex.h"
 #include "common/sleepers.h"
@@ -93,7 +94,7 @@ class Barrier {
   Sleepers sleepers_;
   int parties_;
   bool broken_ = false;
-  std::atomic<uint32_t> round_{0};
+  std::atomic<uint32_t> round_{kCountsFrom};
   std::array<Seat, kMaxParties> seats_{};
 };
 

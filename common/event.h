@@ -23,6 +23,7 @@
 #include <type_traits>
 
 #include "common/clock.h"
+#include "common/futex.h"
 
 namespace ipc {
 
@@ -40,7 +41,7 @@ class Event {
  private:
   static bool is_set(uint32_t changes) { return changes % 2 == 1; }
 
-  std::atomic<uint32_t> changes_{0};
+  std::atomic<uint32_t> changes_{kCountsFrom};
 };
 
 static_assert(std::is_standard_layout_v<Event>,

@@ -33,6 +33,11 @@ static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
 // 0.1 % of a CPU.
 inline constexpr double kRecheckSeconds = 0.1;
 
+// Where a word that only counts changes begins: shortly before it wraps, so
+// that every test goes through that and not only a program that has run for
+// months.
+inline constexpr uint32_t kCountsFrom = uint32_t{0} - 4;
+
 // Sleeps if `word` is `expected`, until a wake-up, `deadline`, or
 // kRecheckSeconds have passed, a signal has come, or for no reason at all. It
 // does not say which: the caller looks at the word, and at the deadline.

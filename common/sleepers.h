@@ -83,7 +83,7 @@ class Sleepers {
     futex_wake(sequence_, count);
   }
 
-  std::atomic<uint32_t> sequence_{0};
+  std::atomic<uint32_t> sequence_{kCountsFrom};
   std::atomic<uint32_t> count_{0};
 };
 
