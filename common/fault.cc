@@ -34,7 +34,9 @@ std::string_view take_head(std::string_view& text, char sign) {
 
 void set_point(Fault& fault, std::string_view point) {
   if (point.empty() || point == "start") return;
-  fault.point = point == "end" ? FaultPoint::end : FaultPoint::line;
+  fault.point = point == "end"   ? FaultPoint::end
+                : point == "say" ? FaultPoint::say
+                                 : FaultPoint::line;
   std::from_chars(point.data(), point.data() + point.size(), fault.line);
 }
 

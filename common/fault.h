@@ -11,6 +11,7 @@
 //         slow=<seconds>  it takes so much longer, whatever --pace is
 // Points: start  when it gets its name; this is the default
 //         <n>    after the nth line that it says
+//         say    before every line that it says
 //         line   after every line that it says
 //         end    when its work is done, in place of its own exit status
 //
@@ -19,7 +20,7 @@
 
 namespace ipc {
 
-enum class FaultPoint { start, line, end };
+enum class FaultPoint { start, say, line, end };
 
 // Brings about the fault that is ordered for this process at this point, if
 // one is.

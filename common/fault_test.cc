@@ -25,6 +25,13 @@ int end_under(const char* order) {
   return status;
 }
 
+// What it has said by then.
+std::string said_under(const char* order) {
+  testing::internal::CaptureStdout();
+  (void)end_under(order);
+  return testing::internal::GetCapturedStdout();
+}
+
 TEST(Fault, AProcessFailsWhereItIsOrdered) {
   EXPECT_EQ(end_under("Worker 1:exit=3"), 3);
   EXPECT_EQ(end_under("Worker 1:exit=3@start"), 3);
@@ -41,9 +48,9 @@ TEST(Fault, OthersAndOtherPointsAreLeftAlone) {
 }
 
 TEST(Fault, WhatWasSaidBeforeIsSaid) {
-  testing::internal::CaptureStdout();
-  EXPECT_EQ(end_under("Worker 1:kill@1"), -SIGKILL);
-  EXPECT_EQ(testing::internal::GetCapturedStdout(), "Worker 1: first\n");
+  EXPECT_EQ(said_under("Worker 1:kill@1"), "Worker 1: first\n");
+  EXPECT_EQ(said_under("Worker 1:kill@line"), "Worker 1: first\n");
+  EXPECT_EQ(said_under("Worker 1:kill@say"), "");
 }
 
 TEST(Fault, AProcessCanBeSlowAtEveryLine) {

@@ -152,6 +152,7 @@ void name_process(std::string_view name) {
 }
 
 void say_text(std::string_view text) {
+  fault_point(FaultPoint::say);
   std::string line = process_name();
   line += ": ";
   line += text;

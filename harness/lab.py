@@ -189,19 +189,6 @@ class LabTest(promises.Promises):
             **options,
         )
 
-    def run_late(self, call: str, *flags: str, delay_s: float = 0.02) -> Run:
-        """Runs the lab so that a system call returns late, in every process.
-
-        What is said after such a call, and not before, then comes too late.
-        """
-        if reason := trace.why_not():
-            self.skipTest(reason)
-        return self.run_traced(
-            ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={call}"]
-            + ["-e", f"inject={call}:delay_exit={delay_s * 1e6:.0f}"],
-            [self.program(), *flags, "--pace=0"],
-        )
-
     def _trace_problems(self, excerpt: chapter.Excerpt) -> list[str]:
         """Looks for the excerpt in traces: not every run has every wait."""
         program = self.program(excerpt.variant_of(self.name) or "")

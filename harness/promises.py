@@ -20,6 +20,8 @@ _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
 _INTERRUPT_LIMIT_S = 1.0
 _TELL_S = 2.0
+# Longer than it takes others to hear of what has happened, and to say so.
+_SLOW_S = 0.02
 # No lab pauses longer than this at the pace of the guide, all in all.
 _PAUSES_S_MAX = 60.0
 _SMALL_PACE = 0.01
@@ -166,6 +168,20 @@ class Promises(Runs):
                 self.program(), env={"IPC_LABS_FAULT": order}, quiet_s=QUIET_S
             )
             problems += self._overlooked(name, run)
+        self.fail_if(problems)
+
+    def test_nobody_is_told_of_before_it_has_spoken(self) -> None:
+        """Each process in turn is slow before each line that it says.
+
+        Who says that it sends before it sends may be as slow as it likes.
+        """
+        problems = []
+        for name in ("Main", *_children(self.run_lab())):
+            order = f"{name}:slow={_SLOW_S}@say"
+            try:
+                self.check(self.run_lab(env={"IPC_LABS_FAULT": order}))
+            except CheckFailed as failed:
+                problems.append(f"when {name} speaks late: {failed}")
         self.fail_if(problems)
 
     def _overlooked(self, name: str, run: Run) -> list[str]:

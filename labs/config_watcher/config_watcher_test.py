@@ -60,12 +60,7 @@ class ConfigWatcherTest(lab.LabTest):
             ("Monitor: Config file is gone.*", removals),
         ):
             self.assert_count(run, pattern, len(made))
-
-    def test_a_change_is_announced_however_late_its_rename_returns(
-        self,
-    ) -> None:
-        """Nobody tells of a change of which nobody has heard."""
-        run = self.run_late("rename")
+        # What is announced is told, and then comes the next.
         turns = self.captures(
             run,
             "(Updater: (?:Wrote|Made update|Made a mistake|Removed)"

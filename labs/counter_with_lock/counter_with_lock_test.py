@@ -78,6 +78,12 @@ class CounterWithLockTest(lab.LabTest):
         )
         self.assert_outcomes(self.captures(run, _FINAL), ["1"])
 
+    def test_only_the_next_owner_is_told(self) -> None:
+        """What it has repaired is whole for those that come after it."""
+        run = self.run_lab("--kill", "--schedule=AABBCC")
+        self.assert_count(run, "Worker .: The last owner died .*", 1)
+        self.assert_outcomes(self.captures(run, _FINAL), ["2"])
+
 
 if __name__ == "__main__":
     lab.main()

@@ -61,10 +61,6 @@ class PipesTest(lab.LabTest):
                 f"Receiver: Got 'Message {i}'",
             )
 
-    def test_a_message_is_announced_however_late_its_send_returns(self) -> None:
-        """Nobody has a message of which nobody has heard."""
-        self.check(self.run_late("sendto"))
-
     def test_the_first_poll_lasts_a_second(self) -> None:
         """As it says; the sender waits for the word that comes then."""
         run = self.run_lab("--pace=1", "--messages=0", "--dies-after=0")
