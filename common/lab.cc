@@ -119,22 +119,24 @@ class Mourner {
  public:
   explicit Mourner(pid_t main) : main_(main) {}
 
-  // "Monitor: exit status 1", if there is one since kLongestS; else "".
+  // "Monitor: exit status 1", if there is one for kLongestS; else "". To be
+  // called every kIntervalS.
   std::string look() {
-    const auto old = std::exchange(dead_, {});
     const Stat main = read_stat(main_);
-    // Not if it works, or is stopped; nor in the /proc of other numbers.
+    // Not if it works, or is stopped; nor in the /proc of other numbers. What
+    // was seen still counts: it may work for a moment, to look by itself.
     if (main.state != 'S' || main.parent != ::getpid()) return "";
+    const auto old = std::exchange(dead_, {});
     std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", main_));
     for (pid_t pid = 0; children >> pid;) {
       const Stat child = read_stat(pid);
       if (child.state != 'Z' || child.status == 0) continue;
       const auto known = old.find(pid);
-      const Deadline limit = known != old.end() ? known->second : longest();
-      if (limit.expired()) {
+      const int looks = known != old.end() ? known->second + 1 : 1;
+      if (looks * kIntervalS > longest_s()) {
         return child.name + ": " + describe_status(child.status);
       }
-      dead_.emplace(pid, limit);
+      dead_.emplace(pid, looks);
     }
     return "";
   }
@@ -146,12 +148,12 @@ class Mourner {
  private:
   static constexpr double kLongestS = 5;
 
-  static Deadline longest() {
-    return Deadline::after(kLongestS * std::max(1.0, pace) * time_scale());
+  static double longest_s() {
+    return kLongestS * std::max(1.0, pace) * time_scale();
   }
 
   pid_t main_;
-  std::map<pid_t, Deadline> dead_;  // Each, and when that is too long.
+  std::map<pid_t, int> dead_;  // Each, and how often it was seen.
 };
 
 // Waits for the end of Main: its status, or what a shell would call it.

@@ -25,6 +25,8 @@ _SLOW_S = 0.02
 # No lab pauses longer than this at the pace of the guide, all in all.
 _PAUSES_S_MAX = 60.0
 _SMALL_PACE = 0.01
+# The lab itself ends 5 s after a child has ended badly that nobody asks for.
+_KEEPER_S = 10.0
 # A wrong variant, or a transcript of one, need not be watched for long: when
 # all of its processes sleep without a limit nothing will come any more.
 QUIET_S = 0.5
@@ -170,6 +172,21 @@ class Promises(Runs):
             problems += self._overlooked(name, run)
         self.fail_if(problems)
 
+    def test_no_child_that_is_killed_hangs_it(self) -> None:
+        """Each child in turn is killed as soon as it has its name.
+
+        Whether the lab survives that is its own affair, but it must end.
+        """
+        problems = []
+        for name in _children(self.run_lab()):
+            run = self.run_program(
+                self.program(),
+                env={"IPC_LABS_FAULT": f"{name}:kill"},
+                quiet_s=_KEEPER_S,
+            )
+            problems += self._unfinished(name, "was killed", run)
+        self.fail_if(problems)
+
     def test_nobody_is_told_of_before_it_has_spoken(self) -> None:
         """Each process in turn is slow before each line that it says.
 
@@ -186,22 +203,33 @@ class Promises(Runs):
 
     def _overlooked(self, name: str, run: Run) -> list[str]:
         """Returns what is wrong with a run in which a child has failed."""
+        problems = self._unfinished(name, "has failed", run)
+        if (
+            not problems
+            and run.status == 0
+            and _has_failed(run)
+            and not self._tolerated(name)
+        ):
+            problems = [
+                f"it passes although {name} has exited with status 1: nobody"
+                " asks how it has ended. If the lab is to survive that, say so"
+                " in `tolerates`.",
+                expect.transcript(run),
+            ]
+        return problems
+
+    def _unfinished(self, name: str, fate: str, run: Run) -> list[str]:
+        """Returns what is left undone in a run in which `name` met its fate."""
         problems = []
         if run.hang:
-            problems.append(f"it hangs when {name} has failed:")
+            problems.append(f"it hangs when {name} {fate}:")
             problems.append(expect.indent(run.hang.explain()))
         elif run.status < 0 or not expect.has_verdict(run):
             problems.append(
-                f"it does not end with PASS or FAIL when {name}" " has failed"
-            )
-        elif run.status == 0 and _has_failed(run) and not self._tolerated(name):
-            problems.append(
-                f"it passes although {name} has exited with status 1: nobody"
-                " asks how it has ended. If the lab is to survive that, say so"
-                " in `tolerates`."
+                f"it does not end with PASS or FAIL when {name} {fate}"
             )
         problems += [
-            f"when {name} has failed it leaves a {leak.kind}: {leak.name}"
+            f"when {name} {fate} it leaves a {leak.kind}: {leak.name}"
             for leak in run.leaks
         ]
         return [*problems, expect.transcript(run)] if problems else []

@@ -60,7 +60,9 @@ std::string fill_mailbox(const Actor& printer, ipc::Event& begun,
                          ipc::Event& paper) {
   ipc::say("Act 2: a mailbox is full");
   send(printer, "page 0");
-  begun.wait();  // It has taken this one, and stands still with it.
+  // It has taken this one, and stands still with it.
+  const auto limit = ipc::Deadline::after(5 * ipc::time_scale());
+  if (!begun.wait_until(limit)) return "the printer does not begin";
   int page = 0;
   std::string text;
   QueueStatus status = QueueStatus::ok;
@@ -106,8 +108,8 @@ std::string lesson() {
   std::string problem = break_account(account);
   if (problem.empty()) problem = fill_mailbox(printer, *begun, *paper);
   if (problem.empty()) problem = ask_in_a_circle(*buyer);
-  if (!problem.empty()) return problem;
   const bool well = system.stop_until(patience());  // [stop]
+  if (!problem.empty()) return problem;
   return well ? "" : "not all actors have ended well";
 }
 

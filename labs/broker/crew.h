@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -21,6 +22,7 @@ class Crew {
   Crew(const Queues& queues, Counters& counters, int worker_count)
       : queues_(queues), counters_(counters), worker_count_(worker_count) {
     processes_.emplace_back("Generator", [this] { generate(queues_); });
+    ids_.push_back(kNoWorker);
     for (int i = 0; i < worker_count_; ++i) add_worker();
   }
 
@@ -32,26 +34,36 @@ class Crew {
     if (index == processes_.size()) return false;
     ipc::Process process = std::move(processes_[index]);
     processes_.erase(processes_.begin() + static_cast<ptrdiff_t>(index));
+    const int id = ids_[index];
+    ids_.erase(ids_.begin() + static_cast<ptrdiff_t>(index));
     const int status = process.join();
     if (status == 0) return true;
     ipc::say("{} was {}", process.name(), ipc::describe_status(status));
-    if (status != -SIGKILL)
+    if (status != -SIGKILL || id == kNoWorker)
       throw std::runtime_error(process.name() + " failed");
     add_worker();  // [restart]
     return true;
   }
 
-  // Whether nothing is to be done any more: all workers consume, the broker has
-  // noticed who died, and it has no task that it has not given to a living one.
+  // Whether nothing is to be done any more: all that live consume, the broker
+  // has noticed who died, and it has no task that it has not given to one.
   [[nodiscard]] bool settled(Channel& channel) const {
     const Channel::Counts counts = channel.counts(queues_.tasks);
-    return counters_.consuming == started_ && counts.ready == 0 &&
-           counts.consumers == static_cast<uint32_t>(worker_count_);
+    return counts.ready == 0 &&
+           counts.consumers == static_cast<uint32_t>(worker_count_) &&
+           std::ranges::all_of(ids_, [this](int id) {
+             return id == kNoWorker ||
+                    counters_.consuming.at(static_cast<size_t>(id));
+           });
   }
 
  private:
+  static constexpr int kNoWorker = -1;
+
   void add_worker() {
     const int id = started_++;
+    if (id == kWorkersMax) throw std::runtime_error("worker after worker dies");
+    ids_.push_back(id);
     processes_.emplace_back("Worker " + std::to_string(id),
                             [this, id] { work(queues_, counters_, id); });
   }
@@ -60,5 +72,6 @@ class Crew {
   Counters& counters_;
   int worker_count_;
   std::vector<ipc::Process> processes_;
+  std::vector<int> ids_;  // Of each of these.
   int started_ = 0;
 };

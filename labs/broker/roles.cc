@@ -45,7 +45,7 @@ void work(const Queues& queues, Counters& counters, int id) {
   Channel results(queues.url);
   Channel tasks(queues.url);
   tasks.consume(queues.tasks, static_cast<uint16_t>(prefetch_count));
-  ++counters.consuming;
+  counters.consuming.at(static_cast<size_t>(id)) = true;
   ipc::say("Started");
   int processed = 0;
   while (const auto delivery = tasks.next()) {

@@ -1,6 +1,7 @@
 // What the processes of the lab do; which of them there are, main.cc says.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <string>
 
@@ -18,11 +19,14 @@ struct Queues {
 };
 
 inline constexpr int kDeliveryLimit = 3;
+inline constexpr int kWorkersMax =
+    1000;  // Those in place of dead ones as well.
 
 // What the broker does not count for us. In memory that all processes share.
 struct Counters {
-  std::atomic<int> consuming{0};  // Workers that have ever begun to consume.
-  std::atomic<int> begun{0};      // How often work on a task was begun.
+  // Whether a worker has begun to consume.
+  std::array<std::atomic<bool>, kWorkersMax> consuming{};
+  std::atomic<int> begun{0};  // How often work on a task was begun.
 };
 
 // Publishes the tasks, and one more that kills whoever works on it.
