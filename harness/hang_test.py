@@ -313,6 +313,17 @@ class LittleKnownTest(unittest.TestCase):
         ):
             self.assertEqual(proc.call_of_function(function), call)
 
+    def test_a_call_has_the_name_by_which_the_program_made_it(self) -> None:
+        x86_64, aarch64 = 0, 1
+        for call, args, machine, made in (
+            ("ppoll", [0x1000, 2, 0], x86_64, "ppoll"),
+            ("ppoll", [0x1000, 2, 0], aarch64, "poll"),
+            ("ppoll", [0, 0, 0], aarch64, "pause"),
+            ("epoll_pwait", [3, 0x1000, 1], aarch64, "epoll_wait"),
+            ("futex", [0x1000, 0, 0], aarch64, "futex"),
+        ):
+            self.assertEqual(proc.call_as_made(call, args, machine), made)
+
     def test_the_only_pipe_of_a_reader_is_taken_for_the_one(self) -> None:
         found = hang.explain(snapshot(task(3, "Receiver", "read")), (), {})
         self.assertEqual(

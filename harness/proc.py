@@ -72,6 +72,9 @@ _CALL_OF_NUMBER = (
     else {}
 )
 
+# aarch64 lacks these, and its C library makes them of those that can do more.
+_MADE_OF = {"epoll_pwait": "epoll_wait", "ppoll": "poll", "pselect6": "select"}
+
 # Where the number of the call cannot be read, the kernel function in which the
 # process sleeps often tells it: (part of the function's name, call).
 _CALL_OF_WCHAN = (
@@ -407,7 +410,17 @@ def _task(process: Stat, tid: int) -> Task | None:
     }
     if args:
         _describe(task)
+        task["call"] = call_as_made(call, args, _MACHINE)
     return task
+
+
+def call_as_made(call: str, args: list[int], machine: int) -> str:
+    """Returns the call that the program made, as far as can be told."""
+    if machine < 0 or _CALLS["poll"][machine] >= 0:
+        return call
+    if call == "ppoll" and not any(args[:3]):
+        return "pause"
+    return _MADE_OF.get(call, call)
 
 
 def _describe(task: Task) -> None:
