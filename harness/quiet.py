@@ -17,6 +17,10 @@ _AS_GOOD_AS_EVER_S = 10.0
 # So long all must be seen blocked: who had a real limit that was about to pass
 # has gone on then, and done something.
 _BLOCKED_S = 2 * _RECHECK_S
+# Up to this share of a processor passes as looking again at what is awaited, on
+# a machine that is not said to be slow, and on any.
+_LOOKING = 0.02
+_LOOKING_AT_MOST = 0.2
 # How the verdict begins if the limit was reached and no hang was seen.
 NOT_ENDED = "it had not ended after"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -28,6 +32,9 @@ class Quiet:
     def __init__(self, question: Question, own_pid_namespace: bool) -> None:
         self._limit_s = question["limit_s"]
         self._quiet_s = question["quiet_s"]
+        self._looking = min(
+            _LOOKING * max(1.0, question["scale"]), _LOOKING_AT_MOST
+        )
         self._own_pids = own_pid_namespace
         self._since_s = 0.0
         self._ticks_before = -1
@@ -67,8 +74,8 @@ class Quiet:
         if self._ticks_before < 0:
             self._ticks_before = ticks
         used_s = (ticks - self._ticks_before) / _TICKS_PER_S
-        # Up to 2 % of a processor passes as looking again at what is awaited.
-        return is_new or used_s > 0.02 * (now_s - self._since_s) + 0.02
+        allowed_s = self._looking * (now_s - self._since_s) + 0.02
+        return is_new or used_s > allowed_s
 
     def _all_blocked(self, now_s: float, every: dict[int, proc.Stat]) -> bool:
         if any(status.state in "RD" for status in every.values()):

@@ -20,6 +20,7 @@ class Question(TypedDict):
     scratch: str
     limit_s: float
     quiet_s: float
+    scale: float  # By which both are stretched.
     events: bool
     interrupt_after: str | None
     interrupt_signal: int
