@@ -7,6 +7,7 @@
 // see, and so many in between as there is time for.
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -175,14 +176,27 @@ void check_mutex(Mutex& mutex) {
   EXPECT_EQ(guard.depth(), 1U);
 }
 
-TEST(KillStep, Lock) {
+class KillStep : public ::testing::Test {
+ protected:
+  void SetUp() override {
+#if defined(__aarch64__)
+    // Without these an atomic change is a loop around LDXR and STXR, which is
+    // never left by steps: each is an exception, which ends the reservation.
+    if ((::getauxval(AT_HWCAP) & HWCAP_ATOMICS) == 0) {
+      GTEST_SKIP() << "needs a processor with atomic instructions (LSE)";
+    }
+#endif
+  }
+};
+
+TEST_F(KillStep, Lock) {
   const Shared<Lock> lock;
   const Trial<Lock> trial{"Lock", lock, [&] { const Guard guard(*lock); },
                           [&] { check_mutex(*lock); }};
   trial.run();
 }
 
-TEST(KillStep, ALockWhoseOwnerHasDied) {
+TEST_F(KillStep, ALockWhoseOwnerHasDied) {
   struct Board {
     Lock lock;
     std::atomic<bool> repaired{false};
@@ -212,7 +226,7 @@ TEST(KillStep, ALockWhoseOwnerHasDied) {
   trial.run();
 }
 
-TEST(KillStep, RLock) {
+TEST_F(KillStep, RLock) {
   const Shared<RLock> lock;
   const Trial<RLock> trial{"RLock", lock,
                            [&] {
@@ -223,7 +237,7 @@ TEST(KillStep, RLock) {
   trial.run();
 }
 
-TEST(KillStep, Semaphore) {
+TEST_F(KillStep, Semaphore) {
   const Shared<Semaphore> semaphore(1U);
   const Trial<Semaphore> trial{"Semaphore", semaphore,
                                [&] {
@@ -242,7 +256,7 @@ TEST(KillStep, Semaphore) {
   trial.run();
 }
 
-TEST(KillStep, BoundedSemaphore) {
+TEST_F(KillStep, BoundedSemaphore) {
   const Shared<BoundedSemaphore> semaphore(1U);
   const Trial<BoundedSemaphore> trial{
       "BoundedSemaphore", semaphore,
@@ -258,7 +272,7 @@ TEST(KillStep, BoundedSemaphore) {
   trial.run();
 }
 
-TEST(KillStep, AnEventThatAProcessWaitsFor) {
+TEST_F(KillStep, AnEventThatAProcessWaitsFor) {
   const Shared<Event> event;
   std::optional<Process> waiter;
   const Trial<Event> trial{"Event", event,
@@ -279,7 +293,7 @@ TEST(KillStep, AnEventThatAProcessWaitsFor) {
   trial.run();
 }
 
-TEST(KillStep, ACondition) {
+TEST_F(KillStep, ACondition) {
   struct Board {
     Lock lock;
     Condition changed;
@@ -343,13 +357,13 @@ void kill_third_party(const char* name, const Shared<Barrier>& barrier,
   trial.run();
 }
 
-TEST(KillStep, ABarrierThatIsWaitedFor) {
+TEST_F(KillStep, ABarrierThatIsWaitedFor) {
   const Shared<Barrier> barrier(3);
   kill_third_party("Barrier, wait", barrier,
                    [&] { (void)barrier->wait_until(limit()); });
 }
 
-TEST(KillStep, ABarrierThatIsAborted) {
+TEST_F(KillStep, ABarrierThatIsAborted) {
   const Shared<Barrier> barrier(3);
   kill_third_party("Barrier, abort", barrier, [&] { barrier->abort(); });
 }
