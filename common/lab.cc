@@ -156,6 +156,15 @@ class Mourner {
   std::map<pid_t, int> dead_;  // Each, and how often it was seen.
 };
 
+// Says that the lab has failed, as its last line: nobody is left who could
+// still say something.
+int fail_for_all(Process& main, const std::string& reason) {
+  main.kill();
+  main.join();
+  kill_descendants();
+  return fail(reason);
+}
+
 // Waits for the end of Main: its status, or what a shell would call it.
 int watch(Process& main, SignalQueue& signals, double limit_s) {
   Deadline limit = Deadline::after(limit_s);
@@ -164,12 +173,13 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
     const Deadline look = Deadline::after(Mourner::kIntervalS);
     const auto number = signals.next_until(limit.sooner(look));
     if (!number && limit.expired()) {
-      return fail(fmt::format("not finished within {:g} seconds", limit_s));
+      return fail_for_all(
+          main, fmt::format("not finished within {:g} seconds", limit_s));
     }
     if (!number) {
       const std::string unmourned = mourner.look();
       if (unmourned.empty()) continue;
-      return fail(unmourned + ", and the lab waits all the same");
+      return fail_for_all(main, unmourned + ", and the lab waits all the same");
     }
     if (*number == SIGCONT) {
       // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
@@ -184,7 +194,7 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
     if (*status >= 0) return *status;
     // Ctrl-C reaches Main as well, and its end may be seen first.
     if (*status == -SIGINT || *status == -SIGTERM) return 128 - *status;
-    return fail("Main was " + describe_status(*status));
+    return fail_for_all(main, "Main was " + describe_status(*status));
   }
 }
 

@@ -22,6 +22,7 @@
 #include "common/errors.h"
 #include "common/explorer.h"
 #include "common/names.h"
+#include "common/pipe.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/shared.h"
@@ -156,6 +157,27 @@ TEST(Lab, ADeadActorThatNobodyMournsEndsIt) {
                           is_killed ? "killed by SIGKILL" : "exit status 3"));
     EXPECT_EQ(result.status, 1);
   }
+}
+
+// Whoever sees that Main has gone may say so, but not after the verdict.
+TEST(Lab, WhenTheKeeperEndsItTheVerdictIsTheLastLine) {
+  const Lesson lesson = []() -> std::string {
+    ipc::Pipe pipe = ipc::make_pipe();
+    for (int i = 0; i < 10; ++i) {
+      if (::fork() != 0) continue;  // It does not die with Main.
+      pipe.writer.reset();
+      char end = 0;
+      (void)ipc::retry([&] { return ::read(pipe.reader.get(), &end, 1); });
+      ipc::say("Main has gone");
+      while (true) ::pause();
+    }
+    while (true) ::pause();
+  };
+  const Result result = LabRun({}, lesson, 0.2).end();
+  ASSERT_NE(result.out.find("FAIL"), std::string::npos);
+  EXPECT_EQ(result.out.find("gone", result.out.find("FAIL")),
+            std::string::npos);
+  EXPECT_EQ(result.status, 1);
 }
 
 TEST(Lab, ALabThatWasStoppedForLongerThanItsLimitIsNotLate) {
