@@ -40,9 +40,10 @@ struct Answers {
 };
 
 Answers ask(ipc::Connection& patient, pid_t pid, int questions) {
+  const double limit_s = kLimitS * ipc::time_scale();
   for (int i = 0; i < questions; ++i) {
     ipc::ensure(patient.send("How are you?"));
-    if (!patient.poll_until(ipc::Deadline::after(kLimitS))) {  // [limit]
+    if (!patient.poll_until(ipc::Deadline::after(limit_s))) {  // [limit]
       const std::string silence = describe_silence(pid);
       // Or was it only late? Then it sleeps because it has answered.
       if (!patient.poll_until(ipc::Deadline::at_ns(0))) return {i, silence};
