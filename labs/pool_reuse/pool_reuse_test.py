@@ -64,10 +64,16 @@ class PoolReuseTest(lab.LabTest):
 
     def test_the_second_call_of_the_pool_finds_few_processes_new(self) -> None:
         """Only a worker that had no task in the first call is new still."""
-        run = self.run_lab("--rounds=1")
-        _, first, _ = self.told(run, "A pool of 2")
-        _, _, found_new = self.told(run, "The same pool")
-        self.assertLessEqual(first + found_new, 2)
+        for _ in range(10):
+            run = self.run_lab("--rounds=1")
+            _, first, _ = self.told(run, "A pool of 2")
+            _, second, found_new = self.told(run, "The same pool")
+            self.assertLessEqual(first + found_new, 2)
+            if found_new < second:
+                return
+        # One worker may do all of a call, and the other one all of the next;
+        # but not each time.
+        self.fail("the second call never found a worker of the first")
 
     def test_times_are_told_with_their_spread(self) -> None:
         """Of both ways, and of four sizes; and the ratio."""
