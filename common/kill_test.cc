@@ -131,6 +131,7 @@ void expect_survives_kills(const char* name, int depth) {
   KillTrial trial(name, 3, [&](int index, Participant& self) {
     change_pair<Mutex, Guard>(*pair, index, self, depth);
   });
+  trial.want(Phase::inside, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills));
   printf("%s: %d notices that the owner died\n", name, pair->notices.load());
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
