@@ -86,8 +86,21 @@ class ChatTest(lab.LabTest):
         lab.Explored({"Alice is 1, Bob is 1": 8}, variant="copied_members"),
     )
 
+    def _check_told_first(self, run: lab.Run) -> None:
+        """The server tells of an entry before anybody has it."""
+        told: set[tuple[str, str]] = set()
+        for line in run.lines:
+            if line.raw.startswith("Main: Act 2"):
+                told.clear()
+            entry = _ENTRY.fullmatch(line.text)
+            if entry and line.speaker == "Server":
+                told.add((entry[1], entry[2]))
+            elif entry and told and line.speaker.startswith("User "):
+                self.assertIn((entry[1], entry[2]), told, line.raw)
+
     def check(self, run: lab.Run) -> None:
         """Members get all of their rooms in one order; reports add up."""
+        self._check_told_first(run)
         for act in _acts(run):
             self._check_reports(act)
             self._check_order(act)
