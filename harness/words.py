@@ -30,6 +30,8 @@ _SENTENCES = (
     (r"(.+?) is not true", "this does not hold: it is {}"),
     (r"(.+?) is not false", "this should not hold, but it is {}"),
     (r"(.+?) is not in (?:list|deque)", "{} is not among what was found"),
+    # The same since Python 3.14.
+    (r"list\.index\(x\): x not in list", "it is not among what was found"),
     (r"unexpectedly None", "there is none"),
     (r"(.+?) is not None", "there should be none, but there is {}"),
 )
