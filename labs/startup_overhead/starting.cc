@@ -29,7 +29,7 @@ void start_thread() {
 }
 
 void fork_process() {
-  if (ipc::Process("Child", [] {}).join() != 0) {
+  if (ipc::Process("Fork", [] {}).join() != 0) {
     throw std::runtime_error("the child failed");
   }
 }
