@@ -18,7 +18,7 @@ def ipc_lab(
         wrong = [],
         wrong_deps = {},
         copts = [],
-        size = "small",
+        size = "medium",
         tags = []):
     """Declares the programs of a lab and the test that runs them.
 
@@ -34,7 +34,8 @@ def ipc_lab(
       wrong_deps: what a variant needs beyond `deps`, by its name.
       copts: options of the compiler for the lab's own sources, where the speed
         of what it computes matters.
-      size: the size of the test: "small" allows it 60 seconds.
+      size: the size of the test: "medium" allows it 300 seconds. A quiet machine
+        needs 5 to 30 of them.
       tags: tags of the test, for example "exclusive".
     """
     for variant in wrong_deps:
