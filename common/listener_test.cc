@@ -749,6 +749,20 @@ void expect_in_child(const std::function<std::string()>& action) {
 
 constexpr const char* kTwoAddresses = "127.0.0.1 both\n::1 both\n";
 
+// The end that hangs up first leaves its port waiting for a minute.
+TEST(Listener, APortCanBeUsedAgainAtOnce) {
+  std::optional<Listener> listener(std::in_place, Address(kAnyPort));
+  const Address address = listener->address();
+  ipc::Process client("client", [&] {
+    Connection server = ipc::connect(address);
+    ::_exit(server.receive().status == Transfer::closed ? 0 : 1);
+  });
+  listener->accept().close();
+  EXPECT_EQ(client.join(), 0);
+  listener.reset();
+  EXPECT_NO_THROW(Listener{address});
+}
+
 TEST(Listener, ListensOnAllAddressesOfAName) {
   expect_in_child([]() -> std::string {
     std::string problem = ipc::enter_own_network();

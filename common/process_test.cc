@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -63,6 +64,18 @@ TEST(Process, JoinReturnsTheNegativeNumberOfTheSignal) {
   EXPECT_EQ(child.join(), -SIGTERM) << "join may be repeated";
   EXPECT_EQ(ipc::describe_status(child.join()), "killed by SIGTERM");
   EXPECT_EQ(ipc::describe_status(3), "exit status 3");
+}
+
+TEST(Process, AChildLeavesTheExitHandlersToItsParent) {
+  ipc::Process parent("parent", [] {
+    static const pid_t maker = ::getpid();
+    (void)std::atexit([] {
+      if (::getpid() != maker) ::_exit(7);
+    });
+    ipc::Process child("child", [] {});
+    ::_exit(child.join());
+  });
+  EXPECT_EQ(parent.join(), 0);
 }
 
 TEST(Process, AnExceptionInTheChildIsExitStatusOne) {
