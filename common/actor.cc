@@ -10,7 +10,8 @@
 
 #include "common/check.h"
 #include "common/futex.h"
-#include "common/report.h"
+#include "common/hooks.h"
+#include "common/process_name.h"
 #include "common/shared.h"
 
 namespace ipc {

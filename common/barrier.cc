@@ -1,8 +1,7 @@
 #include "common/barrier.h"
 
 #include "common/check.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 #include <string>
 
-#include "common/point.h"
+#include "common/hooks.h"
 
 namespace ipc {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr double kScaleMost = 1e6;
+
+std::atomic<double> scale = 1;
 
 }  // namespace
 
@@ -26,21 +29,17 @@ int64_t now_ns() {
   return now.tv_sec * kNsPerSecond + now.tv_nsec;
 }
 
-double time_scale() {
-  static const double factor = [] {
-    // secure_getenv: whoever starts a set-user-ID program has no say.
-    const char* const text = ::secure_getenv("IPC_LABS_TIME_SCALE");
-    if (text == nullptr || *text == '\0') return 1.0;
-    char* end = nullptr;
-    const double value = ::strtod(text, &end);
-    if (*end != '\0' || !(value > 0 && value <= kScaleMost)) {
-      throw std::invalid_argument(
-          std::string("IPC_LABS_TIME_SCALE is to be a number above 0: ") +
-          text);
-    }
-    return value;
-  }();
-  return factor;
+double time_scale() { return scale; }
+
+void set_time_scale(const char* text) {
+  if (text == nullptr || *text == '\0') return;
+  char* end = nullptr;
+  const double value = ::strtod(text, &end);
+  if (*end != '\0' || !(value > 0 && value <= kScaleMost)) {
+    throw std::invalid_argument(
+        std::string("IPC_LABS_TIME_SCALE is to be a number above 0: ") + text);
+  }
+  scale = value;
 }
 
 Deadline Deadline::after(double seconds) {

@@ -16,10 +16,15 @@ namespace ipc {
 // processes that are explored: of their own time; see schedule.h.
 int64_t now_ns();
 
-// The factor of IPC_LABS_TIME_SCALE, 1 if it is not set: how much longer than
-// usual tests, harness and labs wait before they call something a hang. Throws
-// std::invalid_argument if that is not a number above 0 and up to a million.
+// How much longer than usual this machine needs: what waits before it calls
+// something a hang waits so many times as long. 1 by default.
 double time_scale();
+
+// Sets it for this process, and those that it forks, to the number in `text`,
+// which a program has from its environment (IPC_LABS_TIME_SCALE); if that is
+// null or empty, nothing. Throws std::invalid_argument if it is not a number
+// above 0 and up to a million.
+void set_time_scale(const char* text);
 
 class Deadline {
  public:

@@ -50,15 +50,16 @@ TEST(Clock, TheSoonerOfTwoDeadlinesIsTheEarlierOne) {
 }
 
 TEST(Clock, AScaleThatIsNoNumberAboveZeroIsRefused) {
-  const char* const set = ::getenv("IPC_LABS_TIME_SCALE");
-  const std::string before = set == nullptr ? "" : set;
+  const double before = ipc::time_scale();
   for (const char* const wrong : {"abc", "2x", "0", "-1", "nan", "inf"}) {
-    ::setenv("IPC_LABS_TIME_SCALE", wrong, 1);
-    EXPECT_THROW(ipc::time_scale(), std::invalid_argument) << wrong;
+    EXPECT_THROW(ipc::set_time_scale(wrong), std::invalid_argument) << wrong;
   }
-  ::setenv("IPC_LABS_TIME_SCALE", "2.5", 1);
+  ipc::set_time_scale(nullptr);
+  ipc::set_time_scale("");
+  EXPECT_EQ(ipc::time_scale(), before);
+  ipc::set_time_scale("2.5");
   EXPECT_EQ(ipc::time_scale(), 2.5);
-  ::setenv("IPC_LABS_TIME_SCALE", before.c_str(), 1);
+  ipc::set_time_scale(std::to_string(before).c_str());
 }
 
 }  // namespace

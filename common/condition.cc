@@ -1,7 +1,7 @@
 #include "common/condition.h"
 
 #include "common/check.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

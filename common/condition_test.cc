@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/pipe.h"
+#include "common/report.h"
 #include "common/rlock.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"

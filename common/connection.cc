@@ -18,10 +18,9 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/hooks.h"
 #include "common/pipe.h"
-#include "common/point.h"
 #include "common/ready.h"
-#include "common/report.h"
 #include "common/signals.h"
 
 namespace ipc {
@@ -43,7 +42,7 @@ constexpr size_t kJoinedMax = 1024;
 // the whole family.
 std::string next_channel() {
   static std::atomic<int> channel = 0;
-  return fmt::format("Connection {}", ++channel);
+  return "Connection " + std::to_string(++channel);
 }
 
 void set_blocking(const UniqueFd& fd, bool blocking) {
@@ -57,7 +56,7 @@ void set_blocking(const UniqueFd& fd, bool blocking) {
 // Whether a call may wait inside of the kernel: not if it must end in time, and
 // not if somebody wants to see that it waits.
 bool may_block(Deadline deadline) {
-  return deadline.is_never() && !events_wanted && gate() == nullptr;
+  return deadline.is_never() && event_hook == nullptr && gate() == nullptr;
 }
 
 bool keeps_packets(const UniqueFd& fd) {
@@ -153,8 +152,9 @@ void Connection::name_channel(std::string channel, char side) {
 }
 
 void Connection::log(EventKind kind, char from, uint64_t number) const {
-  if (!events_wanted) return;
-  event(kind, channel_, from == 0 ? "" : fmt::format("{}{}", from, number));
+  if (event_hook == nullptr) return;
+  const std::string id = from == 0 ? "" : from + std::to_string(number);
+  event(kind, channel_, id);
 }
 
 Transfer Connection::send_until(std::string_view message, Deadline deadline) {

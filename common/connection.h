@@ -46,7 +46,7 @@
 #include <string_view>
 
 #include "common/clock.h"
-#include "common/report.h"
+#include "common/hooks.h"
 #include "common/unique_fd.h"
 
 namespace ipc {

@@ -1,8 +1,7 @@
 #include "common/event.h"
 
 #include "common/futex.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

@@ -21,9 +21,9 @@
 #include "common/event.h"
 #include "common/explorer.h"
 #include "common/futex.h"
+#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/observable.h"
-#include "common/point.h"
 #include "common/pool_board.h"
 #include "common/pool_worker.h"
 #include "common/process.h"
@@ -469,9 +469,11 @@ void consume(ipc::Queue& queue, QueueBoard& board, int count) {
 }
 
 // The messages that came, those of each producer in the order in which they
-// came; then whether the queue can be used as if it were new.
-std::string queue_outcome(const QueueBoard& board, ipc::Queue& queue,
-                          int producers) {
+// came, or sorted if several took them: who takes the first may note it later.
+// Then whether the queue can be used as if it were new.
+std::string queue_outcome(QueueBoard& board, ipc::Queue& queue, int producers,
+                          int consumers) {
+  if (consumers > 1) std::sort(board.got.begin(), board.got.end());
   std::string text;
   for (int producer = 0; producer < producers; ++producer) {
     text += static_cast<char>('a' + producer);
@@ -506,7 +508,7 @@ Scenario queue(int producers, int items_each, int consumers = 1) {
                    [&] { consume(queue, *board, items); });
     }
     schedule.run();
-    return queue_outcome(*board, queue, producers);
+    return queue_outcome(*board, queue, producers, consumers);
   };
 }
 

@@ -25,10 +25,10 @@
 #include "common/explorer.h"
 #include "common/futex.h"
 #include "common/holder.h"
+#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/memory_watch.h"
 #include "common/pipe.h"
-#include "common/point.h"
 #include "common/ready.h"
 #include "common/shared.h"
 

@@ -17,13 +17,12 @@
 #include "common/event.h"
 #include "common/file_watcher.h"
 #include "common/futex.h"
+#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/names.h"
 #include "common/pipe.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/ready.h"
-#include "common/report.h"
 #include "common/shared.h"
 
 namespace {

@@ -11,7 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/report.h"
+#include "common/hooks.h"
+#include "common/process_name.h"
 
 namespace ipc {
 namespace {

@@ -16,9 +16,8 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "common/point.h"
+#include "common/hooks.h"
 #include "common/ready.h"
-#include "common/report.h"
 
 namespace ipc {
 namespace {

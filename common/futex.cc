@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
-#include "common/point.h"
+#include "common/hooks.h"
 
 namespace ipc {
 namespace {

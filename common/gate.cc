@@ -11,7 +11,7 @@
 #include <string>
 
 #include "common/clock.h"
-#include "common/point.h"
+#include "common/hooks.h"
 #include "common/report.h"
 
 namespace ipc {

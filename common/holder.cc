@@ -19,7 +19,7 @@
 #include <string>
 
 #include "common/errors.h"
-#include "common/point.h"
+#include "common/hooks.h"
 #include "common/unique_fd.h"
 
 namespace ipc {

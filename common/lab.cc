@@ -20,9 +20,10 @@
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/futex.h"
+#include "common/hooks.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/process.h"
+#include "common/process_name.h"
 #include "common/report.h"
 #include "common/signals.h"
 
@@ -371,8 +372,11 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
 int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
   name_process(name_);
-  const double scale = time_scale();
+  // secure_getenv: whoever starts a set-user-ID program has no say.
+  set_time_scale(::secure_getenv("IPC_LABS_TIME_SCALE"));
+  set_run_token(::secure_getenv("IPC_LABS_RUN"));
   open_event_log();
+  report_processes();
   begin_run();  // Before the fork, so that all of the lab share the prefix.
   remove_stale_names();  // Of labs whose keeper was killed.
 
@@ -383,7 +387,7 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
     ::_exit(request == nullptr ? play(lesson)
                                : explore(scenarios_, request, name_));
   });
-  const int status = watch(main, signals, limit_s * scale);
+  const int status = watch(main, signals, limit_s * time_scale());
   return clean_up(main, name_, status);
 }
 

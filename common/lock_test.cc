@@ -5,6 +5,8 @@
 
 #include <mutex>
 
+#include "common/hooks.h"
+#include "common/report.h"
 #include "common/rlock.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"

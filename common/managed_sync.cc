@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc::managed {
 

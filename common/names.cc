@@ -35,20 +35,12 @@ UniqueFd open_tmp() {
   return UniqueFd(check(::open("/tmp", kFlags), "open /tmp"));
 }
 
-// What the harness wants to see in all names of a run: IPC_LABS_RUN, which is
-// eight letters or digits.
-std::string token() {
-  const char* const text = ::secure_getenv("IPC_LABS_RUN");
-  const std::string token = text == nullptr ? "" : text;
-  const bool fits =
-      token.size() == 8 && std::all_of(token.begin(), token.end(), ::isalnum);
-  return fits ? token : "";
-}
+std::string token;
 
 std::string make_prefix() {
   uint32_t random = 0;
   check(::getrandom(&random, sizeof random, 0), "getrandom");
-  return fmt::format("{}{}-{}{:08x}", kFamily, ::getpid(), token(), random);
+  return fmt::format("{}{}-{}{:08x}", kFamily, ::getpid(), token, random);
 }
 
 // A run: its prefix, and the lock that says that it is not over.
@@ -126,6 +118,14 @@ std::vector<std::string> lock_files() {
 }
 
 }  // namespace
+
+void set_run_token(const char* text) {
+  const std::string_view wanted = text == nullptr ? "" : text;
+  if (wanted.size() == 8 &&
+      std::all_of(wanted.begin(), wanted.end(), isalnum)) {
+    token = wanted;
+  }
+}
 
 const std::string& name_prefix() { return run().prefix(); }
 

@@ -3,9 +3,7 @@
 // Every name of a run begins with one prefix, "ipc-labs-<pid>-<random>", which
 // all processes of a family share. Two runs never meet, and whoever cleans up
 // knows what belongs to whom: the file /tmp/<prefix>-run is locked as long as a
-// process of the run lives (lock_file.h). If IPC_LABS_RUN is set, to eight
-// letters or digits, the random part begins with them: so the harness knows
-// what belongs to a run that it has started.
+// process of the run lives (lock_file.h).
 //
 // Threads: name_prefix() and unique_name() may be called by any at any time;
 //          the others, which begin or end a run, while no other thread uses
@@ -19,6 +17,12 @@ namespace ipc {
 
 // The prefix of this run: drawn once, inherited by fork(2).
 const std::string& name_prefix();
+
+// Makes the random part of every later prefix begin with `text`, eight letters
+// or digits, which a program has from its environment (IPC_LABS_RUN): so the
+// harness knows what belongs to a run that it has started. Any other text, or
+// null, does nothing.
+void set_run_token(const char* text);
 
 // Begins a run of its own: from now on this process and the children that it
 // forks have another prefix.

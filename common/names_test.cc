@@ -49,13 +49,13 @@ TEST(Names, AChildSharesThePrefixButNotTheNames) {
 
 TEST(Names, CarryTheTokenOfTheHarness) {
   const auto child = [] {
-    ::setenv("IPC_LABS_RUN", "01ab89cd", 1);
+    ipc::set_run_token("01ab89cd");
     ipc::begin_run();
     const std::string random = "-01ab89cd";
     const bool has = ipc::name_prefix().find(random) != std::string::npos &&
                      ipc::unique_name("x").starts_with(ipc::name_prefix()) &&
                      ipc::unique_name("").size() <= 50;
-    ::setenv("IPC_LABS_RUN", "../01ab8", 1);  // No part of a name.
+    ipc::set_run_token("../01ab8");  // No part of a name.
     ipc::begin_run();
     const bool refuses = ipc::name_prefix().find('/') == std::string::npos;
     ipc::remove_names();

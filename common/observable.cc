@@ -3,8 +3,7 @@
 #include <errno.h>
 
 #include "common/errors.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

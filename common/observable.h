@@ -41,7 +41,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/holder.h"
-#include "common/point.h"
+#include "common/hooks.h"
 #include "common/sleepers.h"
 
 namespace ipc {

@@ -18,8 +18,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

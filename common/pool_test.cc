@@ -25,7 +25,7 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "common/point.h"
+#include "common/hooks.h"
 #include "common/process.h"
 #include "common/shared.h"
 #include "common/test_faults.h"

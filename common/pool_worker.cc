@@ -7,8 +7,7 @@
 #include <exception>
 
 #include "common/clock.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc::pool_internal {
 

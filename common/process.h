@@ -13,9 +13,8 @@
 //           parent: tens of milliseconds for each GiB. spawn() does not.
 // Errors:   std::system_error if fork(2) or pidfd_open(2) fails, for spawn() if
 //           clone(2) or execve(2) does; then no child has begun its function or
-//           program. An exception that leaves the function is said in the
-//           child, which then exits with status 1; so it does if a line that
-//           it has said could not be written.
+//           program. A child whose function an exception leaves says so (see
+//           ProcessHooks) and exits with status 1.
 // Death:    the child is held by a pidfd, which always means this process and
 //           never a stranger that got its number; it is readable once the
 //           child has ended. Signals go through it too. A group has no such
@@ -42,6 +41,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
@@ -51,6 +51,18 @@ namespace ipc {
 
 // The status of a child that some other code reaped with its own wait(2).
 inline constexpr int kStatusLost = -1000;
+
+// What a program wants to be done in the processes that it forks. Null by
+// default; set it before.
+struct ProcessHooks {
+  // An exception has left the child's function. By default that is a line on
+  // standard error.
+  void (*failed)(std::string_view why) = nullptr;
+  // The child has done its work, and is to exit with `status`, or with what
+  // this returns.
+  int (*ending)(int status) = nullptr;
+};
+inline constinit ProcessHooks process_hooks;
 
 // Explains what Process::join() returned: "exit status 3", "killed by SIGSEGV".
 std::string describe_status(int status);

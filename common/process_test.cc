@@ -83,6 +83,15 @@ TEST(Process, AnExceptionInTheChildIsExitStatusOne) {
   EXPECT_EQ(child.join(), 1);
 }
 
+TEST(Process, WithoutHooksAnExceptionIsALineOnStandardError) {
+  const ipc::ProcessHooks hooks = std::exchange(ipc::process_hooks, {});
+  testing::internal::CaptureStderr();
+  Process child("child", [] { throw std::runtime_error("planned"); });
+  EXPECT_EQ(child.join(), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "child: failed: planned\n");
+  ipc::process_hooks = hooks;
+}
+
 TEST(Process, JoinWithADeadlineReturnsNothingWhileTheChildRuns) {
   Process child("child", [] { sleep_for_ever(); });
   EXPECT_EQ(child.join_until(Deadline::after(0.01)), std::nullopt);

@@ -14,8 +14,8 @@
 
 #include "common/check.h"
 #include "common/connection.h"
+#include "common/hooks.h"
 #include "common/listener.h"
-#include "common/report.h"
 
 namespace ipc {
 namespace {
@@ -321,7 +321,7 @@ std::vector<Json> Proxy::call_many(std::string_view method,
 std::optional<Json> Proxy::wait_until(Deadline deadline,
                                       std::string_view method,
                                       const Arguments& arguments) const {
-  if (!events_wanted) return call_until(deadline, method, arguments);
+  if (event_hook == nullptr) return call_until(deadline, method, arguments);
   if (auto value = call_until(Deadline::at_ns(0), method, arguments)) {
     return value;
   }

@@ -13,8 +13,7 @@
 
 #include "common/check.h"
 #include "common/futex.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 #include "common/robust_mutex.h"
 
 // A ring of 8-byte units and two marks. The messages in the queue lie between
@@ -411,7 +410,7 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
     }
     ring_.write(tail, item);
     inner_point("queue: before publish");
-    if (events_wanted) [[unlikely]] {
+    if (event_hook != nullptr) [[unlikely]] {
       log_message(EventKind::send, this, tail);  // Before it can be received.
     }
     if (!move(putters, tail, units, true)) return QueueStatus::closed;
@@ -477,7 +476,7 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
     next = head;
     (void)move(takers, next, frame_units(item.size()), false);
   }
-  if (events_wanted) [[unlikely]] {
+  if (event_hook != nullptr) [[unlikely]] {
     log_message(EventKind::receive, this, head);
   }
   wake_one(takers.mark, next);

@@ -39,8 +39,10 @@ void dawdle() {
 
 }  // namespace
 
-// In place of the C library's, for futex_wait().
-extern "C" long syscall(long number, ...) noexcept {
+// In place of the C library's, for futex_wait(). It takes six arguments, as the
+// kernel does, however many there are, and AddressSanitizer would complain.
+extern "C" __attribute__((no_sanitize_address)) long syscall(long number,
+                                                             ...) noexcept {
   using Syscall = long (*)(long, ...);
   static const auto next =
       reinterpret_cast<Syscall>(::dlsym(RTLD_NEXT, "syscall"));

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/errors.h"
-#include "common/point.h"
+#include "common/hooks.h"
 
 namespace ipc {
 namespace {

@@ -3,47 +3,23 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
 
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/fault.h"
+#include "common/process.h"
 #include "common/unique_fd.h"
 
 namespace ipc {
 namespace {
 
-constexpr int kNotOpened = -2;
-constexpr int kNone = -1;
-
-const char* event_log_path() {
-  // secure_getenv: whoever starts a set-user-ID program has no say in what it
-  // writes to.
-  const char* const path = ::secure_getenv("IPC_LABS_EVENTS");
-  return path == nullptr || *path == '\0' ? nullptr : path;
-}
-
-std::atomic<int> event_log = kNotOpened;
+std::atomic<int> event_log = -1;
 std::atomic<bool> lost = false;
-
-// A name is never freed, since somebody may be reading it: the one before it
-// hangs on it.
-struct Speaker {
-  std::string name;
-  const Speaker* before;
-};
-
-std::atomic<const Speaker*>& speaker() {
-  static const Speaker unnamed{"Main", nullptr};
-  static std::atomic<const Speaker*> speaker = &unnamed;
-  return speaker;
-}
+EventObserver event_observer = nullptr;
 
 // Appends `text` as a JSON string; RFC 8259, section 7.
 void append_json(std::string& line, std::string_view text) {
@@ -58,8 +34,6 @@ void append_json(std::string& line, std::string_view text) {
   }
   line += '"';
 }
-
-EventObserver event_observer = nullptr;
 
 // Waits until a non-blocking descriptor takes more; false on an error.
 bool await_room(int fd) {
@@ -102,36 +76,46 @@ void log_event(EventKind kind, std::string_view object, std::string_view id) {
   write_line(event_log, line);
 }
 
+void report_event(EventKind kind, std::string_view object, const void* address,
+                  std::string_view id) {
+  std::string name;
+  if (address != nullptr) object = name = object_name(object, address);
+  if (logs_events()) log_event(kind, object, id);
+  if (event_observer != nullptr) event_observer(kind, object, id);
+}
+
+void set_event_hook() {
+  const bool wanted = logs_events() || event_observer != nullptr;
+  event_hook = wanted ? report_event : nullptr;
+}
+
 }  // namespace
 
-bool events_wanted = event_log_path() != nullptr;
+void report_processes() {
+  named_hook = [] { fault_point(FaultPoint::start); };
+  process_hooks.failed = [](std::string_view why) { say("failed: {}", why); };
+  process_hooks.ending = [](int status) {
+    if (output_lost()) status = 1;
+    fault_point(FaultPoint::end);
+    return status;
+  };
+}
 
 void open_event_log() {
-  const char* const path = event_log_path();
-  if (event_log != kNotOpened || path == nullptr) return;
-  event_log = kNone;  // Unless all goes well.
-  events_wanted = event_observer != nullptr;
+  // secure_getenv: whoever starts a set-user-ID program has no say in what it
+  // writes to.
+  const char* const path = ::secure_getenv("IPC_LABS_EVENTS");
+  if (path == nullptr || *path == '\0' || logs_events()) return;
   // O_NONBLOCK: a FIFO that nobody reads is an error and not a wait.
   constexpr int kFlags =
       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   UniqueFd log(check(::open(path, kFlags, 0600),
                      fmt::format("open IPC_LABS_EVENTS={}", path).c_str()));
   event_log = log.release();
-  events_wanted = true;
+  set_event_hook();
 }
 
-bool logs_events() {
-  if (event_log == kNotOpened) {
-    try {
-      open_event_log();
-    } catch (const std::system_error& error) {
-      // dprintf is one write(2): lines of several processes do not mix.
-      dprintf(STDERR_FILENO, "%s: no event log: %s\n", process_name().c_str(),
-              error.what());
-    }
-  }
-  return event_log >= 0;
-}
+bool logs_events() { return event_log >= 0; }
 
 const char* describe(EventKind kind) {
   constexpr const char* kWords[] = {
@@ -139,16 +123,6 @@ const char* describe(EventKind kind) {
       "release", "wait", "wake", "point", "name",
   };
   return kWords[static_cast<int>(kind)];
-}
-
-const std::string& process_name() { return speaker().load()->name; }
-
-void name_process(std::string_view name) {
-  auto* const next = new Speaker{std::string(name), speaker().load()};
-  while (!speaker().compare_exchange_weak(next->before, next)) {
-  }
-  ::prctl(PR_SET_NAME, next->name.c_str());
-  fault_point(FaultPoint::start);
 }
 
 void say_text(std::string_view text) {
@@ -165,12 +139,7 @@ bool output_lost() { return lost; }
 
 void observe_events(EventObserver observer) {
   event_observer = observer;
-  events_wanted = logs_events() || observer != nullptr;
-}
-
-void write_event(EventKind kind, std::string_view object, std::string_view id) {
-  if (logs_events()) log_event(kind, object, id);
-  if (event_observer != nullptr) event_observer(kind, object, id);
+  set_event_hook();
 }
 
 std::string object_name(std::string_view type, const void* address) {

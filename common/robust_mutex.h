@@ -31,8 +31,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/holder.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 
@@ -98,7 +97,7 @@ class RobustMutex {
     }
   }
   void tell(EventKind event) const {
-    if (events_wanted) [[unlikely]] {
+    if (event_hook != nullptr) [[unlikely]] {
       tell_wanted(event);
     }
   }

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/futex.h"
+#include "common/hooks.h"
 #include "common/report.h"
 
 namespace ipc {

@@ -10,12 +10,11 @@
 #include <thread>
 
 #include "common/clock.h"
+#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/orders.h"
 #include "common/pipe.h"
-#include "common/point.h"
 #include "common/process.h"
-#include "common/report.h"
 #include "common/shared.h"
 
 namespace {

@@ -3,8 +3,7 @@
 #include <limits>
 
 #include "common/check.h"
-#include "common/point.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 namespace {

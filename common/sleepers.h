@@ -27,7 +27,7 @@
 
 #include "common/clock.h"
 #include "common/futex.h"
-#include "common/point.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

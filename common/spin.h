@@ -18,7 +18,7 @@
 #include <atomic>
 
 #include "common/clock.h"
-#include "common/point.h"
+#include "common/hooks.h"
 
 namespace ipc {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "common/report.h"
+#include "common/hooks.h"
 
 namespace ipc {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "common/event.h"
 #include "common/process.h"
-#include "common/report.h"
+#include "common/process_name.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"
 

@@ -14,9 +14,9 @@
 #include "common/check.h"
 #include "common/connection.h"
 #include "common/errors.h"
+#include "common/hooks.h"
 #include "common/process.h"
 #include "common/ready.h"
-#include "common/report.h"
 #include "common/shared.h"
 
 namespace ipc {

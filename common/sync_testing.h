@@ -21,8 +21,8 @@
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/futex.h"
+#include "common/hooks.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 
@@ -194,7 +194,10 @@ inline void expect_prompt(const std::function<void()>& prepare,
 // log's lines as "kind object", without the object's address, or "kind object
 // id". The test has to begin with `if (logs_events()) { ...; ::_exit(0); }`.
 enum class Ids { hidden, shown };
-using ipc::logs_events;
+inline bool logs_events() {
+  open_event_log();
+  return ipc::logs_events();
+}
 inline std::vector<std::string> events_of(const std::string& test,
                                           Ids ids = Ids::hidden) {
   const TempDir dir("events");

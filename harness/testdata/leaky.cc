@@ -209,4 +209,7 @@ int main(int argc, char** argv) {
   if (mode == "descriptor_meant") pass_descriptor(0, "fd");
   if (mode == "descriptor_closed") pass_descriptor(O_CLOEXEC, "");
   puts("Main: PASS");
+  // A leak sanitizer looks at its end, by a process of its own.
+  fflush(stdout);
+  _exit(0);
 }

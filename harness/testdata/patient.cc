@@ -5,10 +5,12 @@
 
 #include "common/clock.h"
 #include "common/event.h"
+#include "common/process_name.h"
 #include "common/report.h"
 #include "common/shared.h"
 
 int main(int argc, char** argv) {
+  ipc::open_event_log();
   ipc::name_process("Main");
   const ipc::Shared<ipc::Event> never;
   const auto deadline = argc == 2 ? ipc::Deadline::after(::atof(argv[1]))

@@ -16,9 +16,9 @@
 #include "common/clock.h"
 #include "common/connection.h"
 #include "common/errors.h"
+#include "common/hooks.h"
 #include "common/process.h"
 #include "common/queue.h"
-#include "common/report.h"
 #include "common/shared.h"
 #include "common/unique_fd.h"
 
@@ -55,7 +55,7 @@ using Send = std::function<void(std::string_view)>;
 using Receive = std::function<std::string()>;  // "" at the end.
 
 void send_all(Board& board, const Send& send, int count, int batch_size) {
-  ipc::events_wanted = false;  // The log would be measured, too.
+  ipc::event_hook = nullptr;  // The log would be measured, too.
   const Calls before = count_calls();
   board.start_ns = ipc::now_ns();
   std::vector<int64_t> batch;
@@ -75,7 +75,7 @@ void send_all(Board& board, const Send& send, int count, int batch_size) {
 }
 
 void receive_all(Board& board, const Receive& receive) {
-  ipc::events_wanted = false;
+  ipc::event_hook = nullptr;
   const Calls before = count_calls();
   Traffic& traffic = board.traffic;
   std::array<int64_t, kMaxBatch> batch{};

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/queue.h"
 #include "common/report.h"
 

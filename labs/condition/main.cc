@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -17,9 +17,9 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -6,8 +6,8 @@
 
 #include "common/atomic_file.h"
 #include "common/file_watcher.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 
 namespace {

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/orders.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "common/errors.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/pipe.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 

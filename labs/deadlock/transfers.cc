@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "common/clock.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 
 namespace {

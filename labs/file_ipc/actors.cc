@@ -7,8 +7,8 @@
 #include "common/atomic_file.h"
 #include "common/clock.h"
 #include "common/file_watcher.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "labs/file_ipc/data_point.h"
 

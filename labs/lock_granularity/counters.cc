@@ -10,8 +10,8 @@
 
 #include "common/barrier.h"
 #include "common/clock.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/shared.h"
 

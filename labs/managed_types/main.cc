@@ -14,10 +14,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

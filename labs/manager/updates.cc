@@ -4,8 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/hooks.h"
 #include "common/managed.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 

@@ -65,7 +65,8 @@ class PoolReuseTest(lab.LabTest):
     def test_the_second_call_of_the_pool_finds_few_processes_new(self) -> None:
         """Only a worker that had no task in the first call is new still."""
         for _ in range(10):
-            run = self.run_lab("--rounds=1")
+            # So many that both workers wake up before all are done.
+            run = self.run_lab("--rounds=1", "--tasks=300")
             _, first, _ = self.told(run, "A pool of 2")
             _, second, found_new = self.told(run, "The same pool")
             self.assertLessEqual(first + found_new, 2)

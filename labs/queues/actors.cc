@@ -6,8 +6,8 @@
 #include <sstream>
 #include <vector>
 
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 
 namespace {

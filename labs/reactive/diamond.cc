@@ -1,6 +1,6 @@
 #include "diamond.h"
 
-#include "common/point.h"
+#include "common/hooks.h"
 
 void add_all(ipc::Schedule& schedule, Diamond& diamond) {
   Graph& graph = diamond.graph;

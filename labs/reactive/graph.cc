@@ -1,7 +1,7 @@
 #include "graph.h"
 
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 
 using ipc::Observable;

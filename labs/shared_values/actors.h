@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "common/hooks.h"
 #include "common/lock.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/value.h"
 

@@ -4,8 +4,8 @@
 
 #include <stdexcept>
 
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/task.h"
 

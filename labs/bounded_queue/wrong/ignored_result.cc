@@ -7,8 +7,8 @@
 #include <string>
 
 #include "common/explorer.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "common/shared.h"

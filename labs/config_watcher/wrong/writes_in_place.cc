@@ -8,9 +8,9 @@
 #include <string>
 
 #include "common/atomic_file.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "labs/config_watcher/configuration.h"

@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

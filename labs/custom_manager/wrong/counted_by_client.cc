@@ -3,10 +3,10 @@
 
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/managed_types.h"
 #include "common/manager.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/proxy.h"
 #include "common/report.h"

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "common/barrier.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "common/event.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

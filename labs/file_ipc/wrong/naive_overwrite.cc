@@ -9,9 +9,9 @@
 
 #include "common/atomic_file.h"
 #include "common/explorer.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -6,9 +6,9 @@
 #include <array>
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

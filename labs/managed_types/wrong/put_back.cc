@@ -3,11 +3,11 @@
 
 #include <string>
 
+#include "common/hooks.h"
 #include "common/json.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "common/explorer.h"
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 

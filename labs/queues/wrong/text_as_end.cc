@@ -8,8 +8,8 @@
 #include <string>
 
 #include "common/explorer.h"
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/report.h"

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/observable.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

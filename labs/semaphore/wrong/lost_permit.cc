@@ -5,8 +5,8 @@
 
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
-#include "common/point.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -5,9 +5,9 @@
 #include <new>
 #include <string>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared_memory.h"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
-#include "common/point.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/value.h"

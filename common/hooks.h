@@ -1,20 +1,32 @@
-// Scheduling points: places where a Schedule may stop this process.
+// What a process may be asked and told from outside of it, and by default is
+// not.
+//
+// A primitive knows neither an explorer nor a log. It says what it does through
+// the two hooks of this header, both null in a program that sets neither, and
+// then a hook costs one comparison and one branch:
+//
+//   gate        may stop the process at a point, and sleeps and waits for it in
+//               place of the kernel. Set by a Schedule (schedule.h).
+//   event_hook  is told what the process does: it has acquired a lock, it
+//   waits.
+//               Set by the event log, or a Schedule (report.h).
 //
 //   const int seen = counter.load(...);
 //   ipc::point("after load");
 //   counter.store(seen + 1, ...);
 //
-// What a process does from one point to the next is one step. Without a
-// Schedule a point costs one comparison and one branch, so a program may keep
-// its points. Only steps can be arranged: what happens inside of one, and what
-// a weakly ordered processor does with its loads and stores, cannot.
-//
-// The library has points of its own, inner_point(): between the instructions
-// of a lock or a queue, where a death or a switch would hurt the most. They are
-// passed unless a Schedule was asked for them, so that the steps of a program
-// are those that it shows.
-//
-// See: schedule.h, explorer.h.
+// Points: what a process does from one point to the next is one step. Only
+// steps
+//         can be arranged: what happens inside of one, and what a weakly
+//         ordered processor does with its loads and stores, cannot. The library
+//         has points of its own, inner_point(): between the instructions of a
+//         lock or a queue, where a death or a switch would hurt the most. They
+//         are passed unless a Schedule was asked for them, so that the steps of
+//         a program are those that it shows.
+// Fork:   a child has the hooks of its parent. The gate lets pass who is not
+// the
+//         process that it was made in.
+// Threads: set a hook before there are others.
 #pragma once
 
 #include <stdint.h>
@@ -25,6 +37,47 @@
 #include <string_view>
 
 namespace ipc {
+
+// What an event tells.
+enum class EventKind {
+  start,
+  exit,
+  say,
+  send,
+  receive,
+  acquire,
+  release,
+  wait,  // From here the process may sleep, until the `wake` that follows. The
+         // id may say what of the object it waits for: "room in".
+  wake,
+  point,
+  name,
+};
+
+// Is told of each event: of the object that is called `object`, or of the one
+// at `address` whose type is called so. `id` pairs a send with its receive.
+using EventHook = void (*)(EventKind kind, std::string_view object,
+                           const void* address, std::string_view id);
+inline constinit EventHook event_hook = nullptr;
+
+inline void event(EventKind kind, std::string_view object,
+                  std::string_view id = {}) {
+  if (event_hook != nullptr) [[unlikely]] {
+    event_hook(kind, object, nullptr, id);
+  }
+}
+inline void object_event(EventKind kind, std::string_view type,
+                         const void* address, std::string_view id = {}) {
+  if (event_hook != nullptr) [[unlikely]] {
+    event_hook(kind, type, address, id);
+  }
+}
+
+// Tells what people call the object: "left fork".
+inline void describe_object(std::string_view type, const void* address,
+                            std::string_view name) {
+  object_event(EventKind::name, type, address, name);
+}
 
 // What a Schedule has put into a process that it arranges, and what the library
 // asks before it does anything that another process could wait for.

@@ -1,4 +1,4 @@
-#include "common/point.h"
+#include "common/hooks.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
