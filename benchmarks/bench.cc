@@ -14,11 +14,11 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/event.h"
 #include "common/process.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

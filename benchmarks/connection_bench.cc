@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "benchmarks/bench.h"
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/errors.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

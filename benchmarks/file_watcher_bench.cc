@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "benchmarks/bench.h"
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/file_watcher.h"
 #include "common/futex.h"
 #include "common/measure.h"
 #include "common/names.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

@@ -13,12 +13,12 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/queues.h"
 #include "common/address.h"
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/listener.h"
 #include "common/names.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "benchmarks/bench.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lock.h"
 #include "common/shared.h"
 #include "common/value.h"

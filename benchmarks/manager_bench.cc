@@ -9,15 +9,15 @@
 
 #include "benchmarks/bench.h"
 #include "common/address.h"
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/listener.h"
 #include "common/manager.h"
 #include "common/manager_server.h"
 #include "common/manager_wire.h"
 #include "common/names.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "benchmarks/bench.h"
 #include "benchmarks/sum_terms.h"
-#include "common/check.h"
+#include "common/base/check.h"
 #include "common/futex.h"
 #include "common/pool.h"
 #include "common/process.h"

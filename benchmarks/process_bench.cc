@@ -12,7 +12,7 @@
 
 #include "benchmarks/bench.h"
 #include "benchmarks/tiny.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/process.h"
 #include "common/shared.h"
 

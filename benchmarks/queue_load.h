@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "benchmarks/bench.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/process.h"
 #include "common/shared.h"
 

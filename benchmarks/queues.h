@@ -19,12 +19,12 @@
 
 #include "benchmarks/queue_load.h"
 #include "benchmarks/spsc_ring.h"
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/pipe.h"
 #include "common/queue.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 

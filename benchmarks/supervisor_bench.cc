@@ -27,15 +27,15 @@
 
 #include "benchmarks/bench.h"
 #include "benchmarks/tiny.h"
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/futex.h"
 #include "common/measure.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/shared.h"
 #include "common/supervisor.h"
-#include "common/unique_fd.h"
 
 namespace ipc::bench {
 namespace {

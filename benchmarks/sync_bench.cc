@@ -12,8 +12,8 @@
 #include <string>
 
 #include "benchmarks/bench.h"
+#include "common/base/errors.h"
 #include "common/condition.h"
-#include "common/errors.h"
 #include "common/event.h"
 #include "common/lock.h"
 #include "common/queue.h"

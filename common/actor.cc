@@ -8,9 +8,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/process_name.h"
 #include "common/shared.h"
 

@@ -47,7 +47,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/restarts.h"

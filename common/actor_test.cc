@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/process.h"
 #include "common/queue.h"

@@ -14,8 +14,8 @@
 #include <cstddef>
 #include <memory>
 
-#include "common/check.h"
-#include "common/errors.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/pipe.h"
 #include "common/process.h"
 

@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/lock_file.h"
 #include "common/signals.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 namespace {

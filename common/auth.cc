@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/check.h"
-#include "common/errors.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

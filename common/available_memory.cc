@@ -12,8 +12,8 @@
 #include <optional>
 #include <sstream>
 
-#include "common/errors.h"
-#include "common/unique_fd.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 namespace {

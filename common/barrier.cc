@@ -1,7 +1,7 @@
 #include "common/barrier.h"
 
-#include "common/check.h"
-#include "common/hooks.h"
+#include "common/base/check.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 

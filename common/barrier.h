@@ -35,7 +35,7 @@
 #include <optional>
 #include <type_traits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/futex.h"
 #include "common/holder.h"
 #include "common/robust_mutex.h"

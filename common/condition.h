@@ -31,7 +31,7 @@
 
 #include <type_traits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/robust_mutex.h"
 #include "common/sleepers.h"
 

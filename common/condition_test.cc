@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lock.h"
 #include "common/pipe.h"
 #include "common/report.h"

@@ -16,11 +16,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/check.h"
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 #include "common/pipe.h"
-#include "common/ready.h"
 #include "common/signals.h"
 
 namespace ipc {

@@ -45,9 +45,9 @@
 #include <string>
 #include <string_view>
 
-#include "common/clock.h"
-#include "common/hooks.h"
-#include "common/unique_fd.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 

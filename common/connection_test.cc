@@ -18,10 +18,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/pipe.h"
 #include "common/process.h"
-#include "common/unique_fd.h"
 
 // The largest piece of memory that can be had.
 static size_t allocation_max = std::numeric_limits<size_t>::max();

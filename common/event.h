@@ -22,7 +22,7 @@
 #include <atomic>
 #include <type_traits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/futex.h"
 
 namespace ipc {

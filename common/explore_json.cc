@@ -9,8 +9,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/clock.h"
-#include "common/json.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
 
 namespace ipc {
 namespace {

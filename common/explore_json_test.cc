@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/hooks.h"
-#include "common/json.h"
+#include "common/base/hooks.h"
+#include "common/base/json.h"
 #include "common/report.h"
 #include "common/shared.h"
 

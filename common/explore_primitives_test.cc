@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/check.h"
-#include "common/clock.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/condition.h"
 #include "common/event.h"
 #include "common/explorer.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/observable.h"
 #include "common/pool_board.h"

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/one_cpu.h"
 
 namespace ipc {

@@ -21,15 +21,15 @@
 #include <string>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 #include "common/explorer.h"
 #include "common/futex.h"
 #include "common/holder.h"
-#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/memory_watch.h"
 #include "common/pipe.h"
-#include "common/ready.h"
 #include "common/shared.h"
 
 namespace {

@@ -11,18 +11,18 @@
 #include <vector>
 
 #include "common/atomic_file.h"
-#include "common/check.h"
-#include "common/clock.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 #include "common/connection.h"
 #include "common/event.h"
 #include "common/file_watcher.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/lock.h"
 #include "common/names.h"
 #include "common/pipe.h"
 #include "common/process.h"
-#include "common/ready.h"
 #include "common/shared.h"
 
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/process_name.h"
 
 namespace ipc {

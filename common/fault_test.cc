@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/process.h"
 #include "common/report.h"
 

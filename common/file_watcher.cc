@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
-#include "common/hooks.h"
-#include "common/ready.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 
 namespace ipc {
 namespace {

@@ -22,8 +22,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/clock.h"
-#include "common/unique_fd.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 
 struct inotify_event;
 

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "common/atomic_file.h"
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/names.h"
 #include "common/pipe.h"
 #include "common/process.h"

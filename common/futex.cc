@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 namespace {

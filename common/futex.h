@@ -19,7 +19,7 @@
 
 #include <atomic>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace ipc {
 

@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/report.h"
 
 namespace ipc {

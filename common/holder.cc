@@ -18,9 +18,9 @@
 #include <sstream>
 #include <string>
 
-#include "common/errors.h"
-#include "common/hooks.h"
-#include "common/unique_fd.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 namespace {

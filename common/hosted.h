@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/json.h"
+#include "common/base/json.h"
 #include "common/manager_wire.h"
 
 namespace ipc::hosted {

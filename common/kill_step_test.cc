@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "common/barrier.h"
+#include "common/base/errors.h"
 #include "common/condition.h"
-#include "common/errors.h"
 #include "common/event.h"
 #include "common/holder.h"
 #include "common/lock.h"

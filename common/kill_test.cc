@@ -8,8 +8,8 @@
 #include <bit>
 
 #include "common/barrier.h"
+#include "common/base/errors.h"
 #include "common/condition.h"
-#include "common/errors.h"
 #include "common/event.h"
 #include "common/holder.h"
 #include "common/kill_testing.h"

@@ -8,7 +8,7 @@
 #include <functional>
 #include <iterator>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/sync_testing.h"
 
 namespace ipc::testing {

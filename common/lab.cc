@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/process_name.h"

@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/explorer.h"
 #include "common/names.h"
 #include "common/pipe.h"

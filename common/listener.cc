@@ -19,9 +19,9 @@
 #include <system_error>
 #include <utility>
 
-#include "common/check.h"
-#include "common/errors.h"
-#include "common/ready.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/wait_ready.h"
 
 namespace ipc {
 namespace {

@@ -58,9 +58,9 @@
 
 #include "common/address.h"
 #include "common/auth.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 

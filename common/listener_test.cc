@@ -26,8 +26,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/test_faults.h"

@@ -7,7 +7,7 @@
 
 #include <system_error>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <mutex>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/report.h"
 #include "common/rlock.h"
 #include "common/shared.h"

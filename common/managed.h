@@ -22,8 +22,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/json.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/managed_sync.h"
 #include "common/proxy.h"
 

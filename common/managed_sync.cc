@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 
 namespace ipc::managed {
 

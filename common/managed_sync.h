@@ -15,8 +15,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "common/clock.h"
-#include "common/json.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/proxy.h"
 #include "common/robust_mutex.h"
 

@@ -31,8 +31,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/check.h"
-#include "common/json.h"
+#include "common/base/check.h"
+#include "common/base/json.h"
 #include "common/manager_wire.h"
 
 namespace ipc {

@@ -32,7 +32,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/json.h"
+#include "common/base/json.h"
 #include "common/managed.h"
 #include "common/managed_types.h"
 #include "common/names.h"

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

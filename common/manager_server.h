@@ -38,12 +38,12 @@
 #include <unordered_set>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
 #include "common/hosted.h"
 #include "common/listener.h"
 #include "common/managed_types.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 

@@ -16,8 +16,8 @@
 #include <set>
 #include <vector>
 
-#include "common/errors.h"
-#include "common/unique_fd.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/json.h"
+#include "common/base/json.h"
 
 namespace ipc {
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstddef>
 
-#include "common/check.h"
-#include "common/clock.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
 
 namespace ipc {
 namespace {

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/check.h"
-#include "common/errors.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/lock_file.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 namespace {

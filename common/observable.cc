@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 

@@ -38,10 +38,10 @@
 #include <cstring>
 #include <type_traits>
 
-#include "common/check.h"
-#include "common/clock.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/holder.h"
-#include "common/hooks.h"
 #include "common/sleepers.h"
 
 namespace ipc {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/process.h"
 #include "common/shared.h"

@@ -9,7 +9,7 @@
 
 #include <sched.h>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 

@@ -6,8 +6,8 @@
 
 #include <array>
 
-#include "common/errors.h"
-#include "common/ready.h"
+#include "common/base/errors.h"
+#include "common/base/wait_ready.h"
 #include "common/signals.h"
 
 namespace ipc {

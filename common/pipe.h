@@ -21,7 +21,7 @@
 #include <cstddef>
 #include <span>
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 

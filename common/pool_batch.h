@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/pool_core.h"
 
 namespace ipc {

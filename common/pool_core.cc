@@ -16,9 +16,9 @@
 #include <system_error>
 #include <utility>
 
-#include "common/check.h"
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 

@@ -15,11 +15,11 @@
 #include <string>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 #include "common/pool_worker.h"
 #include "common/process.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 

@@ -24,8 +24,8 @@
 #include <system_error>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/process.h"
 #include "common/shared.h"
 #include "common/test_faults.h"

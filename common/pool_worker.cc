@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <exception>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 
 namespace ipc::pool_internal {
 

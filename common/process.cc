@@ -17,9 +17,9 @@
 #include <fstream>
 #include <utility>
 
-#include "common/check.h"
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/process_name.h"
 #include "common/signals.h"
 

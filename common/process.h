@@ -44,8 +44,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/unique_fd.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 

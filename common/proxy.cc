@@ -12,9 +12,9 @@
 #include <tuple>
 #include <utility>
 
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/hooks.h"
 #include "common/connection.h"
-#include "common/hooks.h"
 #include "common/listener.h"
 
 namespace ipc {

@@ -11,9 +11,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/robust_mutex.h"
 
 // A ring of 8-byte units and two marks. The messages in the queue lie between

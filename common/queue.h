@@ -45,7 +45,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/shared.h"
 #include "common/spin.h"
 

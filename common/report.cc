@@ -8,11 +8,11 @@
 
 #include <algorithm>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/fault.h"
 #include "common/process.h"
-#include "common/unique_fd.h"
 
 namespace ipc {
 namespace {

@@ -7,7 +7,7 @@
 #include <deque>
 #include <optional>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace ipc {
 

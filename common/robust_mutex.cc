@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/futex.h"
 #include "common/spin.h"
 

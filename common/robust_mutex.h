@@ -28,10 +28,10 @@
 
 #include <type_traits>
 
-#include "common/check.h"
-#include "common/clock.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/holder.h"
-#include "common/hooks.h"
 
 namespace ipc {
 

@@ -14,11 +14,11 @@
 #include <sstream>
 #include <utility>
 
-#include "common/check.h"
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/report.h"
 
 namespace ipc {

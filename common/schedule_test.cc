@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/lock.h"
 #include "common/orders.h"
 #include "common/pipe.h"

@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include "common/check.h"
-#include "common/hooks.h"
+#include "common/base/check.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 namespace {

@@ -18,7 +18,7 @@
 #include <atomic>
 #include <type_traits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/holder.h"
 #include "common/sleepers.h"
 

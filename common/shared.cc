@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 #include "common/available_memory.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 namespace {

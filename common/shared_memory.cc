@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "common/available_memory.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/signals.h"
 
 namespace ipc {

@@ -5,7 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 

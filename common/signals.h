@@ -12,8 +12,8 @@
 #include <optional>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/unique_fd.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 
 namespace ipc {
 

@@ -25,9 +25,9 @@
 #include <atomic>
 #include <limits>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 
 namespace ipc {
 

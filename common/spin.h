@@ -17,8 +17,8 @@
 #include <algorithm>
 #include <atomic>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 

@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 namespace {

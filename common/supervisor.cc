@@ -11,12 +11,12 @@
 #include <system_error>
 #include <utility>
 
-#include "common/check.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 #include "common/connection.h"
-#include "common/errors.h"
-#include "common/hooks.h"
 #include "common/process.h"
-#include "common/ready.h"
 #include "common/shared.h"
 
 namespace ipc {

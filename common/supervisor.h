@@ -42,9 +42,9 @@
 #include <string_view>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
 #include "common/restarts.h"
-#include "common/unique_fd.h"
 #include "common/worker.h"
 
 namespace ipc {

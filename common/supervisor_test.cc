@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/pipe.h"
 #include "common/process.h"
 #include "common/shared.h"

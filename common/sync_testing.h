@@ -18,10 +18,10 @@
 #include <system_error>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/hooks.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/report.h"

@@ -30,10 +30,10 @@
 #include <system_error>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/names.h"
-#include "common/unique_fd.h"
 
 int ipc::forks_that_fail = 0;
 

@@ -7,10 +7,10 @@
 
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/process.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 
 namespace {
 

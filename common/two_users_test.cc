@@ -13,9 +13,9 @@
 #include <system_error>
 
 #include "common/atomic_file.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/listener.h"
 #include "common/names.h"
 #include "common/process.h"

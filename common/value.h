@@ -21,8 +21,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "common/check.h"
-#include "common/errors.h"
+#include "common/base/check.h"
+#include "common/base/errors.h"
 #include "common/lock.h"
 #include "common/shared.h"
 

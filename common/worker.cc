@@ -5,7 +5,7 @@
 #include <exception>
 #include <utility>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/connection.h"
 
 namespace ipc {

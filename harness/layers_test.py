@@ -1,8 +1,8 @@
-"""The layers of common: dependencies go downwards only.
+"""The floors of common: dependencies go downwards only.
 
-Bazel refuses a cycle, but not a dependency in the wrong direction that makes
-none. common/BUILD.bazel says which library is in which layer by its headings,
-"# Layer 1: processes."
+Bazel's visibility refuses a dependency upwards; this reads the packages and
+also sees what no visibility can: a file that is in no library, a library
+without a test, a room without a sign at its door.
 """
 
 import ast
@@ -10,37 +10,49 @@ import dataclasses
 import pathlib
 import re
 import unittest
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness import results
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
+Floors = Sequence[Sequence[str]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A target of a BUILD file, below the last heading before it."""
+    """A target of a BUILD file."""
 
     rule: str
     name: str
-    line: int
-    layer: str
+    place: str  # File and line.
+    testonly: bool
     files: tuple[str, ...]
     deps: tuple[str, ...]
 
 
-def read_headings(text: str) -> list[tuple[int, str]]:
-    """Returns (line, layer) of each heading."""
-    return [
-        (number, match[1])
-        for number, line in enumerate(text.splitlines(), 1)
-        if (match := re.match(r"# Layer (\d\w*)\b", line))
-    ]
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """A package below common, and the files in its folder."""
+
+    build: str
+    files: frozenset[str]
 
 
-def read_targets(text: str) -> list[Target]:
-    """Reads the targets of a BUILD file, whose syntax is that of Python."""
-    headings = read_headings(text)
-    targets = []
+def read_floors(text: str) -> list[list[str]]:
+    """Reads FLOORS, whose syntax is that of Python."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign):
+            name = node.targets[0]
+            if isinstance(name, ast.Name) and name.id == "FLOORS":
+                floors = ast.literal_eval(node.value)
+                assert isinstance(floors, list)
+                return floors
+    raise ValueError("no FLOORS")
+
+
+def read_targets(room: str, text: str) -> Iterator[Target]:
+    """Reads the targets of a BUILD file; labels become "//common/room:name"."""
     for node in ast.parse(text).body:
         if not isinstance(node, ast.Expr) or not isinstance(
             node.value, ast.Call
@@ -51,18 +63,14 @@ def read_targets(text: str) -> list[Target]:
         values = {k.arg: k.value for k in call.keywords if k.arg}
         if "name" not in values:
             continue
-        above = [layer for number, layer in headings if number < node.lineno]
-        targets.append(
-            Target(
-                call.func.id,
-                ast.literal_eval(values["name"]),
-                node.lineno,
-                above[-1] if above else "",
-                _list(values.get("srcs")) + _list(values.get("hdrs")),
-                _list(values.get("deps")),
-            )
+        yield Target(
+            call.func.id,
+            f"//common/{room}:{ast.literal_eval(values['name'])}",
+            f"common/{room}/BUILD.bazel:{node.lineno}",
+            "testonly" in values,
+            _list(values.get("srcs")) + _list(values.get("hdrs")),
+            tuple(_whole(room, dep) for dep in _list(values.get("deps"))),
         )
-    return targets
 
 
 def _list(node: ast.expr | None) -> tuple[str, ...]:
@@ -70,127 +78,175 @@ def _list(node: ast.expr | None) -> tuple[str, ...]:
     return tuple(ast.literal_eval(node)) if isinstance(node, ast.List) else ()
 
 
-def problems(text: str, files: set[str]) -> list[str]:
-    """Returns what is wrong with the layers of common/BUILD.bazel.
+def _whole(room: str, label: str) -> str:
+    """Returns a label with package and name."""
+    if label.startswith(":"):
+        return f"//common/{room}{label}"
+    if re.fullmatch(r"//common/\w+", label):
+        return f"{label}:{label.rpartition('/')[2]}"
+    return label
 
-    `files` are the names of the files beside it.
-    """
+
+def problems(floors: Floors, rooms: Mapping[str, Room]) -> list[str]:
+    """Returns what is wrong with the rooms, those of no floor left aside."""
     found: list[str] = []
-    targets = read_targets(text)
-    libraries = {t.name: t for t in targets if t.rule == "cc_library"}
+    floor_of = {room: n for n, floor in enumerate(floors) for room in floor}
+    found += [f"there is no room {r}" for r in floor_of if r not in rooms]
+    targets = [
+        target
+        for name, room in sorted(rooms.items())
+        for target in read_targets(name, room.build)
+    ]
     tests = [t for t in targets if t.rule == "cc_test"]
     # A part of other libraries has its properties tested through them.
-    tested = {dep.removeprefix(":") for t in tests for dep in t.deps}
+    tested = {dep for t in tests for dep in t.deps}
     tested |= {t.name.removesuffix("_test") for t in tests}
-    layers = [layer for _, layer in read_headings(text)]
-    if layers != sorted(layers):
-        found.append("the layers are not in order, lowest first")
-    owners: dict[str, list[str]] = {}
-    for library in libraries.values():
-        place = f"BUILD.bazel:{library.line}: {library.name}"
-        if not library.layer:
-            found.append(f"{place} is below no heading '# Layer ...'")
-        if library.name not in tested:
-            found.append(f"{place} has no test {library.name}_test")
-        for file in library.files:
-            owners.setdefault(file, []).append(library.name)
-            if file not in files:
-                found.append(f"{place} names {file}, which does not exist")
-        for dep in library.deps:
-            name = dep.removeprefix("//common").removeprefix(":")
-            below = libraries.get(name)
+    for name, room in sorted(rooms.items()):
+        if "README.md" not in room.files:
+            found.append(f"common/{name} has no README.md")
+        owned = [
+            file
+            for t in targets
+            if t.name.startswith(f"//common/{name}:")
+            for file in t.files
+        ]
+        for file in sorted(f for f in room.files if f.endswith((".h", ".cc"))):
+            if owned.count(file) != 1:
+                found.append(
+                    f"common/{name}/{file} is in {owned.count(file)} targets, "
+                    "not one"
+                )
+        found += [
+            f"common/{name}/BUILD.bazel names {file}, which does not exist"
+            for file in owned
+            if file not in room.files
+        ]
+    names = {target.name for target in targets}
+    for target in targets:
+        room_name = target.name.partition(":")[0].removeprefix("//common/")
+        if target.rule != "cc_library":
+            continue
+        if not target.testonly and target.name not in tested:
+            found.append(f"{target.place}: {target.name} has no test")
+        for dep in target.deps:
             if dep.startswith("@"):
                 continue
-            if below is None:
-                found.append(f"{place} depends on {dep}, no library of common")
-            elif below.layer > library.layer:
+            if dep not in names:
+                found.append(f"{target.place}: {dep} is no library of common")
+                continue
+            below = dep.partition(":")[0].removeprefix("//common/")
+            if target.testonly or below == room_name:
+                continue
+            floor = floor_of.get(below, len(floors))
+            if floor >= floor_of.get(room_name, len(floors)):
                 found.append(
-                    f"{place} (layer {library.layer}) must not depend on "
-                    f"{name} (layer {below.layer})"
+                    f"{target.place}: {target.name} must not depend on {dep}, "
+                    "which is not on a lower floor"
                 )
-    for file in sorted(f for f in files if f.endswith(".h")):
-        if len(owners.get(file, [])) != 1:
-            found.append(
-                f"{file} is in {len(owners.get(file, []))} libraries, not one"
-            )
     return found
 
 
+def _room(folder: pathlib.Path) -> Room:
+    files = (f for f in folder.rglob("*") if f.is_file())
+    return Room(
+        (folder / "BUILD.bazel").read_text("utf-8"),
+        frozenset(str(f.relative_to(folder)) for f in files),
+    )
+
+
 class LayersTest(unittest.TestCase):
-    """The layers of this tree, and that a fault in them would be seen."""
+    """The floors of this tree, and that a fault in them would be seen."""
 
-    TEXT = """
-# Layer 0: values.
-cc_library(name = "errors", srcs = ["errors.cc"], hdrs = ["errors.h"])
-cc_test(name = "errors_test", deps = [":errors", "@fmt//:fmt"])
-
-# Layer 3b: channels.
-cc_library(name = "pipe", hdrs = ["pipe.h"], deps = [":errors", "@fmt//:fmt"])
-cc_test(name = "pipe_test")
+    FLOORS = (("base",), ("sync",))
+    BASE = """
+cc_library(name = "base", srcs = ["errors.cc"], hdrs = ["errors.h"])
+cc_test(name = "errors_test", srcs = ["errors_test.cc"], deps = [":base"])
 """
-    FILES = {"errors.cc", "errors.h", "pipe.h"}
+    SYNC = """
+cc_library(name = "lock", hdrs = ["lock.h"], deps = ["//common/base"])
+cc_test(name = "lock_test", srcs = ["lock_test.cc"], deps = ["@fmt//:fmt"])
+"""
 
-    def test_the_layers_of_common(self) -> None:
-        """Dependencies, files and tests of the libraries."""
-        folder = ROOT / "common"
-        files = {file.name for file in folder.iterdir()}
-        text = (folder / "BUILD.bazel").read_text(encoding="utf-8")
-        self.assertEqual(problems(text, files), [])
-        self.assertGreater(len(read_targets(text)), 10)
+    def rooms(self, old: str = "", new: str = "") -> dict[str, Room]:
+        """Two rooms, with `new` in place of `old` in their BUILD files."""
+        base, sync = (t.replace(old, new) for t in (self.BASE, self.SYNC))
+        names = ("errors.cc", "errors.h", "errors_test.cc", "README.md")
+        return {
+            "base": Room(base, frozenset(names)),
+            "sync": Room(
+                sync, frozenset(("lock.h", "lock_test.cc", "README.md"))
+            ),
+        }
+
+    def test_the_floors_of_common(self) -> None:
+        """Dependencies, files, tests and signs of the libraries."""
+        common = ROOT / "common"
+        floors = read_floors((common / "floors.bzl").read_text("utf-8"))
+        rooms = {
+            build.parent.name: _room(build.parent)
+            for build in common.glob("*/BUILD.bazel")
+        }
+        self.assertGreater(len(rooms), 0)
+        self.assertEqual(problems(floors, rooms), [])
 
     def assert_found(self, old: str, new: str, *found: str) -> None:
-        """The text is right, and wrong with `new` in place of `old`."""
-        self.assertEqual(problems(self.TEXT, self.FILES), [])
-        self.assertIn(old, self.TEXT)
-        text = self.TEXT.replace(old, new)
-        self.assertEqual(problems(text, self.FILES), list(found))
+        """The rooms are right, and wrong with `new` in place of `old`."""
+        self.assertEqual(problems(self.FLOORS, self.rooms()), [])
+        self.assertIn(old, self.BASE + self.SYNC)
+        self.assertEqual(
+            problems(self.FLOORS, self.rooms(old, new)), list(found)
+        )
 
     def test_a_dependency_upwards_is_found(self) -> None:
         """Though it makes no cycle."""
         self.assert_found(
             '["errors.h"])',
-            '["errors.h"], deps = ["//common:pipe"])',
-            "BUILD.bazel:3: errors (layer 0) must not depend on "
-            "pipe (layer 3b)",
+            '["errors.h"], deps = ["//common/sync:lock"])',
+            "common/base/BUILD.bazel:2: //common/base:base must not depend on "
+            "//common/sync:lock, which is not on a lower floor",
         )
 
-    def test_a_library_without_test_or_layer_is_found(self) -> None:
-        """Each has both."""
+    def test_a_dependency_on_nothing_is_found(self) -> None:
+        """A label that is misspelt."""
         self.assert_found(
-            "pipe_test",
-            "pip_test",
-            "BUILD.bazel:7: pipe has no test pipe_test",
-        )
-        self.assert_found(
-            "# Layer 0",
-            "# Lair 0",
-            "BUILD.bazel:3: errors is below no heading '# Layer ...'",
+            "//common/base",
+            "//common/bas",
+            "common/sync/BUILD.bazel:2: //common/bas:bas is no library of "
+            "common",
         )
 
-    def test_layers_out_of_order_are_found(self) -> None:
-        """The file is read from top to bottom."""
+    def test_a_library_without_a_test_is_found(self) -> None:
+        """Each has one, or is a part of what a test names."""
         self.assert_found(
-            "# Layer 0",
-            "# Layer 1: processes.\n# Layer 0",
-            "the layers are not in order, lowest first",
+            '"lock_test", srcs',
+            '"lack_test", srcs',
+            "common/sync/BUILD.bazel:2: //common/sync:lock has no test",
         )
 
     def test_files_that_are_missing_or_forgotten_are_found(self) -> None:
-        """Also a dependency that is not there."""
+        """And those that are in two targets."""
         self.assert_found(
             '"errors.cc"',
             '"error.cc"',
-            "BUILD.bazel:3: errors names error.cc, which does not exist",
+            "common/base/errors.cc is in 0 targets, not one",
+            "common/base/BUILD.bazel names error.cc, which does not exist",
         )
         self.assert_found(
-            'hdrs = ["errors.h"]',
-            "hdrs = []",
-            "errors.h is in 0 libraries, not one",
+            '["errors.cc"]',
+            '["errors.cc", "errors.h"]',
+            "common/base/errors.h is in 2 targets, not one",
         )
-        self.assert_found(
-            '":errors", "@fmt',
-            '":error", "@fmt',
-            "BUILD.bazel:7: pipe depends on :error, no library of common",
+
+    def test_a_room_without_a_sign_or_a_room_is_found(self) -> None:
+        """What is in here, and what it may use, stands in README.md."""
+        rooms = self.rooms()
+        sync = rooms.pop("sync")
+        self.assertEqual(
+            problems(self.FLOORS, rooms), ["there is no room sync"]
+        )
+        rooms["sync"] = Room(sync.build, sync.files - {"README.md"})
+        self.assertEqual(
+            problems(self.FLOORS, rooms), ["common/sync has no README.md"]
         )
 
 

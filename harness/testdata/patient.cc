@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/process_name.h"
 #include "common/report.h"

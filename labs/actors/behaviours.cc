@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/report.h"
 

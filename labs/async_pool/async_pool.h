@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/pool.h"
 #include "labs/async_pool/coroutines.h"
 

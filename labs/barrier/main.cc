@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

@@ -1,6 +1,6 @@
 #include "rounds.h"
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 

@@ -13,14 +13,14 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/errors.h"
-#include "common/hooks.h"
 #include "common/process.h"
 #include "common/queue.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 
 namespace {
 

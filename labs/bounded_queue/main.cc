@@ -10,7 +10,7 @@
 
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <string>
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 extern int task_count;
 extern int prefetch_count;

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "channel.h"
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/signals.h"
 

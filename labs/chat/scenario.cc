@@ -4,7 +4,7 @@
 #include <atomic>
 #include <vector>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/chat/stage.h"

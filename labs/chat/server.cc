@@ -8,9 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include "common/clock.h"
-#include "common/errors.h"
-#include "common/ready.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/base/wait_ready.h"
 #include "common/report.h"
 
 namespace {

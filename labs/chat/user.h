@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/connection.h"
 #include "labs/chat/messages.h"
 

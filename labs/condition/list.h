@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/condition.h"
 #include "common/lock.h"
 

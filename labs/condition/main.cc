@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

@@ -16,8 +16,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/process.h"

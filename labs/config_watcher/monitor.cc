@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/atomic_file.h"
+#include "common/base/hooks.h"
 #include "common/file_watcher.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 

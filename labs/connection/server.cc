@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/report.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/pipe.h"
 #include "common/report.h"
 

@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "common/base/unique_fd.h"
 #include "common/connection.h"
 #include "common/listener.h"
-#include "common/unique_fd.h"
 
 // A socket that is connected, and says nothing.
 ipc::UniqueFd connect_silently(const ipc::Address& address);

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/hooks.h"
 #include "common/event.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/orders.h"
 #include "common/process.h"

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/pipe.h"
 #include "common/report.h"

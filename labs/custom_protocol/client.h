@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 void send_the_guides_requests(const ipc::UniqueFd& stream);
 

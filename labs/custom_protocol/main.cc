@@ -17,8 +17,8 @@
 #include <functional>
 #include <string>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"

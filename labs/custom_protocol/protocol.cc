@@ -3,7 +3,7 @@
 #include <span>
 #include <system_error>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/pipe.h"
 
 namespace {

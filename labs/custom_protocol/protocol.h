@@ -18,7 +18,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 constexpr uint8_t kVersion = 1;
 constexpr size_t kHeader = 24;

@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 

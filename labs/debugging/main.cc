@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process.h"

@@ -8,10 +8,10 @@
 #include <memory>
 #include <vector>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/pipe.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 
 namespace {
 

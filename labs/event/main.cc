@@ -13,7 +13,7 @@
 #include <atomic>
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/orders.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/clock.h"
-#include "common/hooks.h"
+#include "common/base/clock.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/shared.h"

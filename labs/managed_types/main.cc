@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/managed.h"
 #include "common/report.h"
 #include "common/schedule.h"

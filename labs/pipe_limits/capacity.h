@@ -7,8 +7,8 @@
 
 #include <string>
 
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/report.h"
 
 // Writes until the kernel takes no more; how much it took. With a descriptor

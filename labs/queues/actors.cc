@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 

@@ -1,6 +1,6 @@
 #include "diamond.h"
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 
 void add_all(ipc::Schedule& schedule, Diamond& diamond) {
   Graph& graph = diamond.graph;

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/observable.h"
 
 struct Graph {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/names.h"
 #include "common/pipe.h"
 #include "common/process.h"

@@ -13,7 +13,7 @@
 
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/orders.h"
 #include "common/process.h"

@@ -19,8 +19,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/lab.h"
 #include "common/pipe.h"
 #include "common/process.h"

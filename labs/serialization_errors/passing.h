@@ -1,7 +1,7 @@
 // Descriptors through a Unix-domain socket; see unix(7), SCM_RIGHTS.
 #pragma once
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 // The receiver gets a descriptor of its own, with a number of its own, for the
 // same open file. The sender keeps his.

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "common/shared_memory.h"

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/shared_memory.h"
 
 constexpr size_t kNumbers = 10;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lock.h"
 #include "common/report.h"
 #include "common/value.h"

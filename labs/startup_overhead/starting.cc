@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/process.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "labs/status_monitor/table.h"

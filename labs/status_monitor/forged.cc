@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace {
 

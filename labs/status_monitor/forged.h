@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 // The certificate, as PEM, of an authority that has signed nothing.
 std::string make_authority();

@@ -16,7 +16,7 @@
 #include <sstream>
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"

@@ -10,8 +10,8 @@
 #include <array>
 #include <utility>
 
-#include "common/clock.h"
-#include "common/errors.h"
+#include "common/base/clock.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "labs/status_monitor/forged.h"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/unique_fd.h"
 #include "common/process.h"
-#include "common/unique_fd.h"
 #include "labs/status_monitor/check.h"
 
 struct Site {

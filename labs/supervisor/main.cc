@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

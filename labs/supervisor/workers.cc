@@ -5,7 +5,7 @@
 
 #include <stdexcept>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/report.h"
 

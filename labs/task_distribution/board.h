@@ -18,7 +18,7 @@
 #include <atomic>
 #include <span>
 
-#include "common/check.h"
+#include "common/base/check.h"
 #include "common/task.h"
 
 class Board {

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "common/task.h"

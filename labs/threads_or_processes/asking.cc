@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/measure.h"
 #include "common/process.h"
 #include "common/shared.h"

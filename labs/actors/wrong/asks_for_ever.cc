@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/actor.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/report.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/actor.h"
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/queue.h"

@@ -9,8 +9,8 @@
 #include <atomic>
 #include <string>
 
+#include "common/base/hooks.h"
 #include "common/event.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <string>
 
+#include "common/base/hooks.h"
 #include "common/explorer.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/queue.h"
 #include "common/report.h"

@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
+#include "common/base/wait_ready.h"
 #include "common/connection.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process.h"
-#include "common/ready.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/chat/messages.h"

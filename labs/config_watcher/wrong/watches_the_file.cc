@@ -12,14 +12,14 @@
 #include <string>
 
 #include "common/atomic_file.h"
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/process.h"
 #include "common/report.h"
 #include "common/semaphore.h"
 #include "common/shared.h"
-#include "common/unique_fd.h"
 #include "labs/config_watcher/configuration.h"
 
 namespace {

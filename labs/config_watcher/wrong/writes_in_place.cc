@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/atomic_file.h"
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/report.h"

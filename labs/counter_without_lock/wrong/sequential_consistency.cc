@@ -4,7 +4,7 @@
 #include <atomic>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "common/schedule.h"

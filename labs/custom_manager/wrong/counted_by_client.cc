@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/managed_types.h"
 #include "common/manager.h"

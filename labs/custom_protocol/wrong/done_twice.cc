@@ -6,9 +6,9 @@
 #include <array>
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/explorer.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/pipe.h"
 #include "common/process.h"

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

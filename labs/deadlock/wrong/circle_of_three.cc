@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/barrier.h"
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/process.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/barrier.h"
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/process.h"

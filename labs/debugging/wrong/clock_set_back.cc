@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/process.h"

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "common/base/hooks.h"
 #include "common/event.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "common/schedule.h"

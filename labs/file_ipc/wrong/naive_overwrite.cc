@@ -8,8 +8,8 @@
 #include <string>
 
 #include "common/atomic_file.h"
+#include "common/base/hooks.h"
 #include "common/explorer.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/queue.h"

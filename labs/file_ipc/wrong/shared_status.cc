@@ -8,10 +8,10 @@
 #include <string>
 
 #include "common/atomic_file.h"
+#include "common/base/hooks.h"
 #include "common/event.h"
 #include "common/explorer.h"
 #include "common/file_watcher.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/names.h"
 #include "common/process.h"

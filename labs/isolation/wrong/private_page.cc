@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

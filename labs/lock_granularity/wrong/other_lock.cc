@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/report.h"

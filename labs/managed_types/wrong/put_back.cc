@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "common/hooks.h"
-#include "common/json.h"
+#include "common/base/hooks.h"
+#include "common/base/json.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "common/base/hooks.h"
 #include "common/explorer.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/pipe.h"
 #include "common/process.h"

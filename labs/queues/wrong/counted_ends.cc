@@ -7,8 +7,8 @@
 
 #include <string>
 
+#include "common/base/hooks.h"
 #include "common/explorer.h"
-#include "common/hooks.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/queue.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/observable.h"
 #include "common/report.h"

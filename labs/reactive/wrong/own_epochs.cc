@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/observable.h"
 #include "common/report.h"

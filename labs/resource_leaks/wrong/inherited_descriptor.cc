@@ -7,11 +7,11 @@
 
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"
-#include "common/unique_fd.h"
 
 namespace {
 

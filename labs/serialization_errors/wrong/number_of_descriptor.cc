@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/lab.h"
 #include "common/pipe.h"
 #include "common/process.h"

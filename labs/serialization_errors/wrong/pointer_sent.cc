@@ -8,8 +8,8 @@
 #include <cstring>
 #include <string>
 
+#include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/errors.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"

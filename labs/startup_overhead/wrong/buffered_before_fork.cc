@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 
 namespace {

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 #include "common/lab.h"
 #include "common/measure.h"
 #include "common/report.h"

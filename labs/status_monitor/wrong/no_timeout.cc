@@ -12,11 +12,11 @@
 #include <string>
 #include <string_view>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
+#include "common/base/unique_fd.h"
 #include "common/lab.h"
 #include "common/process.h"
 #include "common/report.h"
-#include "common/unique_fd.h"
 #include "labs/status_monitor/sites.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

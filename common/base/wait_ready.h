@@ -10,7 +10,7 @@
 
 #include <span>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 namespace ipc {
 

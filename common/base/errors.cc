@@ -1,4 +1,4 @@
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 #include <system_error>
 

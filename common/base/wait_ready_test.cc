@@ -1,4 +1,4 @@
-#include "common/ready.h"
+#include "common/base/wait_ready.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
-#include "common/ready.h"
+#include "common/base/wait_ready.h"
 
 #include <errno.h>
 
 #include <algorithm>
 
-#include "common/errors.h"
-#include "common/hooks.h"
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 namespace {

@@ -1,8 +1,8 @@
-#include "common/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 #include <fcntl.h>
 
-#include "common/errors.h"
+#include "common/base/errors.h"
 
 namespace ipc {
 

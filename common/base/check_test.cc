@@ -1,4 +1,4 @@
-#include "common/check.h"
+#include "common/base/check.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ TEST(Check, ATrueConditionIsEvaluatedOnceAndPasses) {
 
 TEST(CheckDeathTest, AFalseConditionAbortsWithItsTextAndPlace) {
   EXPECT_DEATH(IPC_CHECK(1 + 1 == 3),
-               "common/check_test.cc:[0-9]+: check failed: 1 \\+ 1 == 3");
+               "common/base/check_test.cc:[0-9]+: check failed: 1 \\+ 1 == 3");
 }
 
 }  // namespace

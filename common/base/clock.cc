@@ -1,4 +1,4 @@
-#include "common/clock.h"
+#include "common/base/clock.h"
 
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/hooks.h"
+#include "common/base/hooks.h"
 
 namespace ipc {
 namespace {

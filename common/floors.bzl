@@ -1,0 +1,5 @@
+"""The rooms of the library, by floors: what is in a room uses lower floors only."""
+
+FLOORS = [
+    ["base"],
+]
