@@ -18,7 +18,7 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/event.h"
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace ipc::bench {
 namespace {

@@ -18,7 +18,7 @@
 #include "common/file_watcher.h"
 #include "common/futex.h"
 #include "common/measure.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/shared.h"
 
 namespace ipc::bench {

@@ -18,7 +18,7 @@
 #include "common/base/unique_fd.h"
 #include "common/connection.h"
 #include "common/listener.h"
-#include "common/names.h"
+#include "common/process/names.h"
 
 namespace ipc::bench {
 namespace {

@@ -17,7 +17,7 @@
 #include "common/manager.h"
 #include "common/manager_server.h"
 #include "common/manager_wire.h"
-#include "common/names.h"
+#include "common/process/names.h"
 
 namespace ipc::bench {
 namespace {

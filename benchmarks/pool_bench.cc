@@ -15,7 +15,7 @@
 #include "common/base/check.h"
 #include "common/futex.h"
 #include "common/pool.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace ipc::bench {

@@ -13,7 +13,7 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/tiny.h"
 #include "common/base/errors.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace ipc::bench {

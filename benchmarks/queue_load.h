@@ -16,7 +16,7 @@
 
 #include "benchmarks/bench.h"
 #include "common/base/clock.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace ipc::bench {

@@ -23,7 +23,7 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/queue.h"
 
 namespace ipc::bench {

@@ -32,8 +32,8 @@
 #include "common/base/unique_fd.h"
 #include "common/futex.h"
 #include "common/measure.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 #include "common/supervisor.h"
 

@@ -11,7 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/process_name.h"
+#include "common/process/process_name.h"
 #include "common/shared.h"
 
 namespace ipc {

@@ -48,7 +48,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/restarts.h"
 #include "common/supervisor.h"

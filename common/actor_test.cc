@@ -12,7 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/event.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 
 namespace {
 

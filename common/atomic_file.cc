@@ -16,8 +16,8 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/lock_file.h"
-#include "common/signals.h"
+#include "common/process/lock_file.h"
+#include "common/process/signals.h"
 
 namespace ipc {
 namespace {

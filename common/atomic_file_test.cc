@@ -19,8 +19,8 @@
 #include <string>
 #include <system_error>
 
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 #include "common/test_faults.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "common/names.h"
+#include "common/process/names.h"
 
 namespace {
 

@@ -37,7 +37,7 @@
 
 #include "common/base/clock.h"
 #include "common/futex.h"
-#include "common/holder.h"
+#include "common/process/process_identity.h"
 #include "common/robust_mutex.h"
 #include "common/sleepers.h"
 

@@ -4,7 +4,7 @@
 
 #include "common/base/hooks.h"
 #include "common/lock.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/report.h"
 #include "common/rlock.h"
 #include "common/shared.h"

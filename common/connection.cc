@@ -20,8 +20,8 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
-#include "common/pipe.h"
-#include "common/signals.h"
+#include "common/process/pipe.h"
+#include "common/process/signals.h"
 
 namespace ipc {
 namespace {

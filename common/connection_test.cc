@@ -20,8 +20,8 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 
 // The largest piece of memory that can be had.
 static size_t allocation_max = std::numeric_limits<size_t>::max();

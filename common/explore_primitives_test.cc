@@ -26,7 +26,7 @@
 #include "common/observable.h"
 #include "common/pool_board.h"
 #include "common/pool_worker.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/rlock.h"
 #include "common/semaphore.h"

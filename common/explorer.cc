@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "common/base/clock.h"
-#include "common/one_cpu.h"
+#include "common/process/one_cpu.h"
 
 namespace ipc {
 namespace {

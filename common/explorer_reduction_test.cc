@@ -26,10 +26,10 @@
 #include "common/base/wait_ready.h"
 #include "common/explorer.h"
 #include "common/futex.h"
-#include "common/holder.h"
 #include "common/lock.h"
 #include "common/memory_watch.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
+#include "common/process/process_identity.h"
 #include "common/shared.h"
 
 namespace {

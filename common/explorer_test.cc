@@ -20,9 +20,9 @@
 #include "common/file_watcher.h"
 #include "common/futex.h"
 #include "common/lock.h"
-#include "common/names.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace {

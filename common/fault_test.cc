@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

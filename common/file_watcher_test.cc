@@ -21,9 +21,9 @@
 #include "common/atomic_file.h"
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/names.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/test_faults.h"
 
 namespace {

@@ -2,4 +2,5 @@
 
 FLOORS = [
     ["base"],
+    ["process"],
 ]

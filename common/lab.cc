@@ -21,11 +21,11 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/names.h"
-#include "common/process.h"
-#include "common/process_name.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
+#include "common/process/process_name.h"
+#include "common/process/signals.h"
 #include "common/report.h"
-#include "common/signals.h"
 
 namespace ipc {
 namespace {

@@ -28,8 +28,8 @@
 
 #include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/test_faults.h"
 
 namespace {

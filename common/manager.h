@@ -35,8 +35,8 @@
 #include "common/base/json.h"
 #include "common/managed.h"
 #include "common/managed_types.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/proxy.h"
 
 namespace ipc {

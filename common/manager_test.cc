@@ -13,7 +13,7 @@
 
 #include "common/connection.h"
 #include "common/listener.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/sync_testing.h"
 
 namespace {

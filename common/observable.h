@@ -41,7 +41,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/holder.h"
+#include "common/process/process_identity.h"
 #include "common/sleepers.h"
 
 namespace ipc {

@@ -14,7 +14,7 @@
 #include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/event.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"
 

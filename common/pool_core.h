@@ -18,7 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/pool_worker.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace ipc {

@@ -26,7 +26,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 #include "common/test_faults.h"
 

@@ -12,7 +12,7 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/fault.h"
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace ipc {
 namespace {

@@ -24,7 +24,7 @@
 #include <string_view>
 
 #include "common/base/hooks.h"
-#include "common/process_name.h"
+#include "common/process/process_name.h"
 
 namespace ipc {
 

@@ -14,8 +14,8 @@
 #include <system_error>
 #include <vector>
 
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 
 namespace {
 

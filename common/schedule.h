@@ -39,7 +39,7 @@
 
 #include "common/asleep.h"
 #include "common/gate.h"
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace ipc {
 

@@ -13,8 +13,8 @@
 #include "common/base/hooks.h"
 #include "common/lock.h"
 #include "common/orders.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace {

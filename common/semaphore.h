@@ -19,7 +19,7 @@
 #include <type_traits>
 
 #include "common/base/clock.h"
-#include "common/holder.h"
+#include "common/process/process_identity.h"
 #include "common/sleepers.h"
 
 namespace ipc {

@@ -15,7 +15,7 @@
 
 #include "common/available_memory.h"
 #include "common/base/errors.h"
-#include "common/signals.h"
+#include "common/process/signals.h"
 
 namespace ipc {
 namespace {

@@ -19,9 +19,9 @@
 #include <system_error>
 
 #include "common/lock.h"
-#include "common/names.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/test_faults.h"
 
 namespace {

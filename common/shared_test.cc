@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace {
 

@@ -39,7 +39,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 
 namespace ipc {

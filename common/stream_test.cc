@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "common/event.h"
-#include "common/process.h"
-#include "common/process_name.h"
+#include "common/process/process.h"
+#include "common/process/process_name.h"
 #include "common/shared.h"
 #include "common/sync_testing.h"
 

@@ -16,7 +16,7 @@
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
 #include "common/connection.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace ipc {

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "common/base/errors.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 #include "common/test_faults.h"
 #include "common/worker.h"

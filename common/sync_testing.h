@@ -22,8 +22,8 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace ipc::testing {

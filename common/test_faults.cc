@@ -33,7 +33,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/names.h"
+#include "common/process/names.h"
 
 int ipc::forks_that_fail = 0;
 

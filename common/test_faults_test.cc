@@ -9,7 +9,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace {

@@ -17,8 +17,8 @@
 #include "common/base/errors.h"
 #include "common/connection.h"
 #include "common/listener.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/shared_memory.h"
 
 namespace {

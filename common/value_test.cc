@@ -5,7 +5,7 @@
 
 #include <system_error>
 
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace {
 

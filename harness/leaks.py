@@ -110,7 +110,7 @@ class Watch:
       kept: paths below /tmp and /dev/shm that are no business of the run.
       mqueue: the folder where the message queues are seen, "" if nowhere.
       token: what all names that the library makes in this run begin with,
-        behind the number of a process; see common/names.h.
+        behind the number of a process; see common/process/names.h.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Question(TypedDict):
     interrupt_signal: int
     tty: bool
     network_of: int  # A process whose network the run shares, 0 if none.
-    token: str  # In what the lab makes: see common/names.h.
+    token: str  # In what the lab makes: see common/process/names.h.
     tell_fd: int  # Gets a copy of standard error as it comes, -1 if none.
 
 

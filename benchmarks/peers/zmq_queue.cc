@@ -11,7 +11,7 @@
 
 #include "benchmarks/bench.h"
 #include "benchmarks/queue_load.h"
-#include "common/names.h"
+#include "common/process/names.h"
 
 namespace ipc::bench {
 namespace {

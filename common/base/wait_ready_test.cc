@@ -6,7 +6,7 @@
 #include <array>
 #include <system_error>
 
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 
 namespace {
 

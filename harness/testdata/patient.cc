@@ -5,7 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/event.h"
-#include "common/process_name.h"
+#include "common/process/process_name.h"
 #include "common/report.h"
 #include "common/shared.h"
 

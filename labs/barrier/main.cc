@@ -19,7 +19,7 @@
 #include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

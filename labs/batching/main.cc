@@ -17,7 +17,7 @@
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/measure.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "labs/batching/traffic.h"

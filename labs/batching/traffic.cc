@@ -18,7 +18,7 @@
 #include "common/base/hooks.h"
 #include "common/base/unique_fd.h"
 #include "common/connection.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/shared.h"
 

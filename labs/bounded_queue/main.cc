@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "labs/bounded_queue/actors.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "channel.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "roles.h"
 

@@ -13,9 +13,9 @@
 
 #include "channel.h"
 #include "common/lab.h"
-#include "common/names.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "crew.h"

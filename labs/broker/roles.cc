@@ -9,7 +9,7 @@
 
 #include "channel.h"
 #include "common/lab.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/report.h"
 #include "common/task.h"
 

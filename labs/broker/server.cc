@@ -20,7 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/signals.h"
+#include "common/process/signals.h"
 
 namespace {
 

@@ -14,8 +14,8 @@
 #include <optional>
 #include <string>
 
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 
 class OwnBroker {
  public:

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/event.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/chat/stage.h"

@@ -17,7 +17,7 @@
 #include "common/barrier.h"
 #include "common/lab.h"
 #include "common/listener.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/connection/service.h"

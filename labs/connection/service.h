@@ -6,7 +6,7 @@
 
 #include "common/barrier.h"
 #include "common/listener.h"
-#include "common/process.h"
+#include "common/process/process.h"
 
 // What is wrong with an address, for Lab::option().
 std::string address_problem(const std::string& text);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "common/base/errors.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/report.h"
 
 namespace {

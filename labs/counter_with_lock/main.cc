@@ -17,7 +17,7 @@
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/orders.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

@@ -16,7 +16,7 @@
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/orders.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

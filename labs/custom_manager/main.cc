@@ -16,7 +16,7 @@
 #include "common/lab.h"
 #include "common/managed_types.h"
 #include "common/manager.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/proxy.h"
 #include "common/report.h"
 #include "refusals.h"

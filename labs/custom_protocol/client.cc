@@ -11,7 +11,7 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 

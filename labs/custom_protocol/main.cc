@@ -21,7 +21,7 @@
 #include "common/base/errors.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/custom_protocol/client.h"

@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include "common/base/errors.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 
 namespace {
 

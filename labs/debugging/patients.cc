@@ -10,7 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 #include "common/shared.h"
 
 namespace {

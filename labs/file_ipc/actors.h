@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/names.h"
+#include "common/process/names.h"
 
 struct Files {
   ipc::TempDir folder{"file_ipc"};

@@ -15,7 +15,7 @@
 #include "common/atomic_file.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "labs/file_ipc/actors.h"

@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace {

@@ -18,7 +18,7 @@
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "exhibits.h"

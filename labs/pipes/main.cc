@@ -15,7 +15,7 @@
 #include "common/base/clock.h"
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

@@ -19,7 +19,7 @@
 #include "common/lab.h"
 #include "common/measure.h"
 #include "common/pool.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 

@@ -18,7 +18,7 @@
 #include "burst.h"
 #include "common/lab.h"
 #include "common/orders.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

@@ -12,9 +12,9 @@
 
 #include "common/barrier.h"
 #include "common/base/errors.h"
-#include "common/names.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "common/shared_memory.h"

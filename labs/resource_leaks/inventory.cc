@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/report.h"
 
 namespace {

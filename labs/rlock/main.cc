@@ -16,7 +16,7 @@
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/orders.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/rlock.h"
 #include "common/schedule.h"

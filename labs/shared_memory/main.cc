@@ -15,8 +15,8 @@
 
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

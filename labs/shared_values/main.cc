@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "labs/shared_values/actors.h"

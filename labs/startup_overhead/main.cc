@@ -13,7 +13,7 @@
 
 #include "common/lab.h"
 #include "common/measure.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/startup_overhead/starting.h"

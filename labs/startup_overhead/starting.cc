@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "common/base/errors.h"
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace {
 

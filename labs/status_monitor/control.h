@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/connection.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "labs/status_monitor/check.h"
 

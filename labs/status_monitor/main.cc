@@ -18,7 +18,7 @@
 
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "labs/status_monitor/control.h"

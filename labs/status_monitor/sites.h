@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/unique_fd.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "labs/status_monitor/check.h"
 
 struct Site {

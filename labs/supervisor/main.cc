@@ -14,7 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/supervisor.h"
 #include "workers.h"

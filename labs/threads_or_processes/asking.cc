@@ -8,7 +8,7 @@
 
 #include "common/base/errors.h"
 #include "common/measure.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/shared.h"
 
 namespace {

@@ -17,7 +17,7 @@
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/measure.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/threads_or_processes/asking.h"

@@ -11,7 +11,7 @@
 #include "common/base/hooks.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "common/shared.h"

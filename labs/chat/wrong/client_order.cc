@@ -7,7 +7,7 @@
 
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "labs/chat/messages.h"
 

@@ -19,7 +19,7 @@
 #include "common/connection.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 #include "labs/chat/messages.h"

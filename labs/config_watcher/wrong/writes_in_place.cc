@@ -10,7 +10,7 @@
 #include "common/atomic_file.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "labs/config_watcher/configuration.h"

@@ -10,7 +10,7 @@
 #include "common/base/hooks.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"

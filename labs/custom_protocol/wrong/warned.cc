@@ -9,7 +9,7 @@
 
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "labs/custom_protocol/protocol.h"
 

@@ -7,8 +7,8 @@
 
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

@@ -11,7 +11,7 @@
 #include "common/base/hooks.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/queue.h"
 #include "common/report.h"
 #include "common/schedule.h"

@@ -7,7 +7,7 @@
 
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

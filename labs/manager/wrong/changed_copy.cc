@@ -6,7 +6,7 @@
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

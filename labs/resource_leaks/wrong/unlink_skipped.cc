@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/lab.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/report.h"
 #include "common/shared_memory.h"
 

@@ -5,7 +5,7 @@
 
 #include "common/lab.h"
 #include "common/lock.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared.h"
 

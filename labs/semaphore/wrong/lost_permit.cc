@@ -7,7 +7,7 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/semaphore.h"

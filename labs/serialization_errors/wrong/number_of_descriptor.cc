@@ -12,8 +12,8 @@
 #include "common/base/errors.h"
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/report.h"
 
 namespace {

@@ -7,7 +7,7 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared_memory.h"

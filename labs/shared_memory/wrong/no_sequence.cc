@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/lab.h"
-#include "common/names.h"
+#include "common/process/names.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/shared.h"

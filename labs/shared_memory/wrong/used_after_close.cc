@@ -4,8 +4,8 @@
 #include <string>
 
 #include "common/lab.h"
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/shared_memory.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/lab.h"
-#include "common/process.h"
+#include "common/process/process.h"
 #include "common/report.h"
 #include "common/supervisor.h"
 #include "common/worker.h"

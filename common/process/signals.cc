@@ -1,4 +1,4 @@
-#include "common/signals.h"
+#include "common/process/signals.h"
 
 #include <errno.h>
 #include <poll.h>

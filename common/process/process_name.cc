@@ -1,4 +1,4 @@
-#include "common/process_name.h"
+#include "common/process/process_name.h"
 
 #include <sys/prctl.h>
 

@@ -1,4 +1,4 @@
-#include "common/signals.h"
+#include "common/process/signals.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace {
 

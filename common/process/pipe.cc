@@ -1,4 +1,4 @@
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/wait_ready.h"
-#include "common/signals.h"
+#include "common/process/signals.h"
 
 namespace ipc {
 

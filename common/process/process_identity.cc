@@ -1,4 +1,4 @@
-#include "common/holder.h"
+#include "common/process/process_identity.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "common/names.h"
+#include "common/process/names.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "common/pipe.h"
-#include "common/process.h"
+#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/test_faults.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "common/process.h"
+#include "common/process/process.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,8 +20,8 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
-#include "common/process_name.h"
-#include "common/signals.h"
+#include "common/process/process_name.h"
+#include "common/process/signals.h"
 
 namespace ipc {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/lock_file.h"
+#include "common/process/lock_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <system_error>
 #include <utility>
 
-#include "common/names.h"
-#include "common/process.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "common/names.h"
+#include "common/process/names.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,7 +20,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/lock_file.h"
+#include "common/process/lock_file.h"
 
 namespace ipc {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/pipe.h"
+#include "common/process/pipe.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <vector>
 
-#include "common/process.h"
+#include "common/process/process.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "common/one_cpu.h"
+#include "common/process/one_cpu.h"
 
 #include <gtest/gtest.h>
 

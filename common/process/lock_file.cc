@@ -1,4 +1,4 @@
-#include "common/lock_file.h"
+#include "common/process/lock_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
