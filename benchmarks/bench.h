@@ -37,7 +37,7 @@
 #include <string>
 #include <vector>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 namespace ipc::bench {
 

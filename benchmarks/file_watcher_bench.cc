@@ -18,8 +18,8 @@
 #include "common/file_watcher.h"
 #include "common/futex.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
-#include "common/shared.h"
 
 namespace ipc::bench {
 namespace {

@@ -9,7 +9,7 @@
 #include "benchmarks/bench.h"
 #include "common/base/errors.h"
 #include "common/lock.h"
-#include "common/shared.h"
+#include "common/memory/shared.h"
 #include "common/value.h"
 
 namespace ipc::bench {

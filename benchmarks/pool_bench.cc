@@ -14,9 +14,9 @@
 #include "benchmarks/sum_terms.h"
 #include "common/base/check.h"
 #include "common/futex.h"
+#include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc::bench {
 namespace {

@@ -13,8 +13,8 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/tiny.h"
 #include "common/base/errors.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc::bench {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "benchmarks/bench.h"
 #include "common/base/clock.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc::bench {
 

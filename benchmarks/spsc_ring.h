@@ -12,7 +12,7 @@
 #include <atomic>
 #include <new>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 namespace ipc::bench {
 

@@ -32,9 +32,9 @@
 #include "common/base/unique_fd.h"
 #include "common/futex.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 #include "common/supervisor.h"
 
 namespace ipc::bench {

@@ -16,9 +16,9 @@
 #include "common/condition.h"
 #include "common/event.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/queue.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 
 namespace ipc::bench {
 namespace {

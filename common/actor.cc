@@ -11,8 +11,8 @@
 #include "common/base/check.h"
 #include "common/base/hooks.h"
 #include "common/futex.h"
+#include "common/memory/shared.h"
 #include "common/process/process_name.h"
-#include "common/shared.h"
 
 namespace ipc {
 namespace {

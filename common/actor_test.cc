@@ -12,9 +12,9 @@
 
 #include "common/base/clock.h"
 #include "common/event.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -19,9 +19,9 @@
 #include <string>
 #include <system_error>
 
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 #include "common/test_faults.h"
 
 namespace {

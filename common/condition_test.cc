@@ -4,10 +4,10 @@
 
 #include "common/base/hooks.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/pipe.h"
 #include "common/report.h"
 #include "common/rlock.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

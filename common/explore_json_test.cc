@@ -8,8 +8,8 @@
 
 #include "common/base/hooks.h"
 #include "common/base/json.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -23,6 +23,7 @@
 #include "common/explorer.h"
 #include "common/futex.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/observable.h"
 #include "common/pool_board.h"
 #include "common/pool_worker.h"
@@ -30,7 +31,6 @@
 #include "common/queue.h"
 #include "common/rlock.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -27,10 +27,10 @@
 #include "common/explorer.h"
 #include "common/futex.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/memory_watch.h"
 #include "common/process/pipe.h"
 #include "common/process/process_identity.h"
-#include "common/shared.h"
 
 namespace {
 

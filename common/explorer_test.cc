@@ -20,10 +20,10 @@
 #include "common/file_watcher.h"
 #include "common/futex.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -3,4 +3,5 @@
 FLOORS = [
     ["base"],
     ["process"],
+    ["memory"],
 ]

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

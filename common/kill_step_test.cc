@@ -19,11 +19,11 @@
 #include "common/condition.h"
 #include "common/event.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/one_cpu.h"
 #include "common/process/process_identity.h"
 #include "common/rlock.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

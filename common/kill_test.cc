@@ -13,10 +13,10 @@
 #include "common/event.h"
 #include "common/kill_testing.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/process_identity.h"
 #include "common/rlock.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 
 namespace {
 

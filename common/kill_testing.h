@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc::testing {
 

@@ -21,11 +21,11 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/explorer.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "common/test_faults.h"
 
 namespace {

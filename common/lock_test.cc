@@ -6,9 +6,9 @@
 #include <mutex>
 
 #include "common/base/hooks.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
 #include "common/rlock.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

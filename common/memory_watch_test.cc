@@ -9,7 +9,7 @@
 #include <atomic>
 #include <vector>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 namespace {
 

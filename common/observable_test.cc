@@ -14,8 +14,8 @@
 #include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/event.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

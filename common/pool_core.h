@@ -17,9 +17,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
+#include "common/memory/shared.h"
 #include "common/pool_worker.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc {
 

@@ -26,8 +26,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 #include "common/test_faults.h"
 
 namespace {

@@ -46,7 +46,7 @@
 #include <string_view>
 
 #include "common/base/clock.h"
-#include "common/shared.h"
+#include "common/memory/shared.h"
 #include "common/spin.h"
 
 namespace ipc {

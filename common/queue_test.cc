@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

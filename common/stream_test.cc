@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "common/event.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
-#include "common/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -16,8 +16,8 @@
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
 #include "common/connection.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace ipc {
 namespace {

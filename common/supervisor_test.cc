@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "common/base/errors.h"
+#include "common/memory/shared.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 #include "common/test_faults.h"
 #include "common/worker.h"
 

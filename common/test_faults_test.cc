@@ -9,8 +9,8 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace {
 

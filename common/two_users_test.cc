@@ -17,9 +17,9 @@
 #include "common/base/errors.h"
 #include "common/connection.h"
 #include "common/listener.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/shared_memory.h"
 
 namespace {
 

@@ -24,7 +24,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/lock.h"
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 namespace ipc {
 

@@ -9,7 +9,7 @@
 
 #include <thread>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -5,9 +5,9 @@
 
 #include "common/base/clock.h"
 #include "common/event.h"
+#include "common/memory/shared.h"
 #include "common/process/process_name.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 int main(int argc, char** argv) {
   ipc::open_event_log();

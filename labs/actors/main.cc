@@ -16,9 +16,9 @@
 #include "common/actor.h"
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/queue.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "common/supervisor.h"
 
 namespace {

@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/async_pool/group.h"
 #include "labs/async_pool/worker.h"
 

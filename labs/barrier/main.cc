@@ -19,10 +19,10 @@
 #include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 #include "rounds.h"
 
 namespace {

@@ -18,9 +18,9 @@
 #include "common/base/hooks.h"
 #include "common/base/unique_fd.h"
 #include "common/connection.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -13,11 +13,11 @@
 
 #include "channel.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "crew.h"
 #include "roles.h"
 #include "server.h"

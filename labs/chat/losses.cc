@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "common/event.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 

@@ -13,9 +13,9 @@
 
 #include "common/connection.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/chat/losses.h"
 #include "labs/chat/scenario.h"
 #include "labs/chat/stage.h"

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "common/base/hooks.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 

@@ -16,10 +16,10 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 #include "list.h"
 
 namespace {

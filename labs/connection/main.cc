@@ -17,9 +17,9 @@
 #include "common/barrier.h"
 #include "common/lab.h"
 #include "common/listener.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/connection/service.h"
 #include "labs/connection/strangers.h"
 

@@ -16,11 +16,11 @@
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -21,9 +21,9 @@
 #include "common/base/errors.h"
 #include "common/explorer.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/custom_protocol/client.h"
 #include "labs/custom_protocol/server.h"
 

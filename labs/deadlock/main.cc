@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 #include "transfers.h"
 
 namespace {

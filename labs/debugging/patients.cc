@@ -10,8 +10,8 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
+#include "common/memory/shared.h"
 #include "common/process/pipe.h"
-#include "common/shared.h"
 
 namespace {
 

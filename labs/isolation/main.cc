@@ -13,9 +13,9 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -15,10 +15,10 @@
 
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 #include "labs/lock_granularity/counters.h"
 
 namespace {

@@ -19,9 +19,9 @@
 #include "common/atomic_file.h"
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared_memory.h"
 #include "common/pool.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 #include "labs/pool_chunking/chunks.h"
 #include "labs/pool_chunking/curve.h"
 

@@ -18,10 +18,10 @@
 
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -18,10 +18,10 @@
 
 #include "common/explorer.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/queues/actors.h"
 
 namespace {

@@ -17,11 +17,11 @@
 
 #include "burst.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 #include "diamond.h"
 #include "graph.h"
 

@@ -12,12 +12,12 @@
 
 #include "common/barrier.h"
 #include "common/base/errors.h"
+#include "common/memory/shared.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
-#include "common/shared_memory.h"
 
 namespace {
 

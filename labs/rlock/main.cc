@@ -15,12 +15,12 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/rlock.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

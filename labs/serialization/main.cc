@@ -18,9 +18,9 @@
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 #include "labs/serialization/formats.h"
 
 namespace {

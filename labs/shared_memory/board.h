@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "common/base/hooks.h"
-#include "common/shared_memory.h"
+#include "common/memory/shared_memory.h"
 
 constexpr size_t kNumbers = 10;
 using Numbers = std::array<int64_t, kNumbers>;

@@ -4,8 +4,8 @@
 #include <string>
 #include <system_error>
 
+#include "common/memory/shared_memory.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 #include "labs/shared_memory/board.h"
 
 template <typename Action>

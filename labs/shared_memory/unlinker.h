@@ -1,7 +1,7 @@
 // The end of a name, also where a schedule is given up.
 #pragma once
 
-#include "common/shared_memory.h"
+#include "common/memory/shared_memory.h"
 
 struct Unlinker {
   const ipc::SharedMemory& memory;

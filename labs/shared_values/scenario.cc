@@ -3,7 +3,7 @@
 #include <array>
 #include <numeric>
 
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 namespace {
 

@@ -13,9 +13,9 @@
 
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/startup_overhead/starting.h"
 
 namespace {

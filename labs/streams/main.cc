@@ -14,8 +14,8 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "common/stream.h"
 #include "flow.h"
 #include "numbers.h"

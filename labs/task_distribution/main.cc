@@ -17,10 +17,10 @@
 #include "board.h"
 #include "common/explorer.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "common/task.h"
 #include "roles.h"
 

@@ -8,8 +8,8 @@
 
 #include "common/base/errors.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/shared.h"
 
 namespace {
 

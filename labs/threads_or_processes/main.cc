@@ -17,9 +17,9 @@
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/measure.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/threads_or_processes/asking.h"
 
 namespace {

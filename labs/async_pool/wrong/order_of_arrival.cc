@@ -7,9 +7,9 @@
 
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -7,10 +7,10 @@
 
 #include "common/barrier.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -19,9 +19,9 @@
 #include "common/connection.h"
 #include "common/explorer.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/chat/messages.h"
 
 namespace {

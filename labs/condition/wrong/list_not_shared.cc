@@ -9,10 +9,10 @@
 #include "common/condition.h"
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -15,11 +15,11 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 #include "labs/config_watcher/configuration.h"
 
 namespace {

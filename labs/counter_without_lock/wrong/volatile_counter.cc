@@ -5,9 +5,9 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -6,9 +6,9 @@
 #include "common/base/clock.h"
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

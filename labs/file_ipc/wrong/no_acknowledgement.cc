@@ -11,10 +11,10 @@
 #include "common/base/hooks.h"
 #include "common/explorer.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

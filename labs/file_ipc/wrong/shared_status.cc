@@ -13,10 +13,10 @@
 #include "common/explorer.h"
 #include "common/file_watcher.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "common/lab.h"
+#include "common/memory/shared_memory.h"
 #include "common/pool.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 
 namespace {
 

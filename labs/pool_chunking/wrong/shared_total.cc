@@ -11,10 +11,10 @@
 
 #include "common/barrier.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
+#include "common/memory/shared_memory.h"
 #include "common/pool.h"
 #include "common/report.h"
-#include "common/shared.h"
-#include "common/shared_memory.h"
 
 namespace {
 

@@ -5,10 +5,10 @@
 
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 
 #include "common/lab.h"
 #include "common/lock.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
-#include "common/shared.h"
 
 namespace {
 

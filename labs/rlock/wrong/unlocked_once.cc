@@ -5,11 +5,11 @@
 
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report.h"
 #include "common/rlock.h"
 #include "common/schedule.h"
-#include "common/shared.h"
 
 namespace {
 

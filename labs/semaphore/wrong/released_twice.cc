@@ -6,10 +6,10 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
 #include "common/schedule.h"
 #include "common/semaphore.h"
-#include "common/shared.h"
 
 namespace {
 

@@ -7,10 +7,10 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared_memory.h"
 #include "labs/shared_memory/board.h"
 
 namespace {

@@ -6,11 +6,11 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/memory/shared.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report.h"
 #include "common/schedule.h"
-#include "common/shared.h"
-#include "common/shared_memory.h"
 #include "labs/shared_memory/board.h"
 #include "labs/shared_memory/unlinker.h"
 

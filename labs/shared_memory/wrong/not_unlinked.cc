@@ -4,9 +4,9 @@
 #include <string>
 
 #include "common/lab.h"
+#include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report.h"
-#include "common/shared_memory.h"
 
 namespace {
 

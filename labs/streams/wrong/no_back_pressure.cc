@@ -8,8 +8,8 @@
 
 #include "common/event.h"
 #include "common/lab.h"
+#include "common/memory/shared.h"
 #include "common/report.h"
-#include "common/shared.h"
 #include "common/stream.h"
 
 namespace {

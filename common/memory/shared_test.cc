@@ -1,4 +1,4 @@
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
-#include "common/shared.h"
+#include "common/memory/shared.h"
 
 #include <sys/mman.h>
 
-#include "common/available_memory.h"
 #include "common/base/errors.h"
+#include "common/memory/available_memory.h"
 
 namespace ipc {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/available_memory.h"
+#include "common/memory/available_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "common/shared_memory.h"
+#include "common/memory/shared_memory.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,8 +13,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/available_memory.h"
 #include "common/base/errors.h"
+#include "common/memory/available_memory.h"
 #include "common/process/signals.h"
 
 namespace ipc {

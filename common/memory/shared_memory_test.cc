@@ -1,4 +1,4 @@
-#include "common/shared_memory.h"
+#include "common/memory/shared_memory.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
