@@ -15,7 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/file_watcher.h"
+#include "common/files/file_watcher.h"
 #include "common/futex.h"
 #include "common/measure.h"
 #include "common/memory/shared.h"

@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "common/atomic_file.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
 #include "common/connection.h"
 #include "common/event.h"
-#include "common/file_watcher.h"
+#include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/futex.h"
 #include "common/lock.h"
 #include "common/memory/shared.h"

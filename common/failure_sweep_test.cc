@@ -13,11 +13,11 @@
 #include <string>
 
 #include "common/actor.h"
-#include "common/atomic_file.h"
 #include "common/barrier.h"
 #include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/file_watcher.h"
+#include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/listener.h"
 #include "common/lock.h"
 #include "common/manager.h"

@@ -3,5 +3,5 @@
 FLOORS = [
     ["base"],
     ["process"],
-    ["memory"],
+    ["files", "memory"],
 ]

@@ -12,10 +12,10 @@
 #include <string>
 #include <system_error>
 
-#include "common/atomic_file.h"
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/connection.h"
+#include "common/files/atomic_file.h"
 #include "common/listener.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "common/atomic_file.h"
+#include "common/files/atomic_file.h"
 
 void save_by_rename(const std::string& path, const std::string& text) {
   ipc::replace_file(path, text);

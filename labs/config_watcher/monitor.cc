@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "common/atomic_file.h"
 #include "common/base/hooks.h"
-#include "common/file_watcher.h"
+#include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/lab.h"
 #include "common/report.h"
 

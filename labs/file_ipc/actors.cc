@@ -4,10 +4,10 @@
 
 #include <stdexcept>
 
-#include "common/atomic_file.h"
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/file_watcher.h"
+#include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/lab.h"
 #include "common/report.h"
 #include "labs/file_ipc/data_point.h"

@@ -12,8 +12,8 @@
 
 #include <string>
 
-#include "common/atomic_file.h"
 #include "common/explorer.h"
+#include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/queue.h"

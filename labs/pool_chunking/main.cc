@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "common/atomic_file.h"
+#include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/measure.h"
 #include "common/memory/shared_memory.h"

@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "common/atomic_file.h"
 #include "common/base/hooks.h"
+#include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/report.h"

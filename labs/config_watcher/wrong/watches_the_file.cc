@@ -11,9 +11,9 @@
 #include <array>
 #include <string>
 
-#include "common/atomic_file.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
+#include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <string>
 
-#include "common/atomic_file.h"
 #include "common/base/hooks.h"
 #include "common/explorer.h"
+#include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/queue.h"

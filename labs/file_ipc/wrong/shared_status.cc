@@ -7,11 +7,11 @@
 #include <atomic>
 #include <string>
 
-#include "common/atomic_file.h"
 #include "common/base/hooks.h"
 #include "common/event.h"
 #include "common/explorer.h"
-#include "common/file_watcher.h"
+#include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"

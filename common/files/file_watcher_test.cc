@@ -1,4 +1,4 @@
-#include "common/file_watcher.h"
+#include "common/files/file_watcher.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -18,9 +18,9 @@
 #include <system_error>
 #include <vector>
 
-#include "common/atomic_file.h"
 #include "common/base/clock.h"
 #include "common/base/errors.h"
+#include "common/files/atomic_file.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"

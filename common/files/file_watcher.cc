@@ -1,4 +1,4 @@
-#include "common/file_watcher.h"
+#include "common/files/file_watcher.h"
 
 #include <limits.h>
 #include <poll.h>
