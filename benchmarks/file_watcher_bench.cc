@@ -17,9 +17,9 @@
 #include "common/base/unique_fd.h"
 #include "common/files/file_watcher.h"
 #include "common/futex.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
+#include "common/report/measure.h"
 
 namespace ipc::bench {
 namespace {

@@ -31,10 +31,10 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/futex.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
+#include "common/report/measure.h"
 #include "common/supervisor.h"
 
 namespace ipc::bench {

@@ -6,7 +6,7 @@
 #include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/pipe.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/rlock.h"
 #include "common/sync_testing.h"
 

@@ -9,7 +9,7 @@
 #include "common/base/hooks.h"
 #include "common/base/json.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

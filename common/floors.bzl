@@ -3,5 +3,5 @@
 FLOORS = [
     ["base"],
     ["process"],
-    ["files", "memory"],
+    ["files", "memory", "report"],
 ]

@@ -12,7 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace ipc {
 namespace {

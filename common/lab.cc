@@ -25,7 +25,7 @@
 #include "common/process/process.h"
 #include "common/process/process_name.h"
 #include "common/process/signals.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace ipc {
 namespace {

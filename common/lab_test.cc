@@ -25,7 +25,7 @@
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/test_faults.h"
 
 namespace {

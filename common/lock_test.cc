@@ -7,7 +7,7 @@
 
 #include "common/base/hooks.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/rlock.h"
 #include "common/sync_testing.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace ipc {
 namespace {

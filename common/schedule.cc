@@ -19,7 +19,7 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/futex.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace ipc {
 namespace {

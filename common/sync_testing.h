@@ -24,7 +24,7 @@
 #include "common/futex.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace ipc::testing {
 

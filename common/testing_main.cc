@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);

@@ -8,7 +8,7 @@ from harness.screen import Screen
 
 WIDTH = 80
 
-# What an event is called in a step of its process; see common/report.h.
+# What an event is called in a step of its process; see common/report/report.h.
 _DEEDS = {
     "say": "says",
     "send": "sends",

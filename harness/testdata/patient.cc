@@ -7,7 +7,7 @@
 #include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process_name.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 int main(int argc, char** argv) {
   ipc::open_event_log();

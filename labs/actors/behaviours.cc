@@ -5,7 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 using ipc::Actor;
 using ipc::Behaviour;

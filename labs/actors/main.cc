@@ -18,7 +18,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/supervisor.h"
 
 namespace {

@@ -20,7 +20,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/pool.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/async_pool/group.h"
 #include "labs/async_pool/worker.h"
 

@@ -16,10 +16,10 @@
 #include "common/connection.h"
 #include "common/explorer.h"
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 #include "labs/batching/traffic.h"
 
 namespace {

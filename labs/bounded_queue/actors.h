@@ -6,7 +6,7 @@
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 inline void produce(ipc::Queue& queue, int count) {
   for (int i = 0; i < count; ++i) {

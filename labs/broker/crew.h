@@ -12,7 +12,7 @@
 
 #include "channel.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "roles.h"
 
 // The generator and the workers. A worker that is killed is replaced; the

@@ -10,7 +10,7 @@
 #include "channel.h"
 #include "common/lab.h"
 #include "common/process/pipe.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/task.h"
 
 int task_count = 20;

@@ -7,7 +7,7 @@
 #include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 

@@ -15,7 +15,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/chat/losses.h"
 #include "labs/chat/scenario.h"
 #include "labs/chat/stage.h"

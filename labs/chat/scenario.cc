@@ -6,7 +6,7 @@
 
 #include "common/base/hooks.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 

@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/wait_ready.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

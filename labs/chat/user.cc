@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

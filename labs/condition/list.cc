@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 void consume(Board& board, ipc::Deadline deadline) {
   ipc::Guard guard(board.lock);

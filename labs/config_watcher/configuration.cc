@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 using Json = nlohmann::json;
 

@@ -22,7 +22,7 @@
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/config_watcher/configuration.h"
 #include "labs/config_watcher/editors.h"

@@ -19,7 +19,7 @@
 #include "common/listener.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/connection/service.h"
 #include "labs/connection/strangers.h"
 

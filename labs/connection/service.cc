@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/connection/server.h"
 
 namespace {

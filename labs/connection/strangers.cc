@@ -10,7 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/process/pipe.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "common/manager.h"
 #include "common/process/process.h"
 #include "common/proxy.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "refusals.h"
 
 namespace {

@@ -1,6 +1,6 @@
 #include "refusals.h"
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 ipc::Proxy find_counter(const ipc::ManagerAddress& server) {  // [find]
   const ipc::ManagerClient manager(server);

@@ -12,7 +12,7 @@
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/process/pipe.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"
 
 namespace {

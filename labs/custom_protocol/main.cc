@@ -23,7 +23,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/custom_protocol/client.h"
 #include "labs/custom_protocol/server.h"
 

@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "common/base/hooks.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"
 
 namespace {

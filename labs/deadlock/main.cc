@@ -18,7 +18,7 @@
 #include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "transfers.h"
 

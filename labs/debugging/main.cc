@@ -18,7 +18,7 @@
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/debugging/examine.h"
 #include "labs/debugging/patients.h"
 

@@ -9,7 +9,7 @@
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

@@ -14,10 +14,10 @@
 #include <utility>
 
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/orders.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/lock_granularity/counters.h"
 

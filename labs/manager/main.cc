@@ -19,7 +19,7 @@
 #include "common/managed.h"
 #include "common/manager.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "updates.h"
 
 namespace {

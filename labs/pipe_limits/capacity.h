@@ -9,7 +9,7 @@
 
 #include "common/base/errors.h"
 #include "common/connection.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 // Writes until the kernel takes no more; how much it took. With a descriptor
 // that blocks, the last write would not return.

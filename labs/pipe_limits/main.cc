@@ -10,7 +10,7 @@
 
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/pipe_limits/capacity.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/measure.h"
+#include "common/report/measure.h"
 
 struct Point {
   int chunk_size;

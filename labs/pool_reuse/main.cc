@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "common/report.h"
+#include "common/report/report.h"
 #include "graph.h"
 
 void publish_burst(Burst& burst, int count) {

@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "common/process/names.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 
 #include "acts.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "inventory.h"
 
 namespace {

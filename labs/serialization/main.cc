@@ -17,10 +17,10 @@
 
 #include "common/connection.h"
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 #include "labs/serialization/formats.h"
 
 namespace {

@@ -24,7 +24,7 @@
 #include "common/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/serialization_errors/parcel.h"
 #include "labs/serialization_errors/passing.h"
 

@@ -8,7 +8,7 @@
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/shared_memory/board.h"
 
 // Sets the numbers to 0, to 1, and so on until `last`.

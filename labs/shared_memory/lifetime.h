@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "common/memory/shared_memory.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/shared_memory/board.h"
 
 template <typename Action>

@@ -19,7 +19,7 @@
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/shared_memory/actors.h"
 #include "labs/shared_memory/board.h"

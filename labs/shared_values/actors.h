@@ -9,7 +9,7 @@
 
 #include "common/base/hooks.h"
 #include "common/lock.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/value.h"
 
 struct Board {

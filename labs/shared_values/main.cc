@@ -15,7 +15,7 @@
 
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/shared_values/actors.h"
 #include "labs/shared_values/scenario.h"

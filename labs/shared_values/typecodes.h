@@ -1,7 +1,7 @@
 // What Python's typecodes are in C++.
 #pragma once
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 template <typename T>
 void say_typecode(char typecode, const char* type) {

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 #include "labs/startup_overhead/starting.h"
 
 namespace {

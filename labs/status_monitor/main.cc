@@ -20,7 +20,7 @@
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/status_monitor/control.h"
 #include "labs/status_monitor/sites.h"
 #include "labs/status_monitor/table.h"

@@ -3,7 +3,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "common/report.h"
+#include "common/report/report.h"
 
 using ipc::Inlet;
 using ipc::Outlet;

@@ -15,7 +15,7 @@
 
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/stream.h"
 #include "flow.h"
 #include "numbers.h"

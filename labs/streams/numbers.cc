@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 using ipc::Inlet;
 using ipc::Outlet;

@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -20,7 +20,7 @@
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/task.h"
 #include "roles.h"
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "common/base/errors.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
+#include "common/report/measure.h"
 
 namespace {
 

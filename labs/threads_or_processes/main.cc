@@ -16,10 +16,10 @@
 
 #include "common/event.h"
 #include "common/lab.h"
-#include "common/measure.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 #include "labs/threads_or_processes/asking.h"
 
 namespace {

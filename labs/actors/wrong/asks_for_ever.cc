@@ -9,7 +9,7 @@
 #include "common/actor.h"
 #include "common/base/clock.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

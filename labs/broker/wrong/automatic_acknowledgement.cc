@@ -12,7 +12,7 @@
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/task.h"
 #include "labs/broker/channel.h"
 #include "labs/broker/server.h"

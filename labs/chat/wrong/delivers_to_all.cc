@@ -7,7 +7,7 @@
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/chat/messages.h"
 
 namespace {

@@ -11,7 +11,7 @@
 #include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 
 namespace {

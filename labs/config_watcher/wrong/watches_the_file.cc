@@ -18,7 +18,7 @@
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/semaphore.h"
 #include "labs/config_watcher/configuration.h"
 

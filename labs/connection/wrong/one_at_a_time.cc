@@ -7,7 +7,7 @@
 #include "common/lab.h"
 #include "common/listener.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/connection/strangers.h"
 
 namespace {

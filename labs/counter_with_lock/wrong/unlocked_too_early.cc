@@ -7,7 +7,7 @@
 #include "common/lab.h"
 #include "common/lock.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 
 namespace {

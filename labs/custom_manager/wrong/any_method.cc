@@ -8,7 +8,7 @@
 #include "common/manager.h"
 #include "common/process/process.h"
 #include "common/proxy.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/manager.h"
 #include "common/process/process.h"
 #include "common/proxy.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 
 namespace {

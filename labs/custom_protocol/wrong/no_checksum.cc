@@ -11,7 +11,7 @@
 #include "common/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"
 
 namespace {

@@ -13,7 +13,7 @@
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/file_ipc/data_point.h"
 

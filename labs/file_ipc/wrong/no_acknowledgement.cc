@@ -14,7 +14,7 @@
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

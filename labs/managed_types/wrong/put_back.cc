@@ -8,7 +8,7 @@
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 
 namespace {

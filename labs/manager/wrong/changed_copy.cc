@@ -7,7 +7,7 @@
 #include "common/managed.h"
 #include "common/manager.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/pool.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

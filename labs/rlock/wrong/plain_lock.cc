@@ -7,7 +7,7 @@
 #include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

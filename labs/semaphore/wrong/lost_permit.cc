@@ -9,7 +9,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "common/semaphore.h"
 

@@ -14,7 +14,7 @@
 #include "common/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "labs/shared_memory/board.h"
 

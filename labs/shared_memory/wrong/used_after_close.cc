@@ -7,7 +7,7 @@
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

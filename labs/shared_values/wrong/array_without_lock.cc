@@ -7,7 +7,7 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/schedule.h"
 #include "common/value.h"
 

@@ -10,8 +10,8 @@
 
 #include "common/base/errors.h"
 #include "common/lab.h"
-#include "common/measure.h"
-#include "common/report.h"
+#include "common/report/measure.h"
+#include "common/report/report.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/status_monitor/sites.h"
 
 namespace {

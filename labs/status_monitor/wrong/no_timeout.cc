@@ -16,7 +16,7 @@
 #include "common/base/unique_fd.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "labs/status_monitor/sites.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

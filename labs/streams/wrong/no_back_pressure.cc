@@ -9,7 +9,7 @@
 #include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/report.h"
+#include "common/report/report.h"
 #include "common/stream.h"
 
 namespace {

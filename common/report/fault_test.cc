@@ -1,4 +1,4 @@
-#include "common/fault.h"
+#include "common/report/fault.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/process/process.h"
-#include "common/report.h"
+#include "common/report/report.h"
 
 namespace {
 

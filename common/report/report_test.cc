@@ -1,4 +1,4 @@
-#include "common/report.h"
+#include "common/report/report.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

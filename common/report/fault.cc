@@ -1,4 +1,4 @@
-#include "common/fault.h"
+#include "common/report/fault.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "common/report.h"
+#include "common/report/report.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -11,8 +11,8 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/fault.h"
 #include "common/process/process.h"
+#include "common/report/fault.h"
 
 namespace ipc {
 namespace {

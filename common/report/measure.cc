@@ -1,4 +1,4 @@
-#include "common/measure.h"
+#include "common/report/measure.h"
 
 #include <fmt/format.h>
 
