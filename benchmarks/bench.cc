@@ -17,8 +17,8 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/event.h"
 #include "common/process/process.h"
+#include "common/sync/event.h"
 
 namespace ipc::bench {
 namespace {

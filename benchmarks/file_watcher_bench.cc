@@ -16,10 +16,10 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/files/file_watcher.h"
-#include "common/futex.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/report/measure.h"
+#include "common/sync/futex.h"
 
 namespace ipc::bench {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "benchmarks/bench.h"
 #include "common/base/errors.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
-#include "common/value.h"
+#include "common/sync/lock.h"
+#include "common/sync/value.h"
 
 namespace ipc::bench {
 namespace {

@@ -13,10 +13,10 @@
 #include "benchmarks/bench.h"
 #include "benchmarks/sum_terms.h"
 #include "common/base/check.h"
-#include "common/futex.h"
 #include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/process/process.h"
+#include "common/sync/futex.h"
 
 namespace ipc::bench {
 namespace {

@@ -30,12 +30,12 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/futex.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"
 #include "common/supervisor.h"
+#include "common/sync/futex.h"
 
 namespace ipc::bench {
 namespace {

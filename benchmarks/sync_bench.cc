@@ -13,12 +13,12 @@
 
 #include "benchmarks/bench.h"
 #include "common/base/errors.h"
-#include "common/condition.h"
-#include "common/event.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/queue.h"
-#include "common/semaphore.h"
+#include "common/sync/condition.h"
+#include "common/sync/event.h"
+#include "common/sync/lock.h"
+#include "common/sync/semaphore.h"
 
 namespace ipc::bench {
 namespace {

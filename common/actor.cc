@@ -10,9 +10,9 @@
 
 #include "common/base/check.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
 #include "common/memory/shared.h"
 #include "common/process/process_name.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 namespace {

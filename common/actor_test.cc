@@ -11,10 +11,10 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
+#include "common/sync/event.h"
 #include "common/sync_testing.h"
 
 namespace {

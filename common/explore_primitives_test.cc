@@ -14,23 +14,23 @@
 #include <utility>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/condition.h"
-#include "common/event.h"
 #include "common/explorer.h"
-#include "common/futex.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/observable.h"
 #include "common/pool_board.h"
 #include "common/pool_worker.h"
 #include "common/process/process.h"
 #include "common/queue.h"
-#include "common/rlock.h"
-#include "common/semaphore.h"
+#include "common/sync/barrier.h"
+#include "common/sync/condition.h"
+#include "common/sync/event.h"
+#include "common/sync/futex.h"
+#include "common/sync/lock.h"
+#include "common/sync/rlock.h"
+#include "common/sync/semaphore.h"
 
 namespace {
 

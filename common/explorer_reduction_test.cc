@@ -25,12 +25,12 @@
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
 #include "common/explorer.h"
-#include "common/futex.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/memory_watch.h"
 #include "common/process/pipe.h"
 #include "common/process/process_identity.h"
+#include "common/sync/futex.h"
+#include "common/sync/lock.h"
 
 namespace {
 

@@ -15,15 +15,15 @@
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
 #include "common/connection.h"
-#include "common/event.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
-#include "common/futex.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/sync/event.h"
+#include "common/sync/futex.h"
+#include "common/sync/lock.h"
 
 namespace {
 

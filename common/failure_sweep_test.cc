@@ -13,13 +13,11 @@
 #include <string>
 
 #include "common/actor.h"
-#include "common/barrier.h"
 #include "common/base/errors.h"
 #include "common/connection.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
 #include "common/listener.h"
-#include "common/lock.h"
 #include "common/manager.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
@@ -31,10 +29,12 @@
 #include "common/process/process.h"
 #include "common/process/signals.h"
 #include "common/queue.h"
-#include "common/rlock.h"
-#include "common/semaphore.h"
 #include "common/stream.h"
 #include "common/supervisor.h"
+#include "common/sync/barrier.h"
+#include "common/sync/lock.h"
+#include "common/sync/rlock.h"
+#include "common/sync/semaphore.h"
 #include "common/test_faults.h"
 
 namespace {

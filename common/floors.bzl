@@ -4,4 +4,5 @@ FLOORS = [
     ["base"],
     ["process"],
     ["files", "memory", "report"],
+    ["sync"],
 ]

@@ -14,16 +14,16 @@
 #include <set>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/errors.h"
-#include "common/condition.h"
-#include "common/event.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/one_cpu.h"
 #include "common/process/process_identity.h"
-#include "common/rlock.h"
-#include "common/semaphore.h"
+#include "common/sync/barrier.h"
+#include "common/sync/condition.h"
+#include "common/sync/event.h"
+#include "common/sync/lock.h"
+#include "common/sync/rlock.h"
+#include "common/sync/semaphore.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -20,12 +20,12 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
 #include "common/process/signals.h"
 #include "common/report/report.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 namespace {

@@ -18,7 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/proxy.h"
-#include "common/robust_mutex.h"
+#include "common/sync/robust_mutex.h"
 
 namespace ipc::managed {
 

@@ -42,7 +42,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/process/process_identity.h"
-#include "common/sleepers.h"
+#include "common/sync/sleepers.h"
 
 namespace ipc {
 

@@ -11,11 +11,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/clock.h"
-#include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
+#include "common/sync/barrier.h"
+#include "common/sync/event.h"
 #include "common/sync_testing.h"
 
 namespace {

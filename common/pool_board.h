@@ -22,7 +22,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "common/sleepers.h"
+#include "common/sync/sleepers.h"
 
 namespace ipc::pool_internal {
 

@@ -13,8 +13,8 @@
 
 #include "common/base/check.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
-#include "common/robust_mutex.h"
+#include "common/sync/futex.h"
+#include "common/sync/robust_mutex.h"
 
 // A ring of 8-byte units and two marks. The messages in the queue lie between
 // them one after the other, each with 8 bytes in front:

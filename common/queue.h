@@ -47,7 +47,7 @@
 
 #include "common/base/clock.h"
 #include "common/memory/shared.h"
-#include "common/spin.h"
+#include "common/sync/spin.h"
 
 namespace ipc {
 

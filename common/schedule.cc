@@ -18,8 +18,8 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
 #include "common/report/report.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 namespace {

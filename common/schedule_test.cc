@@ -11,11 +11,11 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/sync/lock.h"
 
 namespace {
 

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
+#include "common/sync/event.h"
 #include "common/sync_testing.h"
 
 namespace {

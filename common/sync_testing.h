@@ -21,10 +21,10 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/futex.h"
 
 namespace ipc::testing {
 

@@ -313,7 +313,7 @@ def timeout_s(pid: int, call: str, args: list[int]) -> float | None:
             return _time_at(pid, args[3])
         if operation == 9 and args[4]:
             # The library sleeps in slices of 100 ms, and puts the real end
-            # where the kernel does not look: see common/futex.cc.
+            # where the kernel does not look: see common/sync/futex.cc.
             return _until(pid, args[4], monotonic)
         on_wall_clock = args[1] & 256 or operation == 6
         return _until(pid, args[3], realtime if on_wall_clock else monotonic)

@@ -18,10 +18,10 @@
 #include <string>
 #include <system_error>
 
-#include "common/lock.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/sync/lock.h"
 #include "common/test_faults.h"
 
 namespace {

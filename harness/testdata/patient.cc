@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process_name.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 
 int main(int argc, char** argv) {
   ipc::open_event_log();

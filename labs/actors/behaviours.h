@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/actor.h"
-#include "common/event.h"
+#include "common/sync/event.h"
 
 // "deposit 10", "withdraw 10", "balance". It breaks if it owes something.
 ipc::Behaviour make_account();

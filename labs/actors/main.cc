@@ -14,12 +14,12 @@
 
 #include "behaviours.h"
 #include "common/actor.h"
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/queue.h"
 #include "common/report/report.h"
 #include "common/supervisor.h"
+#include "common/sync/event.h"
 
 namespace {
 

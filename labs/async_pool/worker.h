@@ -4,7 +4,7 @@
 #include <array>
 #include <atomic>
 
-#include "common/event.h"
+#include "common/sync/event.h"
 
 constexpr int kItemsMax = 1000;
 constexpr int kBatchItemsMax = 100;

@@ -16,13 +16,13 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/barrier.h"
 #include "rounds.h"
 
 namespace {

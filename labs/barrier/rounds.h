@@ -6,7 +6,7 @@
 #include <array>
 #include <numeric>
 
-#include "common/barrier.h"
+#include "common/sync/barrier.h"
 
 inline constexpr size_t kWorkersMax = 20;
 

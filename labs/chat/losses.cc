@@ -4,10 +4,10 @@
 
 #include <vector>
 
-#include "common/event.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 #include "labs/chat/stage.h"
 #include "labs/chat/user.h"
 

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "common/base/clock.h"
-#include "common/condition.h"
-#include "common/lock.h"
+#include "common/sync/condition.h"
+#include "common/sync/lock.h"
 
 inline constexpr size_t kItemsMax = 100;
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include "common/semaphore.h"
+#include "common/sync/semaphore.h"
 #include "labs/config_watcher/configuration.h"
 
 inline constexpr double kPollS = 1.0;

@@ -14,12 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/lab.h"
 #include "common/listener.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/barrier.h"
 #include "labs/connection/service.h"
 #include "labs/connection/strangers.h"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/listener.h"
 #include "common/process/process.h"
+#include "common/sync/barrier.h"
 
 // What is wrong with an address, for Lab::option().
 std::string address_problem(const std::string& text);

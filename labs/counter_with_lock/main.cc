@@ -15,12 +15,12 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/lock.h"
 
 namespace {
 

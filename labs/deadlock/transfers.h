@@ -6,8 +6,8 @@
 #include <array>
 #include <optional>
 
-#include "common/barrier.h"
-#include "common/lock.h"
+#include "common/sync/barrier.h"
+#include "common/sync/lock.h"
 
 inline constexpr int kAccountsMax = 5;
 inline constexpr int kMoneyAtFirst = 100;

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
+#include "common/sync/barrier.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <array>
 #include <atomic>
 
-#include "common/robust_mutex.h"
+#include "common/sync/robust_mutex.h"
 
 inline constexpr size_t kCounters = 64;
 inline constexpr int kMaxWorkers = 16;

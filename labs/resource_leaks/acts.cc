@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/errors.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
@@ -18,6 +17,7 @@
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/barrier.h"
 
 namespace {
 

@@ -19,8 +19,8 @@
 #include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/rlock.h"
 #include "common/schedule.h"
+#include "common/sync/rlock.h"
 
 namespace {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/hooks.h"
-#include "common/lock.h"
 #include "common/report/report.h"
-#include "common/value.h"
+#include "common/sync/lock.h"
+#include "common/sync/value.h"
 
 struct Board {
   ipc::Value<int> counter{0};

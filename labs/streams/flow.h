@@ -4,8 +4,8 @@
 #include <atomic>
 #include <string>
 
-#include "common/event.h"
 #include "common/stream.h"
+#include "common/sync/event.h"
 
 struct Flow {
   int items = 0;                   // What the source sends.

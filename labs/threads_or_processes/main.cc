@@ -14,12 +14,12 @@
 #include <thread>
 #include <vector>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 #include "labs/threads_or_processes/asking.h"
 
 namespace {

@@ -5,11 +5,11 @@
 
 #include "common/actor.h"
 #include "common/base/clock.h"
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/queue.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 
 namespace {
 

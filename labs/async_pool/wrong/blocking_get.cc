@@ -8,11 +8,11 @@
 #include <asio/post.hpp>
 #include <string>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/pool.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 
 namespace {
 

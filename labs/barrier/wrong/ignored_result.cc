@@ -9,12 +9,12 @@
 #include <atomic>
 #include <string>
 
-#include "common/barrier.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/barrier.h"
 
 namespace {
 

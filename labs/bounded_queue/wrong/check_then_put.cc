@@ -7,7 +7,6 @@
 #include <functional>
 #include <string>
 
-#include "common/barrier.h"
 #include "common/base/hooks.h"
 #include "common/explorer.h"
 #include "common/lab.h"
@@ -15,6 +14,7 @@
 #include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report/report.h"
+#include "common/sync/barrier.h"
 
 namespace {
 

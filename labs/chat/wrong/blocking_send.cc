@@ -5,11 +5,11 @@
 #include <string>
 
 #include "common/connection.h"
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 #include "labs/chat/messages.h"
 
 namespace {

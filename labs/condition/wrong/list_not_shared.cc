@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "common/condition.h"
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/condition.h"
+#include "common/sync/lock.h"
 
 namespace {
 

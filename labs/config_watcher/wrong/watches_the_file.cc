@@ -19,7 +19,7 @@
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/semaphore.h"
+#include "common/sync/semaphore.h"
 #include "labs/config_watcher/configuration.h"
 
 namespace {

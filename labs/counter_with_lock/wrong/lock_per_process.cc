@@ -5,10 +5,10 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/lock.h"
 
 namespace {
 

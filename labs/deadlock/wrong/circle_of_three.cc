@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/barrier.h"
+#include "common/sync/lock.h"
 
 namespace {
 

@@ -4,11 +4,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
+#include "common/sync/event.h"
 
 namespace {
 

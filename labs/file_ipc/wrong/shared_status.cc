@@ -8,7 +8,6 @@
 #include <string>
 
 #include "common/base/hooks.h"
-#include "common/event.h"
 #include "common/explorer.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
@@ -17,6 +16,7 @@
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

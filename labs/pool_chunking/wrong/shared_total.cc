@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "common/barrier.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/pool.h"
 #include "common/report/report.h"
+#include "common/sync/barrier.h"
 
 namespace {
 

@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/queue.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 
 namespace {
 

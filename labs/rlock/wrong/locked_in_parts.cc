@@ -7,8 +7,8 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/rlock.h"
 #include "common/schedule.h"
+#include "common/sync/rlock.h"
 
 namespace {
 

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/lock.h"
 
 namespace {
 

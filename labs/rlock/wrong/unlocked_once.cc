@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/rlock.h"
 #include "common/schedule.h"
+#include "common/sync/event.h"
+#include "common/sync/rlock.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
-#include "common/semaphore.h"
+#include "common/sync/semaphore.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
-#include "common/semaphore.h"
+#include "common/sync/semaphore.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/lab.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
-#include "common/value.h"
+#include "common/sync/value.h"
 
 namespace {
 

@@ -7,10 +7,10 @@
 
 #include "common/base/hooks.h"
 #include "common/lab.h"
-#include "common/lock.h"
 #include "common/report/report.h"
 #include "common/schedule.h"
-#include "common/value.h"
+#include "common/sync/lock.h"
+#include "common/sync/value.h"
 
 namespace {
 

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <string>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/stream.h"
+#include "common/sync/event.h"
 
 namespace {
 

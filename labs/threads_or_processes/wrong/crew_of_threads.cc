@@ -6,11 +6,11 @@
 #include <thread>
 #include <vector>
 
-#include "common/event.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "common/sync/event.h"
 
 namespace {
 

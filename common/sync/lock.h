@@ -26,7 +26,7 @@
 // See:      robust_mutex.h; pthread_mutexattr_setrobust(3)
 #pragma once
 
-#include "common/robust_mutex.h"
+#include "common/sync/robust_mutex.h"
 
 namespace ipc {
 

@@ -1,4 +1,4 @@
-#include "common/spin.h"
+#include "common/sync/spin.h"
 
 #include <gtest/gtest.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "common/sleepers.h"
+#include "common/sync/sleepers.h"
 
 #include <gtest/gtest.h>
 

@@ -32,8 +32,8 @@
 #include <type_traits>
 
 #include "common/base/clock.h"
-#include "common/robust_mutex.h"
-#include "common/sleepers.h"
+#include "common/sync/robust_mutex.h"
+#include "common/sync/sleepers.h"
 
 namespace ipc {
 

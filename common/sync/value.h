@@ -23,8 +23,8 @@
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
+#include "common/sync/lock.h"
 
 namespace ipc {
 

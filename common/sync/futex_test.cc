@@ -1,4 +1,4 @@
-#include "common/futex.h"
+#include "common/sync/futex.h"
 
 #include <gtest/gtest.h>
 

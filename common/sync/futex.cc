@@ -1,4 +1,4 @@
-#include "common/futex.h"
+#include "common/sync/futex.h"
 
 #include <errno.h>
 #include <limits.h>

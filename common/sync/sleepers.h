@@ -27,7 +27,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/futex.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 

@@ -1,4 +1,4 @@
-#include "common/semaphore.h"
+#include "common/sync/semaphore.h"
 
 #include <limits>
 

@@ -36,10 +36,10 @@
 #include <type_traits>
 
 #include "common/base/clock.h"
-#include "common/futex.h"
 #include "common/process/process_identity.h"
-#include "common/robust_mutex.h"
-#include "common/sleepers.h"
+#include "common/sync/futex.h"
+#include "common/sync/robust_mutex.h"
+#include "common/sync/sleepers.h"
 
 namespace ipc {
 

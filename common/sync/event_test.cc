@@ -1,4 +1,4 @@
-#include "common/event.h"
+#include "common/sync/event.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/rlock.h"
+#include "common/sync/rlock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/barrier.h"
+#include "common/sync/barrier.h"
 
 #include "common/base/check.h"
 #include "common/base/hooks.h"

@@ -20,7 +20,7 @@
 
 #include "common/base/clock.h"
 #include "common/process/process_identity.h"
-#include "common/sleepers.h"
+#include "common/sync/sleepers.h"
 
 namespace ipc {
 

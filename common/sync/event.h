@@ -23,7 +23,7 @@
 #include <type_traits>
 
 #include "common/base/clock.h"
-#include "common/futex.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 

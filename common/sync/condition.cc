@@ -1,4 +1,4 @@
-#include "common/condition.h"
+#include "common/sync/condition.h"
 
 #include "common/base/check.h"
 #include "common/base/hooks.h"

@@ -1,7 +1,7 @@
-#include "common/event.h"
+#include "common/sync/event.h"
 
 #include "common/base/hooks.h"
-#include "common/futex.h"
+#include "common/sync/futex.h"
 
 namespace ipc {
 

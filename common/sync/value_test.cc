@@ -1,4 +1,4 @@
-#include "common/value.h"
+#include "common/sync/value.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "common/lock.h"
+#include "common/sync/lock.h"
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
@@ -8,7 +8,7 @@
 #include "common/base/hooks.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/rlock.h"
+#include "common/sync/rlock.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "common/barrier.h"
+#include "common/sync/barrier.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 // See:      pthread_mutexattr_settype(3), PTHREAD_MUTEX_RECURSIVE; lock.h
 #pragma once
 
-#include "common/robust_mutex.h"
+#include "common/sync/robust_mutex.h"
 
 namespace ipc {
 

@@ -1,13 +1,13 @@
-#include "common/condition.h"
+#include "common/sync/condition.h"
 
 #include <gtest/gtest.h>
 
 #include "common/base/hooks.h"
-#include "common/lock.h"
 #include "common/memory/shared.h"
 #include "common/process/pipe.h"
 #include "common/report/report.h"
-#include "common/rlock.h"
+#include "common/sync/lock.h"
+#include "common/sync/rlock.h"
 #include "common/sync_testing.h"
 
 namespace {

@@ -1,10 +1,10 @@
-#include "common/robust_mutex.h"
+#include "common/sync/robust_mutex.h"
 
 #include <errno.h>
 
 #include "common/base/errors.h"
-#include "common/futex.h"
-#include "common/spin.h"
+#include "common/sync/futex.h"
+#include "common/sync/spin.h"
 
 namespace ipc {
 
