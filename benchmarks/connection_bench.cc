@@ -13,7 +13,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 namespace ipc::bench {
 namespace {

@@ -12,7 +12,7 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/listener.h"
 #include "common/manager.h"
 #include "common/manager_server.h"

@@ -40,7 +40,7 @@ at most. *Reach* is required, or there is a reason beside it; *aim* is what we
 want. The last column says which of the two the median reaches, and whether it
 was too few rounds ({minimum} at least) to say so. Whether a
 queue survives kills at every point of its code is tested by
-[queue_kill_test](../../common/queue_kill_test.cc).
+[queue_kill_test](../../common/channel/queue_kill_test.cc).
 """
 
 _PLOTS = """## Plots

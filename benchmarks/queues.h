@@ -22,9 +22,9 @@
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
+#include "common/channel/queue.h"
 #include "common/process/pipe.h"
-#include "common/queue.h"
 
 namespace ipc::bench {
 

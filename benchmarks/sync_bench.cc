@@ -13,8 +13,8 @@
 
 #include "benchmarks/bench.h"
 #include "common/base/errors.h"
+#include "common/channel/queue.h"
 #include "common/memory/shared.h"
-#include "common/queue.h"
 #include "common/sync/condition.h"
 #include "common/sync/event.h"
 #include "common/sync/lock.h"

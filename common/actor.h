@@ -48,8 +48,8 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/channel/queue.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/restarts.h"
 #include "common/supervisor.h"
 

@@ -11,9 +11,9 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/channel/queue.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/sync/event.h"
 #include "common/sync_testing.h"
 

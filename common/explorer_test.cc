@@ -14,7 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
 #include "common/memory/shared.h"

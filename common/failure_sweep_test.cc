@@ -14,7 +14,8 @@
 
 #include "common/actor.h"
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
+#include "common/channel/queue.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
 #include "common/listener.h"
@@ -28,7 +29,6 @@
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/process/signals.h"
-#include "common/queue.h"
 #include "common/stream.h"
 #include "common/supervisor.h"
 #include "common/sync/barrier.h"

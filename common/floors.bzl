@@ -5,4 +5,5 @@ FLOORS = [
     ["process"],
     ["files", "memory", "report"],
     ["sync"],
+    ["channel"],
 ]

@@ -60,7 +60,7 @@
 #include "common/auth.h"
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 namespace ipc {
 

@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/test_faults.h"

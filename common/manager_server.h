@@ -40,7 +40,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/hosted.h"
 #include "common/listener.h"
 #include "common/managed_types.h"

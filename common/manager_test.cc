@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/listener.h"
 #include "common/process/pipe.h"
 #include "common/sync_testing.h"

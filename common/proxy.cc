@@ -14,7 +14,7 @@
 
 #include "common/base/check.h"
 #include "common/base/hooks.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/listener.h"
 
 namespace ipc {

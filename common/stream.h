@@ -39,8 +39,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/channel/queue.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 
 namespace ipc {
 

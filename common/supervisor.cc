@@ -15,7 +15,7 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/base/wait_ready.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 

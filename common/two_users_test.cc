@@ -14,7 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/files/atomic_file.h"
 #include "common/listener.h"
 #include "common/memory/shared_memory.h"

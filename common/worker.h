@@ -21,7 +21,7 @@
 #include <string_view>
 
 #include "common/base/clock.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 namespace ipc {
 

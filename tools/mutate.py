@@ -22,11 +22,11 @@ A mistake is an entry in one of tools/mutations/*.toml:
     "common/gate.cc" = ["//common:explorer_reduction_test"]
 
     [[mistake]]
-    file = "common/queue.cc"
+    file = "common/channel/queue.cc"
     name = "the last byte is not copied"
     old = "item.size());"          # It must be there exactly once; if a line
     new = "item.size() - 1);"      # is not enough, take more of them.
-    tests = ["//common:queue_test"]       # In place of the file's.
+    tests = ["//common/channel:queue_test"]       # In place of the file's.
     equivalent = "why it is none"         # Then it is not planted.
 
 Without an entry in [tests] it is the test beside the file, or of the lab.

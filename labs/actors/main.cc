@@ -14,9 +14,9 @@
 
 #include "behaviours.h"
 #include "common/actor.h"
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/supervisor.h"
 #include "common/sync/event.h"

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"
 #include "labs/batching/traffic.h"

@@ -17,10 +17,10 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
+#include "common/channel/queue.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 
 namespace {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/channel/queue.h"
 #include "common/lab.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 
 inline void produce(ipc::Queue& queue, int count) {

@@ -11,10 +11,10 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "labs/bounded_queue/actors.h"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "labs/chat/messages.h"
 
 class Server {

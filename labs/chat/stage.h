@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "labs/chat/server.h"
 
 // In shared memory: entries for members.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "labs/chat/messages.h"
 
 class User {

@@ -10,7 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/report/report.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/base/unique_fd.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/listener.h"
 
 // A socket that is connected, and says nothing.

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 inline constexpr const char* kBusy = "uses the processor, and gets nowhere";
 

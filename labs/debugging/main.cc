@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

@@ -1,7 +1,7 @@
 // Processes that answer questions, and what ails them.
 #pragma once
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 // Each answers a first question. Then:
 void be_healthy(ipc::Connection& asker);  // goes on like that,

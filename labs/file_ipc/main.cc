@@ -12,11 +12,11 @@
 
 #include <string>
 
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "labs/file_ipc/actors.h"
 

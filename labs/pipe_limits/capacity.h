@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/report/report.h"
 
 // Writes until the kernel takes no more; how much it took. With a descriptor

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/report/report.h"
 #include "common/schedule.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/queue.h"
+#include "common/channel/queue.h"
 
 struct Task {
   std::string name;  // Of the producer's items.

@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "labs/queues/actors.h"
 

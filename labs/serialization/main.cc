@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/process.h"

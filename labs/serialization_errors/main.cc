@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"

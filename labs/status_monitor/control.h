@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
+#include "common/channel/queue.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "labs/status_monitor/check.h"
 
 class Control {

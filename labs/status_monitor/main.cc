@@ -17,9 +17,9 @@
 #include <string>
 
 #include "common/base/errors.h"
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "labs/status_monitor/control.h"
 #include "labs/status_monitor/sites.h"

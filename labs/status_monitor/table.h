@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "common/queue.h"
+#include "common/channel/queue.h"
 #include "labs/status_monitor/check.h"
 
 struct Change {

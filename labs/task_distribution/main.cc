@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "board.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/task.h"
 #include "roles.h"

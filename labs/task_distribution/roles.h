@@ -2,7 +2,7 @@
 #pragma once
 
 #include "board.h"
-#include "common/queue.h"
+#include "common/channel/queue.h"
 #include "common/task.h"
 
 extern int task_count;

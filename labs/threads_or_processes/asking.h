@@ -4,7 +4,7 @@
 #include <atomic>
 #include <vector>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 // Asks over every one of `servers` at once and counts the answers.
 using Ask = void (*)(std::vector<ipc::Connection>& servers,

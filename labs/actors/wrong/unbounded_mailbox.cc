@@ -5,9 +5,9 @@
 
 #include "common/actor.h"
 #include "common/base/clock.h"
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/sync/event.h"
 

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/sync/barrier.h"
 

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 
 namespace {

@@ -5,10 +5,10 @@
 
 #include <string>
 
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 
 namespace {

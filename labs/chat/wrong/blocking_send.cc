@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

@@ -16,7 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/wait_ready.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"

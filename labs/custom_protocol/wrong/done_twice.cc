@@ -8,10 +8,10 @@
 
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"
 

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/channel/queue.h"
 #include "common/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 
 namespace {

@@ -3,10 +3,10 @@
 
 #include <string>
 
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/sync/event.h"
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

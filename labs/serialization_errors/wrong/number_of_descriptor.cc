@@ -10,7 +10,7 @@
 #include <string>
 
 #include "common/base/errors.h"
-#include "common/connection.h"
+#include "common/channel/connection.h"
 #include "common/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"

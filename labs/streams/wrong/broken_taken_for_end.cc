@@ -5,9 +5,9 @@
 
 #include <string>
 
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 
 namespace {

@@ -6,9 +6,9 @@
 
 #include <string>
 
+#include "common/channel/queue.h"
 #include "common/lab.h"
 #include "common/process/process.h"
-#include "common/queue.h"
 #include "common/report/report.h"
 #include "common/task.h"
 

@@ -1,4 +1,4 @@
-#include "common/queue.h"
+#include "common/channel/queue.h"
 
 #include <dlfcn.h>
 #include <errno.h>

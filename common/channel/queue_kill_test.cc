@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/channel/queue.h"
 #include "common/memory/shared.h"
-#include "common/queue.h"
 #include "common/sync_testing.h"
 
 namespace {

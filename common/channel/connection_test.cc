@@ -1,4 +1,4 @@
-#include "common/connection.h"
+#include "common/channel/connection.h"
 
 #include <endian.h>
 #include <fcntl.h>

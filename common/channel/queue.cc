@@ -1,4 +1,4 @@
-#include "common/queue.h"
+#include "common/channel/queue.h"
 
 #include <sched.h>
 #include <string.h>
