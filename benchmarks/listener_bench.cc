@@ -12,12 +12,12 @@
 
 #include "benchmarks/bench.h"
 #include "benchmarks/queues.h"
-#include "common/address.h"
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
-#include "common/listener.h"
+#include "common/net/address.h"
+#include "common/net/listener.h"
 #include "common/process/names.h"
 
 namespace ipc::bench {

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "benchmarks/bench.h"
-#include "common/address.h"
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
-#include "common/listener.h"
 #include "common/manager.h"
 #include "common/manager_server.h"
 #include "common/manager_wire.h"
+#include "common/net/address.h"
+#include "common/net/listener.h"
 #include "common/process/names.h"
 
 namespace ipc::bench {

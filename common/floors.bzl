@@ -6,4 +6,5 @@ FLOORS = [
     ["files", "memory", "report"],
     ["sync"],
     ["channel"],
+    ["net"],
 ]

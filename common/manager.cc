@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "common/listener.h"
 #include "common/manager_server.h"
+#include "common/net/listener.h"
 
 namespace ipc {
 

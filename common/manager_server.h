@@ -42,8 +42,8 @@
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
 #include "common/hosted.h"
-#include "common/listener.h"
 #include "common/managed_types.h"
+#include "common/net/listener.h"
 
 namespace ipc {
 

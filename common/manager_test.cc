@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "common/channel/connection.h"
-#include "common/listener.h"
+#include "common/net/listener.h"
 #include "common/process/pipe.h"
 #include "common/sync_testing.h"
 

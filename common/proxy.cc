@@ -15,7 +15,7 @@
 #include "common/base/check.h"
 #include "common/base/hooks.h"
 #include "common/channel/connection.h"
-#include "common/listener.h"
+#include "common/net/listener.h"
 
 namespace ipc {
 namespace {

@@ -16,8 +16,8 @@
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
 #include "common/files/atomic_file.h"
-#include "common/listener.h"
 #include "common/memory/shared_memory.h"
+#include "common/net/listener.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/listener.h"
 #include "common/memory/shared.h"
+#include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/sync/barrier.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/listener.h"
+#include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/sync/barrier.h"
 

@@ -5,7 +5,7 @@
 
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
-#include "common/listener.h"
+#include "common/net/listener.h"
 
 // A socket that is connected, and says nothing.
 ipc::UniqueFd connect_silently(const ipc::Address& address);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/listener.h"
+#include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/connection/strangers.h"

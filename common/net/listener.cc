@@ -1,4 +1,4 @@
-#include "common/listener.h"
+#include "common/net/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>

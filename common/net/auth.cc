@@ -1,4 +1,4 @@
-#include "common/auth.h"
+#include "common/net/auth.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -1,4 +1,4 @@
-#include "common/auth.h"
+#include "common/net/auth.h"
 
 #include <gtest/gtest.h>
 

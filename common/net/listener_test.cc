@@ -1,4 +1,4 @@
-#include "common/listener.h"
+#include "common/net/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ using ipc::Protocol;
 using ipc::Transfer;
 
 constexpr const char* kAnyPort = "127.0.0.1:0";
-constexpr const char* kPeer = "common/python_peer.py";
+constexpr const char* kPeer = "common/net/python_peer.py";
 
 // IPC_LABS_PYTHON tries another one than the system's.
 const char* python_path() {

@@ -56,11 +56,11 @@
 #include <string>
 #include <vector>
 
-#include "common/address.h"
-#include "common/auth.h"
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
+#include "common/net/address.h"
+#include "common/net/auth.h"
 
 namespace ipc {
 
