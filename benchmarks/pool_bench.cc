@@ -14,7 +14,7 @@
 #include "benchmarks/sum_terms.h"
 #include "common/base/check.h"
 #include "common/memory/shared.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/process/process.h"
 #include "common/sync/futex.h"
 

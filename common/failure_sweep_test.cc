@@ -23,7 +23,7 @@
 #include "common/memory/shared_memory.h"
 #include "common/net/listener.h"
 #include "common/observable.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/process/lock_file.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"

@@ -6,5 +6,5 @@ FLOORS = [
     ["files", "memory", "report"],
     ["sync"],
     ["channel"],
-    ["net"],
+    ["net", "pool"],
 ]

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "common/base/errors.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "labs/async_pool/coroutines.h"
 
 template <typename Result, typename Argument>

@@ -19,7 +19,7 @@
 
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/report.h"
 #include "labs/async_pool/group.h"
 #include "labs/async_pool/worker.h"

@@ -19,7 +19,7 @@
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"
 #include "labs/pool_chunking/chunks.h"

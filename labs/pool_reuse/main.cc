@@ -18,7 +18,7 @@
 
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"

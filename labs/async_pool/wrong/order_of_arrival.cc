@@ -7,7 +7,7 @@
 
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/report.h"
 #include "common/sync/event.h"
 

@@ -11,7 +11,7 @@
 
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/report.h"
 
 namespace {

@@ -12,7 +12,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/report.h"
 #include "common/sync/barrier.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/pool.h"
+#include "common/pool/pool.h"
 #include "common/report/report.h"
 
 namespace {

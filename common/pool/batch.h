@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/pool_core.h"
+#include "common/pool/internal/core.h"
 
 namespace ipc {
 

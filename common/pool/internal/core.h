@@ -18,7 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/memory/shared.h"
-#include "common/pool_worker.h"
+#include "common/pool/internal/worker.h"
 #include "common/process/process.h"
 
 namespace ipc {

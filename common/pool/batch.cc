@@ -1,4 +1,4 @@
-#include "common/pool_batch.h"
+#include "common/pool/batch.h"
 
 namespace ipc {
 

@@ -1,4 +1,4 @@
-#include "common/pool.h"
+#include "common/pool/pool.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "common/pool_worker.h"
+#include "common/pool/internal/worker.h"
 
 #include <stdio.h>
 #include <unistd.h>

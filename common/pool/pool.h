@@ -56,8 +56,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/pool_batch.h"
-#include "common/pool_core.h"
+#include "common/pool/batch.h"
+#include "common/pool/internal/core.h"
 
 namespace ipc {
 

@@ -1,4 +1,4 @@
-#include "common/pool_core.h"
+#include "common/pool/internal/core.h"
 
 #include <errno.h>
 #include <fmt/format.h>

@@ -12,7 +12,7 @@
 #include <atomic>
 #include <functional>
 
-#include "common/pool_board.h"
+#include "common/pool/internal/board.h"
 
 namespace ipc::pool_internal {
 
