@@ -34,7 +34,7 @@
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 #include "common/sync/futex.h"
 
 namespace ipc::bench {

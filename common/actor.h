@@ -50,8 +50,8 @@
 #include "common/base/clock.h"
 #include "common/channel/queue.h"
 #include "common/process/process.h"
-#include "common/restarts.h"
-#include "common/supervisor.h"
+#include "common/supervise/restarts.h"
+#include "common/supervise/supervisor.h"
 
 namespace ipc {
 

@@ -30,7 +30,7 @@
 #include "common/process/process.h"
 #include "common/process/signals.h"
 #include "common/stream.h"
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 #include "common/sync/barrier.h"
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"

@@ -6,5 +6,5 @@ FLOORS = [
     ["files", "memory", "report"],
     ["sync"],
     ["channel"],
-    ["net", "pool"],
+    ["net", "pool", "supervise"],
 ]

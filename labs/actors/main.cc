@@ -18,7 +18,7 @@
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 #include "common/sync/event.h"
 
 namespace {

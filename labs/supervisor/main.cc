@@ -16,7 +16,7 @@
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 #include "workers.h"
 
 namespace {

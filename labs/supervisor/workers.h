@@ -1,7 +1,7 @@
 // The three workers of the lab, each to be run by a supervisor.
 #pragma once
 
-#include "common/worker.h"
+#include "common/supervise/worker.h"
 
 // How long a step of work takes; a worker beats at each.
 inline constexpr double kStepS = 0.1;

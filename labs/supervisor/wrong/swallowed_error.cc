@@ -11,8 +11,8 @@
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/supervisor.h"
-#include "common/worker.h"
+#include "common/supervise/supervisor.h"
+#include "common/supervise/worker.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "common/worker.h"
+#include "common/supervise/worker.h"
 
 #include <errno.h>
 

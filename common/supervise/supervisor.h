@@ -44,8 +44,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
-#include "common/restarts.h"
-#include "common/worker.h"
+#include "common/supervise/restarts.h"
+#include "common/supervise/worker.h"
 
 namespace ipc {
 

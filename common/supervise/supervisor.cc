@@ -1,4 +1,4 @@
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 
 #include <fmt/format.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "common/restarts.h"
+#include "common/supervise/restarts.h"
 
 #include <algorithm>
 #include <cmath>

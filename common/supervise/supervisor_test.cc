@@ -1,4 +1,4 @@
-#include "common/supervisor.h"
+#include "common/supervise/supervisor.h"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -23,8 +23,8 @@
 #include "common/memory/shared.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/supervise/worker.h"
 #include "common/test_faults.h"
-#include "common/worker.h"
 
 namespace {
 
