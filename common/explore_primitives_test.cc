@@ -18,7 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/memory/shared.h"
 #include "common/observable.h"
 #include "common/pool/internal/board.h"

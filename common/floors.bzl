@@ -7,4 +7,5 @@ FLOORS = [
     ["sync"],
     ["channel"],
     ["net", "pool", "supervise"],
+    ["explore"],
 ]

@@ -46,8 +46,8 @@
 #include <string>
 #include <vector>
 
-#include "common/explore_json.h"
-#include "common/explorer.h"
+#include "common/explore/explore_json.h"
+#include "common/explore/explorer.h"
 
 namespace ipc {
 

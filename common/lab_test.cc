@@ -20,7 +20,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"

@@ -38,7 +38,7 @@ class Explored:
     variant: the wrong variant that is explored in place of the lab.
     schedules: how many there are, if that is known.
     request: what is not as the lab declares it: kills, inner, reduce,
-        max_preemptions, random and seed; see common/explore_json.h.
+        max_preemptions, random and seed; see common/explore/explore_json.h.
     """
 
     outcomes: Collection[str]
@@ -94,7 +94,7 @@ def ask(
     Args:
       program: the lab, or a wrong variant of it.
       flags: its flags.
-      request: see common/explore_json.h.
+      request: see common/explore/explore_json.h.
       tell: is told now and then how many schedules there were.
 
     Raises:

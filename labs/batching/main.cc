@@ -15,7 +15,7 @@
 #include "common/base/clock.h"
 #include "common/channel/connection.h"
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"

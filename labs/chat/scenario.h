@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/schedule.h"
+#include "common/explore/schedule.h"
 
 // Two users join a room that is not there yet, and each waits until both are
 // in. The outcome is who was first.

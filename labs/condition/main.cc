@@ -15,11 +15,11 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "list.h"
 
 namespace {

@@ -18,12 +18,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/config_watcher/configuration.h"
 #include "labs/config_watcher/editors.h"
 #include "labs/config_watcher/monitor.h"

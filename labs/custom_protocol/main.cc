@@ -19,7 +19,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

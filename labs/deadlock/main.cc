@@ -14,12 +14,12 @@
 #include <string>
 #include <vector>
 
+#include "common/explore/orders.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "transfers.h"
 
 namespace {

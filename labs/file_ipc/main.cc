@@ -13,7 +13,7 @@
 #include <string>
 
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/process.h"

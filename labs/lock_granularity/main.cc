@@ -13,12 +13,12 @@
 #include <string>
 #include <utility>
 
+#include "common/explore/orders.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/orders.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/lock_granularity/counters.h"
 
 namespace {

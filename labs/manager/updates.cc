@@ -5,9 +5,9 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/managed.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/manager.h"
 
 void play_updates(ipc::Manager& manager);

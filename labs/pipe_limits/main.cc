@@ -9,9 +9,9 @@
 #include <string>
 
 #include "common/channel/connection.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/pipe_limits/capacity.h"
 
 namespace {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "common/schedule.h"
+#include "common/explore/schedule.h"
 #include "graph.h"
 
 // The graph after its one change.

@@ -16,12 +16,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/explore/orders.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
-#include "common/orders.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/semaphore.h"
 
 namespace {

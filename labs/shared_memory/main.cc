@@ -13,14 +13,14 @@
 #include <new>
 #include <string>
 
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/shared_memory/actors.h"
 #include "labs/shared_memory/board.h"
 #include "labs/shared_memory/lifetime.h"

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/shared_values/actors.h"
 #include "labs/shared_values/scenario.h"
 #include "labs/shared_values/typecodes.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "labs/shared_values/actors.h"
 
 // Two incrementers, one round each over three items; the outcome is how much is

@@ -16,7 +16,7 @@
 
 #include "board.h"
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

@@ -9,11 +9,11 @@
 #include <atomic>
 #include <string>
 
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/barrier.h"
 
 namespace {

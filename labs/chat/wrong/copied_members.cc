@@ -17,7 +17,7 @@
 #include "common/base/clock.h"
 #include "common/base/wait_ready.h"
 #include "common/channel/connection.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"

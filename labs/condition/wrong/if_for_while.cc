@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/condition.h"
 #include "common/sync/lock.h"
 

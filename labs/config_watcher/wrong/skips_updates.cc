@@ -7,11 +7,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/config_watcher/configuration.h"
 
 namespace {

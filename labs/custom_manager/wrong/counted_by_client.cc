@@ -4,13 +4,13 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/managed_types.h"
 #include "common/manager.h"
 #include "common/process/process.h"
 #include "common/proxy.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

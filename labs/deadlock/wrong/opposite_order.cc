@@ -5,11 +5,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/barrier.h"
 #include "common/sync/lock.h"
 

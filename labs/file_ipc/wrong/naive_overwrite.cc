@@ -9,12 +9,12 @@
 
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
+#include "common/explore/schedule.h"
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {

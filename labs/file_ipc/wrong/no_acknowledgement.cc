@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/base/hooks.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 #include "common/files/atomic_file.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/lock.h"
 
 namespace {

@@ -5,11 +5,11 @@
 
 #include "common/base/hooks.h"
 #include "common/base/json.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 
 namespace {
 

@@ -3,12 +3,12 @@
 #include <string>
 
 #include "common/base/hooks.h"
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/managed.h"
 #include "common/manager.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 
 namespace {
 

@@ -6,11 +6,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/observable.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 
 namespace {
 

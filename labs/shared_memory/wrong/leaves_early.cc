@@ -6,11 +6,11 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/shared_memory/board.h"
 
 namespace {

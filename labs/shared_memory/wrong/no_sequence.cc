@@ -5,12 +5,12 @@
 #include <new>
 #include <string>
 
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "labs/shared_memory/board.h"
 #include "labs/shared_memory/unlinker.h"
 

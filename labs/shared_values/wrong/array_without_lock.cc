@@ -6,9 +6,9 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/value.h"
 
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/hooks.h"
+#include "common/explore/schedule.h"
 #include "common/lab.h"
 #include "common/report/report.h"
-#include "common/schedule.h"
 #include "common/sync/lock.h"
 #include "common/sync/value.h"
 

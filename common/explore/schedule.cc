@@ -1,4 +1,4 @@
-#include "common/schedule.h"
+#include "common/explore/schedule.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

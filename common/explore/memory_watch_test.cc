@@ -1,4 +1,4 @@
-#include "common/memory_watch.h"
+#include "common/explore/memory_watch.h"
 
 #include <gtest/gtest.h>
 #include <string.h>

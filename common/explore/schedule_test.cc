@@ -1,4 +1,4 @@
-#include "common/schedule.h"
+#include "common/explore/schedule.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,8 +11,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/explore/orders.h"
 #include "common/memory/shared.h"
-#include "common/orders.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/sync/lock.h"

@@ -1,4 +1,4 @@
-#include "common/gate.h"
+#include "common/explore/scheduled_process.h"
 
 #include <limits.h>
 #include <linux/futex.h>

@@ -1,4 +1,4 @@
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "common/asleep.h"
+#include "common/explore/sleep_watch.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>

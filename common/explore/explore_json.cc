@@ -1,4 +1,4 @@
-#include "common/explore_json.h"
+#include "common/explore/explore_json.h"
 
 #include <fmt/format.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "common/memory_watch.h"
+#include "common/explore/memory_watch.h"
 
 #include <signal.h>
 #include <stdio.h>

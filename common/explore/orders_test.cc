@@ -1,4 +1,4 @@
-#include "common/orders.h"
+#include "common/explore/orders.h"
 
 #include <gtest/gtest.h>
 

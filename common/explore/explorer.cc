@@ -1,4 +1,4 @@
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 
 #include <fmt/format.h>
 

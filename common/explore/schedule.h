@@ -37,8 +37,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/asleep.h"
-#include "common/gate.h"
+#include "common/explore/scheduled_process.h"
+#include "common/explore/sleep_watch.h"
 #include "common/process/process.h"
 
 namespace ipc {

@@ -43,7 +43,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/schedule.h"
+#include "common/explore/schedule.h"
 
 namespace ipc {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/explorer.h"
+#include "common/explore/explorer.h"
 
 namespace ipc {
 

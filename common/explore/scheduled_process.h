@@ -21,7 +21,7 @@
 #include <span>
 #include <string_view>
 
-#include "common/memory_watch.h"
+#include "common/explore/memory_watch.h"
 
 namespace ipc {
 
