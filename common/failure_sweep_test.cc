@@ -18,7 +18,7 @@
 #include "common/channel/queue.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
-#include "common/manager.h"
+#include "common/manager/manager.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/net/listener.h"

@@ -7,5 +7,5 @@ FLOORS = [
     ["sync"],
     ["channel"],
     ["net", "pool", "supervise"],
-    ["explore"],
+    ["explore", "manager"],
 ]

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/managed_types.h"
-#include "common/manager.h"
+#include "common/manager/manager.h"
+#include "common/manager/proxy.h"
+#include "common/manager/types.h"
 #include "common/process/process.h"
-#include "common/proxy.h"
 #include "common/report/report.h"
 #include "refusals.h"
 

@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "common/manager.h"
-#include "common/proxy.h"
+#include "common/manager/manager.h"
+#include "common/manager/proxy.h"
 
 // What a client on any machine does: it has nothing but address and key.
 ipc::Proxy find_counter(const ipc::ManagerAddress& server);

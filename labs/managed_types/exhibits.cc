@@ -1,6 +1,6 @@
 #include "exhibits.h"
 
-#include "common/managed.h"
+#include "common/manager/managed.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/manager.h"
+#include "common/manager/manager.h"
 
 struct Exhibit {
   std::string type;

@@ -6,7 +6,7 @@
 
 #include "common/base/hooks.h"
 #include "common/explore/schedule.h"
-#include "common/managed.h"
+#include "common/manager/managed.h"
 #include "common/report/report.h"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/explore/explorer.h"
-#include "common/manager.h"
+#include "common/manager/manager.h"
 
 void play_updates(ipc::Manager& manager);
 

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "common/lab.h"
-#include "common/managed.h"
-#include "common/manager.h"
+#include "common/manager/managed.h"
+#include "common/manager/manager.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 

@@ -6,8 +6,8 @@
 #include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab.h"
-#include "common/managed.h"
-#include "common/manager.h"
+#include "common/manager/managed.h"
+#include "common/manager/manager.h"
 #include "common/report/report.h"
 
 namespace {

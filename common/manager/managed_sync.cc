@@ -1,4 +1,4 @@
-#include "common/managed_sync.h"
+#include "common/manager/managed_sync.h"
 
 #include <utility>
 

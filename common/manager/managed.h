@@ -24,8 +24,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/managed_sync.h"
-#include "common/proxy.h"
+#include "common/manager/managed_sync.h"
+#include "common/manager/proxy.h"
 
 namespace ipc::managed {
 

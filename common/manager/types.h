@@ -33,7 +33,7 @@
 
 #include "common/base/check.h"
 #include "common/base/json.h"
-#include "common/manager_wire.h"
+#include "common/manager/wire.h"
 
 namespace ipc {
 

@@ -1,11 +1,11 @@
-#include "common/manager.h"
+#include "common/manager/manager.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>
 
-#include "common/manager_server.h"
+#include "common/manager/internal/server.h"
 #include "common/net/listener.h"
 
 namespace ipc {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "common/hosted.h"
+#include "common/manager/internal/server_object.h"
 
 namespace ipc::hosted {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/managed.h"
+#include "common/manager/managed.h"
 
 #include <utility>
 

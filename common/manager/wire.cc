@@ -1,4 +1,4 @@
-#include "common/manager_wire.h"
+#include "common/manager/wire.h"
 
 #include <algorithm>
 #include <array>

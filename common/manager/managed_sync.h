@@ -17,7 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/proxy.h"
+#include "common/manager/proxy.h"
 #include "common/sync/robust_mutex.h"
 
 namespace ipc::managed {

@@ -41,8 +41,8 @@
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
-#include "common/hosted.h"
-#include "common/managed_types.h"
+#include "common/manager/internal/server_object.h"
+#include "common/manager/types.h"
 #include "common/net/listener.h"
 
 namespace ipc {

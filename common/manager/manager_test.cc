@@ -1,4 +1,4 @@
-#include "common/manager.h"
+#include "common/manager/manager.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/hosted.h"
+#include "common/manager/internal/server_object.h"
 
 namespace ipc::hosted {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/manager_server.h"
+#include "common/manager/internal/server.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>

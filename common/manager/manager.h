@@ -33,11 +33,11 @@
 #include <vector>
 
 #include "common/base/json.h"
-#include "common/managed.h"
-#include "common/managed_types.h"
+#include "common/manager/managed.h"
+#include "common/manager/proxy.h"
+#include "common/manager/types.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/proxy.h"
 
 namespace ipc {
 

@@ -1,4 +1,4 @@
-#include "common/proxy.h"
+#include "common/manager/proxy.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-#include "common/hosted.h"
+#include "common/manager/internal/server_object.h"
 
 namespace ipc::hosted {
 

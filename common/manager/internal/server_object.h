@@ -20,7 +20,7 @@
 #include <string_view>
 
 #include "common/base/json.h"
-#include "common/manager_wire.h"
+#include "common/manager/wire.h"
 
 namespace ipc::hosted {
 

@@ -34,7 +34,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/manager_wire.h"
+#include "common/manager/wire.h"
 
 namespace ipc {
 
