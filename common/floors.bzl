@@ -8,4 +8,5 @@ FLOORS = [
     ["channel"],
     ["net", "pool", "supervise"],
     ["explore", "manager"],
+    ["lab"],
 ]

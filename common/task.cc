@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 
 namespace ipc {
 namespace {

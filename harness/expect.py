@@ -25,7 +25,7 @@ class Verdict:
     text: str
 
 
-# The exit status of a lab that cannot be played here; see common/lab.h.
+# The exit status of a lab that cannot be played here; see common/lab/lab.h.
 _SKIPPED_STATUS = 77
 _SKIPPED_LINE = "Main: SKIP "
 

@@ -1,6 +1,6 @@
 """Explorations of a lab: how they are asked for, and what they must find.
 
-A lab declares scenarios (Lab::explores in common/lab.h), and its test what
+A lab declares scenarios (Lab::explores in common/lab/lab.h), and its test what
 comes of them:
 
     explored = (

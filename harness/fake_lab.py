@@ -11,7 +11,7 @@ import unittest
 
 from harness import lab
 
-# The flags that every lab has, as common/lab.h answers them.
+# The flags that every lab has, as common/lab/lab.h answers them.
 _FLAGS = """\
 #!/bin/sh
 for flag; do

@@ -53,7 +53,7 @@ _WORLDS = (
     ("user namespaces without pids", (_NAMESPACES | _USER) & ~_PID),
     ("subreaper", 0),
 )
-# What the harness tells a lab; see common/lab.h, report.h and names.h.
+# What the harness tells a lab; see common/lab/lab.h, report.h and names.h.
 _ORDERS = frozenset(
     f"IPC_LABS_{order}"
     for order in ("EVENTS", "EXPLORE", "FAULT", "NO_SWEEP", "RUN")

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 using ipc::Actor;

@@ -15,7 +15,7 @@
 #include "behaviours.h"
 #include "common/actor.h"
 #include "common/channel/queue.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/supervise/supervisor.h"

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/pool/pool.h"
 #include "common/report/report.h"

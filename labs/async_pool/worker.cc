@@ -5,7 +5,7 @@
 #include <chrono>
 #include <exception>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "labs/async_pool/coroutines.h"
 
 namespace {

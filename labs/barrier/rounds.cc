@@ -1,7 +1,7 @@
 #include "rounds.h"
 
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 namespace {

@@ -16,7 +16,7 @@
 #include "common/channel/connection.h"
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"

@@ -5,7 +5,7 @@
 
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 inline void produce(ipc::Queue& queue, int count) {

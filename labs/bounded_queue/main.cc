@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/bounded_queue/actors.h"

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "channel.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"

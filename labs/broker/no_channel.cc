@@ -1,5 +1,5 @@
 #include "channel.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 
 void require_client() {
   throw ipc::Skip(

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "channel.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/pipe.h"
 #include "common/report/report.h"
 #include "common/task.h"

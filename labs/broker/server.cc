@@ -19,7 +19,7 @@
 #include "channel.h"
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/signals.h"
 
 namespace {

@@ -3,7 +3,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 namespace {

@@ -19,7 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"

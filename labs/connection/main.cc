@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/net/listener.h"
 #include "common/process/process.h"

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "labs/connection/server.h"
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/manager/manager.h"
 #include "common/manager/proxy.h"
 #include "common/manager/types.h"

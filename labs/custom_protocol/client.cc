@@ -10,7 +10,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/pipe.h"
 #include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"

@@ -20,7 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/explore/explorer.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

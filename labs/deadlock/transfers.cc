@@ -6,7 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 namespace {

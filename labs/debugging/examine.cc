@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/debugging/look.h"

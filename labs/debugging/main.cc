@@ -16,7 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/channel/connection.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/debugging/examine.h"

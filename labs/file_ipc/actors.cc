@@ -8,7 +8,7 @@
 #include "common/base/hooks.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "labs/file_ipc/data_point.h"
 

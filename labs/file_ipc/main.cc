@@ -15,7 +15,7 @@
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/file_ipc/actors.h"

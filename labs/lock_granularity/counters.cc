@@ -10,7 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/sync/barrier.h"

@@ -10,7 +10,7 @@
 
 #include "common/channel/connection.h"
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "labs/pipe_limits/capacity.h"
 

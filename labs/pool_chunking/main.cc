@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/pool/pool.h"
 #include "common/report/measure.h"

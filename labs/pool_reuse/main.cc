@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/pool/pool.h"
 #include "common/process/process.h"

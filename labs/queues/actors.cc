@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 namespace {

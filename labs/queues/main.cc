@@ -18,7 +18,7 @@
 
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

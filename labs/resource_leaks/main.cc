@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "acts.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "inventory.h"
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "common/channel/connection.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"

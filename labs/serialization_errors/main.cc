@@ -21,7 +21,7 @@
 
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/report/report.h"
 #include "labs/shared_memory/board.h"

@@ -15,7 +15,7 @@
 
 #include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/shared_values/actors.h"

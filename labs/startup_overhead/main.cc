@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/measure.h"

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "common/base/clock.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "labs/status_monitor/table.h"
 

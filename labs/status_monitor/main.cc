@@ -18,7 +18,7 @@
 
 #include "common/base/errors.h"
 #include "common/channel/queue.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/status_monitor/control.h"

@@ -12,7 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "labs/status_monitor/forged.h"
 
 namespace {

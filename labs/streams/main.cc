@@ -13,7 +13,7 @@
 #include <limits>
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/stream.h"

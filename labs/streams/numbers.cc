@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 
 using ipc::Inlet;

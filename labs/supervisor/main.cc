@@ -13,7 +13,7 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/supervise/supervisor.h"

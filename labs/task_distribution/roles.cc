@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "common/base/hooks.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "common/task.h"
 

@@ -6,7 +6,7 @@
 
 #include "common/actor.h"
 #include "common/base/clock.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 

@@ -8,7 +8,7 @@
 #include <asio/post.hpp>
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/pool/pool.h"
 #include "common/report/report.h"

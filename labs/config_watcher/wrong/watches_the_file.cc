@@ -14,7 +14,7 @@
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"

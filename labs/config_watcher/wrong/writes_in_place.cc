@@ -10,7 +10,7 @@
 #include "common/base/hooks.h"
 #include "common/explore/schedule.h"
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
 #include "labs/config_watcher/configuration.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

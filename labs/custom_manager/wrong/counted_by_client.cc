@@ -5,7 +5,7 @@
 
 #include "common/base/hooks.h"
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/manager/manager.h"
 #include "common/manager/proxy.h"
 #include "common/manager/types.h"

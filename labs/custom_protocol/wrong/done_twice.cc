@@ -10,7 +10,7 @@
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"

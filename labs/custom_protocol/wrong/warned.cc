@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/base/errors.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/custom_protocol/protocol.h"

@@ -12,7 +12,7 @@
 #include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/names.h"
 #include "common/report/report.h"
 #include "labs/file_ipc/data_point.h"

@@ -10,7 +10,7 @@
 #include "common/base/hooks.h"
 #include "common/explore/explorer.h"
 #include "common/files/atomic_file.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/manager/managed.h"
 #include "common/manager/manager.h"
 #include "common/process/process.h"

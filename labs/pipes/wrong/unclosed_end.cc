@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/channel/connection.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 

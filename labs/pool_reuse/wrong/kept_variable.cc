@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/pool/pool.h"
 #include "common/report/report.h"
 

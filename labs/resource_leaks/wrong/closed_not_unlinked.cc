@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report/report.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/report/report.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"

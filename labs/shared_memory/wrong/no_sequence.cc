@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/explore/schedule.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"

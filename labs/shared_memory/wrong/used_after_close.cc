@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/memory/shared_memory.h"
 #include "common/process/names.h"
 #include "common/process/process.h"

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "common/base/errors.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "common/base/errors.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/report/measure.h"
 #include "common/report/report.h"
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/status_monitor/sites.h"

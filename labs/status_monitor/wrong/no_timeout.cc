@@ -14,7 +14,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/status_monitor/sites.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/channel/queue.h"
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/task.h"

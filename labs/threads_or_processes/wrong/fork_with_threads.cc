@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "common/lab.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
 

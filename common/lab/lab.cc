@@ -1,4 +1,4 @@
-#include "common/lab.h"
+#include "common/lab/lab.h"
 
 #include <fcntl.h>
 #include <stdio.h>
