@@ -15,7 +15,7 @@
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/sync/event.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "common/process/process.h"
 #include "common/process/process_name.h"
 #include "common/sync/event.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

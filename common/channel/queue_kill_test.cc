@@ -18,7 +18,7 @@
 
 #include "common/channel/queue.h"
 #include "common/memory/shared.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

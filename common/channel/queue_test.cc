@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "common/memory/shared.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

@@ -24,7 +24,7 @@
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "common/channel/connection.h"
 #include "common/net/listener.h"
 #include "common/process/pipe.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

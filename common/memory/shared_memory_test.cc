@@ -22,7 +22,7 @@
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/sync/lock.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

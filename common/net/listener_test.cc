@@ -30,7 +30,7 @@
 #include "common/channel/connection.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

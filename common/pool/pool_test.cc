@@ -28,7 +28,7 @@
 #include "common/base/hooks.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "common/memory/shared.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

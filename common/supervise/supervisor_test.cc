@@ -24,7 +24,7 @@
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/supervise/worker.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include "common/report/report.h"
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/sync/rlock.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

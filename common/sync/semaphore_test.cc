@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/memory/shared.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

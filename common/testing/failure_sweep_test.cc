@@ -35,7 +35,7 @@
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "common/kill_testing.h"
+#include "common/testing/kill_testing.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "common/base/clock.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace ipc::testing {
 

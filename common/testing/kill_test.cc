@@ -8,7 +8,6 @@
 #include <bit>
 
 #include "common/base/errors.h"
-#include "common/kill_testing.h"
 #include "common/memory/shared.h"
 #include "common/process/process_identity.h"
 #include "common/sync/barrier.h"
@@ -17,6 +16,7 @@
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
+#include "common/testing/kill_testing.h"
 
 namespace {
 

@@ -24,7 +24,7 @@
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
-#include "common/sync_testing.h"
+#include "common/testing/sync_testing.h"
 
 namespace {
 

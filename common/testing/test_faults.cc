@@ -1,4 +1,4 @@
-#include "common/test_faults.h"
+#include "common/testing/test_faults.h"
 
 #include <dlfcn.h>
 #include <elf.h>
