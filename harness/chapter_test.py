@@ -137,9 +137,9 @@ class CodeTest(ChapterTest):
 
     def test_the_library_may_be_quoted(self) -> None:
         """By its path from the root; without a tag from anywhere in it."""
-        fence = "```cpp common/process/pipe.h\nint b;\n```\n"
+        fence = "```cpp common/pipe.h\nint b;\n```\n"
         self.assertEqual(self.problems(fence), [])
-        fence = "```cpp common/process/pipe.h\nint c;\n```\n"
+        fence = "```cpp common/pipe.h\nint c;\n```\n"
         self.assertIn(
             "no such consecutive lines", self.one(self.problems(fence))
         )
@@ -307,7 +307,7 @@ class LinksTest(ChapterTest):
         """Those to the web are not followed, and code has none."""
         text = self.chapter(
             "# A title: with `code`\n[a](main.cc) [b](#a-title-with-code)\n"
-            "[c](../../common/process/pipe.h) [d](https://example.org) [e](../fake/)\n"
+            "[c](../../common/pipe.h) [d](https://example.org) [e](../fake/)\n"
             "`[f](gone.cc)` [g](mailto:x@example.org)\n"
         )
         self.assertEqual(text.link_problems(), [])

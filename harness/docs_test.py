@@ -322,7 +322,7 @@ class DocsTest(unittest.TestCase):
         """In the sources of the labs and of the library."""
         for file in sorted(
             {*ROOT.glob("labs/**/*.cc"), *ROOT.glob("labs/**/*.h")}
-            | {*ROOT.glob("common/*.h"), *ROOT.glob("common/*.cc")}
+            | {*ROOT.glob("common/**/*.h"), *ROOT.glob("common/**/*.cc")}
         ):
             text = file.read_text(encoding="utf-8")
             self.assertEqual(

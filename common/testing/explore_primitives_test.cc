@@ -20,7 +20,6 @@
 #include "common/channel/queue.h"
 #include "common/explore/explorer.h"
 #include "common/memory/shared.h"
-#include "common/observable.h"
 #include "common/pool/internal/board.h"
 #include "common/pool/internal/worker.h"
 #include "common/process/process.h"
@@ -31,79 +30,27 @@
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
+#include "common/testing/explore_testing.h"
 
 namespace {
 
 using ipc::Deadline;
 using ipc::Exploration;
 using ipc::ExploreOptions;
+using std::string_literals::operator""s;
 using ipc::Guard;
 using ipc::Scenario;
 using ipc::Schedule;
 using ipc::Shared;
 
-using Texts = std::vector<std::string>;
-using std::string_literals::operator""s;
-
-// Later than anything that the processes do: it passes only when all of them
-// wait. Who gets what it waits for, and only then, has hung.
-Deadline very_late() { return Deadline::after(3600); }
-
-void expect_early(Deadline late) { IPC_CHECK(!late.expired() && "it hung"); }
-
-std::string numbered(const char* role, int number) {
-  return role + (" " + std::to_string(number));
-}
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
-
-// A sanitizer makes each fork some fifty times as expensive: a sample has to
-// do.
-void expect_some_outcomes(const char* name, const Scenario& scenario,
-                          ExploreOptions options, const Texts& expected) {
-  options.random = 10;
-  for (const std::string& text : ipc::explore(scenario, options).texts()) {
-    EXPECT_NE(std::find(expected.begin(), expected.end(), text), expected.end())
-        << name << ": " << text;
-  }
-}
-
-void expect_outcomes(const char* name, const Scenario& scenario,
-                     const ExploreOptions& options, const Texts& expected) {
-  if (kIsSanitized) {
-    expect_some_outcomes(name, scenario, options, expected);
-    return;
-  }
-  const Exploration found = ipc::explore(scenario, options);
-  const std::string way =
-      found.reduced    ? "all, reduced"
-      : found.complete ? "all"
-                       : "up to " + std::to_string(options.max_preemptions) +
-                             " pre-emptions";
-  printf("%-32s %6ld schedules, %4ld cut, %6.2f s, %s\n", name, found.schedules,
-         found.cut, found.seconds, way.c_str());
-  EXPECT_EQ(found.texts(), expected) << name;
-  for (const auto& outcome : found.outcomes) {
-    if (outcome.kind == "outcome") continue;
-    printf("  %s: %s\n", outcome.text.c_str(), outcome.witness.c_str());
-  }
-}
-
-// Small enough for all of it.
-ExploreOptions whole(int kills = 0) {
-  return {.kills = kills,
-          .inner = true,
-          .memory_only = true,
-          .reduce = ipc::kMemoryWatchWorks};
-}
-
-ExploreOptions bounded(int max_preemptions, int kills = 0) {
-  return {.kills = kills, .inner = true, .max_preemptions = max_preemptions};
-}
+using ipc::testing::bounded;
+using ipc::testing::expect_early;
+using ipc::testing::expect_outcomes;
+using ipc::testing::kIsSanitized;
+using ipc::testing::numbered;
+using ipc::testing::Texts;
+using ipc::testing::very_late;
+using ipc::testing::whole;
 
 // What a lock protects: whole, unless somebody is inside or has died there.
 template <typename Lock>
@@ -551,162 +498,6 @@ std::string closed_queue(Schedule& schedule) {
 
 TEST(ExploreQueue, TellsAllThatItIsClosed) {
   expect_outcomes("Queue, closed", closed_queue, bounded(3), {"1 came"});
-}
-
-// A value of which half is not another's.
-struct Whole {
-  uint64_t epoch = 0;
-  uint64_t again = 0;
-};
-
-struct ObservableBoard {
-  ipc::Observable<Whole> observable;
-  std::atomic<int> told{0};  // That it has ended, after the last value.
-  std::atomic<int> died{0};
-  std::atomic<int> late{0};
-};
-
-// Follows all values, to the end, or, if there is to be none, to the last one.
-// Who is told that it has ended has seen that.
-void follow(ObservableBoard& board, uint64_t last, bool ends) {
-  ipc::Subscription<Whole> values(board.observable);
-  uint64_t before = 0;
-  uint64_t count = 0;
-  while (true) {
-    const Deadline late = very_late();
-    const auto seen = values.next_until(late);
-    IPC_CHECK(seen.value.epoch == seen.epoch && seen.value.again == seen.epoch);
-    if (seen) {
-      expect_early(late);
-      IPC_CHECK(seen.epoch > before);
-      before = seen.epoch;
-      ++count;
-      if (ends || before != last) continue;
-      ++board.told;
-      return;
-    }
-    IPC_CHECK(count + values.missed() == before);
-    if (seen.status == ipc::Change::timed_out) ++board.late;
-    if (seen.status == ipc::Change::died) ++board.died;
-    if (seen.status != ipc::Change::ended) return;
-    expect_early(late);
-    IPC_CHECK(before == last);
-    ++board.told;
-    return;
-  }
-}
-
-Scenario observable(int subscribers, uint64_t values, bool ends = true) {
-  return [=](Schedule& schedule) {
-    const Shared<ObservableBoard> board;
-    schedule.add("Publisher", [&] {
-      board->observable.begin();
-      for (uint64_t epoch = 1; epoch <= values; ++epoch) {
-        board->observable.publish(epoch, {epoch, epoch});
-      }
-      if (ends) board->observable.end();
-    });
-    for (int i = 0; i < subscribers; ++i) {
-      schedule.add(numbered("Subscriber", i),
-                   [&] { follow(*board, values, ends); });
-    }
-    schedule.run();
-    return std::to_string(board->told) + " followed, " +
-           std::to_string(board->died) + " saw it die, " +
-           std::to_string(board->late) + " late";
-  };
-}
-
-TEST(ExploreObservable, ShowsTheLastValueToAllAndNoHalfOfOne) {
-  expect_outcomes("Observable, 1 subscriber", observable(1, 1), whole(),
-                  {"1 followed, 0 saw it die, 0 late"});
-  expect_outcomes("Observable, 1, 3 values", observable(1, 3), bounded(2),
-                  {"1 followed, 0 saw it die, 0 late"});
-  expect_outcomes("Observable, 2 subscribers", observable(2, 1), bounded(1),
-                  {"2 followed, 0 saw it die, 0 late"});
-  // Nothing that follows wakes whoever was forgotten.
-  expect_outcomes("Observable, 2, no end", observable(2, 1, false), bounded(1),
-                  {"2 followed, 0 saw it die, 0 late"});
-}
-
-TEST(ExploreObservable, TellsOfTheDeathOfThePublisher) {
-  // Who dies before begin() is nobody's publisher.
-  expect_outcomes(
-      "Observable, 1, one death", observable(1, 1), bounded(2, 1),
-      {"0 followed, 0 saw it die, 0 late", "0 followed, 0 saw it die, 1 late",
-       "0 followed, 1 saw it die, 0 late", "1 followed, 0 saw it die, 0 late"});
-  expect_outcomes(
-      "Observable, 2, one death", observable(2, 1), bounded(0, 1),
-      {"0 followed, 0 saw it die, 2 late", "0 followed, 2 saw it die, 0 late",
-       "1 followed, 0 saw it die, 0 late", "2 followed, 0 saw it die, 0 late"});
-}
-
-// Two begin at once when their predecessor has ended, or died.
-Scenario successors(bool predecessor_lives, bool is_followed) {
-  struct Board {
-    ObservableBoard board;
-    std::atomic<int> began{0};
-    std::atomic<int> refused{0};
-  };
-  return [=](Schedule& schedule) {
-    const Shared<Board> shared;
-    auto& observable = shared->board.observable;
-    const auto publish = [&] {
-      const uint64_t next = observable.latest().epoch + 1;
-      observable.publish(next, {next, next});
-    };
-    const auto precede = [&] {
-      observable.begin();
-      publish();
-    };
-    if (predecessor_lives) {
-      precede();
-      observable.end();
-    } else {
-      ipc::Process predecessor("Predecessor", precede);
-      IPC_CHECK(predecessor.join() == 0);
-    }
-    for (int i = 0; i < 2; ++i) {
-      schedule.add(numbered("Successor", i), [&] {
-        if (!observable.try_begin()) {
-          ++shared->refused;
-          return;
-        }
-        ++shared->began;
-        publish();
-        observable.end();
-      });
-    }
-    const auto follow_all = [&] {
-      ipc::Subscription<Whole> values(observable);
-      uint64_t before = 0;
-      const Deadline late = very_late();
-      while (const auto seen = values.next_until(late)) {
-        IPC_CHECK(seen.value.epoch == seen.epoch && seen.epoch > before);
-        IPC_CHECK(seen.value.again == seen.epoch);
-        before = seen.epoch;
-      }
-      expect_early(late);
-      IPC_CHECK(before > 0);
-    };
-    if (is_followed) schedule.add("Subscriber", follow_all);
-    schedule.run();
-    return std::to_string(shared->began) + " began, " +
-           std::to_string(shared->refused) + " refused, " +
-           std::to_string(observable.latest().epoch) + " values";
-  };
-}
-
-// Or the other begins when the first has ended.
-TEST(ExploreObservable, LetsOneOfTwoSuccessorsBegin) {
-  const Texts expected{"1 began, 1 refused, 2 values",
-                       "2 began, 0 refused, 3 values"};
-  expect_outcomes("Observable, after an end", successors(true, false),
-                  bounded(3), expected);
-  expect_outcomes("Observable, after a death", successors(false, false),
-                  bounded(3), expected);
-  expect_outcomes("Observable, after an end, seen", successors(true, true),
-                  bounded(1), expected);
 }
 
 // The workers of a pool, and what its owner does to give them a batch. They

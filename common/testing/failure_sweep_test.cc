@@ -12,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/actor.h"
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
 #include "common/channel/queue.h"
@@ -22,30 +21,26 @@
 #include "common/memory/shared.h"
 #include "common/memory/shared_memory.h"
 #include "common/net/listener.h"
-#include "common/observable.h"
 #include "common/pool/pool.h"
 #include "common/process/lock_file.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/process/signals.h"
-#include "common/stream.h"
 #include "common/supervise/supervisor.h"
 #include "common/sync/barrier.h"
 #include "common/sync/lock.h"
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
-#include "common/testing/test_faults.h"
+#include "common/testing/sweep_testing.h"
 
 namespace {
 
 using ipc::Deadline;
-
-Deadline patience() { return Deadline::after(20 * ipc::time_scale()); }
-
-void demand(bool what) {
-  if (!what) throw std::runtime_error("it does not do its work");
-}
+using ipc::testing::Case;
+using ipc::testing::demand;
+using ipc::testing::FailureSweep;
+using ipc::testing::patience;
 
 void process() {
   ipc::Process child("Child", [] { ::_exit(3); });
@@ -215,12 +210,6 @@ void queue() {
   demand(*queue.get_until(patience()) == "item");
 }
 
-void observable(ipc::Observable<int>& number) {
-  number.begin();
-  number.publish(number.latest().epoch + 1, 5);
-  number.end();
-}
-
 // A peer with which something was wrong does not come out of accept(), and the
 // next one does.
 void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
@@ -285,28 +274,6 @@ void pool() {
   demand(pool.submit(21).get() == 42);
 }
 
-void actors() {
-  ipc::ActorSystem system;
-  const ipc::Actor echo =
-      system.spawn({.name = "Echo", .make = []() -> ipc::Behaviour {
-                      return [](const std::string& text) { return text; };
-                    }});
-  system.start();
-  demand(*echo.ask_until("hello", patience()) == "hello");
-  demand(system.stop_until(patience()));
-}
-
-void pipeline() {
-  ipc::Pipeline pipeline(2);
-  pipeline.add("Source",
-               [](ipc::Inlet&, ipc::Outlet& out) { (void)out.put("item"); });
-  pipeline.add("Sink", [](ipc::Inlet& in, ipc::Outlet&) {
-    while (in.next()) {
-    }
-  });
-  demand(static_cast<bool>(pipeline.run()));
-}
-
 // To its clients all that is wrong with the way to the server is ManagerGone.
 void manager() {
   const ipc::Manager manager({.address = a_path().text()});
@@ -317,59 +284,6 @@ void manager() {
   } catch (const ipc::ManagerGone&) {
     ipc::throw_error(EHOSTDOWN, "manager");
   }
-}
-
-struct Case {
-  const char* name;
-  std::function<void()> action;
-};
-
-// Shown where a test fails.
-std::ostream& operator<<(std::ostream& out, const Case& which) {
-  return out << which.name;
-}
-
-class FailureSweep : public ::testing::TestWithParam<Case> {};
-
-void expect_clean(const ipc::Sweep& sweep) {
-  EXPECT_EQ(sweep.trouble, "");
-  printf("%d calls failed in turn, %d of them with an exception\n",
-         sweep.failures, sweep.exceptions);
-}
-
-TEST_P(FailureSweep, LeavesNothingBehind) {
-  const ipc::Sweep sweep = ipc::fail_each_call(GetParam().action);
-  expect_clean(sweep);
-}
-
-TEST_P(FailureSweep, GoesOnAfterASignal) {
-  expect_clean(ipc::interrupt_each_call(GetParam().action));
-}
-
-TEST_P(FailureSweep, LeavesNoDescriptorToPrograms) {
-  EXPECT_EQ(ipc::left_to_programs(GetParam().action), "");
-}
-
-// A timer that interrupts each call that waits, every 50 us and without
-// SA_RESTART, in a process that is stopped and goes on again and again.
-TEST_P(FailureSweep, SurvivesAStormOfSignals) {
-  constexpr int kRounds = 5;
-  ipc::Process child("child", [] {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    ipc::check(::sigaction(SIGALRM, &action, nullptr), "sigaction");
-    const itimerval often{{0, 50}, {0, 50}};
-    ipc::check(::setitimer(ITIMER_REAL, &often, nullptr), "setitimer");
-    for (int i = 0; i < kRounds; ++i) GetParam().action();
-    ::_exit(0);
-  });
-  const Deadline deadline = patience();
-  while (child.is_alive() && !deadline.expired()) {
-    (void)child.send_signal(SIGSTOP);
-    (void)child.send_signal(SIGCONT);
-    (void)child.join_until(Deadline::after(0.002));
-  }
-  EXPECT_EQ(child.exit_status(), 0);
 }
 
 std::function<void()> with_semaphore(
@@ -396,11 +310,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"BoundedSemaphore", with_semaphore(bounded_semaphore)},
         Case{"AbandonedPermit", with_semaphore(abandoned_permit)},
         Case{"Barrier", barrier}, Case{"Queue", queue},
-        Case{"Observable",
-             [] {
-               static const ipc::Shared<ipc::Observable<int>> number;
-               observable(*number);
-             }},
         Case{"ListenerAtAPath", listener_at_a_path},
         Case{"ListenerOfAHost", listener_of_a_host},
         Case{"ListenerWithAKey", listener_with_a_key},
@@ -408,8 +317,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ClientOfAHost", client_of_a_host},
         Case{"ClientWithAKey", client_with_a_key},
         Case{"Supervisor", supervisor}, Case{"Pool", pool},
-        Case{"Pipeline", pipeline}, Case{"Actors", actors},
         Case{"Manager", manager}),
-    [](const auto& info) { return info.param.name; });
+    ipc::testing::case_name);
 
 }  // namespace

@@ -2,8 +2,8 @@
 // state, for one life.
 #pragma once
 
-#include "common/actor.h"
 #include "common/sync/event.h"
+#include "labs/actors/actor.h"
 
 // "deposit 10", "withdraw 10", "balance". It breaks if it owes something.
 ipc::Behaviour make_account();

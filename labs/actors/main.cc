@@ -13,13 +13,13 @@
 #include <string>
 
 #include "behaviours.h"
-#include "common/actor.h"
 #include "common/channel/queue.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/supervise/supervisor.h"
 #include "common/sync/event.h"
+#include "labs/actors/actor.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "common/lab/lab.h"
 #include "common/process/pipe.h"
 #include "common/report/report.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 int task_count = 20;
 int prefetch_count = 1;

@@ -1,8 +1,8 @@
 // Act 3 of the lab: many changes at once, and a subscriber that is busy.
 #pragma once
 
-#include "common/observable.h"
 #include "common/sync/event.h"
+#include "labs/reactive/observable.h"
 
 struct Burst {
   ipc::Observable<int> value;

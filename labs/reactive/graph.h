@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "common/base/clock.h"
-#include "common/observable.h"
+#include "labs/reactive/observable.h"
 
 struct Graph {
   ipc::Observable<int> source{1};

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <string>
 
-#include "common/stream.h"
 #include "common/sync/event.h"
+#include "labs/streams/stream.h"
 
 struct Flow {
   int items = 0;                   // What the source sends.

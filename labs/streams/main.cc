@@ -16,8 +16,8 @@
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/stream.h"
 #include "flow.h"
+#include "labs/streams/stream.h"
 #include "numbers.h"
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/stream.h"
+#include "labs/streams/stream.h"
 
 // Adds Source, Square, Evens, Window and Sink, for the numbers 1 to `count`.
 // The stage that is `killed` does not survive its kLastItem-th item.

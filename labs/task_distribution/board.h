@@ -19,7 +19,7 @@
 #include <span>
 
 #include "common/base/check.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 class Board {
  public:

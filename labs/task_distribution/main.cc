@@ -21,7 +21,7 @@
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 #include "roles.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include "common/base/hooks.h"
 #include "common/lab/lab.h"
 #include "common/report/report.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 namespace {
 

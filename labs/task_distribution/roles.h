@@ -3,7 +3,7 @@
 
 #include "board.h"
 #include "common/channel/queue.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 extern int task_count;
 extern int kill_count;  // So many workers are killed, each at another line.

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "common/actor.h"
 #include "common/base/clock.h"
 #include "common/lab/lab.h"
 #include "common/report/report.h"
+#include "labs/actors/actor.h"
 
 namespace {
 

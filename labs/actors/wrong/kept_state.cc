@@ -4,11 +4,11 @@
 #include <stdexcept>
 #include <string>
 
-#include "common/actor.h"
 #include "common/base/clock.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
+#include "labs/actors/actor.h"
 
 namespace {
 

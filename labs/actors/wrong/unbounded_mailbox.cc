@@ -3,13 +3,13 @@
 
 #include <string>
 
-#include "common/actor.h"
 #include "common/base/clock.h"
 #include "common/channel/queue.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
 #include "common/sync/event.h"
+#include "labs/actors/actor.h"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/task.h"
 #include "labs/broker/channel.h"
 #include "labs/broker/server.h"
+#include "labs/task_distribution/task.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
-#include "common/observable.h"
 #include "common/report/report.h"
+#include "labs/reactive/observable.h"
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/report/report.h"
-#include "common/stream.h"
 #include "common/sync/event.h"
+#include "labs/streams/stream.h"
 
 namespace {
 

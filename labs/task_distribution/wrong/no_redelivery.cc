@@ -11,7 +11,7 @@
 #include "common/lab/lab.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "common/stream.h"
+#include "labs/streams/stream.h"
 
 #include <errno.h>
 #include <poll.h>

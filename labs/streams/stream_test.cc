@@ -1,4 +1,4 @@
-#include "common/stream.h"
+#include "labs/streams/stream.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "common/actor.h"
+#include "labs/actors/actor.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "common/task.h"
+#include "labs/task_distribution/task.h"
 
 #include <array>
 #include <nlohmann/json.hpp>

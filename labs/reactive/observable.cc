@@ -1,4 +1,4 @@
-#include "common/observable.h"
+#include "labs/reactive/observable.h"
 
 #include <errno.h>
 

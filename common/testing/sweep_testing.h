@@ -1,0 +1,39 @@
+// Makes, uses and lets go each thing of a list while one of its system calls
+// fails: the first, then the second, until each has failed once; and while
+// signals interrupt it. It must throw or succeed, and leave nothing behind
+// either way.
+//
+//   INSTANTIATE_TEST_SUITE_P(All, FailureSweep,
+//                            ::testing::Values(Case{"Pipe", pipe_ends}, ...),
+//                            ipc::testing::case_name);
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "common/base/clock.h"
+
+namespace ipc::testing {
+
+// How long an action may take.
+Deadline patience();
+
+// Throws if an action has not done its work.
+void demand(bool what);
+
+struct Case {
+  const char* name;
+  std::function<void()> action;
+};
+
+// Shown where a test fails.
+std::ostream& operator<<(std::ostream& out, const Case& which);
+
+std::string case_name(const ::testing::TestParamInfo<Case>& info);
+
+class FailureSweep : public ::testing::TestWithParam<Case> {};
+
+}  // namespace ipc::testing

@@ -1,0 +1,29 @@
+// Actors while one of its system calls fails, and then the next; see
+// common/testing/sweep_testing.h.
+#include "common/memory/shared.h"
+#include "common/testing/sweep_testing.h"
+#include "labs/actors/actor.h"
+
+namespace {
+
+using ipc::testing::Case;
+using ipc::testing::demand;
+using ipc::testing::FailureSweep;
+using ipc::testing::patience;
+
+void actors() {
+  ipc::ActorSystem system;
+  const ipc::Actor echo =
+      system.spawn({.name = "Echo", .make = []() -> ipc::Behaviour {
+                      return [](const std::string& text) { return text; };
+                    }});
+  system.start();
+  demand(*echo.ask_until("hello", patience()) == "hello");
+  demand(system.stop_until(patience()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Actors, FailureSweep,
+                         ::testing::Values(Case{"Actors", actors}),
+                         ipc::testing::case_name);
+
+}  // namespace
