@@ -57,7 +57,7 @@
 // killed.
 //
 // What is killed between W1 and W4, or after it was woken and before it has
-// looked, leaves others asleep: for at most kRecheckSeconds, see futex.h. So
+// looked, leaves others asleep: for at most kRecheckSeconds, see clock.h. So
 // may a message that is taken and makes room for several small ones, or for
 // none of those who are woken; the first of the several wakes the next
 // (pass_on).

@@ -33,7 +33,7 @@
 //           room comes back. A killed consumer takes at most one message with
 //           it. No process holds anything while it waits, so nobody else is
 //           held up: a wake-up that died with its sender or its receiver is
-//           made good within kRecheckSeconds (futex.h).
+//           made good within kRecheckSeconds (clock.h).
 // Errors:   put: std::length_error if the message would not fit even into the
 //           empty queue; get: std::bad_alloc, and the message stays.
 // See:      queue.cc for the layout, robust_mutex.h, futex.h.

@@ -25,7 +25,6 @@
 #include "common/process/process_name.h"
 #include "common/process/signals.h"
 #include "common/report/report.h"
-#include "common/sync/futex.h"
 
 namespace ipc {
 namespace {

@@ -29,10 +29,6 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free &&
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t),
               "the kernel compares 32 bits");
 
-// The longest sleep without a second look. It costs an idle waiter less than
-// 0.1 % of a CPU.
-inline constexpr double kRecheckSeconds = 0.1;
-
 // Where a word that only counts changes begins: shortly before it wraps, so
 // that every test goes through that and not only a program that has run for
 // months.

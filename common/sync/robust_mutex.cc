@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "common/base/errors.h"
-#include "common/sync/futex.h"
 #include "common/sync/spin.h"
 
 namespace ipc {
