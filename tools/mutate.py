@@ -19,7 +19,7 @@ hands, and for nights.
 A mistake is an entry in one of tools/mutations/*.toml:
 
     [tests]                        # Who should see a mistake in a file.
-    "common/explore/scheduled_process.cc" = ["//common/explore:explorer_reduction_test"]
+    "common/pool/pool.h" = ["//common/pool:pool_test"]
 
     [[mistake]]
     file = "common/channel/queue.cc"

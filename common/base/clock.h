@@ -26,8 +26,8 @@ double time_scale();
 // above 0 and up to a million.
 void set_time_scale(const char* text);
 
-// The longest sleep without a second look: whoever is to wake a sleeper may have
-// died. It costs an idle waiter less than 0.1 % of a CPU.
+// The longest sleep without a second look: whoever is to wake a sleeper may
+// have died. It costs an idle waiter less than 0.1 % of a CPU.
 inline constexpr double kRecheckSeconds = 0.1;
 
 class Deadline {

@@ -20,6 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
+#include "common/explore/explore_json.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
@@ -292,6 +293,7 @@ double random_unit(std::mt19937& source) {
 struct Lab::Flags {
   explicit Flags(const std::string& sentence) : app(sentence) {}
   CLI::App app;
+  std::vector<NamedScenario> scenarios;
 };
 
 Lab::Lab(std::string name, const std::string& sentence)
@@ -343,9 +345,13 @@ void Lab::option(const char* flag, std::string& value, const Problem& problem,
       ->option_text("TEXT");
 }
 
+void Lab::explores(const std::string& name, const Scenario& scenario) {
+  explores(name, scenario, {});
+}
+
 void Lab::explores(const std::string& name, const Scenario& scenario,
                    const ExploreOptions& options) {
-  scenarios_.push_back({name, scenario, options});
+  flags_->scenarios.push_back({name, scenario, options});
 }
 
 int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
@@ -384,7 +390,7 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   if (request != nullptr) limit_s = kExplorationLimitS;
   Process main("Main", [&] {
     ::_exit(request == nullptr ? play(lesson)
-                               : explore(scenarios_, request, name_));
+                               : explore(flags_->scenarios, request, name_));
   });
   const int status = watch(main, signals, limit_s * time_scale());
   return clean_up(main, name_, status);

@@ -44,12 +44,11 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <vector>
-
-#include "common/explore/explore_json.h"
-#include "common/explore/explorer.h"
 
 namespace ipc {
+
+class Schedule;         // schedule.h
+struct ExploreOptions;  // explorer.h
 
 // Sleeps for `seconds` times --pace. It imitates work or a slow peer; no order
 // of events may depend on it. The explorer's processes do not pause.
@@ -100,8 +99,11 @@ class Lab {
 
   // Declares what //harness:explore explores, by its name and in this way
   // unless it is told otherwise. The first one is meant if it is given no name.
+  // A scenario is one of explorer.h.
+  using Scenario = std::function<std::string(Schedule&)>;
+  void explores(const std::string& name, const Scenario& scenario);
   void explores(const std::string& name, const Scenario& scenario,
-                const ExploreOptions& options = {});
+                const ExploreOptions& options);
 
   // Reads the flags and plays `lesson`, which returns "" or the reason why
   // the lab has failed. Returns the exit status. Blocks until all has ended,
@@ -118,7 +120,6 @@ class Lab {
 
   std::unique_ptr<Flags> flags_;
   std::string name_;
-  std::vector<NamedScenario> scenarios_;
 };
 
 }  // namespace ipc

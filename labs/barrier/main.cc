@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"

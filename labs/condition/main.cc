@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/hooks.h"
+#include "common/explore/explorer.h"
 #include "common/explore/orders.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"

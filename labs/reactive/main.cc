@@ -16,6 +16,7 @@
 #include <string>
 
 #include "burst.h"
+#include "common/explore/explorer.h"
 #include "common/explore/orders.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"

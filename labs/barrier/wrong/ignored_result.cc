@@ -9,6 +9,7 @@
 #include <atomic>
 #include <string>
 
+#include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"

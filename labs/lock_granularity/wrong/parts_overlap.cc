@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/base/hooks.h"
+#include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"

@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
