@@ -2,6 +2,9 @@
 
     results.main()   # in place of unittest.main()
 
+Bazel may run the tests of a program in several processes (shard_count): then
+each of them has its share.
+
 A test under Bazel has a limit, after which Bazel kills it. What it has found by
 then is on the screen, and shortly before the limit it ends by itself, with the
 tests that it has not come to.
@@ -51,6 +54,14 @@ def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
             yield from tests(test)
         else:
             yield test
+
+
+def own_share(found: list[unittest.TestCase]) -> list[unittest.TestCase]:
+    """Returns the tests that are this process's, if Bazel has made several."""
+    if file := os.environ.get("TEST_SHARD_STATUS_FILE"):
+        pathlib.Path(file).touch()  # So Bazel knows that they are shared out.
+    total = int(os.environ.get("TEST_TOTAL_SHARDS", "1"))
+    return found[int(os.environ.get("TEST_SHARD_INDEX", "0")) :: total]
 
 
 def method_name(test: unittest.TestCase) -> str:
@@ -184,7 +195,9 @@ class _Runner:
     def run(self, test: unittest.TestSuite | unittest.TestCase) -> Results:
         """Runs all tests of the suite, if there is time."""
         results = Results(lambda check: show_check(self._screen, check))
-        suite = unittest.TestSuite([test])
+        suite = unittest.TestSuite(
+            own_share([*tests(unittest.TestSuite([test]))])
+        )
         wanted = [method_name(each) for each in tests(suite)]
         self._limit_time()
         try:

@@ -45,7 +45,9 @@ class ResultsTest(unittest.TestCase):
         text = _TESTS.replace("FIFO", repr(str(self.fifo)))
         (self.folder / "these_test.py").write_text(text, encoding="utf-8")
 
-    def start(self, limit: str = "") -> "subprocess.Popen[str]":
+    def start(
+        self, limit: str = "", **environment: str
+    ) -> "subprocess.Popen[str]":
         """Starts the tests, as Bazel does."""
         return subprocess.Popen(
             [sys.executable, self.folder / "these_test.py"],
@@ -56,6 +58,7 @@ class ResultsTest(unittest.TestCase):
                 "PYTHONPATH": os.pathsep.join(sys.path),
                 "TEST_TIMEOUT": limit,
                 "XML_OUTPUT_FILE": str(self.folder / "out.xml"),
+                **environment,
             },
         )
 
@@ -87,6 +90,27 @@ class ResultsTest(unittest.TestCase):
         self.assertIn("Bazel's limit is near", told)
         self.assertIn("in test_2_waits", told)
         self.assertIn("2 not run: test_3_is_skipped, test_4_passes", told)
+
+    def test_several_processes_share_the_tests(self) -> None:
+        """Each is run by one of them, and Bazel is told that it is so."""
+        said = []
+        for index in ("0", "1", "2"):
+            mark = self.folder / f"shard {index}"
+            process = self.start(
+                limit="5" if index == "1" else "",
+                TEST_TOTAL_SHARDS="3",
+                TEST_SHARD_INDEX=index,
+                TEST_SHARD_STATUS_FILE=str(mark),
+            )
+            with process:
+                _, told = process.communicate(timeout=60 * time_scale())
+            self.assertTrue(mark.exists())
+            said.append(told)
+        self.assertIn("2 tests: 1 failed, 0 skipped", said[0])
+        self.assertIn("test_1_fails", said[0])
+        self.assertIn("test_4_passes", said[0])
+        self.assertIn("FAIL  test_2_waits", said[1])
+        self.assertIn("1 test: 0 failed, 1 skipped", said[2])
 
     def test_a_run_has_time_left_to_be_explained(self) -> None:
         """Its limit ends before that of the test."""

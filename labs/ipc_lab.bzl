@@ -97,6 +97,8 @@ def ipc_lab(
         size = size,
         srcs = [name + "_test.py"],
         python_version = "PY3",
+        # Whoever changes a lab waits for this one test alone.
+        shard_count = 2,
         tags = tags,
         deps = [":%s_checks" % name],
     )
