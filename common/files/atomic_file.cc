@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -99,7 +98,7 @@ class TemporaryFile {
   static std::string random_name() {
     uint64_t random = 0;
     check(::getrandom(&random, sizeof random, 0), "getrandom");
-    return fmt::format("{}{:016x}{}", kPrefix, random, kSuffix);
+    return std::string(kPrefix).append(std::to_string(random)).append(kSuffix);
   }
 
   int folder_fd_;
@@ -142,7 +141,8 @@ Access access_of(int folder_fd, const std::string& name) {
   if (!is_ours) return {};
   Access access{status.st_mode & 0777U, status.st_gid, ""};
   // There is no fgetxattr(2) without opening, which permissions may forbid.
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder_fd, name);
+  const std::string path =
+      "/proc/self/fd/" + std::to_string(folder_fd) + "/" + name;
   const ssize_t size = ::lgetxattr(path.c_str(), kAcl, nullptr, 0);
   if (size == -1 && errno != ENODATA && errno != ENOTSUP) {
     access.permissions &= 0707U;  // The group's may be those of a list's mask.

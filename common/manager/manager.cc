@@ -1,6 +1,5 @@
 #include "common/manager/manager.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>

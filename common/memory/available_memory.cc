@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -88,10 +87,10 @@ size_t left_in(const std::string& folder, const Names& names) {
 // that of its host, and then its own cgroup is what is mounted.
 size_t left_up_from(const std::string& root, std::string path,
                     const Names& names) {
-  size_t left = left_in(root + names.folder, names);
+  const std::string folder = root + names.folder;
+  size_t left = left_in(folder, names);
   while (path.size() > 1) {
-    left = std::min(
-        left, left_in(fmt::format("{}{}{}", root, names.folder, path), names));
+    left = std::min(left, left_in(std::string(folder).append(path), names));
     path.resize(path.rfind('/'));
   }
   return left;
@@ -123,9 +122,10 @@ void check_available(size_t size_bytes, const char* what) {
   if (size_bytes <= kLookedAtBytes) return;
   const size_t available = available_memory();
   if (size_bytes <= available) return;
-  throw_error(ENOMEM, fmt::format("{} of {} bytes, {} available", what,
-                                  size_bytes, available)
-                          .c_str());
+  const std::string call = std::string(what) + " of " +
+                           std::to_string(size_bytes) + " bytes, " +
+                           std::to_string(available) + " available";
+  throw_error(ENOMEM, call.c_str());
 }
 
 }  // namespace ipc

@@ -1,7 +1,6 @@
 #include "common/memory/shared_memory.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,7 +32,7 @@ void check_name(const std::string& name) {
   if (name.empty() || name.size() > NAME_MAX || name == "." || name == ".." ||
       name.find('/') != std::string::npos ||
       name.find('\0') != std::string::npos) {
-    throw_error(EINVAL, fmt::format("shared memory '{}'", name).c_str());
+    throw_error(EINVAL, ("shared memory '" + name + "'").c_str());
   }
 }
 
@@ -45,9 +44,10 @@ std::optional<size_t> free_bytes(int fd) {
 }
 
 [[noreturn]] void throw_no_space(int error, int fd, size_t size_bytes) {
-  std::string call = fmt::format("shared memory of {} bytes", size_bytes);
+  std::string call =
+      "shared memory of " + std::to_string(size_bytes) + " bytes";
   if (const auto free = free_bytes(fd)) {
-    call += fmt::format(", {} free in {}", *free, kFolder);
+    call += ", " + std::to_string(*free) + " free in " + kFolder;
   }
   throw_error(error, call.c_str());
 }
@@ -117,11 +117,11 @@ SharedMemory SharedMemory::create(const std::string& name, size_t size_bytes,
   SharedMemory memory(name, std::move(fd), size_bytes);
   if (fill) fill(memory.data(), size_bytes);
   // One step, and it fails if the name is there. See open(2), "O_TMPFILE".
-  const std::string from = fmt::format("/proc/self/fd/{}", memory.fd());
-  const std::string to = fmt::format("{}/{}", kFolder, name);
+  const std::string from = "/proc/self/fd/" + std::to_string(memory.fd());
+  const std::string to = std::string(kFolder) + "/" + name;
   check(
       ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW),
-      fmt::format("create shared memory '{}'", name).c_str());
+      ("create shared memory '" + name + "'").c_str());
   memory.fd_.reset();
   return memory;
 }
@@ -130,7 +130,7 @@ SharedMemory SharedMemory::open(const std::string& name) {
   check_name(name);
   // shm_open(3) adds O_CLOEXEC and O_NOFOLLOW. O_RDWR does not wait at a FIFO.
   UniqueFd fd(check(::shm_open(name.c_str(), O_RDWR, 0),
-                    fmt::format("open shared memory '{}'", name).c_str()));
+                    ("open shared memory '" + name + "'").c_str()));
   check_owner(fd.get());
   const size_t size_bytes = size_of_file(fd.get());
   SharedMemory memory(name, std::move(fd), size_bytes);

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -83,9 +82,9 @@ std::string ip_text(const SocketAddress& address) {
                     port.data(), port.size(), kFlags) != 0) {
     return "";
   }
-  return address.family() == AF_INET
-             ? fmt::format("{}:{}", host.data(), port.data())
-             : fmt::format("[{}]:{}", host.data(), port.data());
+  std::string name = host.data();
+  if (address.family() != AF_INET) name = "[" + name + "]";
+  return name + ":" + port.data();
 }
 
 // errno for what getaddrinfo(3) returned.
@@ -162,9 +161,9 @@ std::vector<SocketAddress> resolve(const Address& address) {
   const int result = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &list);
   if (result != 0) {
     const int error = error_of_lookup(result);
-    throw_error(error, fmt::format("address '{}': {}", address.text(),
-                                   ::gai_strerror(result))
-                           .c_str());
+    const std::string call =
+        "address '" + address.text() + "': " + ::gai_strerror(result);
+    throw_error(error, call.c_str());
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(
       list, &::freeaddrinfo);

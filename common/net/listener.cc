@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -48,7 +47,7 @@ UniqueFd make_socket(int family) {
 
 void set_option(int fd, int level, int name, int value, const char* text) {
   check(::setsockopt(fd, level, name, &value, sizeof value),
-        fmt::format("setsockopt {}", text).c_str());
+        (std::string("setsockopt ") + text).c_str());
 }
 
 // How a connection to a host behaves; see tcp(7).
@@ -108,8 +107,9 @@ void name_channel(Connection& connection, const SocketAddress& client,
                   char side) {
   if (client.family() == AF_UNIX) {
     // Nothing tells one connection to a path from another.
-    connection.name_channel(
-        fmt::format("Connection {}/{}", ::getpid(), connection.fd()), side);
+    connection.name_channel("Connection " + std::to_string(::getpid()) + "/" +
+                                std::to_string(connection.fd()),
+                            side);
   } else {
     connection.name_channel("Connection " + client.text_for_both(), side);
   }

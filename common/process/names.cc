@@ -1,13 +1,15 @@
 #include "common/process/names.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cctype>
 #include <cstdint>
@@ -40,7 +42,10 @@ std::string token;
 std::string make_prefix() {
   uint32_t random = 0;
   check(::getrandom(&random, sizeof random, 0), "getrandom");
-  return fmt::format("{}{}-{}{:08x}", kFamily, ::getpid(), token, random);
+  std::array<char, 9> digits{};
+  ::snprintf(digits.data(), digits.size(), "%08" PRIx32, random);
+  return std::string(kFamily) + std::to_string(::getpid()) + "-" + token +
+         digits.data();
 }
 
 // A run: its prefix, and the lock that says that it is not over.
@@ -137,7 +142,8 @@ void begin_run() {
 std::string unique_name(std::string_view what) {
   static std::atomic<int> counter = 0;
   // The process number: a forked child has a copy of the counter.
-  return fmt::format("{}-{}-{}-{}", name_prefix(), ::getpid(), ++counter, what);
+  return name_prefix() + "-" + std::to_string(::getpid()) + "-" +
+         std::to_string(++counter) + "-" + std::string(what);
 }
 
 int remove_names() {
@@ -180,7 +186,7 @@ TempDir::~TempDir() {
 }
 
 std::string TempDir::file(std::string_view name) const {
-  return fmt::format("{}/{}", path_, name);
+  return path_ + "/" + std::string(name);
 }
 
 }  // namespace ipc

@@ -1,7 +1,8 @@
 #include "common/manager/internal/server.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -29,7 +30,9 @@ std::string random_hex() {
   uint64_t number = 0;
   check(retry([&] { return ::getrandom(&number, sizeof number, 0); }),
         "getrandom");
-  return fmt::format("{:016x}", number);
+  std::array<char, 17> text{};
+  ::snprintf(text.data(), text.size(), "%016" PRIx64, number);
+  return text.data();
 }
 
 // An object of a class that is not ours.
