@@ -106,6 +106,20 @@ def quotation_problems(text: str, page: str) -> list[str]:
     return problems
 
 
+def reference_problems(text: str, known: set[str]) -> list[str]:
+    """Returns the files of C++ that comments name and that are not `known`.
+
+    The name alone, as in "see lock.h"; headers of the system are in brackets.
+    """
+    problems = []
+    for number, line in enumerate(text.splitlines(), 1):
+        comment = line.partition("//")[2]
+        for name in re.findall(r"(?<![\w/<.])(\w+\.(?:h|cc))\b", comment):
+            if name not in known:
+                problems.append(f"{number}: there is no {name}")
+    return problems
+
+
 def diagram_problems(text: str) -> list[str]:
     """Returns the lines of diagrams that clang-format has wrapped.
 
@@ -317,6 +331,29 @@ class DocsTest(unittest.TestCase):
             self.assertIn(
                 "../../docs/README.md#wrong-variants", targets, file.parent.name
             )
+
+    def test_comments_name_files_that_exist(self) -> None:
+        """In the sources of the labs and of the library."""
+        sources = [
+            file
+            for folder in ("common", "labs")
+            for ending in ("h", "cc")
+            for file in sorted(ROOT.glob(f"{folder}/**/*.{ending}"))
+        ]
+        known = {file.name for file in sources}
+        self.assertGreater(len(known), 100)
+        for file in sources:
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual(
+                reference_problems(text, known), [], str(file.relative_to(ROOT))
+            )
+
+    def test_a_name_of_no_file_is_found(self) -> None:
+        """Not in code, and not that of a system header."""
+        text = "int a_h;  // See gone.h, lock.h, <time.h> and sys/wait.h.\n"
+        self.assertEqual(
+            reference_problems(text, {"lock.h"}), ["1: there is no gone.h"]
+        )
 
     def test_no_diagram_is_wrapped(self) -> None:
         """In the sources of the labs and of the library."""

@@ -3,7 +3,7 @@
 // Blocks: at most until the deadline: in poll(2), or, if a Schedule gives this
 //         process a time of its own, at its gate.
 // Errors: std::system_error.
-// See:    poll(2), point.h.
+// See:    poll(2), hooks.h.
 #pragma once
 
 #include <poll.h>

@@ -11,13 +11,13 @@
 // a point, has finished, or waits for something.
 //
 // Whoever waits for a lock, an event, a condition, a semaphore, a barrier or a
-// queue of this library does so at its gate (gate.h), and who wakes it is known
-// exactly. So is it in run() for who waits for a connection, a pipe or a
-// watched file: it looks at its gate whether its descriptor is ready, after
-// each step. Other waits are announced by events (EventKind::wait and wake);
-// whether one sleeps, also in a call that announces nothing, is seen in /proc.
-// A wait that ends is gone on with at once, up to the next point, as a part of
-// the step that it is in; only run() lets somebody else come first.
+// queue of this library does so at its gate (scheduled_process.h), and who
+// wakes it is known exactly. So is it in run() for who waits for a connection,
+// a pipe or a watched file: it looks at its gate whether its descriptor is
+// ready, after each step. Other waits are announced by events (EventKind::wait
+// and wake); whether one sleeps, also in a call that announces nothing, is seen
+// in /proc. A wait that ends is gone on with at once, up to the next point, as
+// a part of the step that it is in; only run() lets somebody else come first.
 //
 // Lifetime: the destructor kills and reaps the processes that are left. None of
 //           them goes on because another one has died.

@@ -21,7 +21,7 @@
 // Death:    of the server: every call that waits throws ManagerGone, and all
 //           values are lost. Of the process that has started it: the server is
 //           killed. Of a client: proxy.h, managed.h.
-// See:      manager_server.h, managed.h, managed_types.h.
+// See:      server.h, managed.h, types.h.
 #pragma once
 
 #include <sys/types.h>

@@ -20,7 +20,7 @@
 //           proxies that it has inherited as long as the parent keeps them.
 // Errors:   ManagerGone within a second if the server has ended, within 12 s if
 //           its machine, or the network to it, has gone; StaleObject,
-//           UnknownMethod, BadCall, CallFailed as in manager_wire.h. BadCall
+//           UnknownMethod, BadCall, CallFailed as in wire.h. BadCall
 //           also for arguments or results of more than Connection::kMaxBytes.
 // Death:    of a client: the server takes back what belongs to its connections,
 //           and within 12 s if it is the client's machine that has vanished.

@@ -43,7 +43,7 @@
 //           was given up cannot store a result. The owner: its workers die
 //           with it (PR_SET_PDEATHSIG).
 // Threads:  one: the pool belongs to the thread that made it.
-// See:      pool_board.h for how a death is attributed.
+// See:      board.h for how a death is attributed.
 #pragma once
 
 #include <stddef.h>

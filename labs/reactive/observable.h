@@ -27,7 +27,8 @@
 //           subscribers are told `died` within kRecheckSeconds; one successor
 //           may begin(). Who dies before begin() is nobody's publisher, and it
 //           takes a deadline to notice. A subscriber: nobody notices.
-// See:      sleepers.h, holder.h; Lamport 1977, "Concurrent Reading and
+// See:      sleepers.h, process_identity.h; Lamport 1977, "Concurrent Reading
+// and
 //           Writing".
 #pragma once
 

@@ -1,5 +1,5 @@
 // The owner's side of a Pool, for tasks whose types it does not know: bytes go
-// in, bytes come out. See pool.h for what it promises, and pool_board.h for the
+// in, bytes come out. See pool.h for what it promises, and board.h for the
 // memory that it shares with its workers.
 #pragma once
 

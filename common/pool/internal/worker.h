@@ -1,4 +1,4 @@
-// What a worker of a Pool does from its beginning to its end; see pool_board.h.
+// What a worker of a Pool does from its beginning to its end; see board.h.
 //
 // Death: at any instruction. What it has done is done; the task that it was at
 //        is known by its desk, and the chunk that it had by the chunk's word.
