@@ -34,13 +34,22 @@ def _tidy_impl(target, ctx):
         if not _is_looked_at(source):
             continue
         report = ctx.actions.declare_file(source.basename + "." + target.label.name.replace("/", "_") + ".tidy")
+        unused = ctx.actions.declare_file(report.basename + ".unused")
+        arguments = ctx.actions.args()
+        arguments.add_all([report, unused, source])
+        listed = ctx.actions.args()
+        listed.add_all(headers)
+        listed.use_param_file("%s", use_always = True)
+        listed.set_param_file_format("multiline")
         ctx.actions.run(
             mnemonic = "ClangTidy",
             progress_message = "clang-tidy " + source.path,
             executable = ctx.executable._tidy,
-            arguments = [report.path, source.path],
+            arguments = [arguments, listed],
             inputs = depset([source, ctx.file._config], transitive = [headers]),
-            outputs = [report],
+            # A library may have more headers than this source reads.
+            unused_inputs_list = unused,
+            outputs = [report, unused],
             use_default_shell_env = True,
         )
         made.append(report)
