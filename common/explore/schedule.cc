@@ -141,14 +141,14 @@ void Schedule::watch_regions() {
 Schedule::State Schedule::step(size_t index) {
   Actor& actor = actors_.at(index);
   IPC_CHECK(actor.state == State::at_point);
-  advance(index);
+  take_step(index);
   // One at a time: the next is let go when this one is still again.
   while (true) {
     const auto woken = std::find_if(
         actors_.begin(), actors_.end(),
         [](const Actor& other) { return other.state == State::woken; });
     if (woken == actors_.end()) break;
-    advance(static_cast<size_t>(woken - actors_.begin()));
+    take_step(static_cast<size_t>(woken - actors_.begin()));
   }
   if (narrated_ && actor.state == State::waiting) {
     say("{} has to wait for {}", actor.process.name(), actor.place);
@@ -157,17 +157,17 @@ Schedule::State Schedule::step(size_t index) {
 }
 
 // Lets a process go to where it stops next.
-void Schedule::advance(size_t index) {
+void Schedule::take_step(size_t index) {
   GateBox& gate_box = box(index);
   gate_box.accesses.clear();
   gate_box.notes.set("");
   actors_[index].state = State::running;
-  go(index);
+  open_gate(index);
   moving_ = index;
   settle();
 }
 
-void Schedule::go(size_t index) {
+void Schedule::open_gate(size_t index) {
   GateBox& gate_box = box(index);
   gate_box.stop.store(Stop::running);
   gate_box.go.fetch_add(1);
@@ -227,7 +227,7 @@ void Schedule::hand_on_mutexes(size_t ended) {
 }
 
 // Takes over who has stopped, and returns whether all have.
-bool Schedule::look_at_gates() {
+bool Schedule::note_stops() {
   // First of all: who still runs may yet wake those who have stopped.
   bool all = true;
   for (size_t i = 0; i < size(); ++i) {
@@ -266,7 +266,7 @@ bool Schedule::look_at_gates() {
 }
 
 // Takes over who has ended, and returns whether anybody has.
-bool Schedule::look_at_ends() {
+bool Schedule::note_ends() {
   std::vector<pollfd> fds;
   for (const Actor& actor : actors_) {
     const bool ended = actor.state == State::finished;
@@ -286,7 +286,7 @@ bool Schedule::look_at_ends() {
 // last: what a process had asked before this look at it, its server has
 // answered if that sleeps after it, and the answer would have woken the process
 // before the next look.
-bool Schedule::look_at_all() {
+bool Schedule::all_sleep() {
   bool asleep = true;
   for (size_t i = 0; i < size(); ++i) {
     Actor& actor = actors_[i];
@@ -313,26 +313,26 @@ bool Schedule::look_at_all() {
 // it goes on: what it waited for was no step of another process.
 void Schedule::settle() {
   do {
-    come_to_rest();
-  } while (look_at_descriptors());
+    await_stillness();
+  } while (ask_pollers());
 }
 
 // Returns whether a process goes on.
-bool Schedule::look_at_descriptors() {
+bool Schedule::ask_pollers() {
   for (size_t i = 0; i < size(); ++i) {
     GateBox& gate_box = box(i);
     if (gate_box.stop.load() != Stop::polling || gate_box.woken) continue;
     gate_box.asked = true;
-    go(i);
+    open_gate(i);
     while (true) {
       const uint32_t bell = board_->bell.load();
-      if (gate_box.stop.load() != Stop::running || look_at_ends()) break;
+      if (gate_box.stop.load() != Stop::running || note_ends()) break;
       gate_sleep(board_->bell, bell, kLookEveryNs);
     }
     if (state(i) == State::finished || !gate_box.ready) continue;
     if (i == moving_) {
       actors_[i].state = State::running;
-      go(i);
+      open_gate(i);
       return true;
     }
     gate_box.woken = true;
@@ -344,24 +344,24 @@ bool Schedule::look_at_descriptors() {
 // Returns when nobody moves any more. Where all are at their gates that is
 // seen at once. Else a step may also have ended the waits of others in system
 // calls, so all that wait there are looked at anew, and twice.
-void Schedule::come_to_rest() {
+void Schedule::await_stillness() {
   forget_looks();
   while (true) {
     const uint32_t bell = board_->bell.load();
-    if (look_at_gates() && servers_.empty()) break;
+    if (note_stops() && servers_.empty()) break;
     const bool waits_only = std::none_of(
         actors_.begin(), actors_.end(),
         [](const Actor& actor) { return actor.state == State::running; });
     if (!waits_only) gate_sleep(board_->bell, bell, kLookEveryNs);
     if (board_->bell.load() != bell) continue;
-    if (look_at_ends()) continue;
-    if (look_at_all()) {
-      if (look_at_gates(); board_->bell.load() == bell) break;
+    if (note_ends()) continue;
+    if (all_sleep()) {
+      if (note_stops(); board_->bell.load() == bell) break;
       continue;
     }
     if (waits_only) gate_sleep(board_->bell, bell, kLookEveryNs);
   }
-  if (look_at_ends()) (void)look_at_gates();
+  if (note_ends()) (void)note_stops();
 }
 
 std::vector<Schedule::Choice> Schedule::options() const {
@@ -399,7 +399,7 @@ void Schedule::run() {
       --kills_left_;
       kill(choice.process);
     } else {
-      advance(choice.process);
+      take_step(choice.process);
       if (state(choice.process) == State::finished) forget_rechecks();
     }
     director_->done(*this, choice);
@@ -438,12 +438,12 @@ bool Schedule::let_time_pass() {
   if (looks_again != size() && recheck.ns() < next.ns()) {
     ++actors_[looks_again].rechecks;
     board_->time_ns = recheck.ns();
-    wake(looks_again);
+    end_wait(looks_again);
   } else {
     if (next.is_never()) return false;
     board_->time_ns = next.ns();
     for (const size_t i : asleep) {
-      if (box(i).deadline_ns == next.ns()) wake(i);
+      if (box(i).deadline_ns == next.ns()) end_wait(i);
     }
   }
   ++time_passed_;
@@ -470,7 +470,7 @@ size_t Schedule::who_looks_again(const std::vector<size_t>& asleep) const {
   return found;
 }
 
-void Schedule::wake(size_t index) {
+void Schedule::end_wait(size_t index) {
   box(index).woken = true;
   actors_[index].state = State::woken;
 }

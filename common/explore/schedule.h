@@ -208,16 +208,31 @@ class Schedule {
     GateBoard* board_;
   };
 
+  // How all comes to be still. Whenever the controller decides, and in all that
+  // is public, nobody moves, and for each process `state` agrees with its box:
+  //
+  //   at_point   stop is at_point
+  //   waiting    stop is asleep or polling and not woken, or running, and the
+  //              kernel has it asleep for good (all_sleep())
+  //   woken      stop is woken; or asleep or polling, and woken
+  //   finished   it has been reaped
+  //
+  // take_step() breaks that for one process, `moving_`, and settle() restores
+  // it: note_stops() and note_ends() take over what the boxes and the pidfds
+  // say, all_sleep() looks at those who are in a system call, and ask_pollers()
+  // lets each who waits for a descriptor look at it, since the step may have
+  // made it ready. open_gate() lets a process run; end_wait() only says that it
+  // may.
   GateBox& box(size_t index) { return board_->boxes[index]; }
-  void advance(size_t index);
+  void take_step(size_t index);
   void kill(size_t index);
   void settle();
-  void come_to_rest();
-  bool look_at_descriptors();
-  void go(size_t index);
-  bool look_at_gates();
-  bool look_at_ends();
-  bool look_at_all();
+  void await_stillness();
+  bool ask_pollers();
+  void open_gate(size_t index);
+  bool note_stops();
+  bool note_ends();
+  bool all_sleep();
   void forget_looks();
   void note_end(Actor& actor);
   void hand_on_mutexes(size_t ended);
@@ -225,7 +240,7 @@ class Schedule {
   bool let_time_pass();
   [[nodiscard]] std::vector<size_t> sleepers() const;
   [[nodiscard]] size_t who_looks_again(const std::vector<size_t>& asleep) const;
-  void wake(size_t index);
+  void end_wait(size_t index);
   void forget_rechecks();
   void check_invariants() const;
   void check_ends() const;
