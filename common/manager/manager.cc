@@ -75,14 +75,13 @@ Manager::Manager(const ManagerOptions& options) : owner_(::getpid()) {
   if (address.empty()) address = folder_.emplace("manager").file("socket");
   server_.key = options.key;
   if (server_.key.empty()) {
-    server_.key =
-        ManagerServer::new_generation() + ManagerServer::new_generation();
+    server_.key = random_hex() + random_hex();
   }
   // Before the fork, so that the first client need not wait for the server.
   Listener listener(Address(address), {.key = server_.key});
   server_.address = listener.address().text();
   process_.emplace("Manager", [&] {
-    ManagerServer server(ManagerServer::new_generation(), options.types);
+    ManagerServer server(random_hex(), options.types);
     server.run(listener);
   });
   // Only the server may listen, so that all see it when it ends.

@@ -10,6 +10,7 @@
 #include <span>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "common/channel/connection.h"
 #include "common/net/listener.h"
@@ -602,6 +603,49 @@ TEST(ManagerTest, ArgumentsThatDoNotFitAreRefused) {
   EXPECT_THROW((void)counter.call("add", {counter, "a"}), ipc::BadCall);
   EXPECT_THROW((void)counter.call("add", {1, ""}), ipc::CallFailed);
   EXPECT_EQ(counter.call("get_value").as_int(), 0);
+}
+
+// What a class may do beside its methods.
+class Mailbox : public ipc::ManagedObject {
+ public:
+  void each_value(const Visit& visit) const override { visit(letter_); }
+  void forget(ipc::ClientId client) override { given_up_ += client == reader_; }
+
+  void put(const Json& letter) { letter_ = letter; }
+  std::optional<Json> take(const ipc::Caller& caller, int64_t least) {
+    reader_ = caller.client;
+    if (letter_.is_null() || least > 1) return {};
+    return std::exchange(letter_, Json());
+  }
+  [[nodiscard]] int64_t given_up() const { return given_up_; }
+
+ private:
+  Json letter_;
+  ipc::ClientId reader_ = 0;
+  int64_t given_up_ = 0;
+};
+
+TEST(ManagerTest, AClassOfOnesOwnMayWaitKeepProxiesAndSeeAClientGo) {
+  ipc::ManagerOptions options;
+  options.types.add<Mailbox>("Mailbox")
+      .method("put", &Mailbox::put)
+      .method("take", &Mailbox::take)
+      .method("given_up", &Mailbox::given_up);
+  const Manager manager(options);
+  const ipc::Proxy box = manager.create("Mailbox");
+  EXPECT_FALSE(box.call_until(soon(), "take", {1}).has_value());
+  Process reader("Reader", [&] {
+    const auto list = box.open<ipc::managed::List>(box.call("take", {1}));
+    expect(list.size() == 2);
+  });
+  in_child([&] { (void)box.call("put", {manager.list({1, 2})}); });
+  EXPECT_EQ(status_of(reader), 0);
+  const Deadline deadline = limit();
+  while (box.call("given_up").as_int() == 0 && !deadline.expired()) {
+    ::usleep(1000);
+  }
+  EXPECT_EQ(box.call("given_up").as_int(), 1);
+  EXPECT_THROW((void)box.call("take"), ipc::BadCall);
 }
 
 TEST(ManagerTest, OverTcpClientsJoinWithTheKeyOnly) {

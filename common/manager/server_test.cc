@@ -375,10 +375,10 @@ size_t memory_of_request(const std::string& list, size_t size, size_t depth) {
       "[2," + list + R"(,"append",0,[)" + std::string(depth, '[') + '"' +
       std::string(size, 'x') + R"(",{"@object":)" + list +
       R"(,"type":"list"})" + std::string(depth, ']') + "]]";
-  const ipc::hosted::Call call{1, ipc::decode_request(message)};
+  const ipc::Request request = ipc::decode_request(message);
   const size_t before = allocated_bytes;
   size_t count = 0;
-  for (const Json& argument : call.request.arguments) {
+  for (const Json& argument : request.arguments) {
     ipc::for_each_reference(argument, [&](const auto&) { ++count; });
   }
   EXPECT_EQ(count, 1U);

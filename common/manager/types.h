@@ -9,8 +9,16 @@
 //   ipc::Proxy counter = manager.create("Counter");
 //   counter.call("increment");
 //
-// Arguments and results: integers, double, bool, std::string, ipc::Json, and
-//        nothing as a result. No proxies.
+// Arguments and results: integers, double, bool, std::string, ipc::Json, a
+//        std::vector of them as an argument, and nothing as a result.
+// Blocks: never. A method that returns a std::optional returns nothing if it
+//        cannot be done yet, and has then changed nothing. The server lets the
+//        call wait and tries it again, in the order of arrival, each time
+//        something has changed that it waits for.
+// More:  a class that derives from ManagedObject may also keep proxies, give up
+//        a call, and free what a client holds; one that does not takes none. A
+//        parameter `const Caller&` is not an argument: it says who calls. The
+//        twelve types of managed.h are made of the same.
 // Ordering: the server runs one call after the other, so the class needs no
 //        lock; and while a method runs, all other clients wait.
 // Errors: an argument that does not fit is BadCall at the caller; what a method
@@ -21,88 +29,219 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "common/base/check.h"
 #include "common/base/json.h"
 #include "common/manager/wire.h"
 
 namespace ipc {
 
+// A connection: one thread of one process.
+using ClientId = uint64_t;
+
+class ManagedObject;
+struct ManagedType;
+
+// Finds the object that a value refers to; BadCall or StaleObject if none.
+using FindObject =
+    std::function<std::shared_ptr<ManagedObject>(const Json& reference)>;
+
+// Who calls, for a method or a constructor that takes it.
+struct Caller {
+  ClientId client;
+  uint64_t number;  // Of this call among those of the client.
+  const FindObject& find;
+};
+
+// What the server knows of an object. A class overrides what it needs.
+class ManagedObject {
+ public:
+  ManagedObject() = default;
+  ManagedObject(const ManagedObject&) = delete;
+  ManagedObject& operator=(const ManagedObject&) = delete;
+  ManagedObject(ManagedObject&&) = delete;
+  ManagedObject& operator=(ManagedObject&&) = delete;
+  virtual ~ManagedObject() = default;
+
+  // Visits the values that it keeps: the objects to which they refer must not
+  // go as long as this one stays. A class without it takes no proxies.
+  using Visit = std::function<void(const Json&)>;
+  virtual void each_value(const Visit& /*visit*/) const {}
+
+  // A client has gone: what it holds is free.
+  virtual void forget(ClientId /*client*/) {}
+
+  // The time of a call that waits is up. False if it must go on to wait all
+  // the same, and will come to an end by itself.
+  virtual bool give_up(const Caller& /*caller*/) { return true; }
+
+  // Whose changes the calls of this object wait for.
+  virtual const ManagedObject* waits_on() const { return this; }
+  // Whether of two calls that wait the later one may be done before the first.
+  virtual bool may_overtake() const { return false; }
+
+ private:
+  friend class ObjectTable;  // Whose notes these are.
+
+  const ManagedType* type_ = nullptr;
+  // Once the object may refer to others it has to be searched for them; once a
+  // value may refer to it, its last client does not end it.
+  bool may_refer_ = false;
+  bool may_be_referred_to_ = false;
+  size_t users_ = 0;   // Clients that may use it.
+  uint64_t seen_ = 0;  // The collection that has met it.
+};
+
+struct ManagedType {
+  using Arguments = std::vector<Json>;
+  using Make = std::function<std::shared_ptr<ManagedObject>(const Caller&,
+                                                            const Arguments&)>;
+  using Method = std::function<std::optional<Json>(
+      ManagedObject&, const Caller&, const Arguments&)>;
+
+  Make make;
+  std::map<std::string, Method, std::less<>> methods;
+  bool keeps_values = false;  // It has each_value().
+  bool can_be_held = false;   // It has forget().
+};
+
 class ManagedTypes {
  public:
-  using Arguments = std::vector<Json>;
-
-  struct Type {
-    std::function<std::shared_ptr<void>(const Arguments&)> make;
-    std::map<std::string, std::function<Json(void*, const Arguments&)>,
-             std::less<>>
-        methods;
-  };
+  using Arguments = ManagedType::Arguments;
 
   template <typename T>
   class Adder {
    public:
-    explicit Adder(Type& type) : type_(type) {}
+    explicit Adder(ManagedType& type) : type_(type) {}
 
     // Lets clients call `function` by this name.
-    template <typename Result, typename... Args>
-    Adder& method(const std::string& name, Result (T::*function)(Args...)) {
+    template <typename Result, typename Base, typename... Args>
+    Adder& method(const std::string& name, Result (Base::*function)(Args...)) {
       return add<Result, Args...>(name, function);
     }
-    template <typename Result, typename... Args>
+    template <typename Result, typename Base, typename... Args>
     Adder& method(const std::string& name,
-                  Result (T::*function)(Args...) const) {
+                  Result (Base::*function)(Args...) const) {
       return add<Result, Args...>(name, function);
     }
 
    private:
     template <typename Result, typename... Args, typename Function>
     Adder& add(const std::string& name, Function function) {
-      type_.methods[name] = [function](void* object, const Arguments& given) {
-        return apply<Result, Args...>(
-            given, [&](const Args&... args) -> Result {
-              return (static_cast<T*>(object)->*function)(args...);
-            });
+      type_.methods[name] = [function](
+                                ManagedObject& object, const Caller& caller,
+                                const Arguments& given) -> std::optional<Json> {
+        const auto call = [&](auto&&... args) -> Result {
+          return (value_of<T>(object).*
+                  function)(std::forward<decltype(args)>(args)...);
+        };
+        if constexpr (std::is_void_v<Result>) {
+          apply<Args...>(caller, given, call);
+          return Json();
+        } else {
+          return apply<Args...>(caller, given, call);
+        }
       };
       return *this;
     }
 
-    Type& type_;
+    ManagedType& type_;
   };
 
   // A class whose constructor takes `Args`.
   template <typename T, typename... Args>
   Adder<T> add(const std::string& name) {
-    Type& type = types_[name];
-    type.make = [](const Arguments& given) {
-      std::shared_ptr<void> object;
-      (void)apply<void, std::decay_t<Args>...>(
-          given, [&object](const std::decay_t<Args>&... args) {
-            object = std::make_shared<T>(args...);
-          });
-      return object;
+    ManagedType& type = types_[name];
+    type.make = [](const Caller& caller, const Arguments& given) {
+      return apply<Args...>(caller, given, [](auto&&... args) {
+        return std::shared_ptr<ManagedObject>(
+            std::make_shared<Hosted<T>>(std::forward<decltype(args)>(args)...));
+      });
     };
+    // A member that T inherits has the type of one of ManagedObject.
+    if constexpr (std::is_base_of_v<ManagedObject, T>) {
+      type.keeps_values = !std::is_same_v<decltype(&T::each_value),
+                                          decltype(&ManagedObject::each_value)>;
+      type.can_be_held = !std::is_same_v<decltype(&T::forget),
+                                         decltype(&ManagedObject::forget)>;
+    }
     return Adder<T>(type);
   }
 
+  // Adds the types of `other`; of two with the same name its own one stays.
+  void add_all(const ManagedTypes& other) {
+    types_.insert(other.types_.begin(), other.types_.end());
+  }
+
   // The type of that name; null if there is none.
-  [[nodiscard]] const Type* find(std::string_view name) const {
+  [[nodiscard]] const ManagedType* find(std::string_view name) const {
     const auto type = types_.find(name);
     return type == types_.end() ? nullptr : &type->second;
   }
 
  private:
+  // Makes a managed object of a class that is none.
   template <typename T>
-  static T from_json(const Json& value) {
+  struct Holder : ManagedObject {
+    template <typename... Args>
+    explicit Holder(Args&&... args) : value(std::forward<Args>(args)...) {}
+    T value;
+  };
+  template <typename T>
+  using Hosted =
+      std::conditional_t<std::is_base_of_v<ManagedObject, T>, T, Holder<T>>;
+  template <typename T>
+  static T& value_of(ManagedObject& object) {
+    if constexpr (std::is_base_of_v<ManagedObject, T>) {
+      return static_cast<T&>(object);
+    } else {
+      return static_cast<Holder<T>&>(object).value;
+    }
+  }
+
+  template <typename T>
+  static constexpr bool kIsCaller = std::is_same_v<T, Caller>;
+  // What is passed on as it is, is not copied.
+  template <typename T>
+  using Taken =
+      std::conditional_t<kIsCaller<T> || std::is_same_v<T, Json>, const T&, T>;
+
+  // Calls `function` with what is given, as the types that it takes.
+  template <typename... Args, typename Function>
+  static auto apply(const Caller& caller, const Arguments& given,
+                    Function function) {
+    constexpr size_t kCount =
+        (0 + ... + (kIsCaller<std::decay_t<Args>> ? 0 : 1));
+    if (given.size() != kCount) {
+      throw BadCall("it takes " + std::to_string(kCount) + " arguments, not " +
+                    std::to_string(given.size()));
+    }
+    [[maybe_unused]] auto next = given.begin();
+    // In braces, so that they are taken from left to right.
+    std::tuple<Taken<std::decay_t<Args>>...> taken{
+        take<std::decay_t<Args>>(caller, next)...};
+    return std::apply(function, std::move(taken));
+  }
+  template <typename T>
+  static Taken<T> take(const Caller& caller, Arguments::const_iterator& next) {
+    if constexpr (kIsCaller<T>) {
+      return caller;
+    } else {
+      return from_json<T>(*next++);
+    }
+  }
+  template <typename T>
+  static Taken<T> from_json(const Json& value) {
     if constexpr (std::is_same_v<T, Json>) {
       return value;
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -116,6 +255,8 @@ class ManagedTypes {
       return static_cast<T>(number);
     } else if constexpr (std::is_floating_point_v<T>) {
       return static_cast<T>(value.as_double());
+    } else if constexpr (std::is_same_v<T, std::vector<Json>>) {
+      return value.items();
     } else {
       static_assert(std::is_same_v<T, std::string>,
                     "arguments are numbers, bool, std::string or ipc::Json");
@@ -123,29 +264,7 @@ class ManagedTypes {
     }
   }
 
-  // Calls `function` with what is given, as the types that it takes.
-  template <typename Result, typename... Args, typename Function>
-  static Json apply(const Arguments& given, Function function) {
-    if (given.size() != sizeof...(Args)) {
-      throw BadCall("it takes " + std::to_string(sizeof...(Args)) +
-                    " arguments, not " + std::to_string(given.size()));
-    }
-    return apply<Result, Args...>(given, function,
-                                  std::index_sequence_for<Args...>());
-  }
-  template <typename Result, typename... Args, typename Function,
-            size_t... kIndex>
-  static Json apply([[maybe_unused]] const Arguments& given, Function function,
-                    std::index_sequence<kIndex...> /*places*/) {
-    if constexpr (std::is_void_v<Result>) {
-      function(from_json<std::decay_t<Args>>(given[kIndex])...);
-      return {};
-    } else {
-      return function(from_json<std::decay_t<Args>>(given[kIndex])...);
-    }
-  }
-
-  std::map<std::string, Type, std::less<>> types_;
+  std::map<std::string, ManagedType, std::less<>> types_;
 };
 
 }  // namespace ipc

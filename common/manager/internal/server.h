@@ -21,11 +21,12 @@
 //          of 64 bits, behind one that is the server's own.
 // Death:   when a client goes its locks and permits are free, the calls that it
 //          waits with are forgotten, and what nobody else refers to is dropped
-//          soon: the search begins within kCollectEveryS and takes of each step
-//          kCollectStepNs, so that however many objects there are, nobody waits
-//          for it. An object refers to those inside its values; a circle of
-//          those is no reason to stay.
+//          soon: the search begins within ObjectTable::kCollectEveryS and takes
+//          of each step kCollectStepNs, so that however many objects there are,
+//          nobody waits for it.
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <cstdint>
 #include <list>
@@ -34,15 +35,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
-#include "common/manager/internal/server_object.h"
+#include "common/manager/internal/object_table.h"
 #include "common/manager/types.h"
+#include "common/manager/wire.h"
 #include "common/net/listener.h"
 
 namespace ipc {
@@ -50,12 +50,9 @@ namespace ipc {
 class ManagerServer {
  public:
   static constexpr size_t kWaitsMax = 256;
-  static constexpr double kCollectEveryS = 0.1;
-  static constexpr int64_t kCollectStepNs = 1'000'000;
   static constexpr size_t kUnreadMax = 8 << 20;
 
-  // `generation` and the object that is always there, the root, are known to
-  // the clients before the server runs.
+  // `generation` is the beginning of each object's number.
   ManagerServer(std::string generation, const ManagedTypes& types);
 
   void add_client(Connection connection);
@@ -68,107 +65,62 @@ class ManagerServer {
   [[nodiscard]] size_t object_count() const { return objects_.size(); }
   [[nodiscard]] size_t client_count() const { return clients_.size(); }
 
-  static std::string new_generation();
-  static std::string root_id(const std::string& generation);
-
  private:
-  static constexpr hosted::ClientId kListener = 0;  // None of the clients.
-
-  using Objects = std::unordered_map<std::string, hosted::Object*>;
+  static constexpr ClientId kListener = 0;  // None of the clients.
 
   struct Client {
     Connection connection;  // And the replies that have not gone yet.
-    bool sending = false;   // They do not fit.
+    uint32_t watched = 0;   // What epoll(7) is asked for.
     bool ending = false;    // Ends when its replies have gone.
     bool hung_up = false;   // Has ended, and is to be forgotten.
-    bool replied = false;   // There is something new to flush.
-    uint32_t watched = 0;   // What epoll(7) is asked for.
-    Objects objects;        // Those that it may use.
+    ObjectTable::Uses uses = {};
     size_t waits = 0;
+
+    // Its replies have to go before it is asked for anything else.
+    [[nodiscard]] bool is_behind() const { return watched == EPOLLOUT; }
   };
+  struct Call {
+    ClientId client;
+    Request request;
+  };
+
   struct Waiting;
   // Calls that could not be done yet, in the order of arrival.
   using WaitingList = std::list<Waiting>;
   // Those that are done with at a certain time, in the order of the times.
-  struct Due {
-    const hosted::Object* awaited;
-    WaitingList::iterator call;
-  };
-  using DueCalls = std::multimap<int64_t, Due>;
+  using DueCalls = std::multimap<int64_t, WaitingList::iterator>;
   struct Waiting {
-    hosted::Call call;
-    std::shared_ptr<hosted::Object> object;
+    Call call;
+    std::shared_ptr<ManagedObject> object;
     DueCalls::iterator due;
   };
-  // By what they wait for.
-  using WaitingCalls = std::map<const hosted::Object*, WaitingList>;
 
-  // Garbage is collected in small parts, between which anything may happen:
-  //   begin   what no client uses and no value may refer to is dropped; if the
-  //           rest is to be dropped depends on who refers to it
-  //   mark    look into all that is in use, and into what is referred to there;
-  //           what anybody comes to use meanwhile is met as well, so that no
-  //           reference gets past us from a value to one that we have seen
-  //   sweep   drop what was not met
-  enum class Collecting { nothing, begin, mark, sweep };
-
-  void watch(hosted::ClientId id, Client& client);
-  void receive(hosted::ClientId id, Client& client);
-  void handle(hosted::ClientId id, Client& client, std::string_view message);
-  void serve(hosted::Call call);
-  Json serve_own(const hosted::Call& call);
-  Json create(const hosted::Call& call);
-  std::shared_ptr<hosted::Object> find(const std::string& id);
-  hosted::Object& use(hosted::ClientId client, const std::string& id);
-  void stop_using(const std::string& id, hosted::Object& object);
-  void refer(hosted::ClientId client, hosted::Object& object,
-             const Json& value);
-  void use_all_in(hosted::ClientId client, const Json& value);
-  void wait(hosted::Call call, std::shared_ptr<hosted::Object> object);
-  void stop_waiting(WaitingList& list, WaitingList::iterator call);
-  void try_again(const hosted::Object* changed);
+  void watch(ClientId id, int fd, uint32_t& watched, uint32_t wanted);
+  void receive(ClientId id, Client& client);
+  void handle(ClientId id, Client& client, std::string_view message);
+  void serve(Call call);
+  Json serve_own(const Call& call);
+  std::optional<Json> do_call(ManagedObject& object, const Call& call);
+  void wait(Call call, std::shared_ptr<ManagedObject> object);
+  void stop_waiting(WaitingList& list, WaitingList::iterator waiting);
+  void try_again(const ManagedObject* changed);
   bool try_one(const Waiting& waiting);
-  std::optional<Json> call(hosted::Object& object, const hosted::Call& call);
   void expire();
-  void reply(hosted::ClientId id, const Reply& reply);
-  void flush(hosted::ClientId id, Client& client);
+  void reply(ClientId id, const Reply& reply);
+  bool flush(ClientId id, Client& client);
   void flush_replies();
-  void forget(hosted::ClientId id);
+  void forget(ClientId id);
   static void hang_up(Client& client);
-  void collect();
-  bool collect_one();
-  void begin_one();
-  bool mark_one();
-  void meet(hosted::Object& object);
-  void look_into_value();
-  void drop_unless_met(const std::string& id);
-  void drop(const std::string& id);
   [[nodiscard]] Deadline next_deadline() const;
 
-  std::string generation_;
-  const ManagedTypes& types_;
-  std::unordered_map<std::string, std::shared_ptr<hosted::Object>> objects_;
-  std::map<hosted::ClientId, Client> clients_;
-  hosted::ClientId next_client_ = kListener + 1;
+  ObjectTable objects_;
+  std::map<ClientId, Client> clients_;
+  ClientId next_client_ = kListener + 1;
   UniqueFd epoll_;  // Watches the clients, and the listener if there is one.
-  bool watches_listener_ = false;
-  std::vector<hosted::ClientId> replied_;  // In this step.
-  WaitingCalls waiting_;
+  uint32_t listener_watched_ = 0;
+  std::vector<ClientId> replied_;  // Since the last flush_replies().
+  std::map<const ManagedObject*, WaitingList> waiting_;  // By what for.
   DueCalls due_;
-
-  std::unordered_set<hosted::Object*> holdable_;   // may_be_held().
-  std::unordered_set<hosted::Object*> referring_;  // may_refer.
-  std::list<Objects> left_;                        // By clients that have gone.
-  std::vector<std::string> unused_;  // By clients, and not yet looked at.
-  std::unordered_set<std::string> referred_to_;  // Unused, kept by values.
-  bool values_changed_ = false;  // So that these may have become free.
-  Collecting collecting_ = Collecting::nothing;
-  uint64_t collection_ = 0;
-  std::vector<hosted::Object*> to_look_into_;
-  hosted::Object* looked_into_ = nullptr;  // These are what is left of it.
-  std::vector<const Json*> values_;
-  std::unordered_set<std::string> to_sweep_;
-  Deadline next_collection_ = Deadline::at_ns(0);
 };
 
 }  // namespace ipc
