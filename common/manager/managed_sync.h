@@ -13,7 +13,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
@@ -37,12 +39,13 @@ class Lockable : public Proxy {
   void unlock() const;
 
   // For the owner: later ones need no notice any more.
-  void repaired() const;
+  void repaired() const { (void)call("repaired"); }
   // For the owner: how many unlock() it owes.
-  [[nodiscard]] int64_t depth() const;
+  [[nodiscard]] int64_t depth() const { return call("depth").as_int(); }
 
  protected:
-  Lockable(Proxy proxy, std::string_view type);
+  Lockable(Proxy proxy, std::string_view type)
+      : Proxy(std::move(proxy), type) {}
 };
 
 // BadCall if the owner locks it again.
@@ -70,7 +73,10 @@ class Guard {
   [[nodiscard]] bool owner_died() const {
     return acquired_ == Acquired::owner_died;
   }
-  void repaired();
+  void repaired() {
+    lock_.repaired();
+    acquired_ = Acquired::clean;
+  }
 
  private:
   const Lockable lock_;
@@ -104,8 +110,8 @@ class Condition : public Lockable {
   }
 
   // By the owner of the lock or by others.
-  void notify_one() const;
-  void notify_all() const;
+  void notify_one() const { (void)call("notify_one"); }
+  void notify_all() const { (void)call("notify_all"); }
 
  private:
   void wait_for_notify(Deadline deadline) const;
@@ -114,7 +120,7 @@ class Condition : public Lockable {
 // Permits that belong to nobody: that of a client that dies is lost.
 class Semaphore : public Proxy {
  public:
-  explicit Semaphore(Proxy proxy) : Semaphore(std::move(proxy), "Semaphore") {}
+  explicit Semaphore(Proxy proxy) : Proxy(std::move(proxy), "Semaphore") {}
 
   void acquire() const { (void)acquire_until(Deadline::never()); }
   [[nodiscard]] bool try_acquire() const {
@@ -122,10 +128,11 @@ class Semaphore : public Proxy {
   }
   [[nodiscard]] bool acquire_until(Deadline deadline) const;
   void release() const;
-  [[nodiscard]] int64_t value() const;
+  [[nodiscard]] int64_t value() const { return call("value").as_int(); }
 
  protected:
-  Semaphore(Proxy proxy, std::string_view type);
+  Semaphore(Proxy proxy, std::string_view type)
+      : Proxy(std::move(proxy), type) {}
 };
 
 // Permits that only their holder can release: BadCall otherwise. Those of a
@@ -138,14 +145,16 @@ class BoundedSemaphore : public Semaphore {
 
 class Event : public Proxy {
  public:
-  explicit Event(Proxy proxy);
+  explicit Event(Proxy proxy) : Proxy(std::move(proxy), "Event") {}
 
-  void set() const;
-  void clear() const;
-  [[nodiscard]] bool is_set() const;
+  void set() const { (void)call("set"); }
+  void clear() const { (void)call("clear"); }
+  [[nodiscard]] bool is_set() const { return call("is_set").as_bool(); }
   void wait() const { (void)wait_until(Deadline::never()); }
   // False if it was not set until the deadline.
-  [[nodiscard]] bool wait_until(Deadline deadline) const;
+  [[nodiscard]] bool wait_until(Deadline deadline) const {
+    return Proxy::wait_until(deadline, "wait").has_value();
+  }
 };
 
 }  // namespace ipc::managed

@@ -9,9 +9,6 @@
 
 namespace ipc {
 
-ManagerClient::ManagerClient(ManagerAddress server)
-    : server_(std::move(server)) {}
-
 Proxy ManagerClient::create(std::string_view type,
                             const Proxy::Arguments& arguments) const {
   Proxy::Arguments all = {type};
@@ -19,47 +16,10 @@ Proxy ManagerClient::create(std::string_view type,
   return {server_, call_server(server_, "create", all)};
 }
 
-managed::Dict ManagerClient::dict() const {
-  return managed::Dict(create("dict"));
-}
 managed::List ManagerClient::list(const std::vector<Json>& items) const {
-  managed::List list(create("list"));
+  auto list = make<managed::List>("list");
   if (!items.empty()) (void)list.extend(items);
   return list;
-}
-managed::Namespace ManagerClient::name_space() const {
-  return managed::Namespace(create("Namespace"));
-}
-managed::Lock ManagerClient::lock() const {
-  return managed::Lock(create("Lock"));
-}
-managed::RLock ManagerClient::rlock() const {
-  return managed::RLock(create("RLock"));
-}
-managed::Semaphore ManagerClient::semaphore(int permits) const {
-  return managed::Semaphore(create("Semaphore", {permits}));
-}
-managed::BoundedSemaphore ManagerClient::bounded_semaphore(int permits) const {
-  return managed::BoundedSemaphore(create("BoundedSemaphore", {permits}));
-}
-managed::Condition ManagerClient::condition() const {
-  return condition(rlock());
-}
-managed::Condition ManagerClient::condition(
-    const managed::Lockable& lock) const {
-  return managed::Condition(create("Condition", {lock}));
-}
-managed::Event ManagerClient::event() const {
-  return managed::Event(create("Event"));
-}
-managed::Queue ManagerClient::queue(int max_items) const {
-  return managed::Queue(create("Queue", {max_items}));
-}
-managed::Value ManagerClient::value(const Json& value) const {
-  return managed::Value(create("Value", {value}));
-}
-managed::Array ManagerClient::array(const std::vector<Json>& numbers) const {
-  return managed::Array(create("Array", {Json::list(numbers)}));
 }
 
 managed::Dict ManagerClient::root() const {

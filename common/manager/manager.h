@@ -30,6 +30,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/json.h"
@@ -44,24 +45,48 @@ namespace ipc {
 // What all clients of a manager can do.
 class ManagerClient {
  public:
-  explicit ManagerClient(ManagerAddress server);
+  explicit ManagerClient(ManagerAddress server) : server_(std::move(server)) {}
 
   // Each makes a new object.
-  [[nodiscard]] managed::Dict dict() const;
+  [[nodiscard]] managed::Dict dict() const {
+    return make<managed::Dict>("dict");
+  }
   [[nodiscard]] managed::List list(const std::vector<Json>& items = {}) const;
-  [[nodiscard]] managed::Namespace name_space() const;
-  [[nodiscard]] managed::Lock lock() const;
-  [[nodiscard]] managed::RLock rlock() const;
-  [[nodiscard]] managed::Semaphore semaphore(int permits = 1) const;
+  [[nodiscard]] managed::Namespace name_space() const {
+    return make<managed::Namespace>("Namespace");
+  }
+  [[nodiscard]] managed::Lock lock() const {
+    return make<managed::Lock>("Lock");
+  }
+  [[nodiscard]] managed::RLock rlock() const {
+    return make<managed::RLock>("RLock");
+  }
+  [[nodiscard]] managed::Semaphore semaphore(int permits = 1) const {
+    return make<managed::Semaphore>("Semaphore", {permits});
+  }
   [[nodiscard]] managed::BoundedSemaphore bounded_semaphore(
-      int permits = 1) const;
-  [[nodiscard]] managed::Condition condition() const;
+      int permits = 1) const {
+    return make<managed::BoundedSemaphore>("BoundedSemaphore", {permits});
+  }
+  [[nodiscard]] managed::Condition condition() const {
+    return condition(rlock());
+  }
   [[nodiscard]] managed::Condition condition(
-      const managed::Lockable& lock) const;
-  [[nodiscard]] managed::Event event() const;
-  [[nodiscard]] managed::Queue queue(int max_items = 1'000'000) const;
-  [[nodiscard]] managed::Value value(const Json& value) const;
-  [[nodiscard]] managed::Array array(const std::vector<Json>& numbers) const;
+      const managed::Lockable& lock) const {
+    return make<managed::Condition>("Condition", {lock});
+  }
+  [[nodiscard]] managed::Event event() const {
+    return make<managed::Event>("Event");
+  }
+  [[nodiscard]] managed::Queue queue(int max_items = 1'000'000) const {
+    return make<managed::Queue>("Queue", {max_items});
+  }
+  [[nodiscard]] managed::Value value(const Json& value) const {
+    return make<managed::Value>("Value", {value});
+  }
+  [[nodiscard]] managed::Array array(const std::vector<Json>& numbers) const {
+    return make<managed::Array>("Array", {Json::list(numbers)});
+  }
 
   // An object of a registered type.
   [[nodiscard]] Proxy create(std::string_view type,
@@ -79,6 +104,13 @@ class ManagerClient {
   ManagerClient() = default;
 
   ManagerAddress server_;
+
+ private:
+  template <typename T>
+  [[nodiscard]] T make(std::string_view type,
+                       const Proxy::Arguments& arguments = {}) const {
+    return T(create(type, arguments));
+  }
 };
 
 struct ManagerOptions {

@@ -274,6 +274,14 @@ class Proxy::Held {
 Proxy::Proxy(const ManagerAddress& server, const Json& reference)
     : held_(Held::get(server, to_reference(reference))) {}
 
+Proxy::Proxy(Proxy proxy, std::string_view type)
+    : held_(std::move(proxy.held_)) {
+  if (this->type() != type) {
+    throw BadCall("the object is a " + this->type() + " and no " +
+                  std::string(type));
+  }
+}
+
 std::optional<Json> Proxy::call_until(Deadline deadline,
                                       std::string_view method,
                                       const Arguments& arguments) const {
@@ -336,13 +344,6 @@ Proxy::operator Json() const { return to_json(held_->reference()); }
 const std::string& Proxy::type() const { return held_->reference().type; }
 const std::string& Proxy::id() const { return held_->reference().id; }
 const ManagerAddress& Proxy::server() const { return held_->server(); }
-
-void Proxy::require_type(std::string_view wanted) const {
-  if (type() != wanted) {
-    throw BadCall("the object is a " + type() + " and no " +
-                  std::string(wanted));
-  }
-}
 
 std::string Proxy::event_name() const {
   constexpr size_t kShown = 8;

@@ -81,8 +81,12 @@ class Proxy {
   [[nodiscard]] const ManagerAddress& server() const;
 
  protected:
-  // BadCall if it is another.
-  void require_type(std::string_view type) const;
+  // For a proxy of this type; BadCall if the object is of another.
+  Proxy(Proxy proxy, std::string_view type);
+  // call() of a method that counts.
+  size_t count(std::string_view method, const Arguments& arguments = {}) const {
+    return static_cast<size_t>(call(method, arguments).as_int());
+  }
   // The same as call_until, and says in the event log that it waits.
   std::optional<Json> wait_until(Deadline deadline, std::string_view method,
                                  const Arguments& arguments = {}) const;
