@@ -1,5 +1,4 @@
 #include <limits>
-#include <list>
 #include <numeric>
 #include <utility>
 
@@ -96,21 +95,20 @@ class Condition : public ManagedObject {
 
   // It has to have the lock again before it may go on.
   bool give_up(const Caller& caller) override {
-    const auto place = places_.find({caller.client, caller.number});
-    if (place == places_.end()) return true;
-    place->second->state = State::timed_out;
+    const auto ticket = tickets_.find({caller.client, caller.number});
+    if (ticket == tickets_.end()) return true;
+    ticket->second.state = State::timed_out;
     return false;
   }
   void forget(ClientId client) override {
     size_t unused = 0;
-    for (auto ticket = tickets_.begin(); ticket != tickets_.end();) {
-      const bool gone = ticket->client == client;
-      unused += gone && ticket->state == State::notified;
-      const auto next = std::next(ticket);
-      if (gone) erase(ticket);
-      ticket = next;
+    auto ticket = tickets_.lower_bound({client, 0});
+    while (ticket != tickets_.end() && ticket->first.first == client) {
+      unused += ticket->second.state == State::notified;
+      ticket = tickets_.erase(ticket);
     }
-    notify(unused);  // What the dead have not used, others get.
+    // What the dead have not used, others get.
+    for (; unused > 0; --unused) notify_one();
   }
   const ManagedObject* waits_on() const override { return lock_.get(); }
   bool may_overtake() const override { return true; }
@@ -123,52 +121,47 @@ class Condition : public ManagedObject {
 
   // Whether it was notified in time.
   std::optional<bool> wait(const Caller& caller) {
-    const auto place = places_.find({caller.client, caller.number});
-    if (place == places_.end()) {
+    const auto found = tickets_.find({caller.client, caller.number});
+    if (found == tickets_.end()) {
       lock_->release_to_wait(caller);
-      tickets_.push_back({caller.client, caller.number, lock_->deaths()});
-      places_[{caller.client, caller.number}] = std::prev(tickets_.end());
+      tickets_[{caller.client, caller.number}] = {++arrivals_, lock_->deaths()};
       return {};
     }
-    const auto ticket = place->second;
+    const Ticket ticket = found->second;
     // If an owner has died, nobody may be left to notify.
     const bool over =
-        ticket->state != State::waiting || ticket->deaths != lock_->deaths();
+        ticket.state != State::waiting || ticket.deaths != lock_->deaths();
     if (!over || !lock_->acquire(caller)) return {};
-    const bool in_time = ticket->state != State::timed_out;
-    erase(ticket);
-    return in_time;
+    tickets_.erase(found);
+    return ticket.state != State::timed_out;
   }
-  void notify_one() { notify(1); }
-  void notify_all() { notify(tickets_.size()); }
+  // Who has waited longest.
+  void notify_one() {
+    Ticket* first = nullptr;
+    for (auto& [call, ticket] : tickets_) {
+      if (ticket.state != State::waiting) continue;
+      if (first == nullptr || ticket.arrival < first->arrival) first = &ticket;
+    }
+    if (first != nullptr) first->state = State::notified;
+  }
+  void notify_all() {
+    for (auto& [call, ticket] : tickets_) {
+      if (ticket.state == State::waiting) ticket.state = State::notified;
+    }
+  }
 
  private:
   enum class State { waiting, notified, timed_out };
   struct Ticket {
-    ClientId client;
-    uint64_t number;
+    uint64_t arrival;
     uint64_t deaths;  // Of owners, when it began to wait.
     State state = State::waiting;
   };
-  using Tickets = std::list<Ticket>;
-
-  void erase(Tickets::iterator ticket) {
-    places_.erase({ticket->client, ticket->number});
-    tickets_.erase(ticket);
-  }
-  void notify(size_t count) {
-    for (Ticket& ticket : tickets_) {
-      if (count == 0) break;
-      if (ticket.state != State::waiting) continue;
-      ticket.state = State::notified;
-      --count;
-    }
-  }
 
   Json reference_;
   std::shared_ptr<Lock> lock_;
-  Tickets tickets_;  // In the order of arrival.
-  std::map<std::pair<ClientId, uint64_t>, Tickets::iterator> places_;
+  std::map<std::pair<ClientId, uint64_t>, Ticket> tickets_;  // Of calls.
+  uint64_t arrivals_ = 0;
 };
 
 int64_t checked(int64_t permits) {
