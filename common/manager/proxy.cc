@@ -5,19 +5,26 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
+#include <list>
 #include <map>
 #include <mutex>
-#include <set>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/channel/connection.h"
 #include "common/net/listener.h"
 
 namespace ipc {
+
+// What all proxies of an object share that a thread makes.
+struct HeldObject {
+  ManagerAddress server;
+  Reference reference;
+};
+
 namespace {
 
 constexpr double kConnectS = 5;
@@ -26,15 +33,10 @@ constexpr double kConnectS = 5;
 constexpr size_t kWindowCalls = 64;
 constexpr size_t kWindowBytes = 32 << 10;
 
-// The connection of one thread to one server.
+// The connection of one thread to one server. What fails here ends it.
 class Session {
  public:
   Session(const ManagerAddress& server, Deadline deadline);
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  Session(Session&&) = delete;
-  Session& operator=(Session&&) = delete;
-  ~Session();
 
   // What goes out with the next flush(); its number.
   uint64_t queue(std::string_view object, std::string_view method,
@@ -51,33 +53,11 @@ class Session {
 
  private:
   [[noreturn]] void fail(const std::string& what);
+  void require(Transfer status);
 
   Connection connection_;
   uint64_t last_number_ = 0;
 };
-
-// Every open session of the process, so that a child can close its copies: the
-// server would not see its parent's end as long as they are open.
-std::mutex sessions_mutex;
-std::set<Session*>& all_sessions() {
-  static std::set<Session*> sessions;
-  return sessions;
-}
-
-void watch_forks() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    (void)::pthread_atfork([] { sessions_mutex.lock(); },
-                           [] { sessions_mutex.unlock(); },
-                           [] {
-                             for (Session* const session : all_sessions()) {
-                               session->close();
-                             }
-                             all_sessions().clear();
-                             sessions_mutex.unlock();
-                           });
-  });
-}
 
 Session::Session(const ManagerAddress& server, Deadline deadline) {
   try {
@@ -90,19 +70,16 @@ Session::Session(const ManagerAddress& server, Deadline deadline) {
                       std::string(error.what()));
   }
   connection_.read_ahead();
-  watch_forks();
-  const std::scoped_lock guard(sessions_mutex);
-  all_sessions().insert(this);
-}
-
-Session::~Session() {
-  const std::scoped_lock guard(sessions_mutex);
-  all_sessions().erase(this);
 }
 
 void Session::fail(const std::string& what) {
   close();
   throw ManagerGone(what);
+}
+
+void Session::require(Transfer status) {
+  if (status == Transfer::timed_out) fail("the manager does not answer");
+  if (status != Transfer::ok) fail("the manager has gone");
 }
 
 uint64_t Session::queue(std::string_view object, std::string_view method,
@@ -121,13 +98,10 @@ uint64_t Session::queue(std::string_view object, std::string_view method,
 
 void Session::flush(Deadline deadline) {
   try {
-    const Transfer sent = connection_.flush_until(deadline);
-    if (sent == Transfer::ok) return;
-    if (sent == Transfer::timed_out) fail("the manager does not answer");
+    require(connection_.flush_until(deadline));
   } catch (const std::system_error& error) {
     fail(error.what());
   }
-  fail("the manager has gone");
 }
 
 Reply Session::receive(uint64_t number, Deadline deadline) {
@@ -135,12 +109,9 @@ Reply Session::receive(uint64_t number, Deadline deadline) {
     // A read(2) that waits at a Unix socket is woken for nothing when the
     // server takes the request off: with many clients each second switch was in
     // vain. poll(2) waits for a reply, and is no event of its own.
-    if (!connection_.poll_until(deadline)) fail("the manager does not answer");
+    if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
     const Received message = connection_.receive_until(deadline);
-    if (message.status == Transfer::timed_out) {
-      fail("the manager does not answer");
-    }
-    if (!message) fail("the manager has gone");
+    require(message.status);
     Reply reply = decode_reply(*message);
     if (reply.number == 0) throw_error_of(reply);
     IPC_CHECK(reply.number == number);
@@ -152,9 +123,8 @@ Reply Session::receive(uint64_t number, Deadline deadline) {
 
 void Session::send_drop(const std::string& id) {
   try {
-    const Request request{0, "", "drop", 0, {Json(id)}};
+    connection_.queue(encode_request(0, "", "drop", 0, {id}));
     // What does not go out now goes with the next request.
-    connection_.queue(encode(request));
     const Transfer sent = connection_.flush_until(Deadline::at_ns(0));
     if (sent == Transfer::closed) close();
   } catch (const std::exception&) {
@@ -162,47 +132,112 @@ void Session::send_drop(const std::string& id) {
   }
 }
 
-// Set when the sessions of this thread have gone, and proxies may be left.
-thread_local bool thread_is_ending = false;
-
-// The sessions of this thread, one for each server.
-class Thread {
+// What each thread of this process has at servers.
+//
+// Invariants:
+//   - A thread has an entry from when it first needs one until it ends, and
+//     then its sessions are closed, so that the server takes all back. Only
+//     that thread uses it.
+//   - `held` has an object for as long as it lives and its thread does. So one
+//     that goes is dropped by the thread that it goes in, unless that has an
+//     entry for it that lives: then it was made in another thread.
+//   - Which sessions there are changes under `mutex_`, which fork(2) takes too.
+//     So a child finds them all, and closes its copies: the server would not
+//     see its parent's end as long as they are open.
+class ThreadTable {
  public:
-  Thread() = default;
-  Thread(const Thread&) = delete;
-  Thread& operator=(const Thread&) = delete;
-  Thread(Thread&&) = delete;
-  Thread& operator=(Thread&&) = delete;
-  ~Thread() { thread_is_ending = true; }
-
-  static Thread& current() {
-    thread_local Thread thread;
-    return thread;
+  static ThreadTable& get() {
+    // For ever: a proxy may be the last thing to go.
+    static ThreadTable& table = *new ThreadTable;
+    return table;
   }
 
-  // The session, if there is one that is open.
-  Session* find(const ManagerAddress& server) {
-    const auto session = sessions_.find(server);
-    if (session == sessions_.end() || !session->second->is_open()) {
-      return nullptr;
-    }
-    return session->second.get();
+  // An open session of this thread: makes one, or ManagerGone.
+  Session& connect(const ManagerAddress& server, Deadline deadline) {
+    Thread& thread = mine();
+    if (Session* const session = thread.find(server)) return *session;
+    Session session(server, deadline);
+    const std::scoped_lock guard(mutex_);
+    return thread.sessions.insert_or_assign(server, std::move(session))
+        .first->second;
   }
-  Session& get(const ManagerAddress& server, Deadline deadline) {
-    if (Session* const session = find(server)) return *session;
-    auto session = std::make_unique<Session>(server, deadline);
-    return *(sessions_[server] = std::move(session));
+  void disconnect(const ManagerAddress& server) {
+    Thread& thread = mine();
+    const std::scoped_lock guard(mutex_);
+    thread.sessions.erase(server);
   }
-  void forget(const ManagerAddress& server) { sessions_.erase(server); }
+
+  std::shared_ptr<const HeldObject> hold(const ManagerAddress& server,
+                                         const Reference& reference) {
+    std::weak_ptr<const HeldObject>& held = mine().held[reference.id];
+    if (auto object = held.lock()) return object;
+    std::shared_ptr<const HeldObject> object(new HeldObject{server, reference},
+                                             [](const HeldObject* last) {
+                                               get().drop(*last);
+                                               delete last;
+                                             });
+    held = object;
+    return object;
+  }
 
  private:
-  // Who has another key is somebody else.
-  struct Less {
-    bool operator()(const ManagerAddress& a, const ManagerAddress& b) const {
-      return std::tie(a.address, a.key) < std::tie(b.address, b.key);
+  struct Thread {
+    Session* find(const ManagerAddress& server) {
+      const auto session = sessions.find(server);
+      const bool open = session != sessions.end() && session->second.is_open();
+      return open ? &session->second : nullptr;
     }
+
+    std::map<ManagerAddress, Session> sessions;
+    std::map<std::string, std::weak_ptr<const HeldObject>> held;
   };
-  std::map<ManagerAddress, std::unique_ptr<Session>, Less> sessions_;
+
+  ThreadTable() {
+    // Such a key goes after all that is thread_local, and proxies may be.
+    check_zero(
+        ::pthread_key_create(&key_, [](void* thread) { get().end(thread); }),
+        "pthread_key_create");
+    check_zero(::pthread_atfork([] { get().mutex_.lock(); },
+                                [] { get().mutex_.unlock(); },
+                                [] { get().begin_child(); }),
+               "pthread_atfork");
+  }
+
+  // The entry of this thread; null if it has none.
+  [[nodiscard]] Thread* find() const {
+    return static_cast<Thread*>(::pthread_getspecific(key_));
+  }
+  Thread& mine() {
+    if (Thread* const thread = find()) return *thread;
+    const std::scoped_lock guard(mutex_);
+    Thread& thread = threads_.emplace_back();
+    check_zero(::pthread_setspecific(key_, &thread), "pthread_setspecific");
+    return thread;
+  }
+  void drop(const HeldObject& object) {
+    Thread* const thread = find();
+    if (thread == nullptr) return;
+    const std::string& id = object.reference.id;
+    const auto held = thread->held.find(id);
+    if (held != thread->held.end() && !held->second.expired()) return;
+    if (held != thread->held.end()) thread->held.erase(held);
+    Session* const session = thread->find(object.server);
+    if (session != nullptr) session->send_drop(id);
+  }
+  void end(void* thread) {
+    const std::scoped_lock guard(mutex_);
+    threads_.remove_if([&](const Thread& each) { return &each == thread; });
+  }
+  void begin_child() {
+    for (Thread& thread : threads_) {
+      for (auto& [server, session] : thread.sessions) session.close();
+    }
+    mutex_.unlock();
+  }
+
+  pthread_key_t key_{};
+  std::mutex mutex_;
+  std::list<Thread> threads_;
 };
 
 std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
@@ -216,7 +251,7 @@ std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
           ? deadline
           : Deadline::after(static_cast<double>(deadline.left_ns()) * 1e-9 +
                             Proxy::kGraceS * time_scale());
-  Session& session = Thread::current().get(server, last);
+  Session& session = ThreadTable::get().connect(server, last);
   const int64_t wait_ns =
       deadline.is_never() ? Request::kForEver : deadline.left_ns();
   const uint64_t number = session.queue(object, method, wait_ns, arguments);
@@ -229,50 +264,8 @@ std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
 
 }  // namespace
 
-// One for all proxies of an object in a thread; drops it with the last of them.
-class Proxy::Held {
- public:
-  Held(ManagerAddress server, Reference reference)
-      : server_(std::move(server)), reference_(std::move(reference)) {}
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
-  Held(Held&&) = delete;
-  Held& operator=(Held&&) = delete;
-  ~Held() {
-    if (thread_is_ending) return;
-    const auto known = table().find(reference_.id);
-    // Made in another thread, while this one has its own for that object.
-    if (known != table().end() && !known->second.expired()) return;
-    if (known != table().end()) table().erase(known);
-    Session* const session = Thread::current().find(server_);
-    if (session != nullptr) session->send_drop(reference_.id);
-  }
-
-  static std::shared_ptr<const Held> get(const ManagerAddress& server,
-                                         const Reference& reference) {
-    (void)Thread::current();  // So that it is the last to go.
-    std::weak_ptr<const Held>& known = table()[reference.id];
-    if (auto held = known.lock()) return held;
-    auto held = std::make_shared<const Held>(server, reference);
-    known = held;
-    return held;
-  }
-
-  const ManagerAddress& server() const { return server_; }
-  const Reference& reference() const { return reference_; }
-
- private:
-  static std::map<std::string, std::weak_ptr<const Held>>& table() {
-    thread_local std::map<std::string, std::weak_ptr<const Held>> table;
-    return table;
-  }
-
-  ManagerAddress server_;
-  Reference reference_;
-};
-
 Proxy::Proxy(const ManagerAddress& server, const Json& reference)
-    : held_(Held::get(server, to_reference(reference))) {}
+    : held_(ThreadTable::get().hold(server, to_reference(reference))) {}
 
 Proxy::Proxy(Proxy proxy, std::string_view type)
     : held_(std::move(proxy.held_)) {
@@ -290,7 +283,7 @@ std::optional<Json> Proxy::call_until(Deadline deadline,
 
 std::vector<Json> Proxy::call_many(std::string_view method,
                                    const std::vector<Arguments>& calls) const {
-  Session& session = Thread::current().get(server(), Deadline::never());
+  Session& session = ThreadTable::get().connect(server(), Deadline::never());
   struct Sent {
     uint64_t number;
     size_t bytes;
@@ -340,10 +333,10 @@ std::optional<Json> Proxy::wait_until(Deadline deadline,
   return value;
 }
 
-Proxy::operator Json() const { return to_json(held_->reference()); }
-const std::string& Proxy::type() const { return held_->reference().type; }
-const std::string& Proxy::id() const { return held_->reference().id; }
-const ManagerAddress& Proxy::server() const { return held_->server(); }
+Proxy::operator Json() const { return to_json(held_->reference); }
+const std::string& Proxy::type() const { return held_->reference.type; }
+const std::string& Proxy::id() const { return held_->reference.id; }
+const ManagerAddress& Proxy::server() const { return held_->server; }
 
 std::string Proxy::event_name() const {
   constexpr size_t kShown = 8;
@@ -357,7 +350,7 @@ Json call_server(const ManagerAddress& server, std::string_view method,
 }
 
 void forget_server(const ManagerAddress& server) {
-  Thread::current().forget(server);
+  ThreadTable::get().disconnect(server);
 }
 
 }  // namespace ipc

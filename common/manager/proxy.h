@@ -26,6 +26,7 @@
 //           and within 12 s if it is the client's machine that has vanished.
 #pragma once
 
+#include <compare>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,7 +43,13 @@ namespace ipc {
 struct ManagerAddress {
   std::string address;
   std::string key;
+
+  // Who has another key is somebody else.
+  friend auto operator<=>(const ManagerAddress&,
+                          const ManagerAddress&) = default;
 };
+
+struct HeldObject;
 
 class Proxy {
  public:
@@ -94,8 +101,7 @@ class Proxy {
   [[nodiscard]] std::string event_name() const;
 
  private:
-  class Held;
-  std::shared_ptr<const Held> held_;
+  std::shared_ptr<const HeldObject> held_;
 };
 
 // Calls the server itself: "create", "root", "count".
