@@ -70,7 +70,7 @@ Figure run_echo(Placement place) {
   const std::string id = std::string(32, '0');
   constexpr size_t kHeaderBytes = 4;
   const size_t request_bytes =
-      encode(Request{1000, id, "get", Request::kForEver, {}}).size() +
+      encode_request(1000, id, "get", Request::kForEver, {}).size() +
       kHeaderBytes;
   const size_t reply_bytes = encode(Reply{1000, "ok", 7}).size() + kHeaderBytes;
   std::array<int, 2> fds{};

@@ -323,6 +323,45 @@ TEST(ManagerTest, AnotherThreadIsAnotherOwner) {
   EXPECT_FALSE(taken);
 }
 
+// It is destroyed when the thread's connection may be closed already.
+TEST(ManagerTest, AProxyThatGoesWithItsThreadLeavesNothing) {
+  const Manager manager;
+  std::thread([&] {
+    thread_local std::optional<ipc::managed::List> list;
+    list = manager.list({1});
+    EXPECT_EQ(manager.object_count(), 2U);
+  }).join();
+  await_count(manager, 1);
+}
+
+TEST(ManagerTest, AChildKeepsNoConnectionOfAnotherThread) {
+  const Manager manager;
+  const auto lock = manager.lock();
+  ipc::Pipe locked = ipc::make_pipe();
+  ipc::Pipe forked = ipc::make_pipe();
+  const auto wait_for = [](const ipc::Pipe& pipe) {
+    std::byte byte{};
+    return ipc::read_exact(pipe.reader, std::span(&byte, 1));
+  };
+  std::thread owner([&] {
+    (void)lock.lock();
+    locked.writer.reset();
+    (void)wait_for(forked);
+  });
+  (void)wait_for(locked);
+  // It uses no manager, and lives on.
+  Process child("Child", [&] {
+    forked.writer.reset();
+    ::pause();
+  });
+  forked.writer.reset();
+  owner.join();
+  ipc::Acquired acquired = ipc::Acquired::clean;
+  EXPECT_TRUE(lock.lock_until(limit(), &acquired));
+  EXPECT_EQ(acquired, ipc::Acquired::owner_died);
+  child.kill();
+}
+
 // R28. The child of the dead client has inherited its descriptors, and lives.
 TEST(ManagerTest, ADeadClientGivesBackWhatItHad) {
   const Manager manager;

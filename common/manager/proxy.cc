@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "common/base/check.h"
@@ -188,7 +189,13 @@ class ThreadTable {
       return open ? &session->second : nullptr;
     }
 
-    std::map<ManagerAddress, Session> sessions;
+    // Who has another key is somebody else.
+    struct IsLess {
+      bool operator()(const ManagerAddress& a, const ManagerAddress& b) const {
+        return std::tie(a.address, a.key) < std::tie(b.address, b.key);
+      }
+    };
+    std::map<ManagerAddress, Session, IsLess> sessions;
     std::map<std::string, std::weak_ptr<const HeldObject>> held;
   };
 

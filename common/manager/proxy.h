@@ -26,7 +26,6 @@
 //           and within 12 s if it is the client's machine that has vanished.
 #pragma once
 
-#include <compare>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,10 +42,6 @@ namespace ipc {
 struct ManagerAddress {
   std::string address;
   std::string key;
-
-  // Who has another key is somebody else.
-  friend auto operator<=>(const ManagerAddress&,
-                          const ManagerAddress&) = default;
 };
 
 struct HeldObject;

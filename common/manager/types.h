@@ -142,8 +142,8 @@ class ManagedTypes {
                                 ManagedObject& object, const Caller& caller,
                                 const Arguments& given) -> std::optional<Json> {
         const auto call = [&](auto&&... args) -> Result {
-          return (value_of<T>(object).*
-                  function)(std::forward<decltype(args)>(args)...);
+          return std::invoke(function, value_of<T>(object),
+                             std::forward<decltype(args)>(args)...);
         };
         if constexpr (std::is_void_v<Result>) {
           apply<Args...>(caller, given, call);
@@ -168,7 +168,7 @@ class ManagedTypes {
             std::make_shared<Hosted<T>>(std::forward<decltype(args)>(args)...));
       });
     };
-    // A member that T inherits has the type of one of ManagedObject.
+    // What T does not override is still a member of ManagedObject.
     if constexpr (std::is_base_of_v<ManagedObject, T>) {
       type.keeps_values = !std::is_same_v<decltype(&T::each_value),
                                           decltype(&ManagedObject::each_value)>;
@@ -178,11 +178,6 @@ class ManagedTypes {
     return Adder<T>(type);
   }
 
-  // Adds the types of `other`; of two with the same name its own one stays.
-  void add_all(const ManagedTypes& other) {
-    types_.insert(other.types_.begin(), other.types_.end());
-  }
-
   // The type of that name; null if there is none.
   [[nodiscard]] const ManagedType* find(std::string_view name) const {
     const auto type = types_.find(name);
@@ -190,7 +185,7 @@ class ManagedTypes {
   }
 
  private:
-  // Makes a managed object of a class that is none.
+  // Holds an object of a class that knows nothing of managers.
   template <typename T>
   struct Holder : ManagedObject {
     template <typename... Args>

@@ -1,7 +1,6 @@
 #include "common/manager/wire.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace ipc {
@@ -10,14 +9,7 @@ namespace {
 constexpr std::string_view kObjectKey = "\"@object\"";
 constexpr std::string_view kTypeKey = "\"type\"";
 constexpr size_t kRequestParts = 5;
-
-template <typename Number>
-void append_number(std::string& text, Number number) {
-  std::array<char, 24> digits;
-  const auto end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  text.append(digits.data(), end);
-}
+constexpr size_t kRoomBytes = 64;  // For the numbers, and what is between.
 
 // Neither to be escaped in a JSON text, nor to be looked at whether it is
 // UTF-8.
@@ -193,22 +185,19 @@ uint64_t to_number(const Json& value) {
 
 }  // namespace
 
-std::string encode(const Request& request) {
-  return encode_request(request.number, request.object, request.method,
-                        request.wait_ns, request.arguments);
-}
-
 std::string encode_request(uint64_t number, std::string_view object,
                            std::string_view method, int64_t wait_ns,
                            const std::vector<Json>& arguments) {
-  std::string text = "[";
-  append_number(text, number);
+  std::string text;
+  text.reserve(kRoomBytes + object.size() + method.size());
+  text += '[';
+  text += std::to_string(number);
   text += ',';
   append_text(text, object);
   text += ',';
   append_text(text, method);
   text += ',';
-  append_number(text, wait_ns);
+  text += std::to_string(wait_ns);
   text += ",[";
   for (const Json& argument : arguments) {
     if (text.back() != '[') text += ',';
@@ -233,8 +222,10 @@ Request decode_request(std::string_view message) {
 }
 
 std::string encode(const Reply& reply) {
-  std::string text = "[";
-  append_number(text, reply.number);
+  std::string text;
+  text.reserve(kRoomBytes + reply.value.text().size());
+  text += '[';
+  text += std::to_string(reply.number);
   text += ",\"";
   text += reply.outcome;
   text += "\",";

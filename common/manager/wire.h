@@ -71,8 +71,7 @@ struct Request {
   std::vector<Json> arguments;
 };
 
-std::string encode(const Request& request);
-// The same of its parts, for who does not have them in one.
+// Of its parts, for who does not have them in one.
 std::string encode_request(uint64_t number, std::string_view object,
                            std::string_view method, int64_t wait_ns,
                            const std::vector<Json>& arguments);

@@ -67,7 +67,7 @@ std::shared_ptr<ManagedObject> ObjectTable::find(const std::string& id) const {
 std::shared_ptr<ManagedObject> ObjectTable::use(Uses& uses,
                                                 const std::string& id) {
   std::shared_ptr<ManagedObject> object = find(id);
-  if (uses.emplace(id, object.get()).second) ++object->users_;
+  if (uses.try_emplace(id, object.get()).second) ++object->users_;
   const bool searches =
       collecting_ == Collecting::mark || collecting_ == Collecting::sweep;
   if (searches) meet(*object);

@@ -130,15 +130,14 @@ void ManagerServer::handle(ClientId id, Client& client,
 void ManagerServer::serve(Call call) {
   const Request& request = call.request;
   if (request.object.empty()) {
-    reply(call.client, {request.number, "ok", serve_own(call)});
-    return;
+    return reply(call, "ok", serve_own(call));
   }
   ObjectTable::Uses& uses = clients_.at(call.client).uses;
   const std::shared_ptr<ManagedObject> object =
       objects_.use(uses, request.object);
   objects_.give(uses, *object, request.arguments);
   if (std::optional<Json> value = do_call(*object, call)) {
-    reply(call.client, {request.number, "ok", std::move(*value)});
+    reply(call, "ok", std::move(*value));
   } else {
     wait(std::move(call), object);
   }
@@ -147,7 +146,8 @@ void ManagerServer::serve(Call call) {
 
 // The calls to the server itself.
 Json ManagerServer::serve_own(const Call& call) {
-  const auto& [number, object, method, wait_ns, arguments] = call.request;
+  const std::string& method = call.request.method;
+  const std::vector<Json>& arguments = call.request.arguments;
   ObjectTable::Uses& uses = clients_.at(call.client).uses;
   if (method == "root") return objects_.root();
   if (method == "count") return objects_.size();
@@ -157,30 +157,31 @@ Json ManagerServer::serve_own(const Call& call) {
   if (arguments.empty()) throw BadCall(method + " needs more arguments");
   const std::string name = arguments[0].as_text();
   if (method == "create") {
-    return objects_.create(uses, objects_.caller(call.client, number), name,
+    return objects_.create(uses, caller(call), name,
                            {arguments.begin() + 1, arguments.end()});
   }
   objects_.stop_using(uses, name);
   return {};
 }
 
+Caller ManagerServer::caller(const Call& call) const {
+  return objects_.caller(call.client, call.request.number);
+}
+
 // Does the call, or returns nothing if it must wait.
 std::optional<Json> ManagerServer::do_call(ManagedObject& object,
                                            const Call& call) {
-  return objects_.call(clients_.at(call.client).uses, object,
-                       objects_.caller(call.client, call.request.number),
+  return objects_.call(clients_.at(call.client).uses, object, caller(call),
                        call.request);
 }
 
 void ManagerServer::wait(Call call, std::shared_ptr<ManagedObject> object) {
   Client& client = clients_.at(call.client);
-  const ClientId id = call.client;
-  const uint64_t number = call.request.number;
   const int64_t wait_ns = call.request.wait_ns;
   const bool full = client.waits >= kWaitsMax;
-  if ((wait_ns == 0 || full) && object->give_up(objects_.caller(id, number))) {
+  if ((wait_ns == 0 || full) && object->give_up(caller(call))) {
     if (wait_ns != 0) throw BadCall("too many calls of this client wait");
-    return reply(id, {number, "timed out", {}});
+    return reply(call, "timed out", {});
   }
   ++client.waits;
   WaitingList& list = waiting_[object->waits_on()];
@@ -219,13 +220,12 @@ void ManagerServer::try_again(const ManagedObject* changed) {
 
 bool ManagerServer::try_one(const Waiting& waiting) {
   const Call& call = waiting.call;
-  const uint64_t number = call.request.number;
   try {
     std::optional<Json> value = do_call(*waiting.object, call);
     if (!value) return false;
-    reply(call.client, {number, "ok", std::move(*value)});
+    reply(call, "ok", std::move(*value));
   } catch (...) {
-    reply(call.client, error_reply(number));
+    reply(call.client, error_reply(call.request.number));
   }
   return true;
 }
@@ -238,15 +238,17 @@ void ManagerServer::expire() {
     const WaitingList::iterator waiting = due_.begin()->second;
     due_.erase(due_.begin());
     waiting->due = due_.end();
-    const ClientId id = waiting->call.client;
-    const uint64_t number = waiting->call.request.number;
     const ManagedObject* const awaited = waiting->object->waits_on();
     changed.insert(awaited);
-    if (!waiting->object->give_up(objects_.caller(id, number))) continue;
-    reply(id, {number, "timed out", {}});
+    if (!waiting->object->give_up(caller(waiting->call))) continue;
+    reply(waiting->call, "timed out", {});
     stop_waiting(waiting_.at(awaited), waiting);
   }
   for (const ManagedObject* const object : changed) try_again(object);
+}
+
+void ManagerServer::reply(const Call& call, const char* outcome, Json value) {
+  reply(call.client, {call.request.number, outcome, std::move(value)});
 }
 
 void ManagerServer::reply(ClientId id, const Reply& reply) {

@@ -1,6 +1,6 @@
 // The server of a Manager: one process, one thread, one call after the other.
 //
-//   clients --request--> [ ready? what each has sent ] --> object.call()
+//   clients --request--> [ ready? what each has sent ] --> a method
 //           <--replies-- [ what was waiting for that object: once more ]
 //
 // Blocks:  never for a client. One that sends half a message, or nothing, is
@@ -100,12 +100,14 @@ class ManagerServer {
   void handle(ClientId id, Client& client, std::string_view message);
   void serve(Call call);
   Json serve_own(const Call& call);
+  [[nodiscard]] Caller caller(const Call& call) const;
   std::optional<Json> do_call(ManagedObject& object, const Call& call);
   void wait(Call call, std::shared_ptr<ManagedObject> object);
   void stop_waiting(WaitingList& list, WaitingList::iterator waiting);
   void try_again(const ManagedObject* changed);
   bool try_one(const Waiting& waiting);
   void expire();
+  void reply(const Call& call, const char* outcome, Json value);
   void reply(ClientId id, const Reply& reply);
   bool flush(ClientId id, Client& client);
   void flush_replies();
