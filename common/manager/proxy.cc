@@ -37,101 +37,87 @@ constexpr size_t kWindowBytes = 32 << 10;
 // The connection of one thread to one server. What fails here ends it.
 class Session {
  public:
-  Session(const ManagerAddress& server, Deadline deadline);
+  Session(const ManagerAddress& server, Deadline deadline) {
+    try {
+      connection_ = connect_until(
+          Address(server.address), {.key = server.key},
+          deadline.sooner(Deadline::after(kConnectS * time_scale())));
+    } catch (const std::system_error& error) {
+      const bool refused = error.code() == std::errc::permission_denied;
+      throw ManagerGone((refused ? "" : "there is no manager: ") +
+                        std::string(error.what()));
+    }
+    connection_.read_ahead();
+  }
 
   // What goes out with the next flush(); its number.
   uint64_t queue(std::string_view object, std::string_view method,
-                 int64_t wait_ns, const Proxy::Arguments& arguments);
+                 int64_t wait_ns, const Proxy::Arguments& arguments) {
+    const std::string message =
+        encode_request(last_number_ + 1, object, method, wait_ns, arguments);
+    // The server would hang up.
+    if (message.size() > static_cast<size_t>(Connection::kMaxBytes)) {
+      throw BadCall("the request is too long");
+    }
+    connection_.queue(message);
+    return ++last_number_;
+  }
   [[nodiscard]] size_t unsent_bytes() const { return connection_.unsent(); }
-  void flush(Deadline deadline);
+
+  void flush(Deadline deadline) {
+    try {
+      require(connection_.flush_until(deadline));
+    } catch (const std::system_error& error) {
+      fail(error.what());
+    }
+  }
+
   // The reply to the oldest request that waits for one.
-  Reply receive(uint64_t number, Deadline deadline);
+  Reply receive(uint64_t number, Deadline deadline) {
+    try {
+      // A read(2) that waits at a Unix socket is woken for nothing when the
+      // server takes the request off: with many clients each second switch was
+      // in vain. poll(2) waits for a reply, and is no event of its own.
+      if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
+      const Received message = connection_.receive_until(deadline);
+      require(message.status);
+      Reply reply = decode_reply(*message);
+      if (reply.number == 0) throw_error_of(reply);
+      IPC_CHECK(reply.number == number);
+      return reply;
+    } catch (const std::system_error& error) {
+      fail(error.what());
+    }
+  }
+
   // Without a reply, and without an error: for destructors.
-  void send_drop(const std::string& id);
+  void send_drop(const std::string& id) {
+    try {
+      connection_.queue(encode_request(0, "", "drop", 0, {id}));
+      // What does not go out now goes with the next request.
+      const Transfer sent = connection_.flush_until(Deadline::at_ns(0));
+      if (sent == Transfer::closed) close();
+    } catch (const std::exception&) {
+      close();
+    }
+  }
 
   void close() { connection_.close(); }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(connection_); }
 
  private:
-  [[noreturn]] void fail(const std::string& what);
-  void require(Transfer status);
+  [[noreturn]] void fail(const std::string& what) {
+    close();
+    throw ManagerGone(what);
+  }
+  void require(Transfer status) {
+    if (status == Transfer::timed_out) fail("the manager does not answer");
+    if (status != Transfer::ok) fail("the manager has gone");
+  }
 
   Connection connection_;
   uint64_t last_number_ = 0;
 };
-
-Session::Session(const ManagerAddress& server, Deadline deadline) {
-  try {
-    connection_ = connect_until(
-        Address(server.address), {.key = server.key},
-        deadline.sooner(Deadline::after(kConnectS * time_scale())));
-  } catch (const std::system_error& error) {
-    const bool refused = error.code() == std::errc::permission_denied;
-    throw ManagerGone((refused ? "" : "there is no manager: ") +
-                      std::string(error.what()));
-  }
-  connection_.read_ahead();
-}
-
-void Session::fail(const std::string& what) {
-  close();
-  throw ManagerGone(what);
-}
-
-void Session::require(Transfer status) {
-  if (status == Transfer::timed_out) fail("the manager does not answer");
-  if (status != Transfer::ok) fail("the manager has gone");
-}
-
-uint64_t Session::queue(std::string_view object, std::string_view method,
-                        int64_t wait_ns, const Proxy::Arguments& arguments) {
-  const uint64_t number = last_number_ + 1;
-  const std::string message =
-      encode_request(number, object, method, wait_ns, arguments);
-  // The server would hang up.
-  if (message.size() > static_cast<size_t>(Connection::kMaxBytes)) {
-    throw BadCall("the request is too long");
-  }
-  connection_.queue(message);
-  last_number_ = number;
-  return number;
-}
-
-void Session::flush(Deadline deadline) {
-  try {
-    require(connection_.flush_until(deadline));
-  } catch (const std::system_error& error) {
-    fail(error.what());
-  }
-}
-
-Reply Session::receive(uint64_t number, Deadline deadline) {
-  try {
-    // A read(2) that waits at a Unix socket is woken for nothing when the
-    // server takes the request off: with many clients each second switch was in
-    // vain. poll(2) waits for a reply, and is no event of its own.
-    if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
-    const Received message = connection_.receive_until(deadline);
-    require(message.status);
-    Reply reply = decode_reply(*message);
-    if (reply.number == 0) throw_error_of(reply);
-    IPC_CHECK(reply.number == number);
-    return reply;
-  } catch (const std::system_error& error) {
-    fail(error.what());
-  }
-}
-
-void Session::send_drop(const std::string& id) {
-  try {
-    connection_.queue(encode_request(0, "", "drop", 0, {id}));
-    // What does not go out now goes with the next request.
-    const Transfer sent = connection_.flush_until(Deadline::at_ns(0));
-    if (sent == Transfer::closed) close();
-  } catch (const std::exception&) {
-    close();
-  }
-}
 
 // What each thread of this process has at servers.
 //
