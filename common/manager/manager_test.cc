@@ -590,6 +590,11 @@ TEST(ManagerTest, ARequestThatIsTooLongIsRefusedAndCostsNothingElse) {
   EXPECT_THROW(dict.set("a", too_long), ipc::BadCall);
   EXPECT_EQ(lock.depth(), 1) << "the connection, and its lock, are still there";
   EXPECT_FALSE(dict.contains("a"));
+  // Though others have gone before it.
+  EXPECT_THROW((void)dict.call_many("set", {{"b", 1}, {"a", too_long}}),
+               ipc::BadCall);
+  EXPECT_EQ(lock.depth(), 1);
+  EXPECT_FALSE(dict.contains("a"));
 }
 
 TEST(ManagerTest, ACallWithADeadlineReturnsThoughTheServerIsStopped) {

@@ -72,19 +72,23 @@ class Session {
     }
   }
 
-  // The reply to the oldest request that waits for one.
+  // The reply to the oldest request that waits for one, of those that somebody
+  // still waits for.
   Reply receive(uint64_t number, Deadline deadline) {
     try {
-      // A read(2) that waits at a Unix socket is woken for nothing when the
-      // server takes the request off: with many clients each second switch was
-      // in vain. poll(2) waits for a reply, and is no event of its own.
-      if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
-      const Received message = connection_.receive_until(deadline);
-      require(message.status);
-      Reply reply = decode_reply(*message);
-      if (reply.number == 0) throw_error_of(reply);
-      IPC_CHECK(reply.number == number);
-      return reply;
+      while (true) {
+        // A read(2) that waits at a Unix socket is woken for nothing when the
+        // server takes the request off: with many clients each second switch
+        // was in vain. poll(2) waits for a reply, and is no event of its own.
+        if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
+        const Received message = connection_.receive_until(deadline);
+        require(message.status);
+        Reply reply = decode_reply(*message);
+        if (reply.number == 0) throw_error_of(reply);
+        IPC_CHECK(reply.number <= number);
+        if (reply.number == number) return reply;
+        // An exception has ended the call that it was for.
+      }
     } catch (const std::system_error& error) {
       fail(error.what());
     }
