@@ -126,15 +126,15 @@ class Session {
 // What each thread of this process has at servers.
 //
 // Invariants:
-//   - A thread has an entry from when it first needs one until it ends, and
-//     then its sessions are closed, so that the server takes all back. Only
-//     that thread uses it.
-//   - `held` has an object for as long as it lives and its thread does. So one
-//     that goes is dropped by the thread that it goes in, unless that has an
-//     entry for it that lives: then it was made in another thread.
+//   - A thread has an entry from when it first needs one until it ends. Its
+//     sessions are closed then, and the server takes back all that they had.
+//     Only the thread itself uses its entry.
+//   - An object is in `held` of the thread that has made it, as long as both
+//     live. The thread in which its last proxy goes drops it at the server,
+//     unless it holds the object itself, by proxies of its own.
 //   - Which sessions there are changes under `mutex_`, which fork(2) takes too.
-//     So a child finds them all, and closes its copies: the server would not
-//     see its parent's end as long as they are open.
+//     So a child finds them all and closes its copies: as long as one is open
+//     the server would not see that the parent has ended.
 class ThreadTable {
  public:
   static ThreadTable& get() {

@@ -9,16 +9,18 @@
 //   ipc::Proxy counter = manager.create("Counter");
 //   counter.call("increment");
 //
-// Arguments and results: integers, double, bool, std::string, ipc::Json, a
-//        std::vector of them as an argument, and nothing as a result.
-// Blocks: never. A method that returns a std::optional returns nothing if it
-//        cannot be done yet, and has then changed nothing. The server lets the
-//        call wait and tries it again, in the order of arrival, each time
-//        something has changed that it waits for.
-// More:  a class that derives from ManagedObject may also keep proxies, give up
-//        a call, and free what a client holds; one that does not takes none. A
-//        parameter `const Caller&` is not an argument: it says who calls. The
-//        twelve types of managed.h are made of the same.
+// Arguments and results: integers, double, bool, std::string, ipc::Json; also a
+//        std::vector<ipc::Json> as an argument, and nothing as a result.
+// Blocks: never. A method that may have to wait returns a std::optional:
+// nothing
+//        means that it cannot be done yet and has changed nothing. The server
+//        then keeps the call and tries it again each time something changes
+//        that it waits for, the oldest call first.
+// More:  a class that derives from ManagedObject can also keep proxies, give up
+//        a call that waits, and free what a client held that has died; any
+//        other class takes no proxies. A parameter `const Caller&` is not an
+//        argument: it tells who calls. The twelve types of managed.h are
+//        registered in the same way.
 // Ordering: the server runs one call after the other, so the class needs no
 //        lock; and while a method runs, all other clients wait.
 // Errors: an argument that does not fit is BadCall at the caller; what a method

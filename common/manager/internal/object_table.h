@@ -9,11 +9,11 @@
 //   mark    look into all that is in use, and into what is referred to there
 //   sweep   drop what was not met
 //
-// Invariant: from begin to sweep, what was met and may refer to others has been
-//        looked into, or is in to_look_into_. So use() meets an object that
-//        somebody comes to use meanwhile, and call() looks into all values of
-//        the object that is open before they may change: no reference gets past
-//        the search from a value to one that it has seen.
+// Invariant: in mark and sweep, an object that was met and may refer to others
+//        has been looked into, is open, or waits in to_look_into_. Two things
+//        could break that meanwhile: a client comes to use one more object,
+//        which use() therefore meets, or a call changes the values of the open
+//        object, so call() looks into all of them first.
 #pragma once
 
 #include <list>
