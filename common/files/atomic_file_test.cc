@@ -22,6 +22,7 @@
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
+#include "common/testing/test_basics.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -78,12 +79,7 @@ struct AtomicFile : testing::Test {
 
   // The error that replacing gives, 0 if none.
   [[nodiscard]] int error_of_replacing(const std::string& content) const {
-    try {
-      ipc::replace_file(path, content);
-    } catch (const std::system_error& error) {
-      return error.code().value();
-    }
-    return 0;
+    return ipc::testing::error_of([&] { ipc::replace_file(path, content); });
   }
 
   ipc::TempDir dir;

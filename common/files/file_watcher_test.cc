@@ -24,6 +24,7 @@
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/testing/test_basics.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -31,9 +32,9 @@ namespace {
 namespace fs = std::filesystem;
 using ipc::FileWatcher;
 using Notice = FileWatcher::Notice;
+using ipc::testing::limit;
 
 ipc::Deadline now() { return ipc::Deadline::at_ns(0); }
-ipc::Deadline limit() { return ipc::Deadline::after(20 * ipc::time_scale()); }
 
 void write_in_place(const std::string& path, const std::string& text,
                     int flags) {

@@ -4,19 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <system_error>
+
+#include "common/testing/test_basics.h"
 
 namespace {
 
 using ipc::Address;
 
 int error_of(const std::string& text) {
-  try {
-    (void)Address(text);
-  } catch (const std::system_error& error) {
-    return error.code().value();
-  }
-  return 0;
+  return ipc::testing::error_of([&] { (void)Address(text); });
 }
 
 TEST(Address, IsAHostWithAPortOrAPath) {

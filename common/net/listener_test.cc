@@ -30,6 +30,7 @@
 #include "common/channel/connection.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
+#include "common/testing/test_basics.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -59,6 +60,9 @@ using ipc::Deadline;
 using ipc::Listener;
 using ipc::Protocol;
 using ipc::Transfer;
+using ipc::testing::error_of;
+using ipc::testing::limit;
+using ipc::testing::open_fd_count;
 
 constexpr const char* kAnyPort = "127.0.0.1:0";
 constexpr const char* kPeer = "common/net/python_peer.py";
@@ -67,17 +71,6 @@ constexpr const char* kPeer = "common/net/python_peer.py";
 const char* python_path() {
   const char* const path = ::getenv("IPC_LABS_PYTHON");
   return path != nullptr ? path : "/usr/bin/python3";
-}
-
-Deadline soon() { return Deadline::after(20 * ipc::time_scale()); }
-
-int error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::system_error& error) {
-    return error.code().value();
-  }
-  return 0;
 }
 
 void echo(Connection peer) {
@@ -140,11 +133,6 @@ bool python_is_modern() {
   return python.join() == 0;
 }
 
-int open_fd_count() {
-  const std::filesystem::directory_iterator fds("/proc/self/fd");
-  return static_cast<int>(std::distance(begin(fds), end(fds)));
-}
-
 // A field of /proc/self/status in KiB.
 int64_t status_kib(const std::string& field) {
   std::ifstream status("/proc/self/status");
@@ -187,7 +175,7 @@ bool read_to_end(const ipc::UniqueFd& fd) {
 
 // Lets `listener` work until `done`; nobody may come out.
 void work_until(Listener& listener, const std::function<bool()>& done) {
-  const Deadline deadline = soon();
+  const Deadline deadline = limit();
   pollfd poll_fd{listener.fd(), POLLIN, 0};
   while (!done()) {
     ASSERT_FALSE(deadline.expired());
@@ -209,7 +197,7 @@ ipc::Process good_client(const Listener& listener) {
 
 void expect_good_client_served(Listener& listener) {
   ipc::Process client = good_client(listener);
-  auto peer = listener.accept_until(soon());
+  auto peer = listener.accept_until(limit());
   ASSERT_TRUE(peer) << "the good client was not served";
   echo(std::move(*peer));
   EXPECT_EQ(client.join(), 0);
@@ -220,7 +208,7 @@ std::string exchange_with_python(const std::string& address,
   Listener listener(Address(address),
                     {.key = key, .protocol = Protocol::python_md5});
   Python python("client", listener.address().text(), key);
-  auto peer = listener.accept_until(soon());
+  auto peer = listener.accept_until(limit());
   if (!peer) return "nobody came";
   echo(std::move(*peer));
   return python.read_line();
@@ -240,7 +228,7 @@ int echoes_of_pythons_listener(const std::string& address,
   Python python("listener", address, key);
   Connection server = ipc::connect_until(
       Address(python.read_line()),
-      {.key = key, .protocol = Protocol::python_md5}, soon());
+      {.key = key, .protocol = Protocol::python_md5}, limit());
   int count = 0;
   for (const size_t size : {0U, 1U, 65'536U, 3U << 20U}) {
     const std::string sent(size, 'y');
@@ -268,7 +256,7 @@ TEST(Listener, TakesMd5OnlyWhenAskedTo) {
                     {.key = "secret", .protocol = Protocol::python});
   Python python("client", listener.address().text(), "secret");
   if (python_is_modern()) {
-    auto peer = listener.accept_until(soon());
+    auto peer = listener.accept_until(limit());
     ASSERT_TRUE(peer);
     echo(std::move(*peer));
     EXPECT_EQ(python.read_line(), "echoed 4");
@@ -291,7 +279,7 @@ TEST(Listener, AndPythonRefuseEachOthersWrongKey) {
   EXPECT_EQ(error_of([&] {
               (void)ipc::connect_until(
                   address, {.key = "secret", .protocol = Protocol::python_md5},
-                  soon());
+                  limit());
             }),
             EACCES);
   EXPECT_EQ(server.read_line(), "AuthenticationError");
@@ -650,9 +638,9 @@ TEST(Listener, WaitsForADescriptorWithoutBeingBusy) {
   ipc::Process server("server", [&] {
     (void)listener.fd();
     const int used = open_fd_count();
-    const rlimit limit{static_cast<rlim_t>(used) + 8,
-                       static_cast<rlim_t>(used) + 8};
-    ipc::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+    const rlimit few{static_cast<rlim_t>(used) + 8,
+                     static_cast<rlim_t>(used) + 8};
+    ipc::check(::setrlimit(RLIMIT_NOFILE, &few), "setrlimit");
     std::vector<Connection> peers;
     timespec before{};
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
@@ -667,7 +655,7 @@ TEST(Listener, WaitsForADescriptorWithoutBeingBusy) {
     if (peers.empty()) ::_exit(1);
     if (cpu_s > 0.25) ::_exit(2);
     peers.clear();
-    if (!listener.accept_until(soon())) ::_exit(3);
+    if (!listener.accept_until(limit())) ::_exit(3);
     ::_exit(0);
   });
   std::vector<ipc::UniqueFd> flood;
@@ -682,10 +670,10 @@ TEST(Listener, MakesRoomForAGoodClientWhenNoDescriptorIsLeft) {
   ipc::Process server("server", [&] {
     (void)listener.fd();
     const int used = open_fd_count();
-    const rlimit limit{static_cast<rlim_t>(used) + 8,
-                       static_cast<rlim_t>(used) + 8};
-    ipc::check(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
-    auto peer = listener.accept_until(soon());
+    const rlimit few{static_cast<rlim_t>(used) + 8,
+                     static_cast<rlim_t>(used) + 8};
+    ipc::check(::setrlimit(RLIMIT_NOFILE, &few), "setrlimit");
+    auto peer = listener.accept_until(limit());
     if (!peer) ::_exit(1);
     echo(std::move(*peer));
     ::_exit(0);
@@ -780,7 +768,7 @@ TEST(Listener, ListensOnAllAddressesOfAName) {
           (void)ipc::connect(Address(host + port), {.key = key});
           ::_exit(0);
         });
-        EXPECT_TRUE(listener.accept_until(soon())) << host;
+        EXPECT_TRUE(listener.accept_until(limit())) << host;
       }
     }
     // A stranger at one of them would get some of the clients.
@@ -823,10 +811,10 @@ TEST(Client, GoesOnToTheNextAddressOfAName) {
     Listener listener(Address("127.0.0.1:0"));
     const uint16_t port = ipc::resolve(listener.address()).front().port();
     const Address both("both:" + std::to_string(port));
-    (void)ipc::connect_until(both, {}, soon());
-    EXPECT_TRUE(listener.accept_until(soon()));
+    (void)ipc::connect_until(both, {}, limit());
+    EXPECT_TRUE(listener.accept_until(limit()));
     listener.close();
-    EXPECT_EQ(error_of([&] { (void)ipc::connect_until(both, {}, soon()); }),
+    EXPECT_EQ(error_of([&] { (void)ipc::connect_until(both, {}, limit()); }),
               ECONNREFUSED);
     return "";
   });
@@ -841,7 +829,7 @@ TEST(Client, DoesNotConnectToItself) {
     for (int i = 0; i < 200; ++i) {
       EXPECT_EQ(error_of([] {
                   (void)ipc::connect_until(Address("127.0.0.1:5004"), {},
-                                           soon());
+                                           limit());
                 }),
                 ECONNREFUSED);
     }
@@ -864,7 +852,7 @@ TEST(Listener, AndClientNoticeAMachineThatHasVanished) {
     Listener listener(Address(kAnyPort), {.silence_max_s = kSilenceS});
     const auto connect = [&] {
       return ipc::connect_until(listener.address(),
-                                {.silence_max_s = kSilenceS}, soon());
+                                {.silence_max_s = kSilenceS}, limit());
     };
     Connection waits = connect();
     Connection waits_there = listener.accept();
@@ -876,7 +864,7 @@ TEST(Listener, AndClientNoticeAMachineThatHasVanished) {
     ipc::set_loopback(false);
     (void)asks.send("Are you there?");
     for (Connection* const connection : {&waits, &waits_there, &asks}) {
-      EXPECT_EQ(error_of([&] { (void)connection->receive_until(soon()); }),
+      EXPECT_EQ(error_of([&] { (void)connection->receive_until(limit()); }),
                 ETIMEDOUT);
     }
     return "";
@@ -905,7 +893,7 @@ TEST(Listener, LetsOneProcessServeManyWithoutWaitingForAny) {
   expect_good_client_served(listener);
   slow.kill();
   slow.join();
-  EXPECT_EQ(slow_peer.flush_until(soon()), Transfer::closed);
+  EXPECT_EQ(slow_peer.flush_until(limit()), Transfer::closed);
   EXPECT_EQ(slow_peer.unsent(), 0U);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/process/process.h"
+#include "common/testing/test_basics.h"
 
 namespace {
 
@@ -41,12 +42,8 @@ TEST(Pipe, WritingWithoutAReaderIsEpipeAndNoSignal) {
   ::signal(SIGPIPE, SIG_DFL);
   ipc::Pipe pipe = ipc::make_pipe();
   pipe.reader.reset();
-  try {
-    ipc::write_all(pipe.writer, Bytes(1));
-    FAIL() << "the write succeeded";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code().value(), EPIPE);
-  }
+  const auto write = [&] { ipc::write_all(pipe.writer, Bytes(1)); };
+  EXPECT_EQ(ipc::testing::error_of(write), EPIPE);
 }
 
 TEST(Pipe, TheStreamEndsWithTheLastCopyOfTheWriteEnd) {

@@ -20,22 +20,13 @@
 #include <vector>
 
 #include "common/base/errors.h"
+#include "common/process/pipe.h"
+#include "common/testing/test_basics.h"
 
 namespace {
 
 using ipc::Deadline;
 using ipc::Process;
-
-struct Ends {
-  ipc::UniqueFd reader;
-  ipc::UniqueFd writer;
-};
-
-Ends make_ends() {
-  std::array<int, 2> fds{};
-  ipc::check(::pipe2(fds.data(), O_CLOEXEC), "pipe2");
-  return {ipc::UniqueFd(fds[0]), ipc::UniqueFd(fds[1])};
-}
 
 // Waits until `fd` can be read or has no writer left; false after 10 s.
 bool wait_readable(int fd) {
@@ -120,7 +111,7 @@ TEST(Process, AssignmentKillsAndReapsTheOldChild) {
 }
 
 TEST(Process, AChildDiesWithItsParent) {
-  Ends ends = make_ends();
+  ipc::Pipe ends = ipc::make_pipe();
   Process parent("parent", [&] {
     const Process grandchild("grandchild", [&] {
       tell(ends.writer);
@@ -176,7 +167,7 @@ TEST(Process, AnInheritedIgnoringOfSigchldTakesNoStatusAway) {
 // A group that foreign code has robbed of its leader: a member, which answers
 // as long as it lives.
 struct Robbed {
-  explicit Robbed(Ends& asked, Ends& answers)
+  explicit Robbed(ipc::Pipe& asked, ipc::Pipe& answers)
       : leader(
             "leader",
             [&] {
@@ -198,8 +189,8 @@ struct Robbed {
 
 // What kill(-number) would reach after that might as well be a stranger.
 TEST(Process, TheGroupOfALeaderThatOthersHaveReapedIsLeftAlone) {
-  Ends asked = make_ends();
-  Ends answers = make_ends();
+  ipc::Pipe asked = ipc::make_pipe();
+  ipc::Pipe answers = ipc::make_pipe();
   const auto lives = [&] {
     tell(asked.writer);
     char byte = 0;
@@ -220,7 +211,7 @@ TEST(Process, TheGroupOfALeaderThatOthersHaveReapedIsLeftAlone) {
 }
 
 TEST(Process, AChildThatItsParentCannotHoldHasDoneNothing) {
-  Ends ends = make_ends();
+  ipc::Pipe ends = ipc::make_pipe();
   Process parent("parent", [&] {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_NOFILE, &none);
@@ -243,7 +234,7 @@ TEST(Process, AChildThatItsParentCannotHoldHasDoneNothing) {
 // The child is stopped at its first instruction until its parent is dead: no
 // signal of the kernel's will ever tell it.
 TEST(Process, AChildWhoseParentDiesBeforeItIsTiedToItEnds) {
-  Ends ends = make_ends();
+  ipc::Pipe ends = ipc::make_pipe();
   const pid_t parent = ::fork();
   if (parent == 0) {
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(77);
@@ -291,7 +282,7 @@ TEST(Process, AChildInANewPidNamespaceRuns) {
 }
 
 TEST(Process, TwoHundredChildrenThatEndAtOnceAreAllReaped) {
-  Ends gate = make_ends();
+  ipc::Pipe gate = ipc::make_pipe();
   std::vector<Process> children;
   for (int i = 0; i < 200; ++i) {
     children.emplace_back("child", [&] {
@@ -317,13 +308,13 @@ TEST(Process, WaitAnyReturnsTheOneThatHasEnded) {
 TEST(Process, WaitAnyAlsoWaitsForADescriptor) {
   std::vector<Process> children;
   children.emplace_back("child", [] { sleep_for_ever(); });
-  Ends ends = make_ends();
+  ipc::Pipe ends = ipc::make_pipe();
   tell(ends.writer);
   EXPECT_EQ(ipc::wait_any(children, ends.reader.get()), 1U);
 }
 
 TEST(Process, AGroupOfItsOwnGoesWithItsLeader) {
-  Ends ends = make_ends();
+  ipc::Pipe ends = ipc::make_pipe();
   Process leader(
       "leader",
       [&] {
@@ -397,12 +388,9 @@ TEST(ProcessSpawn, JoinReturnsTheStatusOfTheProgram) {
 }
 
 TEST(ProcessSpawn, AProgramThatIsNotThereIsAnErrorAndLeavesNoZombie) {
-  try {
-    Process::spawn("Nothing", {"/no/such/program"});
-    FAIL() << "it was started";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code().value(), ENOENT);
-  }
+  EXPECT_EQ(ipc::testing::error_of(
+                [] { Process::spawn("Nothing", {"/no/such/program"}); }),
+            ENOENT);
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
 }
 
@@ -424,14 +412,14 @@ TEST(ProcessSpawn, AProgramBeginsWithDefaultSignals) {
 }
 
 // The end of a pipe that a program gets too.
-Ends make_inherited_ends() {
-  Ends ends = make_ends();
+ipc::Pipe make_inherited_ends() {
+  ipc::Pipe ends = ipc::make_pipe();
   ipc::check(::fcntl(ends.writer.get(), F_SETFD, 0), "F_SETFD");
   return ends;
 }
 
 TEST(ProcessSpawn, AProgramDiesWithItsParent) {
-  Ends ends = make_inherited_ends();
+  ipc::Pipe ends = make_inherited_ends();
   Process parent("parent", [&] {
     const std::string fd = std::to_string(ends.writer.get());
     const Process program =
@@ -459,7 +447,7 @@ TEST(ProcessSpawn, AProgramDiesWithTheThreadThatMadeIt) {
 }
 
 TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
-  Ends ends = make_inherited_ends();
+  ipc::Pipe ends = make_inherited_ends();
   Process program = spawn_shell("sleep 1000 & exit 0", Process::Group::own);
   ends.writer.reset();
   EXPECT_EQ(program.join(), 0);
@@ -491,7 +479,7 @@ void fork_sleeper() {
 
 TEST(KillDescendants, FindsTheChildrenOfAllThreads) {
   EXPECT_EQ(kill_what([] {
-              Ends ends = make_ends();
+              ipc::Pipe ends = ipc::make_pipe();
               std::thread([&] {
                 fork_sleeper();
                 tell(ends.writer);

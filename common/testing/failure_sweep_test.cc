@@ -40,7 +40,7 @@ using ipc::Deadline;
 using ipc::testing::Case;
 using ipc::testing::demand;
 using ipc::testing::FailureSweep;
-using ipc::testing::patience;
+using ipc::testing::limit;
 
 void process() {
   ipc::Process child("Child", [] { ::_exit(3); });
@@ -70,13 +70,13 @@ void pipe_ends() {
 void connections() {
   auto [first, second] = ipc::make_connections();
   (void)first.send("hello");
-  demand(*second.receive_until(patience()) == "hello");
+  demand(*second.receive_until(limit()) == "hello");
 }
 
 void one_way_connections() {
   auto [first, second] = ipc::make_one_way_connections();
   (void)second.send("hello");
-  demand(*first.receive_until(patience()) == "hello");
+  demand(*first.receive_until(limit()) == "hello");
 }
 
 // A file in a folder that is there from the beginning to the end: to remove
@@ -166,7 +166,7 @@ void watched_file() {
   ipc::FileWatcher watcher(file.path());
   (void)watcher.wait();
   ipc::replace_file(file.path(), "new");
-  demand(watcher.wait_until(patience()).has_value());
+  demand(watcher.wait_until(limit()).has_value());
 }
 
 void locks() {
@@ -195,19 +195,19 @@ void abandoned_permit(ipc::BoundedSemaphore& semaphore) {
     ::_exit(0);
   });
   (void)holder.join();
-  demand(semaphore.acquire_until(patience()));
+  demand(semaphore.acquire_until(limit()));
   semaphore.release();
 }
 
 void barrier() {
   const ipc::Shared<ipc::Barrier> barrier(1);
-  (void)barrier->wait_until(patience());
+  (void)barrier->wait_until(limit());
 }
 
 void queue() {
   ipc::Queue queue(4);
   demand(queue.put("item") == ipc::QueueStatus::ok);
-  demand(*queue.get_until(patience()) == "item");
+  demand(*queue.get_until(limit()) == "item");
 }
 
 // A peer with which something was wrong does not come out of accept(), and the
@@ -216,7 +216,7 @@ void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
   for (int i = 0; i < 2; ++i) {
     ipc::Process client("Client", [&] {
       try {
-        (void)ipc::connect_until(listener.address(), options, patience());
+        (void)ipc::connect_until(listener.address(), options, limit());
       } catch (const std::system_error&) {
       }
     });
@@ -250,8 +250,7 @@ void listener_with_a_key() {
 void client_of(const ipc::Address& address, const std::string& key) {
   ipc::Listener listener(address, {.key = key});
   ipc::Process server("Server", [&] { (void)listener.accept(); });
-  auto client =
-      ipc::connect_until(listener.address(), {.key = key}, patience());
+  auto client = ipc::connect_until(listener.address(), {.key = key}, limit());
 }
 
 void client_at_a_path() { client_of(a_path(), ""); }
@@ -265,7 +264,7 @@ void supervisor() {
   supervisor.add({.name = "worker",
                   .work = [](ipc::Worker&) {},
                   .policy = ipc::RestartPolicy::temporary});
-  while (supervisor.next_until(patience())) {
+  while (supervisor.next_until(limit())) {
   }
 }
 

@@ -14,8 +14,6 @@
 
 namespace ipc::testing {
 
-Deadline patience() { return Deadline::after(20 * time_scale()); }
-
 void demand(bool what) {
   if (!what) throw std::runtime_error("it does not do its work");
 }
@@ -64,7 +62,7 @@ TEST_P(FailureSweep, SurvivesAStormOfSignals) {
     for (int i = 0; i < kRounds; ++i) GetParam().action();
     ::_exit(0);
   });
-  const Deadline deadline = patience();
+  const Deadline deadline = limit();
   while (child.is_alive() && !deadline.expired()) {
     (void)child.send_signal(SIGSTOP);
     (void)child.send_signal(SIGCONT);

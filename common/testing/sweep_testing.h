@@ -14,12 +14,9 @@
 #include <iosfwd>
 #include <string>
 
-#include "common/base/clock.h"
+#include "common/testing/test_basics.h"
 
 namespace ipc::testing {
-
-// How long an action may take.
-Deadline patience();
 
 // Throws if an action has not done its work.
 void demand(bool what);

@@ -10,9 +10,7 @@
 
 #include <functional>
 #include <string>
-#include <system_error>
 
-#include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
 #include "common/files/atomic_file.h"
@@ -20,25 +18,18 @@
 #include "common/net/listener.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
+#include "common/testing/test_basics.h"
 
 namespace {
 
 using ipc::Address;
 using ipc::Deadline;
 using ipc::Listener;
+using ipc::testing::error_of;
+using ipc::testing::limit;
+using ipc::testing::scaled;
 
 constexpr uid_t kStranger = 65534;
-
-Deadline limit() { return Deadline::after(20 * ipc::time_scale()); }
-
-int error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::system_error& error) {
-    return error.code().value();
-  }
-  return 0;
-}
 
 // Becomes another user, in the group `gid`, for good.
 void become_stranger(gid_t gid = kStranger) {
@@ -84,7 +75,7 @@ TEST_F(TwoUsers, AListenerLetsNoStrangerInByAPath) {
     ipc::Connection server = ipc::connect_until(Address(path), {}, limit());
     ::_exit(server.receive().status == ipc::Transfer::closed ? 0 : 1);
   });
-  EXPECT_FALSE(listener.accept_until(Deadline::after(0.2 * ipc::time_scale())));
+  EXPECT_FALSE(listener.accept_until(Deadline::after(scaled(0.2))));
   const Deadline deadline = limit();
   while (listener.dropped_count() == 0 && !deadline.expired()) {
     ASSERT_FALSE(listener.accept_until(Deadline::after(0.01)));

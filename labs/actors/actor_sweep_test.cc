@@ -9,7 +9,7 @@ namespace {
 using ipc::testing::Case;
 using ipc::testing::demand;
 using ipc::testing::FailureSweep;
-using ipc::testing::patience;
+using ipc::testing::limit;
 
 void actors() {
   ipc::ActorSystem system;
@@ -18,8 +18,8 @@ void actors() {
                       return [](const std::string& text) { return text; };
                     }});
   system.start();
-  demand(*echo.ask_until("hello", patience()) == "hello");
-  demand(system.stop_until(patience()));
+  demand(*echo.ask_until("hello", limit()) == "hello");
+  demand(system.stop_until(limit()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Actors, FailureSweep,

@@ -9,7 +9,7 @@ namespace {
 using ipc::testing::Case;
 using ipc::testing::demand;
 using ipc::testing::FailureSweep;
-using ipc::testing::patience;
+using ipc::testing::limit;
 
 void observable(ipc::Observable<int>& number) {
   number.begin();
