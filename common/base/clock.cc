@@ -29,6 +29,10 @@ int64_t now_ns() {
   return now.tv_sec * kNsPerSecond + now.tv_nsec;
 }
 
+timespec to_timespec(int64_t ns) {
+  return {ns / kNsPerSecond, ns % kNsPerSecond};
+}
+
 double time_scale() { return scale; }
 
 void set_time_scale(const char* text) {
@@ -60,13 +64,6 @@ int Deadline::poll_ms() const {
   const int64_t ms = (left_ns() + kNsPerMs - 1) / kNsPerMs;
   return static_cast<int>(
       std::min<int64_t>(ms, std::numeric_limits<int>::max()));
-}
-
-timespec Deadline::to_timespec() const {
-  timespec time{};
-  time.tv_sec = ns_ / kNsPerSecond;
-  time.tv_nsec = ns_ % kNsPerSecond;
-  return time;
 }
 
 }  // namespace ipc

@@ -16,6 +16,14 @@ namespace ipc {
 // processes that are explored: of their own time; see schedule.h.
 int64_t now_ns();
 
+// Nanoseconds of seconds, and seconds of nanoseconds.
+constexpr int64_t to_ns(double seconds) {
+  return static_cast<int64_t>(seconds * 1e9);
+}
+constexpr double to_s(int64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+timespec to_timespec(int64_t ns);
+
 // How much longer than usual this machine needs: what waits before it calls
 // something a hang waits so many times as long. 1 by default.
 double time_scale();
@@ -49,7 +57,7 @@ class Deadline {
 
   // The absolute time for calls such as pthread_mutex_clocklock(3). For
   // "never" a time some 292 years after the machine was started.
-  [[nodiscard]] timespec to_timespec() const;
+  [[nodiscard]] timespec to_timespec() const { return ipc::to_timespec(ns_); }
 
   // The earlier of the two.
   [[nodiscard]] Deadline sooner(Deadline other) const {

@@ -37,6 +37,13 @@ TEST(Clock, PollRoundsUpSoThatAWaitDoesNotEndTooEarly) {
   EXPECT_EQ(Deadline::after(1e9).poll_ms(), std::numeric_limits<int>::max());
 }
 
+TEST(Clock, SecondsAndNanosecondsAreTheSameTime) {
+  EXPECT_EQ(ipc::to_ns(1.5), 1'500'000'000);
+  EXPECT_EQ(ipc::to_s(1'500'000'000), 1.5);
+  EXPECT_EQ(ipc::to_timespec(1'500'000'000).tv_sec, 1);
+  EXPECT_EQ(ipc::to_timespec(1'500'000'000).tv_nsec, 500'000'000);
+}
+
 TEST(Clock, TheTimespecIsTheAbsoluteTime) {
   const timespec time = Deadline::at_ns(3'000'000'007).to_timespec();
   EXPECT_EQ(time.tv_sec, 3);

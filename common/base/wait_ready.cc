@@ -1,6 +1,7 @@
 #include "common/base/wait_ready.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include <algorithm>
 
@@ -36,6 +37,12 @@ bool wait_ready(std::span<pollfd> fds, Deadline deadline) {
     if (ready == -1 && errno != EINTR) throw_error(errno, "poll");
     if (deadline.expired()) return false;
   }
+}
+
+void set_blocking(int fd, bool blocking) {
+  const int flags = check(::fcntl(fd, F_GETFL), "fcntl F_GETFL");
+  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  if (wanted != flags) check(::fcntl(fd, F_SETFL, wanted), "fcntl F_SETFL");
 }
 
 void wait_at_gate(int fd, int16_t events) {

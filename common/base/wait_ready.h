@@ -23,6 +23,10 @@ inline bool wait_ready(int fd, int16_t events, Deadline deadline) {
   return wait_ready({&poll_fd, 1}, deadline);
 }
 
+// Whether a read or a write waits in the kernel, or fails with EAGAIN: for all
+// who have a copy of this descriptor.
+void set_blocking(int fd, bool blocking);
+
 // Waits for ever before a read or a write that blocks by itself; only at the
 // gate, since without one the call itself will do.
 void wait_at_gate(int fd, int16_t events);

@@ -1,5 +1,7 @@
 #include "common/base/wait_ready.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -27,6 +29,19 @@ TEST(Ready, WaitsUntilTheDeadline) {
   EXPECT_FALSE(ipc::wait_ready(empty.reader.get(), POLLIN, soon));
   EXPECT_TRUE(soon.expired());
   EXPECT_TRUE(ipc::wait_ready(empty.writer.get(), POLLOUT, soon));
+}
+
+TEST(Ready, AReadBlocksOrNotAsItWasSet) {
+  const ipc::Pipe pipe = ipc::make_pipe();
+  const int fd = pipe.reader.get();
+  char byte = 0;
+  const int before = ::fcntl(fd, F_GETFL);
+  ipc::set_blocking(fd, false);
+  EXPECT_EQ(::read(fd, &byte, 1), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  ipc::set_blocking(fd, true);
+  EXPECT_EQ(::fcntl(fd, F_GETFL), before);
+  EXPECT_THROW(ipc::set_blocking(-1, true), std::system_error);
 }
 
 TEST(Ready, DoesNotWaitAtAGateThatIsNotThere) {

@@ -2,7 +2,6 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,14 +42,6 @@ constexpr size_t kJoinedMax = 1024;
 std::string next_channel() {
   static std::atomic<int> channel = 0;
   return "Connection " + std::to_string(++channel);
-}
-
-void set_blocking(const UniqueFd& fd, bool blocking) {
-  const int flags = check(::fcntl(fd.get(), F_GETFL), "fcntl F_GETFL");
-  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-  if (wanted != flags) {
-    check(::fcntl(fd.get(), F_SETFL, wanted), "fcntl F_SETFL");
-  }
 }
 
 // Whether a call may wait inside of the kernel: not if it must end in time, and
@@ -126,7 +117,7 @@ void ensure(Transfer status) {
 // and a blocking one could outlast any deadline.
 Connection::Connection(UniqueFd fd, int64_t max_bytes)
     : fd_(std::move(fd)), max_bytes_(max_bytes), packets_(keeps_packets(fd_)) {
-  set_blocking(fd_, true);
+  set_blocking(fd_.get(), true);
 }
 
 Connection Connection::reading(UniqueFd fd, int64_t max_bytes) {
@@ -134,7 +125,7 @@ Connection Connection::reading(UniqueFd fd, int64_t max_bytes) {
   end.fd_ = std::move(fd);
   end.max_bytes_ = max_bytes;
   end.writes_ = false;
-  set_blocking(end.fd_, false);
+  set_blocking(end.fd_.get(), false);
   return end;
 }
 
@@ -142,7 +133,7 @@ Connection Connection::writing(UniqueFd fd) {
   Connection end;
   end.fd_ = std::move(fd);
   end.reads_ = false;
-  set_blocking(end.fd_, false);
+  set_blocking(end.fd_.get(), false);
   return end;
 }
 

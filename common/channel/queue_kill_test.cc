@@ -211,8 +211,7 @@ struct Toll {
 // that comes late is the fault of a busy machine, and does not count as long.
 bool await_progress(const Board& board) {
   const uint64_t before = board.received_total;
-  const auto patience_ns =
-      static_cast<int64_t>(kStallMaxS * ipc::time_scale() * 1e9);
+  const auto patience_ns = ipc::to_ns(kStallMaxS * ipc::time_scale());
   int64_t waited_ns = 0;
   while (board.received_total < before + 4) {
     if (waited_ns > patience_ns) return false;

@@ -300,7 +300,7 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
     std::tie(outcome.kind, outcome.text) = ending;
     result.outcomes.push_back(outcome);
   }
-  result.seconds = static_cast<double>(now_ns() - begin_ns) / 1e9;
+  result.seconds = to_s(now_ns() - begin_ns);
   result.complete = ended && !search.bounded();
   return result;
 }

@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
+#include "common/process/process_stat.h"
 #include "common/report/report.h"
 #include "common/sync/futex.h"
 
@@ -433,7 +434,7 @@ bool Schedule::let_time_pass() {
     next = next.sooner(Deadline::at_ns(box(i).deadline_ns));
   }
   const size_t looks_again = who_looks_again(asleep);
-  constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
+  constexpr int64_t kRecheckNs = to_ns(kRecheckSeconds);
   const Deadline recheck = Deadline::at_ns(board_->time_ns + kRecheckNs);
   if (looks_again != size() && recheck.ns() < next.ns()) {
     ++actors_[looks_again].rechecks;

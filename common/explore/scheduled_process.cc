@@ -171,7 +171,7 @@ void see_event(EventKind kind, std::string_view object,
 
 void gate_sleep(const std::atomic<uint32_t>& word, uint32_t seen,
                 int64_t limit_ns) {
-  const timespec limit{limit_ns / 1'000'000'000, limit_ns % 1'000'000'000};
+  const timespec limit = to_timespec(limit_ns);
   (void)::syscall(SYS_futex, &word, FUTEX_WAIT, seen,
                   limit_ns < 0 ? nullptr : &limit);
 }

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <utility>
 
+#include "common/process/process_stat.h"
+
 namespace ipc {
 namespace {
 
@@ -52,11 +54,6 @@ std::string look_at(pid_t pid) {
 bool SleepWatch::is_asleep(pid_t pid) {
   const std::string before = std::exchange(last_look_, look_at(pid));
   return !last_look_.empty() && last_look_ == before;
-}
-
-bool has_ended(pid_t pid) {
-  const std::string state = field(fmt::format("/proc/{}/status", pid), "State");
-  return state.empty() || state[0] == 'Z' || state[0] == 'X';
 }
 
 }  // namespace ipc

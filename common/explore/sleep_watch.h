@@ -28,7 +28,4 @@ class SleepWatch {
   std::string last_look_;
 };
 
-// Whether the process is gone, or a zombie.
-bool has_ended(pid_t pid);
-
 }  // namespace ipc

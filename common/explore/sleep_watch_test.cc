@@ -49,12 +49,4 @@ TEST(Asleep, IsNotWhoWaitsForAChildThatWorks) {
   EXPECT_FALSE(is_seen_asleep(parent.pid()));
 }
 
-TEST(Asleep, HasEndedWhoIsAZombieOrGone) {
-  ipc::Process child("Child", [] {});
-  while (!ipc::has_ended(child.pid())) ::sched_yield();
-  (void)child.join();
-  EXPECT_TRUE(ipc::has_ended(child.pid()));
-  EXPECT_FALSE(ipc::has_ended(::getpid()));
-}
-
 }  // namespace

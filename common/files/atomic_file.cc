@@ -3,19 +3,21 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
-#include <utility>
+#include <span>
 #include <vector>
 
 #include "common/base/errors.h"
+#include "common/base/random.h"
 #include "common/base/unique_fd.h"
 #include "common/process/lock_file.h"
+#include "common/process/pipe.h"
 #include "common/process/signals.h"
 
 namespace ipc {
@@ -49,17 +51,6 @@ void set_access(int fd, const Access& access) {
   check(::fchmod(fd, access.permissions & mode), "fchmod");
 }
 
-// write(2) may write less than it is asked to, and says so.
-void write_all(int fd, std::string_view content) {
-  const SizeLimitIsAnError no_signal;
-  while (!content.empty()) {
-    const ssize_t written = check(
-        retry([&] { return ::write(fd, content.data(), content.size()); }),
-        "write");
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 // A temporary file in the folder of what it is to replace: rename(2) does not
 // cross file systems. It is removed unless it got its final name.
 class TemporaryFile {
@@ -83,7 +74,8 @@ class TemporaryFile {
     const UniqueFd fd(
         check(::openat(folder_fd_, name_.c_str(), kFlags), "open"));
     set_access(fd.get(), access);
-    write_all(fd.get(), content);
+    const SizeLimitIsAnError no_signal;
+    write_all(fd, std::as_bytes(std::span(content)));
     // Before the rename: else a crash may leave the new name with nothing.
     check(retry([&] { return ::fsync(fd.get()); }), "fsync");
   }
@@ -96,22 +88,15 @@ class TemporaryFile {
 
  private:
   static std::string random_name() {
-    uint64_t random = 0;
-    check(::getrandom(&random, sizeof random, 0), "getrandom");
-    return std::string(kPrefix).append(std::to_string(random)).append(kSuffix);
+    return std::string(kPrefix)
+        .append(std::to_string(random_number<uint64_t>()))
+        .append(kSuffix);
   }
 
   int folder_fd_;
   std::string name_;
   UniqueFd lock_;  // While we live nobody takes the file for abandoned.
 };
-
-// "folder/name" in two; the folder is "." if there is none.
-std::pair<std::string, std::string> split(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return {".", path};
-  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
-}
 
 // Removes the temporary files of writers that died.
 void remove_abandoned(int folder_fd) {
@@ -166,7 +151,10 @@ void sync_folder(int fd) {
 }  // namespace
 
 void replace_file(const std::string& path, std::string_view content) {
-  const auto [folder, name] = split(path);
+  const std::filesystem::path whole(path);
+  const std::string name = whole.filename();
+  const std::string folder =
+      whole.has_parent_path() ? whole.parent_path() : ".";
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   const UniqueFd folder_fd(check(::open(folder.c_str(), kFlags), "open"));
   remove_abandoned(folder_fd.get());

@@ -9,9 +9,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -34,13 +34,10 @@ constexpr int kNoFolder = -2;
 constexpr int kLinksMax = 40;  // As in path_resolution(7).
 
 // The names of a path in order; "" and "." are nothing.
-std::deque<std::string> split(const std::string& path) {
+std::deque<std::string> names_in(const std::string& path) {
   std::deque<std::string> names;
-  for (size_t begin = 0; begin < path.size();) {
-    const size_t end = std::min(path.find('/', begin), path.size());
-    std::string name = path.substr(begin, end - begin);
-    if (!name.empty() && name != ".") names.push_back(std::move(name));
-    begin = end + 1;
+  for (const std::filesystem::path& name : std::filesystem::path(path)) {
+    if (name.has_filename() && name != ".") names.push_back(name);
   }
   return names;
 }
@@ -100,8 +97,8 @@ void add_to(const UniqueFd& epoll, const UniqueFd& fd) {
 
 FileWatcher::FileWatcher(std::string path)
     : path_(std::move(path)), inotify_(make_inotify()) {
-  if (split(path_).empty()) throw_error(EINVAL, "watch of no file");
-  watch_path(split(path_));
+  if (names_in(path_).empty()) throw_error(EINVAL, "watch of no file");
+  watch_path(names_in(path_));
 }
 
 int FileWatcher::fd() {
@@ -121,7 +118,7 @@ int FileWatcher::fd() {
 void FileWatcher::find_again() {
   auto old = std::exchange(watched_, {});
   try {
-    watch_path(split(path_));
+    watch_path(names_in(path_));
   } catch (...) {
     watched_.merge(old);
     is_elsewhere_ = true;
@@ -159,7 +156,7 @@ void FileWatcher::watch_path(std::deque<std::string> names) {
     if (++links > kLinksMax) throw_error(ELOOP, "watch of a file");
     // Not = "/", in which g++ 12 finds a fault that is not there.
     if (target->starts_with('/')) folder.assign(1, '/');
-    const auto more = split(*target);
+    const auto more = names_in(*target);
     names.insert(names.begin(), more.begin(), more.end());
   }
 }

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,16 +12,19 @@
 #include <exception>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
+#include "common/base/random.h"
 #include "common/explore/explore_json.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
+#include "common/process/process_stat.h"
 #include "common/process/signals.h"
 #include "common/report/report.h"
 
@@ -92,28 +93,6 @@ int fail(const std::string& reason) {
   return 1;
 }
 
-// What /proc/PID/stat says of a process.
-struct Stat {
-  std::string name;
-  char state = 0;  // 0 if there is no such process.
-  pid_t parent = 0;
-  int status = 0;  // As of Process, if it is a zombie.
-};
-
-// "4711 (Monitor) Z 4710 ... 256": the last field is what wait(2) would tell.
-Stat read_stat(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  std::getline(file, text);
-  const size_t begin = text.find('(');
-  const size_t end = text.rfind(") ");
-  if (end == std::string::npos) return {};
-  const int status = ::atoi(text.c_str() + text.rfind(' '));
-  return {text.substr(begin + 1, end - begin - 1), text[end + 2],
-          ::atoi(text.c_str() + end + 4),
-          WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status)};
-}
-
 // Looks for children of Main that have ended badly and whose status Main does
 // not ask for. Whoever waits for what they were to do waits in vain.
 class Mourner {
@@ -123,19 +102,20 @@ class Mourner {
   // "Monitor: exit status 1", if there is one for kLongestS; else "". To be
   // called every kIntervalS.
   std::string look() {
-    const Stat main = read_stat(main_);
+    const std::optional<ProcessStat> main = read_stat(main_);
     // Not if it works, or is stopped; nor in the /proc of other numbers. What
     // was seen still counts: it may work for a moment, to look by itself.
-    if (main.state != 'S' || main.parent != ::getpid()) return "";
+    const bool sleeps = main && main->state == 'S';
+    if (!sleeps || main->parent != ::getpid()) return "";
     const auto old = std::exchange(dead_, {});
     std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", main_));
     for (pid_t pid = 0; children >> pid;) {
-      const Stat child = read_stat(pid);
-      if (child.state != 'Z' || child.status == 0) continue;
+      const std::optional<ProcessStat> child = read_stat(pid);
+      if (!child || child->state != 'Z' || child->status == 0) continue;
       const auto known = old.find(pid);
       const int looks = known != old.end() ? known->second + 1 : 1;
       if (looks * kIntervalS > longest_s()) {
-        return child.name + ": " + describe_status(child.status);
+        return child->name + ": " + describe_status(child->status);
       }
       dead_.emplace(pid, looks);
     }
@@ -157,30 +137,27 @@ class Mourner {
   std::map<pid_t, int> dead_;  // Each, and how often it was seen.
 };
 
-// Says that the lab has failed, as its last line: nobody is left who could
-// still say something.
-int fail_for_all(Process& main, const std::string& reason) {
-  main.kill();
-  main.join();
-  kill_descendants();
-  return fail(reason);
-}
+// How a lab ended: the status of Main, or what a shell would call it; and what
+// is to be said of it for Main.
+struct Ending {
+  int status = 1;
+  std::string failure = "";
+};
 
-// Waits for the end of Main: its status, or what a shell would call it.
-int watch(Process& main, SignalQueue& signals, double limit_s) {
+// Waits for the end of Main, or of its time.
+Ending watch(Process& main, SignalQueue& signals, double limit_s) {
   Deadline limit = Deadline::after(limit_s);
   Mourner mourner(main.pid());
   while (true) {
     const Deadline look = Deadline::after(Mourner::kIntervalS);
     const auto number = signals.next_until(limit.sooner(look));
     if (!number && limit.expired()) {
-      return fail_for_all(
-          main, fmt::format("not finished within {:g} seconds", limit_s));
+      return {1, fmt::format("not finished within {:g} seconds", limit_s)};
     }
     if (!number) {
       const std::string unmourned = mourner.look();
       if (unmourned.empty()) continue;
-      return fail_for_all(main, unmourned + ", and the lab waits all the same");
+      return {1, unmourned + ", and the lab waits all the same"};
     }
     if (*number == SIGCONT) {
       // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
@@ -188,14 +165,14 @@ int watch(Process& main, SignalQueue& signals, double limit_s) {
       mourner = Mourner(main.pid());
       continue;
     }
-    if (*number != SIGCHLD) return 128 + *number;
+    if (*number != SIGCHLD) return {128 + *number};
     // One SIGCHLD may stand for an orphan: look whether it was Main.
     const auto status = main.exit_status();
     if (!status) continue;
-    if (*status >= 0) return *status;
+    if (*status >= 0) return {*status};
     // Ctrl-C reaches Main as well, and its end may be seen first.
-    if (*status == -SIGINT || *status == -SIGTERM) return 128 - *status;
-    return fail_for_all(main, "Main was " + describe_status(*status));
+    if (*status == -SIGINT || *status == -SIGTERM) return {128 - *status};
+    return {1, "Main was " + describe_status(*status)};
   }
 }
 
@@ -244,8 +221,10 @@ int run_apart(const std::string& name, const std::function<int()>& keeper) {
 // Clears away what the lab has left, and returns its status. A lesson that
 // ended by itself should have left nothing: then it is told of, and a failure.
 // The harness wants to see it, and clears it away with the world of the run.
-int clean_up(Process& main, const std::string& lab, int status) {
-  const bool by_itself = main.exit_status().value_or(-1) >= 0;
+int clean_up(Process& main, const std::string& lab, const Ending& ending) {
+  const auto& [status, failure] = ending;
+  const bool by_itself =
+      failure.empty() && main.exit_status().value_or(-1) >= 0;
   if (by_itself && ::secure_getenv("IPC_LABS_NO_SWEEP") != nullptr) {
     leave_names();
     return status;
@@ -253,6 +232,8 @@ int clean_up(Process& main, const std::string& lab, int status) {
   main.kill();
   main.join();
   const int processes = kill_descendants();
+  // As the last line: nobody is left who could still say something.
+  if (!failure.empty()) fail(failure);
   const int names = remove_names();
   if (!by_itself || processes + names == 0) return status;
   fprintf(stderr, "%s: left behind, and now removed: processes %d, names %d\n",
@@ -358,8 +339,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
              double limit_s) {
   try {
     mend_inheritance();
-    check(retry([] { return ::getrandom(&seed, sizeof seed, 0); }),
-          "getrandom");
+    seed = random_number<unsigned>();
     // Without even a name: execve(2) before Linux 5.18 allows it.
     if (argc > 0) flags_->app.parse(argc, argv);
     const auto keep = [&] { return this->keep(lesson, limit_s); };
@@ -392,8 +372,7 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
     ::_exit(request == nullptr ? play(lesson)
                                : explore(flags_->scenarios, request, name_));
   });
-  const int status = watch(main, signals, limit_s * time_scale());
-  return clean_up(main, name_, status);
+  return clean_up(main, name_, watch(main, signals, limit_s * time_scale()));
 }
 
 }  // namespace ipc

@@ -34,7 +34,7 @@ bool is_port(std::string_view text) {
   return error == std::errc() && stop == end;
 }
 
-HostAndPort split(std::string_view text) {
+HostAndPort host_and_port(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) throw_error(EINVAL, "address: no port");
   std::string_view host = text.substr(0, colon);
@@ -109,7 +109,7 @@ bool is_same(const SocketAddress& a, const SocketAddress& b) {
 
 Address::Address(std::string_view text) : text_(text) {
   if (!text.starts_with('/')) {
-    (void)split(text);
+    (void)host_and_port(text);
   } else if (text.size() > kPathMax) {
     throw_error(ENAMETOOLONG, "address: path of a socket");
   } else if (text.find('\0') != std::string_view::npos) {
@@ -153,7 +153,7 @@ void SocketAddress::set_port(uint16_t port) {
 
 std::vector<SocketAddress> resolve(const Address& address) {
   if (address.is_path()) return {path_address(address.text())};
-  const auto [host, port] = split(address.text());
+  const auto [host, port] = host_and_port(address.text());
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;

@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
 #include <array>
 #include <stdexcept>
@@ -12,6 +11,7 @@
 
 #include "common/base/check.h"
 #include "common/base/errors.h"
+#include "common/base/random.h"
 
 namespace ipc {
 namespace {
@@ -29,11 +29,7 @@ constexpr size_t kMac = 32;
 
 std::string random_bytes(size_t size) {
   std::string bytes(size, '\0');
-  const ssize_t got =
-      retry([&] { return ::getrandom(bytes.data(), bytes.size(), 0); });
-  if (check(got, "getrandom") != static_cast<ssize_t>(size)) {
-    throw_error(EIO, "getrandom");  // It gives up to 256 bytes in one piece.
-  }
+  fill_random(bytes.data(), bytes.size());
   return bytes;
 }
 

@@ -118,8 +118,7 @@ void name_channel(Connection& connection, const SocketAddress& client,
 // connect(2) to a path with a deadline. Where the backlog is full, a blocking
 // socket waits for room, and a non-blocking one could only ask again and again.
 void connect_path(int fd, const SocketAddress& address, Deadline deadline) {
-  const int flags = check(::fcntl(fd, F_GETFL), "fcntl F_GETFL");
-  check(::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), "fcntl F_SETFL");
+  set_blocking(fd, true);
   while (true) {
     if (!deadline.is_never()) {
       const int64_t left_us = std::max<int64_t>(deadline.left_ns() / 1000, 1);

@@ -1,6 +1,5 @@
 #include "common/pool/pool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -28,6 +26,8 @@
 #include "common/base/hooks.h"
 #include "common/memory/shared.h"
 #include "common/process/process.h"
+#include "common/process/process_stat.h"
+#include "common/testing/test_basics.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -36,9 +36,9 @@ using ipc::Deadline;
 using ipc::Outcome;
 using ipc::Pool;
 using ipc::TaskEnd;
-
-double scaled(double seconds) { return seconds * ipc::time_scale(); }
-Deadline patience() { return Deadline::after(scaled(20)); }
+using ipc::testing::limit;
+using ipc::testing::open_fd_count;
+using ipc::testing::scaled;
 
 int square(int number) { return number * number; }
 
@@ -64,26 +64,11 @@ template <size_t kTasks>
 using Counts = std::array<std::atomic<int>, kTasks>;
 
 void await(const std::function<bool()>& condition) {
-  const Deadline deadline = patience();
+  const Deadline deadline = limit();
   while (!condition()) {
     ASSERT_FALSE(deadline.expired());
     ::usleep(200);
   }
-}
-
-// Also if nobody has reaped it, who is not its parent.
-bool has_ended(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string stat;
-  return !std::getline(file, stat) || stat.find(") Z ") != std::string::npos;
-}
-
-size_t descriptors_open() {
-  DIR* const folder = ::opendir("/proc/self/fd");
-  size_t count = 0;
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
 }
 
 bool readable(int fd, Deadline deadline) {
@@ -177,7 +162,7 @@ TEST(Pool, UnorderedResultsComeWhenTheyAreThere) {
   auto batch = pool.start(numbers_to(20), {.chunk_size = 1});
   std::vector<bool> seen(20);
   for (int i = 0; i < 19; ++i) {
-    const auto outcome = batch.next_until(patience());
+    const auto outcome = batch.next_until(limit());
     ASSERT_TRUE(outcome) << "the first task holds up the others";
     EXPECT_EQ(outcome->get(), square(static_cast<int>(outcome->task())));
     EXPECT_FALSE(seen[outcome->task()]) << "twice";
@@ -391,7 +376,7 @@ void kill_in_the_middle(int kills, Pool<Result(int)>& pool, int tasks,
     std::vector<int> seen(static_cast<size_t>(tasks));
     while (batch.left() > 0) {
       const int64_t before_ns = ipc::now_ns();
-      const auto outcome = batch.next_until(patience());
+      const auto outcome = batch.next_until(limit());
       ASSERT_TRUE(outcome) << "the pool hangs after " << pool.deaths()
                            << " deaths";
       slowest_ns = std::max(slowest_ns, ipc::now_ns() - before_ns);
@@ -639,13 +624,13 @@ TEST(Pool, TheLateResultOfALifeThatWasReplacedIsThrownAway) {
       return 666;  // Too late.
     });
     auto batch = pool.start(numbers_to(2), {.chunk_size = 1, .retries = 1});
-    const auto first = batch.next_until(patience());
+    const auto first = batch.next_until(limit());
     ASSERT_TRUE(first);
     EXPECT_EQ(first->get(), 7);
     await([&] { return stage->late != 0; });
     const pid_t late = stage->late;
     stage->replaced = true;
-    await([&] { return has_ended(late); });
+    await([&] { return ipc::has_ended(late); });
     stage->end = true;
     EXPECT_EQ(batch.get(), (std::vector<int>{7, 1}));
   }
@@ -675,7 +660,7 @@ TEST(Pool, NobodySurvivesThePoolsOwner) {
 }
 
 TEST(Pool, TheDestructorEndsBusyWorkersAndLeavesNothing) {
-  const size_t before = descriptors_open();
+  const int before = open_fd_count();
   const ipc::Shared<std::atomic<int>> begun;
   for (int trial = 0; trial < 5; ++trial) {
     *begun = 0;
@@ -691,7 +676,7 @@ TEST(Pool, TheDestructorEndsBusyWorkersAndLeavesNothing) {
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD) << "a child is left";
   }
-  EXPECT_EQ(descriptors_open(), before);
+  EXPECT_EQ(open_fd_count(), before);
 }
 
 TEST(Pool, TheCopyOfAPoolInAChildOwnsNothing) {
@@ -794,7 +779,7 @@ TEST(Pool, TheDescriptorTellsOfResultsAndOfDeaths) {
   EXPECT_FALSE(good.ready());
   *go = true;
   while (!good.ready() || !bad.ready()) {
-    ASSERT_TRUE(readable(fd, patience()));
+    ASSERT_TRUE(readable(fd, limit()));
     pool.look();
   }
   EXPECT_EQ(good.get(), 25);
@@ -809,7 +794,7 @@ TEST(Pool, WhatALookHasFoundIsThereWithoutAnother) {
   EXPECT_FALSE(first.next_seen()) << "nobody has looked";
   int seen = 0;
   while (seen < 2) {
-    ASSERT_TRUE(readable(fd, patience()));
+    ASSERT_TRUE(readable(fd, limit()));
     pool.look();
     for (auto* batch : {&first, &second}) {
       if (const auto outcome = batch->next_seen()) {
@@ -832,7 +817,7 @@ TEST(Pool, SleepersAreWokenByNewWorkAndNotByTheClock) {
   }
   std::sort(took_ns.begin(), took_ns.end());
   // A wake-up that only the recheck makes good takes 100 ms.
-  EXPECT_LT(took_ns[kRounds / 2], static_cast<int64_t>(scaled(0.03) * 1e9));
+  EXPECT_LT(took_ns[kRounds / 2], ipc::to_ns(scaled(0.03)));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "common/base/errors.h"
+#include "common/base/random.h"
 #include "common/base/unique_fd.h"
 #include "common/process/lock_file.h"
 
@@ -40,10 +40,9 @@ UniqueFd open_tmp() {
 std::string token;
 
 std::string make_prefix() {
-  uint32_t random = 0;
-  check(::getrandom(&random, sizeof random, 0), "getrandom");
   std::array<char, 9> digits{};
-  ::snprintf(digits.data(), digits.size(), "%08" PRIx32, random);
+  ::snprintf(digits.data(), digits.size(), "%08" PRIx32,
+             random_number<uint32_t>());
   return std::string(kFamily) + std::to_string(::getpid()) + "-" + token +
          digits.data();
 }

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <cmath>
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/process/process_name.h"
 
@@ -55,9 +55,7 @@ Fault read_order(std::string_view rest) {
 }
 
 void sleep_s(double seconds) {
-  timespec rest{};
-  rest.tv_sec = static_cast<time_t>(seconds);
-  rest.tv_nsec = static_cast<long>((seconds - std::floor(seconds)) * 1e9);
+  timespec rest = to_timespec(to_ns(seconds));
   while (::nanosleep(&rest, &rest) == -1 && errno == EINTR) {
   }
 }

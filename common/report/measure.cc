@@ -12,8 +12,6 @@
 namespace ipc {
 namespace {
 
-constexpr double kNsPerSecond = 1e9;
-
 // A number with so many digits and no exponent: 0.0123, 8.41, 12.3, 1240.
 std::string number(double value, int digits) {
   if (value == 0 || !std::isfinite(value)) return fmt::format("{}", value);
@@ -52,7 +50,7 @@ Samples measure(int rounds, const std::vector<Way>& ways) {
 double timed_s(const std::function<void()>& work) {
   const int64_t start_ns = now_ns();
   work();
-  return static_cast<double>(now_ns() - start_ns) / kNsPerSecond;
+  return to_s(now_ns() - start_ns);
 }
 
 Spread spread(std::vector<double> numbers) {

@@ -4,11 +4,10 @@
 #include <cmath>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 
 namespace ipc {
 namespace {
-
-int64_t to_ns(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
 
 double delay_s(const RestartRule& rule, int doublings) {
   return std::min(std::ldexp(rule.delay_s, doublings), rule.delay_max_s);

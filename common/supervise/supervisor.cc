@@ -47,9 +47,6 @@ void close_all(std::span<const int> fds) {
   }
 }
 
-int64_t to_ns(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
-double to_s(int64_t ns) { return static_cast<double>(ns) / 1e9; }
-
 }  // namespace
 
 std::string_view describe(WorkerState state) {

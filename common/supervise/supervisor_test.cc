@@ -1,6 +1,5 @@
 #include "common/supervise/supervisor.h"
 
-#include <dirent.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -24,6 +23,7 @@
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/supervise/worker.h"
+#include "common/testing/test_basics.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -34,14 +34,11 @@ using ipc::Supervisor;
 using ipc::Worker;
 using ipc::WorkerSpec;
 using ipc::WorkerState;
+using ipc::testing::limit;
+using ipc::testing::open_fd_count;
+using ipc::testing::scaled;
 using Kind = ipc::Notice::Kind;
 using Policy = ipc::RestartPolicy;
-
-// Seconds of this machine: all times of these tests stretch together.
-double scaled(double seconds) { return seconds * ipc::time_scale(); }
-
-// Nothing takes this long that comes at all.
-Deadline patience() { return Deadline::after(scaled(10)); }
 
 // Restarts without delay.
 ipc::RestartRule at_most(int count) {
@@ -76,7 +73,7 @@ void serve(Worker& worker) {
 template <typename Enough>
 std::vector<Notice> watch_until(Supervisor& supervisor, Enough enough) {
   std::vector<Notice> notices;
-  const Deadline deadline = patience();
+  const Deadline deadline = limit();
   while (auto notice = supervisor.next_until(deadline)) {
     notices.push_back(std::move(*notice));
     if (enough(notices.back())) return notices;
@@ -124,7 +121,7 @@ class Survivors {
 
   [[nodiscard]] bool all_gone() const {
     pollfd poll_fd{pipe_.reader.get(), POLLIN, 0};
-    return ::poll(&poll_fd, 1, patience().poll_ms()) == 1;
+    return ::poll(&poll_fd, 1, limit().poll_ms()) == 1;
   }
 
  private:
@@ -145,14 +142,6 @@ class Gate {
  private:
   ipc::Pipe pipe_ = ipc::make_pipe();
 };
-
-int count_descriptors() {
-  int count = 0;
-  DIR* const folder = ::opendir("/proc/self/fd");
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
 
 // Policies and ends.
 
@@ -297,14 +286,14 @@ TEST(Supervisor, NoRestartComesBeforeItsDelayIsOver) {
                       },
                   .restarts = {.count_max = 3, .delay_s = 0.02}});
   int64_t not_before_ns = 0;
-  while (const auto notice = supervisor.next_until(patience())) {
+  while (const auto notice = supervisor.next_until(limit())) {
     if (notice->kind == Kind::reported) {
       EXPECT_GE(*began_ns, not_before_ns);
     }
     if (notice->kind != Kind::restarting) continue;
     EXPECT_EQ(supervisor.status("worker").state, WorkerState::backing_off);
     // The delay begins with the end of the life before, after its beginning.
-    not_before_ns = *began_ns + static_cast<int64_t>(notice->delay_s * 1e9);
+    not_before_ns = *began_ns + ipc::to_ns(notice->delay_s);
   }
   EXPECT_EQ(supervisor.status("worker").state, WorkerState::failed);
 }
@@ -349,8 +338,7 @@ void expect_found_hanging(const std::function<void()>& fall_silent) {
            << describe(supervisor.status("worker").state)
            << ". Does anybody look at its heartbeat?";
   }
-  const double silence_s =
-      static_cast<double>(ipc::now_ns() - *last_beat_ns) / 1e9;
+  const double silence_s = ipc::to_s(ipc::now_ns() - *last_beat_ns);
   EXPECT_GE(silence_s, 0.99 * limit_s) << "that was too early";
   testing::Test::RecordProperty("silence_s", std::to_string(silence_s));
 
@@ -507,7 +495,7 @@ TEST(Supervisor, AWorkerInheritsNothingOfItsBrothers) {
   Supervisor supervisor;
   for (int i = 0; i < 5; ++i) {
     supervisor.add({.name = std::to_string(i), .work = [](Worker& worker) {
-                      worker.report(std::to_string(count_descriptors()));
+                      worker.report(std::to_string(open_fd_count()));
                       serve(worker);
                     }});
   }
@@ -655,7 +643,7 @@ TEST(Supervisor, AWorkerThatIgnoresTheStopIsKilledWithAllOfItsGroup) {
   const int64_t asked_ns = ipc::now_ns();
   supervisor.stop("worker");
   const auto notices = watch_to_the_end(supervisor);
-  const double took_s = static_cast<double>(ipc::now_ns() - asked_ns) / 1e9;
+  const double took_s = ipc::to_s(ipc::now_ns() - asked_ns);
   EXPECT_GE(took_s, timeout_s);
   testing::Test::RecordProperty("took_s", std::to_string(took_s));
   EXPECT_EQ(
@@ -714,7 +702,7 @@ TEST(Supervisor, TwoHundredWorkersThatEndAtTheSameTimeAreAllReaped) {
   constexpr int kWorkers = 200;
   const Gate gate;
   Supervisor supervisor;
-  const int before = count_descriptors();
+  const int before = open_fd_count();
   for (int i = 0; i < kWorkers; ++i) {
     supervisor.add({.name = std::to_string(i),
                     .work = [&](Worker&) { gate.pass(); },
@@ -727,7 +715,7 @@ TEST(Supervisor, TwoHundredWorkersThatEndAtTheSameTimeAreAllReaped) {
   gate.open(kWorkers);
   const auto notices = watch_to_the_end(supervisor);
   EXPECT_EQ(of_kind(notices, Kind::completed).size(), 200U);
-  EXPECT_EQ(count_descriptors(), before);
+  EXPECT_EQ(open_fd_count(), before);
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a zombie is left";
 }
 
@@ -772,18 +760,18 @@ TEST(Supervisor, TheDestructorLeavesNothing) {
 
 TEST(Supervisor, AForkThatFailsIsShownAndTriedAgain) {
   Supervisor supervisor;
-  const int before = count_descriptors();
+  const int before = open_fd_count();
   supervisor.add(
       {.name = "worker", .work = serve, .restarts = {.delay_s = 0.01}});
   ipc::forks_that_fail = 4;
   for (int i = 0; i < 4; ++i) {
-    const auto notice = supervisor.next_until(patience());
+    const auto notice = supervisor.next_until(limit());
     ASSERT_TRUE(notice.has_value());
     EXPECT_EQ(notice->text,
               "cannot start: fork: Resource temporarily unavailable");
     EXPECT_NEAR(notice->delay_s, 0.01 * (1 << i), 1e-6);
     EXPECT_EQ(supervisor.status("worker").state, WorkerState::backing_off);
-    EXPECT_EQ(count_descriptors(), before);
+    EXPECT_EQ(open_fd_count(), before);
   }
   watch_until(supervisor, Kind::started);
   EXPECT_EQ(supervisor.status("worker").restarts, 0);
@@ -793,7 +781,7 @@ TEST(Supervisor, ALackOfDescriptorsIsShownAndStartingTriedAgain) {
   // Two for the channel, one for the pidfd: each is the one that is missing.
   for (unsigned missing = 1; missing <= 3; ++missing) {
     Supervisor supervisor;
-    const int before = count_descriptors();
+    const int before = open_fd_count();
     rlimit old{};
     ipc::check(::getrlimit(RLIMIT_NOFILE, &old), "getrlimit");
     const int next = ::dup(0);  // The lowest that is free.
@@ -803,13 +791,13 @@ TEST(Supervisor, ALackOfDescriptorsIsShownAndStartingTriedAgain) {
     supervisor.add(
         {.name = "worker", .work = serve, .restarts = {.delay_s = 0.01}});
     ipc::check(::setrlimit(RLIMIT_NOFILE, &low), "setrlimit");
-    const auto notice = supervisor.next_until(patience());
+    const auto notice = supervisor.next_until(limit());
     ipc::check(::setrlimit(RLIMIT_NOFILE, &old), "setrlimit");
     ASSERT_TRUE(notice.has_value());
     EXPECT_EQ(notice->kind, Kind::start_failed);
     EXPECT_NE(notice->text.find("Too many open files"), std::string::npos)
         << notice->text;
-    EXPECT_EQ(count_descriptors(), before);
+    EXPECT_EQ(open_fd_count(), before);
     watch_until(supervisor, Kind::started);
     EXPECT_TRUE(supervisor.command("worker", "ping"));
     EXPECT_EQ(watch_until(supervisor, Kind::reported).back().text, "got ping");

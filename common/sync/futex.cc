@@ -13,7 +13,7 @@ namespace ipc {
 namespace {
 
 // In whole numbers, since it is used before each sleep.
-constexpr auto kRecheckNs = static_cast<int64_t>(kRecheckSeconds * 1e9);
+constexpr int64_t kRecheckNs = to_ns(kRecheckSeconds);
 
 }  // namespace
 

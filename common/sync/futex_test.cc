@@ -52,8 +52,7 @@ TEST(Futex, NobodySleepsPastTheDeadlineNorPastTheRecheck) {
   const int64_t middle_ns = ipc::now_ns();
   EXPECT_GE(middle_ns - begin_ns, 20'000'000);
   ipc::futex_wait(word, 0, Deadline::never());
-  EXPECT_GE(ipc::now_ns() - middle_ns,
-            static_cast<int64_t>(ipc::kRecheckSeconds * 1e9));
+  EXPECT_GE(ipc::now_ns() - middle_ns, ipc::to_ns(ipc::kRecheckSeconds));
 }
 
 TEST(Futex, ADeadlineThatHasPassedIsNotSleptOn) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/clock.h"
 #include "common/memory/shared.h"
 #include "common/testing/sync_testing.h"
 
@@ -20,8 +21,7 @@ TEST(Sleepers, ATicketFromBeforeAWakeUpIsNotSleptOn) {
     i % 2 == 0 ? sleepers.wake_one() : sleepers.wake_all();
     sleepers.sleep(ticket, Deadline::never());
   }
-  const double mean_s =
-      static_cast<double>(ipc::now_ns() - begin_ns) / 1e9 / kRounds;
+  const double mean_s = ipc::to_s(ipc::now_ns() - begin_ns) / kRounds;
   EXPECT_LT(mean_s, ipc::kRecheckSeconds / 2 * ipc::time_scale());
 }
 

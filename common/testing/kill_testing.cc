@@ -185,7 +185,7 @@ void KillTrial::print() const {
       "recovery %.1f ms; %.2f s in all\n",
       name_.c_str(), kSeed, kills_in(Phase::inside), kills_in(Phase::calling),
       kills_in(Phase::outside), static_cast<double>(slowest_ns_) / 1e6,
-      static_cast<double>(now_ns() - begin_ns_) / 1e9);
+      to_s(now_ns() - begin_ns_));
 }
 
 }  // namespace ipc::testing

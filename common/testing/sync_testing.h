@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -25,20 +24,9 @@
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/sync/futex.h"
+#include "common/testing/test_basics.h"
 
 namespace ipc::testing {
-
-// Long enough for anything that does not hang.
-inline Deadline limit() { return Deadline::after(20 * time_scale()); }
-
-// The status of a child that must end by itself; it is killed if it does not.
-inline int status_of(Process& child) {
-  const std::optional<int> status = child.join_until(limit());
-  if (status) return *status;
-  ADD_FAILURE() << child.name() << " hangs";
-  child.kill();
-  return child.join();
-}
 
 // What /proc says that a process does: state letter and kernel function.
 inline std::string activity(pid_t pid) {
@@ -95,12 +83,7 @@ inline std::optional<int> status_in_container(
 
 // Whether `action` is refused because it is another pid namespace's.
 inline bool is_refused(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::system_error& error) {
-    return error.code().value() == ENOTSUP;
-  }
-  return false;
+  return error_of(action) == ENOTSUP;
 }
 
 // Expects that what this process has used is refused to a container: all of
@@ -161,8 +144,7 @@ inline void expect_in_time(const std::function<void()>& call,
   const int64_t begin_ns = now_ns();
   Process caller("Caller", call);
   EXPECT_EQ(status_of(caller), 0);
-  EXPECT_LT(static_cast<double>(now_ns() - begin_ns) / 1e9,
-            limit_s * time_scale());
+  EXPECT_LT(to_s(now_ns() - begin_ns), scaled(limit_s));
 }
 
 // Expects that who waits goes on because of the wake-up and not because it

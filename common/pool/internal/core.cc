@@ -48,8 +48,6 @@ constexpr double kLookingSeconds = 1;
 constexpr uint64_t kEventData = 1'000'000;
 constexpr uint64_t kTimerData = kEventData + 1;
 
-int64_t to_ns(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
-
 uint64_t aligned(uint64_t size_bytes) {
   return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
@@ -744,8 +742,7 @@ void PoolCore::set_tick(double seconds) {
 
 // For an event loop, which waits for the descriptor and nothing else.
 void PoolCore::arm_timer() {
-  const int64_t ns = to_ns(tick_s_);
-  const timespec step{ns / 1'000'000'000, ns % 1'000'000'000};
+  const timespec step = to_timespec(to_ns(tick_s_));
   const itimerspec timer{step, step};
   check(::timerfd_settime(timer_fd_.get(), 0, &timer, nullptr),
         "timerfd_settime");
