@@ -38,43 +38,21 @@
 // See:      pipe(7), unix(7), socketpair(2).
 #pragma once
 
-#include <sys/types.h>
+#include <stddef.h>
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/base/unique_fd.h"
+#include "common/channel/internal/incoming.h"
+#include "common/channel/internal/outgoing.h"
+#include "common/channel/internal/wire.h"
+#include "common/channel/transfer.h"
 
 namespace ipc {
-
-enum class Transfer {
-  ok,
-  closed,     // The other end is closed, and no message is left.
-  timed_out,  // The deadline has passed, and nothing was sent or received.
-  truncated,  // The peer went away inside a message.
-  partial,    // The deadline has passed inside a message that is being sent.
-};
-
-// "ok", "closed", "timed out", "truncated" or "partial".
-const char* describe(Transfer status);
-
-// For a caller that takes success for granted: std::runtime_error, which says
-// what it is instead, unless the status is `ok`.
-void ensure(Transfer status);
-
-// What receive() returns: a message, or why there is none.
-struct Received {
-  Transfer status = Transfer::ok;
-  std::string message;
-
-  explicit operator bool() const { return status == Transfer::ok; }
-  const std::string& operator*() const { return message; }
-  const std::string* operator->() const { return &message; }
-};
 
 class Connection;
 struct ConnectionPair;
@@ -91,7 +69,7 @@ class Connection {
  public:
   static constexpr int64_t kMaxBytes = 64 << 20;
 
-  Connection() = default;
+  Connection() : Connection(channel_internal::Wire(), kMaxBytes) {}
   // An end that reads from and writes to `fd`, a socket (SOCK_STREAM, or
   // SOCK_SEQPACKET for the other end of which see above); it will block.
   explicit Connection(UniqueFd fd, int64_t max_bytes = kMaxBytes);
@@ -117,9 +95,7 @@ class Connection {
   // sends, whatever has not gone before it. A peer that does not read makes
   // unsent() bytes grow; close it when they are too many.
   void queue(std::string_view message);
-  [[nodiscard]] size_t unsent() const {
-    return outgoing_.size() - outgoing_done_;
-  }
+  [[nodiscard]] size_t unsent() const { return outgoing_.unsent(); }
 
   // Receives one message: ok, closed or truncated; with a deadline also
   // timed_out.
@@ -134,71 +110,34 @@ class Connection {
   // keeps what is of later messages: one call of the kernel a message or less,
   // in place of two. For an end that has no copy in another process.
   // poll(2) does not tell of what is kept, so receive while holds_message().
-  void read_ahead() { reads_ahead_ = true; }
+  void read_ahead() { incoming_.read_ahead(); }
   // receive() would return a message that was read with an earlier one.
-  [[nodiscard]] bool holds_message() const;
+  [[nodiscard]] bool holds_message() const { return incoming_.holds_message(); }
 
   // The longest message that is taken from now on.
-  void set_max_bytes(int64_t max_bytes) { max_bytes_ = max_bytes; }
+  void set_max_bytes(int64_t max_bytes) { incoming_.set_max_bytes(max_bytes); }
 
   // Names the channel in the event log; the same at both ends, with the sides
   // 'a' and 'b'. Then each send is paired with its receive.
   void name_channel(std::string channel, char side);
 
   // For poll(2) beside other descriptors: readable, or writable.
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  explicit operator bool() const { return static_cast<bool>(fd_); }
+  [[nodiscard]] int fd() const { return wire_.fd(); }
+  explicit operator bool() const { return wire_.fd() != -1; }
   void close();
 
  private:
   friend ConnectionPair make_connections();
   friend ConnectionPair make_one_way_connections();
 
-  // A long message is made room for in steps, so that what the kernel writes to
-  // is still in a cache, and none is made for what never comes. It also goes in
-  // packets of this size: the longer they are, the less the kernel does.
-  static constexpr size_t kStepBytes = 512 << 10;
-  static constexpr size_t kReadBytes = 64 << 10;
+  Connection(channel_internal::Wire wire, int64_t max_bytes);
+  void log(EventKind kind, char from, uint64_t number) const;
 
-  void log(EventKind kind, char from = 0, uint64_t number = 0) const;
-  [[nodiscard]] bool is_socket() const { return reads_ && writes_; }
-  [[nodiscard]] std::string_view held() const {
-    return std::string_view(held_).substr(held_done_);
-  }
-  [[nodiscard]] bool accepts(int64_t length) const {
-    return 0 <= length && length <= max_bytes_;
-  }
-  bool begin_message();
-  size_t take_message(std::string_view bytes);
-  Transfer read_held(Deadline deadline);
-  Transfer read_message(Deadline deadline);
-  Transfer read_some(std::span<char> room, size_t& size_bytes,
-                     Deadline deadline) const;
-  ssize_t write_once(std::string_view first, std::string_view second,
-                     int flags) const;
-  Transfer write_all(std::string_view& first, std::string_view& second,
-                     bool begins, Deadline deadline);
-  [[nodiscard]] bool wait(int16_t events, Deadline deadline) const;
-
-  UniqueFd fd_;
-  bool reads_ = true;
-  bool writes_ = true;
-  int64_t max_bytes_ = kMaxBytes;
-  bool packets_ = false;              // A socket that keeps packets apart,
-  size_t packet_bytes_ = kStepBytes;  // and how long ours are at most.
-  std::string outgoing_;              // The messages that are being sent, and
-  size_t outgoing_done_ = 0;          // how many bytes of them have gone.
-  size_t outgoing_left_ = 0;          // Of one that has gone in part.
-  bool reads_ahead_ = false;
-  std::string held_;          // What was read before the message it is of,
-  size_t held_done_ = 0;      // and how many bytes of that were taken.
-  bool in_message_ = false;   // A header has come, and after it
-  size_t message_bytes_ = 0;  // so many are to come
-  size_t message_done_ = 0;   // of which so many have come
-  std::string message_;       // into this.
+  channel_internal::Wire wire_;
+  channel_internal::Outgoing outgoing_;
+  channel_internal::Incoming incoming_;
 
   // For the event log, which pairs a send with its receive.
-  std::string channel_ = "Connection";
   char side_ = 'a';
   uint64_t sent_count_ = 0;
   uint64_t received_count_ = 0;
