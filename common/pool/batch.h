@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/pool/internal/core.h"
+#include "common/pool/task.h"
 
 namespace ipc {
 

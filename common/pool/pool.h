@@ -58,6 +58,8 @@
 
 #include "common/pool/batch.h"
 #include "common/pool/internal/core.h"
+#include "common/pool/internal/worker.h"
+#include "common/pool/task.h"
 
 namespace ipc {
 
