@@ -297,7 +297,7 @@ bool Schedule::all_sleep() {
       asleep = false;
       continue;
     }
-    if (actor.state != State::running) continue;
+    // Each time: it may have gone on since, and sleep somewhere else.
     actor.state = State::waiting;
     const std::string_view told = box(i).waits_for.text();
     actor.place = told.empty() ? "a system call" : readable(told);

@@ -264,6 +264,20 @@ TEST(Schedule, AnAnswerOfAServerBelongsToTheStepThatAsksForIt) {
   EXPECT_EQ(schedule.step(0), ipc::Schedule::State::at_point);
   EXPECT_EQ(schedule.place(0), "answered");
   EXPECT_EQ(schedule.step(0), ipc::Schedule::State::finished);
+
+  // While the server is busy it sleeps in a call that nobody has told of; what
+  // it waits for in the end is something else.
+  ipc::Schedule second;
+  second.add_server(server.pid());
+  const ipc::Pipe never = ipc::make_pipe();
+  second.add("A", [&] {
+    ask();
+    ipc::event(ipc::EventKind::wait, "its end");
+    char byte = 0;
+    (void)!::read(never.reader.get(), &byte, 1);
+  });
+  EXPECT_EQ(second.step(0), ipc::Schedule::State::waiting);
+  EXPECT_EQ(second.place(0), "its end");
 }
 
 TEST(Schedule, KillsWhatIsLeftWhenItEnds) {
