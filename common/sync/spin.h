@@ -110,9 +110,14 @@ class Spin {
     }
   }
 
-  std::atomic<uint32_t> leave_out_{0};  // So many times are yet to be left out,
-  std::atomic<uint32_t> next_{1};       // and so many after the next failure.
-  std::atomic<uint32_t> linger_{0};     // Pauses.
+  // So many times are yet to be left out, and so many after the next failure:
+  // leave_out_ <= next_ <= kLeaveOutMost, and next_ is a power of two. It is 1
+  // after a success, and leave_out_ was 0 then.
+  std::atomic<uint32_t> leave_out_{0};
+  std::atomic<uint32_t> next_{1};
+  // Pauses after a success: from 0, where one comes at a time, to kLingerMost;
+  // and how often one came while they were 0, for the probe.
+  std::atomic<uint32_t> linger_{0};
   std::atomic<uint32_t> singles_{0};
 };
 
