@@ -197,6 +197,23 @@ ipc_library(name = "lock", srcs = [], test_deps = [], deps = ["//common/base"])
         self.assertGreater(len(rooms), 10)
         self.assertEqual(problems(floors, rooms), [])
 
+    def test_a_lock_is_thin(self) -> None:
+        """Whoever wants a lock alone takes five libraries at most."""
+        deps = {
+            target.name: target.deps
+            for build in (ROOT / "common").glob("*/BUILD.bazel")
+            for target in read_targets(
+                build.parent.name, build.read_text("utf-8")
+            )
+        }
+        needed: set[str] = set()
+        left = ["//common/sync:lock"]
+        while left:
+            name = left.pop()
+            needed.add(name)
+            left += [dep for dep in deps[name] if dep not in needed]
+        self.assertLessEqual(len(needed), 5, needed)
+
     def assert_found(self, old: str, new: str, *found: str) -> None:
         """The rooms are right, and wrong with `new` in place of `old`."""
         self.assertEqual(problems(self.FLOORS, self.rooms()), [])

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "common/base/errors.h"
-#include "common/sync/spin.h"
+#include "common/base/pause_cpu.h"
 
 namespace ipc {
 

@@ -19,17 +19,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
+#include "common/base/pause_cpu.h"
 
 namespace ipc {
-
-// Tells the CPU that this is a loop that waits; some 10 to 50 ns.
-inline void pause_cpu() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-  asm volatile("yield");
-#endif
-}
 
 // Looks at something for at most kSpinNs, and learns from what comes of it:
 //
