@@ -120,6 +120,23 @@ def reference_problems(text: str, known: set[str]) -> list[str]:
     return problems
 
 
+def wrapping_problems(text: str) -> list[str]:
+    """Returns the lines of comments that a formatter has broken off.
+
+    A word or two at the margin, between a full line and an indented one.
+    """
+    lines = text.splitlines()
+    return [
+        f"{number}: broken off: {line}"
+        for number, (before, line, after) in enumerate(
+            zip(lines, lines[1:], lines[2:]), 2
+        )
+        if re.fullmatch(r"// \S+( \S+)?", line)
+        and re.match(r"//.{58}", before)
+        and re.match(r"// {5,}\S", after)
+    ]
+
+
 def diagram_problems(text: str) -> list[str]:
     """Returns the lines of diagrams that clang-format has wrapped.
 
@@ -354,6 +371,27 @@ class DocsTest(unittest.TestCase):
         self.assertEqual(
             reference_problems(text, {"lock.h"}), ["1: there is no gone.h"]
         )
+
+    def test_no_comment_is_broken_off(self) -> None:
+        """In the sources of the labs and of the library."""
+        for folder in ("common", "labs"):
+            for file in sorted(ROOT.glob(f"{folder}/**/*.h")):
+                text = file.read_text(encoding="utf-8")
+                self.assertEqual(
+                    wrapping_problems(text), [], str(file.relative_to(ROOT))
+                )
+
+    def test_a_comment_that_is_broken_off_is_found(self) -> None:
+        """Not the end of a paragraph, and not a short line of a list."""
+        full = (
+            "// Fork:    a child has its parent's name until it gets another;"
+        )
+        self.assertEqual(
+            wrapping_problems(f"{full} so\n// does\n//          that.\n"),
+            ["2: broken off: // does"],
+        )
+        for rest in ("// does.\n#pragma once\n", "//\n//     that.\n"):
+            self.assertEqual(wrapping_problems(f"{full} so\n{rest}"), [])
 
     def test_no_diagram_is_wrapped(self) -> None:
         """In the sources of the labs and of the library."""

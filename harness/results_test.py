@@ -97,7 +97,7 @@ class ResultsTest(unittest.TestCase):
         for index in ("0", "1", "2"):
             mark = self.folder / f"shard {index}"
             process = self.start(
-                limit="5" if index == "1" else "",
+                limit="5",  # For the one that waits, and if it is not shared.
                 TEST_TOTAL_SHARDS="3",
                 TEST_SHARD_INDEX=index,
                 TEST_SHARD_STATUS_FILE=str(mark),

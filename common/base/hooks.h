@@ -7,25 +7,22 @@
 //
 //   gate        may stop the process at a point, and sleeps and waits for it in
 //               place of the kernel. Set by a Schedule (schedule.h).
-//   event_hook  is told what the process does: it has acquired a lock, it
-//   waits.
+//   event_hook  is told what the process does: it has a lock, it waits for one.
 //               Set by the event log, or a Schedule (report.h).
 //
 //   const int seen = counter.load(...);
 //   ipc::point("after load");
 //   counter.store(seen + 1, ...);
 //
-// Points: what a process does from one point to the next is one step. Only
-// steps
-//         can be arranged: what happens inside of one, and what a weakly
-//         ordered processor does with its loads and stores, cannot. The library
-//         has points of its own, inner_point(): between the instructions of a
-//         lock or a queue, where a death or a switch would hurt the most. They
-//         are passed unless a Schedule was asked for them, so that the steps of
-//         a program are those that it shows.
-// Fork:   a child has the hooks of its parent. The gate lets pass who is not
-// the
-//         process that it was made in.
+// Points:  what a process does from one point to the next is one step. Only
+//          steps can be arranged: what happens inside of one, and what a weakly
+//          ordered processor does with its loads and stores, cannot. The
+//          library has points of its own, inner_point(): between the
+//          instructions of a lock or a queue, where a death or a switch would
+//          hurt the most. They are passed unless a Schedule was asked for them,
+//          so that the steps of a program are those that it shows.
+// Fork:    a child has the hooks of its parent. The gate takes no notice of a
+//          process that it was not made in.
 // Threads: set a hook before there are others.
 #pragma once
 

@@ -5,11 +5,11 @@
 // Numbers:  never 0, 1 or 2. A program that was started without its standard
 //           streams gets these for what it opens first, and would then print
 //           into its own pipe. Such a descriptor is moved up, close-on-exec.
-// Errors:   std::system_error, EMFILE, if it cannot be moved; it is closed
-// then.
-//           Closing reports none: close(2) is not repeated after EINTR, because
-//           Linux has freed the descriptor by then and another thread may
-//           already own the number; see close(2), "Dealing with error returns".
+// Errors:   std::system_error, EMFILE, if it cannot be moved; then it has been
+//           closed. Closing reports none: close(2) is not repeated after EINTR,
+//           because Linux has freed the descriptor by then and another thread
+//           may already own the number; see close(2), "Dealing with error
+//           returns".
 // Fork:     the child owns a copy of its own. Each copy of a pipe's write end
 //           keeps the stream open until it is closed too.
 #pragma once

@@ -29,9 +29,8 @@ namespace ipc {
 // Death:    old or new content, at whatever instruction. The writer's temporary
 //           file stays, locked by nobody; the next replace_file() in that
 //           folder removes it (lock_file.h).
-// Trust:    whatever has the name is replaced, also a symbolic link, which is
-// not
-//           followed, or a FIFO; other hard links keep the old content. The
+// Trust:    whatever has the name is replaced, also a FIFO, or a symbolic link,
+//           which is not followed; other hard links keep the old content. The
 //           owner is whoever calls. Of an old file that is the caller's own are
 //           kept: permissions, access control list, and the group. If the
 //           caller may not give the file to that group, nothing is permitted to

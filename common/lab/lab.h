@@ -19,9 +19,8 @@
 //         full disk (see stderr), 2 for a wrong flag or value, 77 after "Main:
 //         SKIP <reason>", 128 + n after signal n. A lab that cannot begin, for
 //         lack of a process or of room in /tmp, fails in one line.
-// Inherits: nothing that it could stumble over. SIGCHLD is no longer ignored
-// and
-//         SIGPIPE is; closed standard streams are /dev/null; umask(2) leaves
+// Inherits: nothing that it could stumble over. SIGPIPE is ignored, SIGCHLD no
+//         longer; closed standard streams are /dev/null; umask(2) leaves
 //         the owner all rights. SIGHUP, SIGINT, SIGQUIT and SIGALRM stay
 //         ignored if they are (nohup(1)). Children that were there before, of
 //         a shell that has become the lab by exec(2), are left alone.

@@ -11,9 +11,8 @@
 //
 // Arguments and results: integers, double, bool, std::string, ipc::Json; also a
 //        std::vector<ipc::Json> as an argument, and nothing as a result.
-// Blocks: never. A method that may have to wait returns a std::optional:
-// nothing
-//        means that it cannot be done yet and has changed nothing. The server
+// Blocks: never. A method that may have to wait returns a std::optional, and
+//        nothing if it cannot be done yet and has changed nothing. The server
 //        then keeps the call and tries it again each time something changes
 //        that it waits for, the oldest call first.
 // More:  a class that derives from ManagedObject can also keep proxies, give up

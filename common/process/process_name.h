@@ -2,9 +2,8 @@
 //
 // Threads: any may ask and name; what process_name() has returned stays valid,
 //          and as it was.
-// Fork:    a child has its parent's name until it is given another; Process
-// does
-//          that.
+// Fork:    a child has its parent's name until it is given another, as Process
+//          does.
 // See:     prctl(2), PR_SET_NAME
 #pragma once
 

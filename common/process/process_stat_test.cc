@@ -1,6 +1,7 @@
 #include "common/process/process_stat.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 
 #include <functional>
 
+#include "common/base/wait_ready.h"
 #include "common/process/process.h"
 #include "common/testing/test_basics.h"
 
@@ -20,8 +22,8 @@ using ipc::testing::error_of;
 // A zombie that ended by `target`; what its status says.
 int status_told_of(const std::function<void()>& target) {
   const Process child("child", target);
-  const ipc::Deadline limit = ipc::testing::limit();
-  while (!ipc::has_ended(child.pid()) && !limit.expired()) ::usleep(200);
+  EXPECT_TRUE(ipc::wait_ready(child.pidfd(), POLLIN, ipc::testing::limit()));
+  EXPECT_TRUE(ipc::has_ended(child.pid()));
   const std::optional<ProcessStat> stat = ipc::read_stat(child.pid());
   EXPECT_TRUE(stat && stat->has_ended());
   return stat ? stat->status : -1;

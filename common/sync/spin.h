@@ -6,10 +6,8 @@
 // keep looking. If it comes later, or if it cannot come because its process
 // waits for this CPU, then the looking was for nothing.
 //
-// See: docs/benchmarks; "spin-then-block" in the literature (Karlin et al.
-// 1991,
-//      "Empirical Studies of Competitive Spinning for a Shared-Memory
-//      Multiprocessor").
+// See: docs/benchmarks; "spin-then-block" in Karlin et al. 1991, "Empirical
+//      Studies of Competitive Spinning for a Shared-Memory Multiprocessor".
 #pragma once
 
 #include <stdint.h>

@@ -27,9 +27,8 @@
 //           subscribers are told `died` within kRecheckSeconds; one successor
 //           may begin(). Who dies before begin() is nobody's publisher, and it
 //           takes a deadline to notice. A subscriber: nobody notices.
-// See:      sleepers.h, process_identity.h; Lamport 1977, "Concurrent Reading
-// and
-//           Writing".
+// See:      sleepers.h, process_identity.h;
+//           Lamport 1977, "Concurrent Reading and Writing".
 #pragma once
 
 #include <array>

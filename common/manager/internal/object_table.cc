@@ -2,22 +2,19 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include <array>
 #include <utility>
 
-#include "common/base/errors.h"
+#include "common/base/random.h"
 #include "common/manager/internal/built_in_types.h"
 
 namespace ipc {
 
 std::string random_hex() {
-  uint64_t number = 0;
-  check(retry([&] { return ::getrandom(&number, sizeof number, 0); }),
-        "getrandom");
   std::array<char, 17> text{};
-  ::snprintf(text.data(), text.size(), "%016" PRIx64, number);
+  ::snprintf(text.data(), text.size(), "%016" PRIx64,
+             random_number<uint64_t>());
   return text.data();
 }
 
