@@ -71,6 +71,11 @@ class DebuggingTest(lab.LabTest):
         for count in (1, 50):
             run = self.run_lab(f"--questions={count}")
             findings = self.captures(run, "Main: ([A-Z][a-z]+: .* MiB: .*)")
+            memory = self.captures(run, r"Main: Hog: .* memory \+(\d+) MiB.*")
+            (hog_mib,) = map(int, memory)
+            # A sanitizer keeps one byte for every eight of the program's.
+            self.assertGreaterEqual(hog_mib, 2 * count)
+            self.assertLessEqual(hog_mib, 2 * count * 9 / 8)
             self.assertEqual(
                 findings,
                 [
@@ -79,7 +84,7 @@ class DebuggingTest(lab.LabTest):
                     f"Leaker: {count} answers, descriptors +{count},"
                     " memory +0 MiB: leaks descriptors",
                     f"Hog: {count} answers, descriptors +0,"
-                    f" memory +{2 * count} MiB: leaks memory",
+                    f" memory +{hog_mib} MiB: leaks memory",
                     "Spinner: 0 answers, descriptors +0,"
                     " memory +0 MiB: uses the processor, and gets nowhere",
                     # The pipe that it waits for is its own.
