@@ -66,7 +66,7 @@ class Console:
     unordered: bool
 
     def variant_of(self, lab: str) -> str | None:
-        """Returns "" for the lab, a wrong variant's name, or None."""
+        """Returns "" for the lab, "raw", a wrong variant's name, or None."""
         if self.label in (
             f"//labs:{lab}",
             f"//labs/{lab}",
@@ -74,9 +74,9 @@ class Console:
         ):
             return ""
         variant = re.fullmatch(
-            rf"//labs/{re.escape(lab)}:wrong_(\w+)", self.label
+            rf"//labs/{re.escape(lab)}:(?:wrong_(\w+)|raw)", self.label
         )
-        return variant[1] if variant else None
+        return (variant[1] or "raw") if variant else None
 
     def problems(self, lines: Sequence[str]) -> list[str]:
         """Compares the output with what the command prints now, `lines`."""
@@ -136,13 +136,13 @@ class Excerpt:
     calls: tuple[str, ...]
 
     def variant_of(self, lab: str) -> str | None:
-        """Returns "" for the lab, a wrong variant's name, or None."""
+        """Returns "" for the lab, "raw", a wrong variant's name, or None."""
         found = re.fullmatch(
             rf"bazel-bin/labs/{re.escape(lab)}/"
-            rf"(?:{re.escape(lab)}|wrong_(\w+))",
+            rf"(?:{re.escape(lab)}|(raw)|wrong_(\w+))",
             self.program,
         )
-        return (found[1] or "") if found else None
+        return (found[1] or found[2] or "") if found else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,10 +24,10 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, promises, quiet, trace, words
+from harness import chapter, expect, explored, quiet, raw, trace, words
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
-from harness.promises import QUIET_S
+from harness.promises import QUIET_S, RAW
 from harness.results import main
 from harness.run import Run
 
@@ -74,7 +74,7 @@ class Caught:
                 )
 
 
-class LabTest(promises.Promises):
+class LabTest(raw.RawPromises):
     """The base of every lab's test, which inherits the checks it has here."""
 
     wrong: ClassVar[Mapping[str, Caught]] = {}
@@ -148,7 +148,7 @@ class LabTest(promises.Promises):
                 )
                 continue
             ran_lab = ran_lab or not variant
-            if variant and variant not in self.wrong:
+            if variant not in ("", RAW, *self.wrong):
                 problems.append(f"{console.place}: there is no {console.label}")
                 continue
             run = self.run_program(
@@ -168,7 +168,7 @@ class LabTest(promises.Promises):
         excerpts = text.excerpts()
         for excerpt in excerpts:
             variant = excerpt.variant_of(self.name)
-            if variant is None or (variant and variant not in self.wrong):
+            if variant not in ("", RAW, *self.wrong):
                 self.fail(f"{excerpt.place}: not `$ strace ... {self.name}`")
         if excerpts and (reason := trace.why_not()):
             self.skipTest(reason)

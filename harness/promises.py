@@ -30,6 +30,8 @@ _KEEPER_S = 10.0
 # A wrong variant, or a transcript of one, need not be watched for long: when
 # all of its processes sleep without a limit nothing will come any more.
 QUIET_S = 0.5
+# The variant of a lab that makes the system calls itself: its raw.cc.
+RAW = "raw"
 
 
 class Runs(expect.Expectations):
@@ -54,12 +56,18 @@ class Runs(expect.Expectations):
         return self.folder.name
 
     def program(self, variant: str = "") -> str:
-        """Returns the lab's program, or that of a wrong variant."""
-        return str(self.folder / (f"wrong_{variant}" if variant else self.name))
+        """Returns the lab's program, RAW, or that of a wrong variant."""
+        if variant not in ("", RAW):
+            variant = f"wrong_{variant}"
+        return str(self.folder / (variant or self.name))
 
     def run_program(self, program: str, *flags: str, **options: Any) -> Run:
-        """Runs a program, at --pace=0 unless told, with options of run()."""
-        if not any(flag.startswith("--pace") for flag in flags):
+        """Runs a program, at --pace=0 unless told, with options of run().
+
+        A raw one has neither flags nor pauses.
+        """
+        is_raw = re.match(rf"(wrong_)?{RAW}(_|$)", pathlib.Path(program).name)
+        if not is_raw and not any(f.startswith("--pace") for f in flags):
             flags = (*flags, "--pace=0")
         return self._run([program, *flags], **options)
 

@@ -17,6 +17,7 @@ def ipc_lab(
         srcs = ["main.cc"],
         wrong = [],
         wrong_deps = {},
+        raw = False,
         copts = [],
         size = "medium",
         tags = []):
@@ -32,6 +33,9 @@ def ipc_lab(
       srcs: the sources of the program; main.cc comes first.
       wrong: the names of the wrong variants.
       wrong_deps: what a variant needs beyond `deps`, by its name.
+      raw: whether there is a raw.cc, which tells the lab's story by system calls
+        alone: `bazel run //labs/<name>:raw`. A wrong variant whose name begins
+        with "raw_" is made as it is.
       copts: options of the compiler for the lab's own sources, where the speed
         of what it computes matters.
       size: the size of the test: "medium" allows it 300 seconds. A quiet machine
@@ -49,13 +53,21 @@ def ipc_lab(
         visibility = _READERS,
         deps = deps,
     )
+    if raw:
+        cc_binary(
+            name = "raw",
+            srcs = ["raw.cc"],
+            visibility = _READERS,
+            deps = ["//labs:raw"],
+        )
     for variant in wrong:
+        own = ["//labs:raw"] if variant.startswith("raw_") else deps
         cc_binary(
             name = "wrong_" + variant,
             srcs = ["wrong/%s.cc" % variant],
             copts = copts,
             visibility = _READERS,
-            deps = deps + wrong_deps.get(variant, []),
+            deps = own + wrong_deps.get(variant, []),
         )
 
     # What the chapter quotes and links to.
@@ -85,7 +97,7 @@ def ipc_lab(
             ":" + name,
             ":%s_sources" % name,
             "//common:sources",
-        ] + [
+        ] + ([":raw"] if raw else []) + [
             ":wrong_" + variant
             for variant in wrong
         ],

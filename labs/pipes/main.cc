@@ -1,8 +1,9 @@
 // pipes: a sender and a receiver, and two ways to say "that was all".
 //
 //   Main --fork--> Sender === messages ==> Receiver <--fork-- Main
-//                         <== "ready" ====
+//                         <==  ready  ====
 //
+// There are two pipes, because a pipe has one direction.
 // Watch for: how the receiver learns that no more will come. In the first act
 // the sender says so. In the second it is killed and says nothing, yet the
 // receiver ends: the kernel has closed the sender's end of the channel.
@@ -10,7 +11,9 @@
 
 #include <signal.h>
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/channel/connection.h"
@@ -30,29 +33,37 @@ constexpr const char* kNoMore = "";  // No message of ours is empty.
 int message_count = 5;
 int dies_after = 2;
 
-void send_messages(ConnectionPair& ends, int count, bool dies) {
-  ends.second.close();         // [close-sender]
-  (void)ends.first.receive();  // The receiver is ready.
+// Of each pipe the first end receives, and the second sends.
+struct Pipes {
+  ConnectionPair messages = ipc::make_one_way_connections();  // [pipe]
+  ConnectionPair ready = ipc::make_one_way_connections();
+};
+
+void send_messages(Pipes& pipes, int count, bool dies) {
+  pipes.messages.first.close();  // [close-sender]
+  pipes.ready.second.close();
+  (void)pipes.ready.first.receive();  // The receiver is ready.
   ipc::say("Starting to send messages");
   for (int i = 0; i < count; ++i) {
     ipc::say("Sent 'Message {}'", i);  // Said before it can be received.
-    ipc::ensure(ends.first.send("Message " + std::to_string(i)));
+    ipc::ensure(pipes.messages.second.send("Message " + std::to_string(i)));
     ipc::pause_s(kPauseS);
   }
   if (dies) ::raise(SIGKILL);
   ipc::say("Done sending");
-  ipc::ensure(ends.first.send(kNoMore));  // [signal]
+  ipc::ensure(pipes.messages.second.send(kNoMore));  // [signal]
 }
 
-void receive_messages(ConnectionPair& ends) {
-  ends.first.close();  // [close-receiver]
+void receive_messages(Pipes& pipes) {
+  pipes.messages.second.close();  // [close-receiver]
+  pipes.ready.first.close();
   ipc::say("Starting to receive");
   // The sender waits for our word, so this poll must find nothing.
-  if (!ends.second.poll_until(Deadline::after(ipc::paced_s(kPollS)))) {
+  if (!pipes.messages.first.poll_until(Deadline::after(ipc::paced_s(kPollS)))) {
     ipc::say("No message received in the last second");
   }
-  ipc::ensure(ends.second.send("ready"));
-  while (const auto message = ends.second.receive()) {  // [receive]
+  ipc::ensure(pipes.ready.second.send("ready"));
+  while (const auto message = pipes.messages.first.receive()) {  // [receive]
     if (*message == kNoMore) {
       ipc::say("Done receiving: the sender said so");
       return;
@@ -64,10 +75,10 @@ void receive_messages(ConnectionPair& ends) {
 
 // Plays one act; the sender's exit status, as Process::join() returns it.
 int play(int count, bool dies) {
-  ConnectionPair ends = ipc::make_connections();
-  ipc::Process sender("Sender", [&] { send_messages(ends, count, dies); });
-  ipc::Process receiver("Receiver", [&] { receive_messages(ends); });
-  ends = {};  // [close-main] Main uses neither end.
+  std::optional<Pipes> pipes(std::in_place);
+  ipc::Process sender("Sender", [&] { send_messages(*pipes, count, dies); });
+  ipc::Process receiver("Receiver", [&] { receive_messages(*pipes); });
+  pipes.reset();  // [close-main] Main uses no end.
 
   const int status = sender.join();
   return receiver.join() == 0 ? status : receiver.join();

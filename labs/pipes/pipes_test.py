@@ -20,6 +20,7 @@ ACT_TWO = (
 class PipesTest(lab.LabTest):
     """A sender, a receiver, and the end of the messages."""
 
+    raw = True
     wrong = {
         "unclosed_end": lab.Caught(
             by="hang",
@@ -27,6 +28,9 @@ class PipesTest(lab.LabTest):
         ),
         "no_framing": lab.Caught(
             by="output", saying="Got 'Message 0Message 1'"
+        ),
+        "raw_unclosed_end": lab.Caught(
+            by="hang", saying=r"Receiver waits in read .*Receiver itself"
         ),
         "ignored_status": lab.Caught(
             by="output", saying="'Receiver: failed.*' must never be said"
