@@ -461,6 +461,54 @@ fi
             )
 
 
+class RawTest(FakeLabTest):
+    """raw.cc tells the lab's story, and by itself."""
+
+    SOURCE = '#include "labs/raw.h"\n#include <unistd.h>\n'
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fake.replace(
+            "fake_test.py", "    wrong =", "    raw = True\n    wrong ="
+        )
+        self.fake.write("raw.cc", self.SOURCE)
+        self.fake.program("raw", fake_lab.RIGHT, "#!/bin/sh\n")
+
+    def test_a_raw_program_that_is_right_passes(self) -> None:
+        """The control. That signals interrupt it, no shell survives."""
+        failed = self.fake.run_all()
+        failed.pop("test_raw_goes_on_after_a_signal", None)
+        self.assertEqual(failed, {})
+
+    def test_another_story_is_found(self) -> None:
+        """It passes the check of the lab, and yet says something else."""
+        said = fake_lab.RIGHT.replace("Sent 1", "Sent one")
+        self.fake.program("raw", said, "#!/bin/sh\n")
+        name = "test_raw_tells_the_same_story"
+        self.assert_fails(name, "raw.cc tells it so", "Sent one", "Sent 1")
+        self.fake.program("raw", fake_lab.LATE, "#!/bin/sh\n")
+        self.assert_fails(name, "MISSING Receiver: Got 2")
+
+    def test_a_header_that_hides_the_calls_is_found(self) -> None:
+        """Also in a wrong variant that is raw."""
+        name = "test_raw_makes_its_calls_itself"
+        self.assertEqual(self.fake.run_test(name), "")
+        hides = self.SOURCE + '# include "common/sync/lock.h"\n'
+        self.fake.write("wrong/raw_late.cc", hides)
+        self.assert_fails(name, "raw_late.cc includes common/sync/lock.h")
+
+    def test_a_child_that_outlives_it_is_found(self) -> None:
+        """Whoever ends it, and however."""
+        leaks = fake_lab.LEAK + fake_lab.RIGHT
+        self.fake.program("raw", leaks, "#!/bin/sh\ntrap '' INT\n")
+        self.assert_fails("test_raw_ends_whatever_ends_it", "left after SIGINT")
+
+    def test_a_raw_program_that_no_test_runs_is_found(self) -> None:
+        """It proves nothing."""
+        self.fake.replace("fake_test.py", "raw = True", "raw = False")
+        self.assert_fails("test_raw_is_declared", "raw.cc, and `raw`")
+
+
 class VariantsTest(FakeLabTest):
     """A wrong variant must be caught, and for the declared reason only."""
 
