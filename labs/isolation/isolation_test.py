@@ -1,11 +1,32 @@
 """Proves what the chapter on isolation promises."""
 
+import os
+import subprocess
+import sys
+
 from harness import lab
+
+_OTHER_USER = 65533 if os.geteuid() == 65534 else 65534
+_REFUSED = "I may not read in the child: Operation not permitted"
+
+
+def _why_not_another_user() -> str:
+    """Returns why nobody here can become another user, or "".
+
+    Root can, unless it is root of a user namespace that has no other user.
+    """
+    tried = subprocess.run(
+        [sys.executable, "-c", f"import os; os.setuid({_OTHER_USER})"],
+        capture_output=True,
+        check=False,
+    )
+    return "" if tried.returncode == 0 else "no way to become another user here"
 
 
 class IsolationTest(lab.LabTest):
     """What a parent sees of what its child does to memory."""
 
+    raw = True
     wrong = {
         "ordinary_variable": lab.Caught(
             by="output", saying="Main: The shared number is 42"
@@ -16,18 +37,30 @@ class IsolationTest(lab.LabTest):
         "ignores_status": lab.Caught(
             by="output", saying="Main: The child was killed by SIGSEGV"
         ),
+        "raw_forgotten_exit": lab.Caught(
+            by="output", saying="BAD +Main: My number is still 42"
+        ),
+        "readable_secret": lab.Caught(
+            by="output", saying=f"there are 0 lines 'Main: {_REFUSED}'"
+        ),
     }
 
     def check(self, run: lab.Run) -> None:
-        """What is shared is seen, and the end of a child is told as it was."""
+        """What is shared is seen, and the end of a child is told as it was.
+
+        What is not shared stays as it was; what is closed is not read.
+        """
+        self.assert_never(run, "Main: My number is still (?!7$)")
         for number in self.captures(
             run, r"Child: I set the shared number to (\d+)"
         ):
             self.assert_count(run, f"Main: The shared number is {number}", 1)
         for _ in self.captures(run, "Child: I move .* boxes"):
             self.assert_count(run, "Main: The child was killed by SIGSEGV", 1)
+        for _ in self.captures(run, "Child: .*, for me alone"):
+            self.assert_count(run, f"Main: {_REFUSED}", 1)
 
-    def test_the_three_acts_are_always_the_same(self) -> None:
+    def test_the_four_acts_are_always_the_same(self) -> None:
         """Only one process is at work at any time."""
         run = self.run_lab("--number=5")
         self.assert_said(
@@ -38,6 +71,8 @@ class IsolationTest(lab.LabTest):
                 "My number is 5",
                 "I set the shared number to 5",
                 "I move 30 boxes from left to right",
+                "My number is 5",
+                "My number is 5, for me alone",
             ],
         )
         self.assert_said(
@@ -53,6 +88,9 @@ class IsolationTest(lab.LabTest):
                 "The child was killed by SIGSEGV",
                 "I go on; the shelves hold 70 and 0 boxes",
                 "30 boxes are on no shelf",
+                "Act 4: an ordinary variable, read from outside",
+                "My number is 7; in the child I read 5",
+                _REFUSED,
                 "PASS",
             ],
         )
@@ -65,6 +103,25 @@ class IsolationTest(lab.LabTest):
             "Child: I set the shared number to 42",
             "Main: The shared number is 42",
         )
+
+    def test_another_user_may_not_read_what_ones_own_may(self) -> None:
+        """The same process, at the same time: refused to one, read by one."""
+        if (reason := _why_not_another_user()) != "":
+            self.skipTest(reason)
+        run = self.run_lab(f"--other-user={_OTHER_USER}")
+        self.assert_said(run, "Stranger", [_REFUSED])
+        self.assert_count(
+            run, "Main: My number is 7; in the child I read 42", 1
+        )
+
+    def test_who_cannot_become_another_user_is_told_so(self) -> None:
+        """It is a failure, and one clear line names the call."""
+        if _why_not_another_user() == "":
+            self.skipTest("this is root, and there are other users")
+        run = self.run_lab(f"--other-user={_OTHER_USER}", clean=False)
+        self.assertEqual(run.status, 1)
+        self.assert_said(run, "Stranger", ["failed: setresuid: .*"])
+        self.assertEqual(run.lines[-1].raw, "Main: FAIL the stranger failed")
 
 
 if __name__ == "__main__":

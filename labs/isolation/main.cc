@@ -5,7 +5,8 @@
 //     +-- [ page ] --+
 //
 // Watch for: the same assignment in the same child, seen by Main in act 2 and
-// not in act 1; and in act 3 what a crash leaves whole and what it does not.
+// not in act 1; in act 3 what a crash leaves whole and what it does not; and in
+// act 4 that an ordinary variable can be seen after all, from outside.
 // Try: in act 1 let Main say `number` before it joins the child, and after.
 
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
+#include "labs/isolation/outside.h"
 
 namespace {
 
@@ -24,6 +26,7 @@ constexpr int kBoxesAtFirst = 100;
 constexpr int kBoxesMoved = 30;
 
 int childs_number = 42;
+int other_user = 0;
 
 struct Shelves {
   int left_boxes = kBoxesAtFirst;
@@ -84,7 +87,9 @@ std::string lesson() {
   ipc::say("Act 2: a shared page");
   if (auto problem = shared_page(); !problem.empty()) return problem;
   ipc::say("Act 3: a child that crashes");
-  return crash();
+  if (auto problem = crash(); !problem.empty()) return problem;
+  ipc::say("Act 4: an ordinary variable, read from outside");
+  return look_from_outside(childs_number, other_user);
 }
 
 }  // namespace
@@ -92,5 +97,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("isolation", "What a parent sees of what its child does.");
   lab.option("--number", childs_number, 0, 1000, "what the child writes");
+  lab.option("--other-user", other_user, 0, 65534,
+             "who looks too in act 4; for root");
   return lab.run(argc, argv, lesson);
 }
