@@ -2,7 +2,8 @@
 // transcript, a child that does not outlive its parent, and the verdict.
 //
 // A raw program (raw.cc of a lab) tells the lab's story by system calls alone.
-// It may use this header, common/base/errors.h and nothing else of ours.
+// It may use this header, common/base/errors.h, raw_turns.h where the story has
+// an order of steps, and nothing else of ours.
 #pragma once
 
 #include <signal.h>
