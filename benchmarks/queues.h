@@ -18,12 +18,12 @@
 #include <utility>
 
 #include "benchmarks/queue_load.h"
-#include "benchmarks/spsc_ring.h"
 #include "common/base/check.h"
 #include "common/base/errors.h"
 #include "common/base/unique_fd.h"
 #include "common/channel/connection.h"
 #include "common/channel/queue.h"
+#include "common/channel/ring.h"
 #include "common/process/pipe.h"
 
 namespace ipc::bench {
@@ -48,11 +48,18 @@ class OurQueue {
   std::string item_;
 };
 
+// The limit for a queue: each side spins and never sleeps.
 class Ring {
  public:
   explicit Ring(const QueueLoad& load) : ring_(load.slots(), load.size_bytes) {}
-  void put(const char* bytes) { ring_.put(bytes); }
-  void get(char* bytes) { ring_.get(bytes); }
+  void put(const char* bytes) {
+    while (!ring_.try_put(bytes)) {
+    }
+  }
+  void get(char* bytes) {
+    while (!ring_.try_get(bytes)) {
+    }
+  }
 
  private:
   SpscRing ring_;

@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
+#include "common/channel/ring.h"
 #include "common/explore/explorer.h"
 #include "common/memory/shared.h"
 #include "common/pool/internal/board.h"
@@ -500,6 +501,70 @@ TEST(ExploreQueue, TellsAllThatItIsClosed) {
   expect_outcomes("Queue, closed", closed_queue, bounded(3), {"1 came"});
 }
 
+struct RingBoard {
+  size_t count = 0;
+  std::array<int, 4> got{};
+};
+
+// What was taken and what is left in the ring must be all that was put, in
+// order. Then whether successors can use it.
+std::string ring_outcome(RingBoard& board, ipc::SpscRing& ring, int max_items) {
+  const uint64_t put_count = ring.tail();
+  std::string text = std::to_string(put_count) + " put, " +
+                     std::to_string(ring.head()) + " taken";
+  while (ring.try_get(&board.got.at(board.count))) ++board.count;
+  bool whole = board.count == put_count;
+  for (int i = 0; i < static_cast<int>(board.count); ++i) {
+    whole = whole && board.got.at(static_cast<size_t>(i)) == i;
+  }
+  if (!whole) text += ", and that is not what was put";
+  int item = 0;
+  for (int i = 0; i < max_items; ++i) {
+    if (!ring.try_put(&item)) text += ", of no more use";
+  }
+  if (ring.try_put(&item)) text += ", too big";
+  return text;
+}
+
+// Neither side can wait in a schedule, since nobody would wake it: each tries a
+// few times.
+Scenario ring(int max_items, int puts, int gets) {
+  return [=](Schedule& schedule) {
+    ipc::SpscRing ring(static_cast<size_t>(max_items), sizeof(int));
+    const Shared<RingBoard> board;
+    schedule.add("Producer", [&] {
+      int next = 0;
+      for (int i = 0; i < puts; ++i) next += ring.try_put(&next) ? 1 : 0;
+    });
+    schedule.add("Consumer", [&] {
+      for (int i = 0; i < gets; ++i) {
+        int item = 0;
+        if (ring.try_get(&item)) board->got.at(board->count++) = item;
+      }
+    });
+    schedule.run();
+    return ring_outcome(*board, ring, max_items);
+  };
+}
+
+TEST(ExploreRing, LosesNothingAndDoublesNothingAndKeepsTheOrder) {
+  expect_outcomes("Ring of 1", ring(1, 3, 2), whole(),
+                  {"1 put, 0 taken", "1 put, 1 taken", "2 put, 1 taken"});
+  expect_outcomes("Ring of 2", ring(2, 3, 3), whole(),
+                  {"2 put, 0 taken", "2 put, 1 taken", "2 put, 2 taken",
+                   "3 put, 1 taken", "3 put, 2 taken"});
+}
+
+TEST(ExploreRing, LosesNothingWhoeverDies) {
+  expect_outcomes(
+      "Ring of 1, one death", ring(1, 3, 2), whole(1),
+      {"0 put, 0 taken", "1 put, 0 taken", "1 put, 1 taken", "2 put, 1 taken"});
+  expect_outcomes(
+      "Ring of 2, both die", ring(2, 3, 3), whole(2),
+      {"0 put, 0 taken", "1 put, 0 taken", "1 put, 1 taken", "2 put, 0 taken",
+       "2 put, 1 taken", "2 put, 2 taken", "3 put, 1 taken", "3 put, 2 taken"});
+}
+
 // The workers of a pool, and what its owner does to give them a batch. They
 // wait for the next one in the end, so each schedule ends with nobody who goes
 // on.
@@ -586,6 +651,7 @@ TEST(ExploreReduction, FindsWhatAllOrdersFind) {
       {"Condition, 1 consumer", condition(1), 0},
       {"Barrier, 2", barrier(2), 0},
       {"Queue, 1 to 1", queue(1, 1), 0},
+      {"Ring of 1, one death", ring(1, 3, 2), 1},
   };
   for (const auto& small : spaces) {
     ExploreOptions options = whole(small.kills);

@@ -15,6 +15,7 @@
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
 #include "common/channel/queue.h"
+#include "common/channel/ring.h"
 #include "common/files/atomic_file.h"
 #include "common/files/file_watcher.h"
 #include "common/manager/manager.h"
@@ -210,6 +211,13 @@ void queue() {
   demand(*queue.get_until(limit()) == "item");
 }
 
+void ring() {
+  ipc::SpscRing ring(4, sizeof(int));
+  int number = 7;
+  demand(ring.try_put(&number));
+  demand(ring.try_get(&number) && number == 7);
+}
+
 // A peer with which something was wrong does not come out of accept(), and the
 // next one does.
 void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
@@ -308,7 +316,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Locks", locks}, Case{"Semaphore", semaphores},
         Case{"BoundedSemaphore", with_semaphore(bounded_semaphore)},
         Case{"AbandonedPermit", with_semaphore(abandoned_permit)},
-        Case{"Barrier", barrier}, Case{"Queue", queue},
+        Case{"Barrier", barrier}, Case{"Queue", queue}, Case{"SpscRing", ring},
         Case{"ListenerAtAPath", listener_at_a_path},
         Case{"ListenerOfAHost", listener_of_a_host},
         Case{"ListenerWithAKey", listener_with_a_key},
