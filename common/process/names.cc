@@ -104,6 +104,7 @@ int remove_names_of(const std::string& prefix) {
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
       const std::string name = entry.path().filename().string();
       if (!name.starts_with(prefix) || is_lock_file(name)) continue;
+      remove_object(name);  // If it is a note: before the note goes.
       if (fs::remove_all(entry.path(), ignored) > 0) ++removed;
     }
   }
@@ -186,6 +187,20 @@ TempDir::~TempDir() {
 
 std::string TempDir::file(std::string_view name) const {
   return path_ + "/" + std::string(name);
+}
+
+NotedObject::NotedObject(ObjectKind kind)
+    : note_(unique_name(draw_note(kind))), owner_(::getpid()) {
+  const std::string path = "/tmp/" + note_;
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  UniqueFd(check(::open(path.c_str(), kFlags, 0600), ("open " + path).c_str()));
+}
+
+NotedObject::~NotedObject() {
+  if (owner_ == ::getpid()) {
+    remove_object(note_);
+    ::unlink(("/tmp/" + note_).c_str());
+  }
 }
 
 }  // namespace ipc

@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/process/kernel_object.h"
+
 namespace ipc {
 
 // The prefix of this run: drawn once, inherited by fork(2).
@@ -29,17 +31,19 @@ void set_run_token(const char* text);
 void begin_run();
 
 // Removes from /tmp and /dev/shm what runs have left whose processes are all
-// dead; how many names. Safe beside runs that begin, work or sweep: a run is
-// locked before it has its first name, and its lock file is the last to go.
-// Names of other users, and names without a lock file, are left alone.
+// dead, and the objects that they have notes of (NotedObject); how many names.
+// Safe beside runs that begin, work or sweep: a run is locked before it has its
+// first name, and its lock file is the last to go. Names of other users, and
+// names without a lock file, are left alone.
 int remove_stale_names();
 
 // A name that no other call returns: the prefix, a counter with the process
 // number, and `what`. 50 bytes and `what`, so that it fits a socket's path.
 std::string unique_name(std::string_view what);
 
-// Ends the run: removes all that it has left in /tmp and /dev/shm; how many
-// names. The next name begins another run.
+// Ends the run: removes all that it has left in /tmp and /dev/shm, and the
+// objects that it has notes of; how many names. The next name begins another
+// run.
 int remove_names();
 
 // Ends the run and leaves its names behind, for somebody to look at them.
@@ -66,6 +70,35 @@ class TempDir {
 
  private:
   std::string path_;
+  int owner_;
+};
+
+// The name or key of an object that no folder shows, see kernel_object.h, and
+// a note of it in /tmp. Who uses the object makes it, exclusively: the key is
+// drawn, and so may be a stranger's.
+//
+// Lifetime: the note is made by the constructor. The destructor of the process
+//           that made it, but not of its children, removes the object, if there
+//           is one, and the note.
+// Errors:   std::system_error if the note cannot be made.
+// Death:    both stay; Lab removes them when the run has ended. A sweeper in
+//           another IPC namespace that shares /tmp sees the note and not the
+//           object, which goes with its namespace.
+class NotedObject {
+ public:
+  explicit NotedObject(ObjectKind kind);
+  NotedObject(const NotedObject&) = delete;
+  NotedObject& operator=(const NotedObject&) = delete;
+  NotedObject(NotedObject&&) = delete;
+  NotedObject& operator=(NotedObject&&) = delete;
+  ~NotedObject();
+
+  [[nodiscard]] std::string queue() const { return queue_of_note(note_); }
+  [[nodiscard]] key_t key() const { return key_of_note(note_); }
+  [[nodiscard]] bool exists() const { return object_exists(note_); }
+
+ private:
+  std::string note_;
   int owner_;
 };
 

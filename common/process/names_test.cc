@@ -1,8 +1,12 @@
 #include "common/process/names.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/process/kernel_object.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
 #include "common/testing/test_faults.h"
@@ -99,6 +104,44 @@ TEST(Names, RemoveNamesTakesWhatADeadProcessLeft) {
   EXPECT_EQ(ipc::remove_names(), 0);
 }
 
+// A queue and memory that no folder shows, and whether they are there.
+struct Objects {
+  ipc::NotedObject queue{ipc::ObjectKind::posix_queue};
+  ipc::NotedObject memory{ipc::ObjectKind::sysv_memory};
+
+  void make() const {
+    const mqd_t opened = ::mq_open(queue.queue().c_str(),
+                                   O_RDWR | O_CREAT | O_EXCL, 0600, nullptr);
+    ASSERT_NE(opened, -1);
+    ::mq_close(opened);
+    ASSERT_NE(::shmget(memory.key(), 1, IPC_CREAT | IPC_EXCL | 0600), -1);
+  }
+  [[nodiscard]] int count() const { return queue.exists() + memory.exists(); }
+};
+
+TEST(Names, ANotedObjectGoesWithItsNoteButNotWithAChild) {
+  auto* const objects = new Objects;
+  EXPECT_EQ(objects->count(), 0);
+  objects->make();
+  const std::string queue = objects->queue.queue();
+  EXPECT_TRUE(fs::exists("/tmp" + queue));
+  EXPECT_EQ(ipc::Process("child", [&] { delete objects; }).join(), 0);
+  EXPECT_EQ(objects->count(), 2);
+  const key_t key = objects->memory.key();
+  delete objects;
+  EXPECT_FALSE(fs::exists("/tmp" + queue));
+  EXPECT_EQ(::mq_unlink(queue.c_str()), -1);
+  EXPECT_EQ(::shmget(key, 0, 0), -1);
+}
+
+TEST(Names, RemoveNamesTakesObjectsByTheirNotes) {
+  const Objects objects;
+  objects.make();
+  EXPECT_EQ(objects.count(), 2);
+  EXPECT_EQ(ipc::remove_names(), 2);
+  EXPECT_EQ(objects.count(), 0);
+}
+
 // The tests that follow have /tmp and /dev/shm for themselves: other programs
 // sweep there too, and would take what these leave for dead.
 struct NamesSweep : testing::Test {
@@ -150,6 +193,33 @@ TEST_F(NamesSweep, TakesNamesOnceAllProcessesOfTheirRunAreDead) {
   for (const auto& path : {run.folder, run.shm, run.lock}) {
     EXPECT_FALSE(fs::exists(path)) << path << " was left behind";
   }
+}
+
+TEST_F(NamesSweep, TakesObjectsOfADeadRunAndNotOfALiveOne) {
+  const ipc::TempDir dir;
+  ipc::Pipe ready = ipc::make_pipe();
+  ipc::Process other("run", [&] {
+    ipc::begin_run();
+    const Objects objects;
+    objects.make();
+    std::ofstream(dir.file("names"))
+        << objects.queue.queue() << " " << objects.memory.key();
+    ready = {};
+    while (true) ::pause();
+  });
+  ready.writer.reset();
+  char byte = 0;
+  ASSERT_EQ(::read(ready.reader.get(), &byte, 1), 0);
+  std::string queue;
+  key_t key = 0;
+  std::ifstream(dir.file("names")) >> queue >> key;
+  ipc::remove_stale_names();
+  EXPECT_NE(::shmget(key, 0, 0), -1) << "taken from a live run";
+  other.kill();
+  EXPECT_EQ(other.join(), -SIGKILL);
+  EXPECT_EQ(ipc::remove_stale_names(), 2);
+  EXPECT_EQ(::shmget(key, 0, 0), -1);
+  EXPECT_EQ(::mq_unlink(queue.c_str()), -1);
 }
 
 TEST_F(NamesSweep, DoesNoHarmToARunThatBeginsMeanwhile) {
