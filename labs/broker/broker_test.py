@@ -15,6 +15,8 @@ from harness import run as harness_run
 
 _BOOKS = r"Collector: In the books: (.*)"
 _FACT = r"Collector: In fact: (begun \d+ times, done \d+ times)"
+# A broker on a busy machine may take so long to answer.
+_ANSWER_S = 10.0
 _STARTS = "Main: Starting a RabbitMQ of its own, which takes some seconds"
 
 
@@ -69,8 +71,12 @@ class BrokerTest(lab.LabTest):
     def run_with_service(
         self, program: str, *flags: str, **options: Any
     ) -> lab.Run:
-        """Runs beside the service, in its network."""
+        """Runs beside the service, in its network.
+
+        Whether the service is at work is not seen: it gets time to answer.
+        """
         options["network"] = BrokerTest._service
+        options["quiet_s"] = max(_ANSWER_S, options.get("quiet_s", 0))
         return super().run_program(program, *flags, **options)
 
     def run_traced(

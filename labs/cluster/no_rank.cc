@@ -1,0 +1,10 @@
+#include "common/lab/lab.h"
+#include "labs/cluster/job.h"
+
+void require_mpi() {
+  throw ipc::Skip(
+      "Open MPI is not installed; apt-get install libopenmpi-dev openmpi-bin, "
+      "and ./bazelw builds the lab with it");
+}
+
+int play_rank(int /*argc*/, char** /*argv*/) { return 1; }

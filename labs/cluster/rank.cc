@@ -1,0 +1,38 @@
+// A rank, which is a process that MPI has numbered.
+
+// The bindings for C++, which were taken out of MPI 3.
+#define OMPI_SKIP_MPICXX 1
+
+#include <mpi/mpi.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "labs/cluster/job.h"
+
+void require_mpi() {}
+
+int play_rank(int argc, char** argv) {
+  // mpirun may be killed, and could not end its ranks then.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  MPI_Init(&argc, &argv);
+  int rank = 0;
+  int ranks = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  const int number_count = ::atoi(argv[1]);
+  const int killed_rank = ::atoi(argv[2]);
+
+  const Part part = part_of(rank, ranks, number_count);
+  const double sum = sum_of(part);
+  if (rank == killed_rank) ::raise(SIGKILL);  // [die]
+  double all = 0;
+  MPI_Allreduce(&sum, &all, 1, MPI_DOUBLE, MPI_SUM,
+                MPI_COMM_WORLD);  // [reduce]
+  ::dprintf(STDOUT_FILENO, "rank %d has summed %d to %d\n", rank,
+            part.first + 1, part.first + part.count);
+  if (rank == 0) ::dprintf(STDOUT_FILENO, "rank 0 has the sum %.14g\n", all);
+  return MPI_Finalize();
+}
