@@ -1,118 +1,109 @@
-// pipe_limits: how much a channel takes, and who waits for whom.
+// pipe_limits: how much fits into a channel, and who waits when it is full.
 //
-//   Left --send--> [ buffer ] --receive--> Right
-//        <-receive- [ buffer ] <---send---
+//   Left  --send--> [ buffer ] --receive-->  Right
+//         <-receive- [ buffer ] <--send---
 //
-// Watch for: each act that ends in "nobody can go on" is followed by its cure.
-// Try: --write-bytes=1; delete the line marked [close-main].
+// Watch for: "Sent", which only says that the kernel has taken the bytes. In
+// act 2 it comes when Right receives; in act 3 it never comes.
+// Try: --write-bytes=1; --times=0.5.
 
 #include <string>
+#include <utility>
 
+#include "common/base/clock.h"
 #include "common/channel/connection.h"
-#include "common/explore/schedule.h"
 #include "common/lab/lab.h"
+#include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/pipe_limits/capacity.h"
+#include "labs/pipe_limits/side.h"
 
 namespace {
 
-using ipc::Connection;
-using Role = void (*)(Connection& end);
-
 constexpr size_t kPageBytes = 4096;
+constexpr double kPatienceS = 1.0;
+constexpr double kPauseS = 0.5;
+
 int write_bytes = 64;
-size_t small_bytes = 5;
-size_t large_bytes = 0;  // More than the buffer holds: measured in act 1.
+double times = 4;
+size_t message_bytes = 0;  // `times` what the buffer holds, which act 1 counts.
 
-struct Act {
-  const char* title;
-  Role left;
-  Role right;
-  const char* order = "AB";  // A is Left. Each goes as far as it can.
-  bool main_keeps_ends = false;
-  bool gets_stuck = false;
-};
+using Role = void (*)(Side& me);
 
-void send(Connection& end, size_t size_bytes) {
-  ipc::say("Sending {} bytes", size_bytes);
-  if (end.send(std::string(size_bytes, 'x')) == ipc::Transfer::ok) {  // [send]
-    ipc::say("Sent {} bytes", size_bytes);
-  } else {
-    ipc::say("Not sent: nobody is left to receive it");
+void send_too_much(Side& me) {
+  begin_to_send(me);
+  meet(me);
+  send_rest(me);
+}
+
+void receive_late(Side& me) {
+  meet(me);
+  receive(me);
+}
+
+void send_before_receiving(Side& me) {
+  begin_to_send(me);
+  meet(me);  // Both buffers are full.
+  const auto patience = ipc::Deadline::after(ipc::paced_s(kPatienceS));
+  if (me.data.flush_until(patience) == ipc::Transfer::ok) {
+    send_rest(me);  // Nothing is left of it.
+    return receive(me);
   }
+  ipc::say("Nobody has received for a second, and I never come to it");
+  meet(me);  // The other side waits as long, and is to find us here.
 }
 
-void receive(Connection& end) {
-  if (const auto message = end.receive()) {  // [receive]
-    ipc::say("Got {} bytes", message->size());
-  } else {
-    ipc::say("End of file");
-  }
+void send_then_receive(Side& me) {
+  send(me);
+  receive(me);
 }
 
-void send_small(Connection& end) { send(end, small_bytes); }
-void send_large(Connection& end) { send(end, large_bytes); }
-void leave(Connection& end) { end.close(); }
-
-template <Role kFirst, Role kThen>
-void in_turn(Connection& end) {
-  kFirst(end);
-  kThen(end);
+void receive_then_send(Side& me) {
+  receive(me);
+  send(me);
 }
 
-constexpr Act kActs[] = {
-    {"more than the buffer holds", send_large, receive},
-    {"both receive first", in_turn<receive, send_small>,
-     in_turn<receive, send_small>, "AB", false, true},
-    {"cured: Left sends first", in_turn<send_small, receive>,
-     in_turn<receive, send_small>},
-    {"both send first, and much", in_turn<send_large, receive>,
-     in_turn<send_large, receive>, "AB", false, true},
-    {"cured: Right receives first", in_turn<send_large, receive>,
-     in_turn<receive, send_large>},
-    {"Main has a copy of Left's end", send_small, in_turn<receive, receive>,
-     "AB", true, true},
-    {"cured: Main has closed it", send_small, in_turn<receive, receive>},
-    {"the receiver has gone", send_small, leave, "BA"},
-};
-
-// Returns "", or who waits for what when nobody can go on.
-std::string play(const Act& act) {
-  auto ends = ipc::make_connections();
-  ipc::Schedule schedule(true);
-  schedule.add("Left", [&] {
-    ends.second.close();
-    act.left(ends.first);
+bool play(const char* title, Role left, Role right) {
+  ipc::pause_s(kPauseS);
+  ipc::say("{}", title);
+  auto data = ipc::make_connections();
+  auto words = ipc::make_connections();
+  Side one{std::move(data.first), std::move(words.first), message_bytes};
+  Side other{std::move(data.second), std::move(words.second), message_bytes};
+  ipc::Process left_process("Left", [&] {
+    other = {};
+    left(one);
   });
-  schedule.add("Right", [&] {
-    ends.first.close();
-    act.right(ends.second);
+  ipc::Process right_process("Right", [&] {
+    one = {};
+    right(other);
   });
-  if (!act.main_keeps_ends) ends = {};  // [close-main]
-  return schedule.play(act.order);
+  one = {};
+  other = {};
+  const bool is_well = left_process.join() == 0;
+  return right_process.join() == 0 && is_well;
 }
 
 std::string lesson() {
   ipc::say("Act 1: how much is a buffer full of?");
   (void)measure(static_cast<size_t>(write_bytes));
-  large_bytes = 4 * measure(kPageBytes);
-  int number = 1;
-  for (const Act& act : kActs) {
-    ipc::pause_s(0.5);
-    ipc::say("Act {}: {}", ++number, act.title);
-    const std::string problem = play(act);
-    if (!problem.empty()) ipc::say("{}", problem);
-    if (problem.empty() == act.gets_stuck) {
-      return act.gets_stuck ? "somebody should wait" : "it must not get stuck";
-    }
-  }
-  return "";
+  const auto room_bytes = static_cast<double>(measure(kPageBytes));
+  message_bytes = static_cast<size_t>(times * room_bytes);
+  const bool is_well =
+      play("Act 2: more than fits", send_too_much, receive_late) &&
+      play("Act 3: both send before they receive", send_before_receiving,
+           send_before_receiving) &&
+      play("Act 4: cured, Right receives first", send_then_receive,
+           receive_then_send);
+  return is_well ? "" : "a process failed";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("pipe_limits", "How much a channel takes, and who waits.");
+  ipc::Lab lab("pipe_limits", "How much fits into a channel, and who waits.");
   lab.option("--write-bytes", write_bytes, 1, 65536, "of each write in act 1");
+  lab.option("--times", times, 0.01, 16,
+             "message: times what the buffer holds");
   return lab.run(argc, argv, lesson);
 }
