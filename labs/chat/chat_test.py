@@ -186,7 +186,7 @@ class ChatTest(lab.LabTest):
 
     def test_all_users_get_what_their_rooms_get(self) -> None:
         """Each entry of each of the eight, compared with the server's."""
-        run = self.run_lab("--show=8", "--actions=10")
+        run = self.run_lab("--users=8", "--show=8", "--actions=10")
         act = _acts(run)[0]
         for name in _NAMES:
             self.assertTrue(_entries(act[f"User {name}"]), name)
@@ -194,7 +194,7 @@ class ChatTest(lab.LabTest):
 
     def test_in_the_end_all_have_left_and_all_was_counted(self) -> None:
         """The report that the guide does not come to."""
-        run = self.run_lab()
+        run = self.run_lab("--users=8")
         texts = _acts(run)[0]["Main"]
         report = texts[texts.index(_REPORT) :]
         self.assertIn("Registered Users: 8", report)
@@ -214,7 +214,7 @@ class ChatTest(lab.LabTest):
 
     def test_users_join_chat_switch_and_leave(self) -> None:
         """As many as announced, and all the joined ones are left."""
-        run = self.run_lab("--actions=0", "--reports=0")
+        run = self.run_lab("--users=8", "--actions=0", "--reports=0")
         for name in _NAMES:
             texts = _acts(run)[0][f"User {name}"]
             count = re.fullmatch(
@@ -232,7 +232,7 @@ class ChatTest(lab.LabTest):
         """All but who gets to speak first."""
         did = []
         for _ in range(2):
-            act = _acts(self.run_lab("--seed=11", "--show=0"))[0]
+            act = _acts(self.run_lab("--users=8", "--seed=11", "--show=0"))[0]
             did.append(
                 {
                     name: [re.sub(", got.*", "", text) for text in texts]

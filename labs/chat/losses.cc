@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr size_t kOutboxMax = 5;
+constexpr size_t kOutboxMax = 2;
 
 // Who waits for whom, where the chat itself does not tell.
 struct Stage {

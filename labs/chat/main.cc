@@ -1,6 +1,6 @@
 // chat: users in rooms, and one server that knows who is where.
 //
-//   User Alice ... User Heidi <==> Server <==> Reporter, Main
+//   User Alice, Bob, Charlie <==> Server <==> Reporter, Main
 //
 // Watch for: the number of each message. The server gives it, all members of
 // the room see the same ones in the same order, and nobody else sees them. In
@@ -31,9 +31,9 @@ constexpr double kStaggerS = 0.5;
 constexpr double kReportEveryS = 3;
 constexpr size_t kOutboxMax = 1000;  // More than there is to be sent.
 
-int user_count = 8;
-int action_count = 5;
-int report_count = 3;
+int user_count = 3;
+int action_count = 3;
+int report_count = 1;
 int show_count = 1;
 
 void report(Connection server) {
