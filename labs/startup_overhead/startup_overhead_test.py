@@ -1,5 +1,7 @@
 """Proves what the chapter on the overhead of a start promises."""
 
+import os
+
 from harness import lab
 
 SPREAD = r"[\d.]+ \([\d.]+ to [\d.]+\)"
@@ -38,6 +40,8 @@ class StartupOverheadTest(lab.LabTest):
 
     def test_a_child_gets_the_page_tables_and_pays_when_it_writes(self) -> None:
         """Act 1, by the counts of the kernel."""
+        if "TSAN_OPTIONS" in os.environ:
+            self.skipTest("the thread sanitizer has pages of its own")
         for megabytes in (16, 64):
             run = self.run_lab(f"--megabytes={megabytes}", *QUICK)
             pages = megabytes * PAGES_PER_MIB
