@@ -15,6 +15,7 @@ def ipc_lab(
         name,
         deps,
         srcs = ["main.cc"],
+        data = [],
         wrong = [],
         wrong_deps = {},
         raw = False,
@@ -31,6 +32,7 @@ def ipc_lab(
       name: the lab and its program: `bazel run //labs:<name>` runs it.
       deps: the primitives of //common that the lab uses, and no others.
       srcs: the sources of the program; main.cc comes first.
+      data: files that the program reads, or runs, beside itself.
       wrong: the names of the wrong variants.
       wrong_deps: what a variant needs beyond `deps`, by its name.
       raw: whether there is a raw.cc, which tells the lab's story by system calls
@@ -50,6 +52,7 @@ def ipc_lab(
         name = name,
         srcs = srcs,
         copts = copts,
+        data = data,
         visibility = _READERS,
         deps = deps,
     )
@@ -84,7 +87,7 @@ def ipc_lab(
             ],
             # Not each lab has a header, which Bazel 8 would refuse.
             allow_empty = True,
-        ),
+        ) + data,
         visibility = _READERS,
     )
 

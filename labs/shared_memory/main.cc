@@ -5,7 +5,8 @@
 //
 // Watch for: act 1, where the reader copies what nobody ever wrote; it looks
 // when the writer is halfway. In act 2 it notices, and looks again.
-// Try: --python; in actors.h, replace the line marked [again] by (void)whole;
+// Try: --python, --numpy; in actors.h, replace the line marked [again] by
+// (void)whole;
 
 #include <fmt/ranges.h>
 
@@ -34,6 +35,7 @@ using ipc::SharedMemory;
 constexpr int kLast = 9;
 constexpr int kLooks = 20;  // Two for each number: halfway, and when it is set.
 bool with_python = false;
+bool with_numpy = false;
 
 // The reader looks after each step of the writer: halfway, set, halfway, ...
 std::string play(const std::string& name, bool use_sequence) {
@@ -50,7 +52,7 @@ std::string play(const std::string& name, bool use_sequence) {
 
 // Not arranged: two processes that begin when they like.
 std::string play_with_python(const std::string& name) {
-  ipc::Process reader("Reader", [&] { read_in_python(name); });
+  ipc::Process reader = start_python_reader(name, with_numpy);
   ipc::Process writer("Writer", [&] { write(name, kLast, true); });
   if (writer.join() != 0) return "the writer failed";
   return reader.join() == 0 ? "" : "the Python reader failed";
@@ -83,10 +85,12 @@ ipc::Scenario two_looks(bool use_sequence) {
 }
 
 std::string lesson() {
+  const bool in_python = with_python || with_numpy;
+  if (in_python) check_python(with_numpy);
   auto memory = create_board();
   const std::string& name = memory.name();
   std::string problem;
-  if (with_python) {
+  if (in_python) {
     problem = play_with_python(name);
   } else {
     ipc::say("Act 1: copied without looking at the sequence");
@@ -94,7 +98,7 @@ std::string lesson() {
     ipc::say("Act 2: copied again if the sequence has changed");
     if (problem.empty()) problem = play(name, true);
   }
-  ipc::say("{}: close and unlink", with_python ? "At last" : "Act 3");
+  ipc::say("{}: close and unlink", in_python ? "At last" : "Act 3");
   const std::string last = close_and_unlink(memory);
   return problem.empty() ? last : problem;
 }
@@ -104,6 +108,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("shared_memory", "Memory with a name, read while written.");
   lab.option("--python", with_python, "the reader is /usr/bin/python3");
+  lab.option("--numpy", with_numpy, "the same, and it reads by NumPy");
   // Inner points: a copy takes two steps, which nobody sees in acts 1 and 2.
   lab.explores("no sequence", two_looks(false), {.inner = true});
   lab.explores("sequence", two_looks(true), {.inner = true});

@@ -2,6 +2,11 @@
 
 import pathlib
 import re
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
 
 from harness import lab
 
@@ -12,11 +17,16 @@ _LAST = r"Reader: Torn: \d+ of \d+ looks, last value (\d+)"
 class SharedMemoryTest(lab.LabTest):
     """Ten numbers with a name, read while they are written."""
 
+    raw = True
     wrong = {
         "no_sequence": lab.Caught(by="output", saying="torn copies: 1"),
         "leaves_early": lab.Caught(by="output", saying="the last value is 9"),
         "not_unlinked": lab.Caught(by="leak", saying="shm"),
         "used_after_close": lab.Caught(by="status", saying="killed by SIGSEGV"),
+        "raw_not_sized": lab.Caught(
+            by="output", saying="BAD +Main: Reader ended: killed by SIGBUS"
+        ),
+        "raw_stale_object": lab.Caught(by="output", saying="last value is 9"),
     }
 
     explored = (
@@ -34,6 +44,7 @@ class SharedMemoryTest(lab.LabTest):
 
     def check(self, run: lab.Run) -> None:
         """No copy is torn unless it says so; the last value is seen."""
+        self.assert_never(run, "Main: Reader ended: killed by .*")
         for line in run.lines:
             if (torn := re.fullmatch(_TORN, line.raw)) and torn[1] != "0":
                 self.fail(f"torn copies: {torn[1]}")
@@ -85,14 +96,77 @@ class SharedMemoryTest(lab.LabTest):
             ],
         )
 
+    def test_raw_removes_its_name_when_a_signal_ends_it(self) -> None:
+        """Also in the middle: only SIGKILL leaves it."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            run = self.run_raw(interrupt_after=": ", interrupt_signal=number)
+            self.assertEqual(run.status, -number)
+            left = [leak for leak in run.leaks if leak.kind == "shm"]
+            self.assertEqual(left, [], f"left after {number.name}")
+
     def test_the_reader_may_be_python(self) -> None:
         """It attaches by name, sees the last value, and leaves the name."""
         if not pathlib.Path("/usr/bin/python3").exists():
             self.skipTest("there is no /usr/bin/python3")
-        run = self.run_lab("--python")
+        self._assert_attached("--python", "by memoryview: 10 items .* 'q'")
+
+    def test_the_reader_may_be_an_array_of_numpy(self) -> None:
+        """The same memory as an ndarray. Skipped where there is no NumPy."""
+        self._assert_attached("--numpy", "by numpy.ndarray: 10 items of int64")
+
+    def _assert_attached(self, flag: str, how: str) -> None:
+        run = self.run_lab(flag)
         self.check(run)
-        self.assert_count(run, r"Reader: Torn: 0 of \d+ looks, last value 9", 1)
+        self.assert_said(
+            run,
+            "Reader",
+            [f"Attached {how}", r"Torn: 0 of \d+ looks, last value 9"],
+        )
         self.assert_count(run, "Main: Open after close: it works", 1)
+
+    def test_the_python_reader_takes_no_copy_that_changed_meanwhile(
+        self,
+    ) -> None:
+        """Copies that are torn while the sequence is odd, or goes on."""
+        read = runpy.run_path(str(self.folder / "reader.py"))["read"]
+        for first, later, found in (
+            (1, [2], "0 of 1"),  # The writer is in the middle.
+            (2, [3, 4], "0 of 1"),  # It begins while we copy.
+            (2, [4], "0 of 1"),  # It begins and ends while we copy.
+            (2, [2], "1 of 2"),  # It does not keep to the sequence.
+        ):
+            sequence, to_come = [first], iter(later)
+
+            def copy() -> list[int]:
+                # pylint: disable=cell-var-from-loop
+                for sequence[0] in to_come:
+                    return [8] * 5 + [7] * 5
+                return [9] * 10
+
+            self.assertEqual(
+                read(sequence, copy), f"Torn: {found} looks, last value 9"
+            )
+
+    def test_the_python_reader_refuses_what_is_no_board(self) -> None:
+        """No name, a name that nobody has, and an object that is too small."""
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as small:
+            small.write(b"12345678")
+            small.flush()
+            name = pathlib.Path(small.name).name
+            for arguments, problem in (
+                ((), "usage: reader.py NAME [--numpy]"),
+                (("--what",), "usage: reader.py NAME [--numpy]"),
+                (("no-such",), "reader.py: no-such: No such file or directory"),
+                ((name,), f"reader.py: {name}: 8 bytes are less than 88"),
+            ):
+                ran = subprocess.run(
+                    [sys.executable, self.folder / "reader.py", *arguments],
+                    capture_output=True,
+                    check=False,
+                    text=True,
+                )
+                self.assertEqual(ran.stderr, problem + "\n")
+                self.assertEqual((ran.returncode, ran.stdout), (1, ""))
 
 
 if __name__ == "__main__":
