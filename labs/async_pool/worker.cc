@@ -13,11 +13,11 @@ namespace {
 constexpr double kItemS = 0.1;
 
 // The guide's simulated wait for something outside.
-asio::awaitable<void> double_item(int item, int& value) {
+asio::awaitable<void> double_item(int item, int& value) {  // [coroutine]
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(std::chrono::nanoseconds(
       static_cast<int64_t>(1e9 * ipc::paced_s(kItemS))));
-  co_await timer.async_wait(asio::use_awaitable);
+  co_await timer.async_wait(asio::use_awaitable);  // [sleep]
   value = 2 * item;
 }
 
@@ -34,12 +34,12 @@ Items process_batch(Stage& stage, const Task& task) {
   // Never one from before the fork.
   asio::io_context loop(1);  // [own-loop]
   for (int i = 0; i < task.count; ++i) {
-    asio::co_spawn(
+    asio::co_spawn(  // [spawn]
         loop,
         double_item(task.first + i, items.values.at(static_cast<size_t>(i))),
         rethrow);
   }
-  loop.run();
+  loop.run();  // [run]
   std::atomic<int>& deaths = stage.deaths.at(static_cast<size_t>(task.batch));
   if (deaths < task.deaths) {
     ++deaths;  // The work is done, and nothing of it has been sent.
