@@ -239,6 +239,8 @@ class LabTest(raw.RawPromises):
                 self.check(run)
             except CheckFailed as error:
                 found.append(error.verdict)
+            except unittest.SkipTest:  # It cannot be judged here.
+                raise
             except Exception as error:  # pylint: disable=broad-except
                 found.append(Verdict("output", self.in_words(error)))
         return found

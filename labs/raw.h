@@ -6,9 +6,13 @@
 // an order of steps, and nothing else of ours.
 #pragma once
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <exception>
@@ -61,6 +65,75 @@ int run(Lesson lesson) {
   }
   say("Main", why_not.empty() ? "PASS" : "FAIL " + why_not);
   return why_not.empty() ? 0 : 1;
+}
+
+// Removes a folder and the files in it, as far as that can be done.
+inline void remove_folder(const char* path) {
+  const int folder = ipc::retry(
+      [&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  alignas(dirent64) char entries[4096];
+  ssize_t size = 0;
+  while ((size = ::getdents64(folder, entries, sizeof entries)) > 0) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
+      ::unlinkat(folder, entry->d_name, 0);  // Fails for "." and "..".
+      at += entry->d_reclen;
+    }
+  }
+  ::close(folder);
+  ::rmdir(path);
+}
+
+// The same for a lesson that needs files: lesson(folder) has one of its own in
+// /tmp, in which it makes no others. Main is a child here. The first process
+// waits for its end, or for Ctrl-C or SIGTERM, and removes the folder when
+// nobody is left who could write into it. Only SIGKILL to the first process
+// leaves the folder behind.
+template <typename Lesson>
+int run_in_folder(Lesson lesson) {
+  const auto fail = [](const char* call) {
+    const int error = errno;
+    return run([&]() -> std::string { ipc::throw_error(error, call); });
+  };
+  std::string folder = "/tmp/ipc-labs-raw-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) return fail("mkdtemp");
+  struct sigaction ends_only {};  // Nobody's stopping is a SIGCHLD.
+  ends_only.sa_flags = SA_NOCLDSTOP;
+  ::sigaction(SIGCHLD, &ends_only, nullptr);
+  sigset_t awaited;
+  sigset_t before;
+  ::sigemptyset(&awaited);
+  for (const int number : {SIGCHLD, SIGINT, SIGTERM}) {
+    ::sigaddset(&awaited, number);
+  }
+  ::sigprocmask(SIG_BLOCK, &awaited, &before);
+  // Whoever loses its parent becomes our child, so we can wait for it.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t self = ::getpid();
+  const pid_t main = ::fork();
+  if (main == 0) {
+    be_child("Main", self, [&] {
+      ::sigprocmask(SIG_SETMASK, &before, nullptr);
+      ::_exit(run([&] { return lesson(folder); }));
+    });
+  }
+  int status = main == -1 ? fail("fork") : 0;
+  int number = SIGCHLD;
+  if (main != -1) {
+    number = ipc::retry([&] { return ::sigwaitinfo(&awaited, nullptr); });
+    if (number != SIGCHLD) ::kill(main, SIGKILL);
+    ipc::retry([&] { return ::waitpid(main, &status, 0); });
+    status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  }
+  // With Main dead, the kernel kills its children.
+  while (ipc::retry([] { return ::waitpid(-1, nullptr, 0); }) > 0) {
+  }
+  remove_folder(folder.c_str());
+  if (number != SIGCHLD) {
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    ::raise(number);
+  }
+  return status;
 }
 
 }  // namespace raw

@@ -17,3 +17,6 @@ void write_points(const Files& files, int count);
 // Receives them until there are no more. Dies when it has received number
 // `dies_at`. Returns what it has received: "0 1 and the end".
 std::string read_points(const Files& files, int dies_at = -1);
+
+// Says what is still to be read when both have ended.
+void come_late(const Files& files);

@@ -1,11 +1,57 @@
 """Proves what the chapter on files promises."""
 
-from harness import lab
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Sequence
+
+from harness import lab, trace
+
+# A call in a trace with paths for descriptors (strace -y), and its process.
+_CALL = re.compile(r"\d+ +(write|fsync|renameat)\((.*)")
+_IN_A_FILE = re.compile(r"\d+<(/.*?)>")
+_RENAMED = re.compile(r'\d+<(/.*?)>, "(.*?)", \d+<(/.*?)>, "(.*?)"')
+
+
+def careless_renames(calls: Sequence[str]) -> list[str]:
+    """Returns what was named, or renamed, and not on the disk first.
+
+    calls: the trace of a run: what is written is to be synced before it gets
+        its name, and the folder after that.
+    """
+    found: list[str] = []
+    unsynced: dict[str, str] = {}  # What it lacks, by its path.
+    for call in filter(None, map(_CALL.match, calls)):
+        if call[1] == "renameat":
+            old, new = _paths_renamed(call[2])
+            if old in unsynced:
+                found.append(f"{new} has its name before its content is synced")
+            unsynced[os.path.dirname(new)] = new
+        elif file := _IN_A_FILE.match(call[2]):
+            if call[1] == "write":
+                unsynced[file[1]] = file[1]
+            else:
+                unsynced.pop(file[1], None)
+    return found + [
+        f"the name {new} is not synced"
+        for path, new in unsynced.items()
+        if path == os.path.dirname(new)
+    ]
+
+
+def _paths_renamed(arguments: str) -> tuple[str, str]:
+    renamed = _RENAMED.match(arguments)
+    assert renamed, arguments
+    return f"{renamed[1]}/{renamed[2]}", f"{renamed[3]}/{renamed[4]}"
 
 
 class FileIpcTest(lab.LabTest):
     """Data points that are handed over through files."""
 
+    raw = True
     wrong = {
         "naive_overwrite": lab.Caught(
             by="output", saying="'Reader: Half a data point.*' must never be"
@@ -16,6 +62,11 @@ class FileIpcTest(lab.LabTest):
         "shared_status": lab.Caught(
             by="hang", saying=r"Reader waits in poll .*(folder|status\.txt)"
         ),
+        "raw_no_fsync": lab.Caught(
+            by="output",
+            saying="/data has its name before its content is synced",
+        ),
+        "raw_no_o_excl": lab.Caught(by="output", saying="lost: data points 0"),
     }
 
     explored = (
@@ -38,6 +89,14 @@ class FileIpcTest(lab.LabTest):
         ),
     )
 
+    def story(self, run: lab.Run) -> object:
+        """Without the shell, which is no business of raw.cc.
+
+        What every second call does to a shell is the shell's affair.
+        """
+        lines = [line for line in run.lines if line.speaker != "Shell"]
+        return super().story(dataclasses.replace(run, lines=tuple(lines)))
+
     def check(self, run: lab.Run) -> None:
         """What was written is received: all, whole, once, and in order."""
         self.assert_never(run, "Reader: Half a data point.*")
@@ -53,6 +112,51 @@ class FileIpcTest(lab.LabTest):
                 f"Writer: Wrote data point {number}",
                 f"Reader: Received data point {number}: {int(number) * 10}",
             )
+        for text in self.captures(run, "^Shell: (.*)"):
+            last = {"is_last": True, "iteration": len(wrote), "value": 0}
+            self.assertLessEqual(last.items(), json.loads(text).items())
+        # The library has a test of its own for what it does with the disk.
+        if re.match("(wrong_)?raw", pathlib.Path(run.command[0]).name):
+            self.assert_durable(run.command)
+
+    def assert_durable(self, command: Sequence[str]) -> None:
+        """Each file is on the disk before it has its name, and then the name.
+
+        A reader cannot see that, only the next one after a power failure. So
+        the calls are looked at.
+        """
+        if reason := trace.why_not():
+            self.skipTest(reason)
+        folder = os.environ.get("TEST_TMPDIR")
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            calls = "--trace=write,fsync,renameat"
+            self.run_traced(
+                ["strace", "-f", "-y", "-o", file.name, calls], command
+            )
+            traced = pathlib.Path(file.name).read_text("latin-1").splitlines()
+        self.assertTrue(any("renameat(" in call for call in traced), traced)
+        self.fail_if(careless_renames(traced))
+
+    def test_the_disk_has_the_content_before_the_name(self) -> None:
+        """As in raw.cc, which check() looks at."""
+        self.assert_durable([self.program(), "--pace=0"])
+
+    def test_what_is_written_outlives_writer_and_reader(self) -> None:
+        """Two come that were not there, and one of them knows only JSON."""
+        run = self.run_lab("--points=3")
+        self.assert_said(run, "Latecomer", ["3 were written, 3 received"])
+        for earlier in ("Writer: Finished", "Reader: Finished"):
+            self.assert_before(run, earlier, "Latecomer: .*")
+        text = self.capture(run, "^Shell: (.*)")
+        self.assertEqual(
+            json.loads(text),
+            {
+                "is_last": True,
+                "iteration": 3,
+                "message": "Data point 3",
+                "value": 0,
+            },
+        )
 
     def test_both_say_what_they_say_in_the_guide(self) -> None:
         """Each speaker's lines, which are always the same."""

@@ -5,7 +5,8 @@
 //                                            which data point it is about
 //
 // Watch for: nobody sleeps in order to be in time. The pause of the writer is
-// work; take it away with --pace=0, and still nothing is lost.
+// work; take it away with --pace=0, and still nothing is lost. And both end
+// before two others come and read: no channel keeps anything for those.
 // Try: --reader-dies-at=2, and find the data point that is received twice.
 
 #include <signal.h>
@@ -40,6 +41,18 @@ std::string two_points(ipc::Schedule& schedule) {
   return "received " + *received.get();
 }
 
+// What no channel can do: these two come when the writer and the reader have
+// gone, and one of them has never heard of this library.
+std::string read_what_is_left(const Files& files) {
+  ipc::say("Both have ended, and their files are still there");
+  ipc::Process latecomer("Latecomer", [&] { come_late(files); });
+  if (latecomer.join() != 0) return "the latecomer failed";
+  ipc::Process shell = ipc::Process::spawn(  // [shell]
+      "Shell",
+      {"/bin/sh", "-c", R"sh(echo "Shell: $(cat "$1")")sh", "sh", files.data});
+  return shell.join() == 0 ? "" : "the shell failed";
+}
+
 std::string lesson() {
   const Files files;
   ipc::Process writer("Writer", [&] { write_points(files, point_count); });
@@ -51,8 +64,9 @@ std::string lesson() {
   }
   if (reader.join() != 0) return "the reader failed";
   if (writer.join() != 0) return "the writer failed";
-  ipc::say("All done!");
-  return "";
+  std::string problem = read_what_is_left(files);
+  if (problem.empty()) ipc::say("All done!");
+  return problem;
 }
 
 }  // namespace
