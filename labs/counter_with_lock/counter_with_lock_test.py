@@ -2,15 +2,19 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 
 from harness import lab
+from harness.run import Line
 
+_NOBODY_WAKES = "Worker 1 waits for a futex at .* that nobody wakes"
 _FINAL = r"Main: Final counter value \(with lock\): (\d+)"
 
 
 class CounterWithLockTest(lab.LabTest):
     """The same counter, and no order loses an update."""
 
+    raw = True
     wrong = {
         "lock_per_process": lab.Caught(
             by="outcome", saying="outcome 1 was reached but not declared"
@@ -18,6 +22,8 @@ class CounterWithLockTest(lab.LabTest):
         "unlocked_too_early": lab.Caught(
             by="outcome", saying="outcome 1 was reached but not declared"
         ),
+        "raw_lost_wakeup": lab.Caught(by="hang", saying=_NOBODY_WAKES),
+        "raw_unknown_owner": lab.Caught(by="hang", saying=_NOBODY_WAKES),
     }
 
     explored = (
@@ -39,6 +45,36 @@ class CounterWithLockTest(lab.LabTest):
                 self.assert_outcomes([final[1]], [str(len(part))])
                 self.assertEqual(part, [str(i + 1) for i in range(len(part))])
                 part = []
+
+    def story(self, run: lab.Run) -> object:
+        """What Main and the workers say; who comes when is chance after "Now".
+
+        raw.cc, which has no flags, tells the story of --kill after it.
+        """
+        return self._by_speaker(run.lines[: self._begin_of_last(run) or -1])
+
+    def _begin_of_last(self, run: lab.Run) -> int:
+        """Returns where the last arranged part begins."""
+        orders = [line.raw == "Main: Order ABAB" for line in run.lines]
+        return len(orders) - 1 - orders[::-1].index(True)
+
+    def _by_speaker(self, lines: Sequence[Line]) -> dict[str, list[str]]:
+        said: dict[str, list[str]] = {}
+        is_arranged = True
+        for line in lines:
+            is_arranged &= not line.raw.startswith("Main: Now")
+            text = line.text
+            if not is_arranged and line.speaker != "Main":
+                text = re.sub(r"\d+", "<n>", text)
+            said.setdefault(line.speaker, []).append(text)
+        return said
+
+    def test_raw_tells_of_the_killed_owner_too(self) -> None:
+        """What it tells last is what the lab tells with --kill."""
+        run = self.run_raw()
+        last = run.lines[self._begin_of_last(run) :]
+        killed = self.run_lab("--kill")
+        self.assertEqual(self._by_speaker(last), self._by_speaker(killed.lines))
 
     def test_the_guides_five_workers_count_to_fifty(self) -> None:
         """Ten increments each, and every number from 1 to 50 once."""
