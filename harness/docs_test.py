@@ -154,30 +154,86 @@ def diagram_problems(text: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A heading of the guide, or a block of code, and where it is treated."""
+    """A part of the guide, and where it is treated."""
 
-    level: int  # Of the heading; 0 of a block.
+    kind: str  # The level of a heading, ITEM, SAYS, or "" of a block.
     text: str
     place: str = dataclasses.field(default="", compare=False)
+    otherwise: str = dataclasses.field(default="", compare=False)
+
+
+# An item of a list or a row of a table; the first sentence of a paragraph.
+ITEM, SAYS = "item", "says"
+
+
+def _plain(text: str) -> str:
+    """Returns what a line of the guide says, as a cell of a table can hold it."""
+    text = re.sub(r"^\s*(?:\d+\.|[-*])\s+", "", text)
+    return re.sub(r"\s*\*\*\s*(: )?", r"\1", text).strip().replace("|", "/")
+
+
+def _prose_parts(lines: list[str], taken: set[int]) -> dict[int, Part]:
+    """Returns items and paragraphs by line; not what leads in, "These are:"."""
+    found = {}
+    for number, line in enumerate(lines, 1):
+        text = _plain(line)
+        if number in taken or not text or text.endswith(":"):
+            continue
+        if row := re.fullmatch(r"\| ([A-Z][^|]*?) \| (.+) \|", line):
+            if row[1] != "Mechanism":
+                found[number] = Part(ITEM, _plain(f"{row[1]}: {row[2]}"))
+        elif re.match(r"\s*(\d+\.|[-*]) ", line):
+            found[number] = Part(ITEM, text)
+        elif not line.startswith("|"):
+            found[number] = Part(SAYS, re.split(r"(?<=[.!]) ", text)[0])
+    return found
 
 
 def guide_parts(guide: pathlib.Path) -> list[Part]:
-    """Returns the headings and the blocks of the guide, in its order."""
+    """Returns all that the guide has and says, in its order."""
     text = chapter.Chapter.read(guide)
-    parts = [
-        (line, Part(level, title)) for line, level, title in text.headings()
-    ]
+    parts = {
+        line: Part(str(level), title) for line, level, title in text.headings()
+    }
+    taken = set(parts)
     for number, fence in enumerate(text.fences, 1):
         language = fence.info[0].capitalize() if fence.info else "text"
         title = f"block {number}, {len(fence.body)} lines of {language}"
-        parts.append((fence.line, Part(0, title)))
-    return [part for _, part in sorted(parts, key=lambda part: part[0])]
+        parts[fence.line] = Part("", title)
+        taken |= set(range(fence.line, fence.line + len(fence.body) + 2))
+    parts |= _prose_parts(list(text.lines), taken)
+    return [part for _, part in sorted(parts.items())]
 
 
 def page_parts(page: str) -> list[Part]:
-    """Returns the rows of the table in docs/guide.md."""
-    rows = re.findall(r"^\| (\d?) ?\| (.*?) \| (.*?) \| .*\|$", page, re.M)
-    return [Part(int(a or 0), text, place) for a, text, place in rows]
+    """Returns the rows of the tables in docs/guide.md."""
+    rows = re.findall(
+        r"^\| (\d|item|says|) ?\| (.*?) \| (.*?) \| (.*?) ?\|$", page, re.M
+    )
+    return [Part(*row) for row in rows]
+
+
+def code_problems(part: Part, root: pathlib.Path) -> list[str]:
+    """Returns what is wrong with the code that shows an item or a claim.
+
+    That is a line with a tag in a lab, or a test of the library by its name.
+    Without code a sentence says why.
+    """
+    links = re.findall(
+        r"\[([^]]+)\]\(\.\./((?:labs|common)/[^)]+)\)", part.place
+    )
+    if not links and not part.otherwise.endswith("."):
+        return [f"{part.text}: no line of code, and no sentence why"]
+    problems = []
+    for name, path in links:
+        file = root / path
+        is_test = file.stem.endswith("_test")
+        wanted = name if is_test else f"[{name}]"
+        if not file.is_file():
+            problems.append(f"{part.text}: there is no {path}")
+        elif file.suffix != ".md" and wanted not in file.read_text("utf-8"):
+            problems.append(f"{part.text}: {path} has no {wanted}")
+    return problems
 
 
 def place_problems(parts: list[Part], labs: list[str]) -> list[str]:
@@ -188,6 +244,8 @@ def place_problems(parts: list[Part], labs: list[str]) -> list[str]:
     problems = []
     idle = set(labs)
     for part in parts:
+        if part.kind in (ITEM, SAYS):
+            continue
         linked = re.findall(
             r"\[\w+\]\(\.\./labs/(\w+)/README\.md\)", part.place
         )
@@ -224,8 +282,18 @@ class GuideTest(unittest.TestCase):
         labs = [lesson.lab for lesson in course.read_syllabus(ROOT)]
         self.assertEqual(place_problems(page_parts(self.page), labs), [])
 
+    def test_what_the_guide_says_is_shown_by_code(self) -> None:
+        """By a line that a test runs; or a sentence says why not."""
+        problems = [
+            problem
+            for part in page_parts(self.page)
+            if part.kind in (ITEM, SAYS)
+            for problem in code_problems(part, ROOT)
+        ]
+        self.assertEqual(problems, [])
+
     def test_the_parts_are_those_of_the_guide(self) -> None:
-        """The same headings and blocks in the same order."""
+        """The same headings, blocks, items and claims in the same order."""
         guide = find_guide()
         if guide is None:
             self.skipTest("no shared/guide.md beside the checkout to compare")
@@ -238,6 +306,7 @@ class GuideTest(unittest.TestCase):
             "| | block 1, 2 lines of Python | nothing | Wrong. |\n"
             "| 4 | Text | [no_such_lab](../labs/no_such_lab/README.md) | |\n"
             "| 4 | More | `pipes` | |\n| 2 | End | [a](death.md) | |\n"
+            "| item | Anything | | |\n"
         )
         self.assertEqual(
             place_problems(page_parts(page), ["pipes", "queues"]),
@@ -258,19 +327,47 @@ class GuideTest(unittest.TestCase):
         ) as folder:
             file = pathlib.Path(folder, "guide.md")
             file.write_text(
-                "# Guide\n```python\n# No heading\npass\n```\n## End\n```\n"
-                "$ ls\n```\n",
+                "# Guide\n```python\n# No heading\n- pass\n```\n## End\n```\n"
+                "$ ls\n```\nIt is so. Or not.\nThese are:\n\n1. **A** : `b`\n"
+                "   - c\n* **When** :\n| Mechanism | x |\n|---|---|\n"
+                "| d | e | f |\n",
                 encoding="utf-8",
             )
             self.assertEqual(
                 guide_parts(file),
                 [
-                    Part(1, "Guide"),
-                    Part(0, "block 1, 2 lines of Python"),
-                    Part(2, "End"),
-                    Part(0, "block 2, 1 lines of text"),
+                    Part("1", "Guide"),
+                    Part("", "block 1, 2 lines of Python"),
+                    Part("2", "End"),
+                    Part("", "block 2, 1 lines of text"),
+                    Part(SAYS, "It is so."),
+                    Part(ITEM, "A: `b`"),
+                    Part(ITEM, "c"),
+                    Part(ITEM, "d: e / f"),
                 ],
             )
+
+    def test_claims_without_code_are_found(self) -> None:
+        """Or with code that is not there, and no reason."""
+        with tempfile.TemporaryDirectory(
+            dir=os.environ.get("TEST_TMPDIR")
+        ) as folder:
+            root = pathlib.Path(folder)
+            (root / "labs").mkdir()
+            (root / "labs/main.cc").write_text("int a;  // [yes]\n")
+            (root / "labs/a_test.cc").write_text("TEST(A, Holds)\n")
+            for place, why, problem in (
+                ("", "", "no line of code, and no sentence why"),
+                ("", "It is not so on Linux.", ""),
+                ("[yes](../labs/main.cc)", "", ""),
+                ("[no](../labs/main.cc)", "", r"has no \[no\]"),
+                ("[yes](../labs/gone.cc)", "", "there is no labs/gone.cc"),
+                ("[A, Holds](../labs/a_test.cc)", "", ""),
+                ("[B, Holds](../labs/a_test.cc)", "", "has no B, Holds"),
+            ):
+                found = code_problems(Part(ITEM, "x", place, why), root)
+                self.assertEqual(len(found), bool(problem), found)
+                self.assertRegex("".join(found), problem)
 
 
 class DocsTest(unittest.TestCase):
