@@ -297,8 +297,9 @@ class _Explainer:
         """Guesses what a futex word means to the C library, and its owner.
 
         The word of a robust or priority-inheriting mutex holds the thread id
-        of its owner and a mark that somebody waits; an ordinary mutex has its
-        owner two words further. A thread id without mark is what
+        of its owner and a mark that somebody waits. An ordinary mutex has its
+        owner two words further; whoever waits for it has stored 2, and sleeps
+        for as long as it is 2. A thread id without mark is what
         pthread_join(3) waits on.
         """
         if len(task["word"]) != 3:
@@ -309,7 +310,8 @@ class _Explainer:
             return "a thread", [lock]
         if thread_id > 2 and thread_id in self._by_tid:
             return "a mutex", [thread_id]
-        if lock in (1, 2) and owner in self._by_tid:
+        seen = task["args"][2] & 0xFFFFFFFF if len(task["args"]) > 2 else 0
+        if lock in (1, 2) and seen == 2 and owner in self._by_tid:
             return "a mutex", [owner]
         return "", []
 

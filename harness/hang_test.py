@@ -375,6 +375,17 @@ class LittleKnownTest(unittest.TestCase):
         found = hang.explain(snapshot(task(3, "w", "futex")), events, {})
         self.assertEqual(found.processes[0].on, "a futex that nobody wakes")
 
+    def test_a_word_is_a_mutex_only_if_its_sleeper_has_marked_it(self) -> None:
+        """Behind a counter of sleeps may be anything: also a small pid."""
+        word, sleeper = 0x1000, task(3, "Sleeper", "futex", word=[1, 0, 4])
+        for seen, on in (
+            (2, "a mutex"),
+            (1, f"a futex at {word:#x} that nobody wakes"),
+        ):
+            sleeper["args"] = [word, 0, seen]
+            found = hang.explain(snapshot(sleeper, task(4, "w", "")), (), {})
+            self.assertEqual(found.processes[0].on, on)
+
     def test_a_holder_that_has_ended_is_said_to_have_ended(self) -> None:
         events = [event(9, "acquire", "Lock@1"), event(3, "wait", "Lock@1")]
         names = {3: "Worker 3", 9: "Worker 9"}
