@@ -1,5 +1,7 @@
 """Proves what the chapter on the condition promises."""
 
+import itertools
+
 from harness import lab
 
 _STOPPED = r"Consumer \d+: Told to stop: no data will come"
@@ -9,6 +11,7 @@ _GOT = r"Consumer \d+: Got item: Important data (\d+)"
 class ConditionTest(lab.LabTest):
     """Every item goes to one consumer, and every consumer ends."""
 
+    raw = True
     wrong = {
         "if_for_while": lab.Caught(by="output", saying="taken but never added"),
         "list_not_shared": lab.Caught(
@@ -18,6 +21,19 @@ class ConditionTest(lab.LabTest):
         "notify_before_wait": lab.Caught(
             by="hang",
             saying="Consumer 0 waits for Condition 'list has changed'",
+        ),
+        "one_woken": lab.Caught(
+            by="status",
+            saying="nobody can go on: Consumer 1 waits for the Condition, "
+            "Producer waits for the Condition",
+        ),
+        "raw_late_ticket": lab.Caught(
+            by="hang",
+            saying="Consumer 0 waits for a futex .* that nobody wakes",
+        ),
+        "raw_one_woken": lab.Caught(
+            by="hang",
+            saying="Consumer 1 waits for a futex .* that nobody wakes",
         ),
     }
 
@@ -42,6 +58,22 @@ class ConditionTest(lab.LabTest):
             },
             variant="notify_before_wait",
         ).both(),
+        *lab.Explored(
+            {"0 woken in vain": 14, "1 woken in vain": 6}, scenario="all"
+        ).both(),
+        *lab.Explored(
+            {"0 woken in vain": 12, "1 woken in vain": 2}, scenario="one"
+        ).both(),
+        *lab.Explored(
+            {
+                "deadlock: Consumer 0 waits for Condition 'changed'; "
+                "Producer waits for Condition 'changed'": 1,
+                "deadlock: Consumer 1 waits for Condition 'changed'; "
+                "Producer waits for Condition 'changed'": 1,
+                "both items were taken": 12,
+            },
+            variant="one_woken",
+        ).both(),
     )
 
     def check(self, run: lab.Run) -> None:
@@ -50,6 +82,23 @@ class ConditionTest(lab.LabTest):
         for item in self.captures(run, _GOT):
             self.assertIn(item, added, "taken but never added")
             added.remove(item)
+
+    def story(self, run: lab.Run) -> object:
+        """Acts 1 to 3; which consumer gets what is not the same twice."""
+        acts = [
+            line
+            for line in itertools.takewhile(
+                lambda line: "Main: Act 4" not in line.raw, run.lines
+            )
+            if line.raw != "Main: PASS"
+        ]
+        told = ("Main", "Producer")
+        return {
+            "in order": [line.raw for line in acts if line.speaker in told],
+            "by consumers": sorted(
+                line.text for line in acts if line.speaker not in told
+            ),
+        }
 
     def _act(self, run: lab.Run, number: int) -> list[str]:
         lines = [line.raw for line in run.lines]
@@ -90,6 +139,18 @@ class ConditionTest(lab.LabTest):
         self.assertEqual(sum("Got item" in line for line in lines), 1)
         self.assertEqual(sum("Told to stop" in line for line in lines), 2)
         self.assertIn("Main: Added 1, taken 1", lines)
+
+    def test_one_is_enough_where_all_wait_for_the_same(self) -> None:
+        """Acts 4 and 5: both items are taken, and nobody wakes in vain."""
+        run = self.run_lab()
+        for act, woken in (
+            (4, "4 times, 1 of them"),
+            (5, "3 times, 0 of them"),
+        ):
+            lines = self._act(run, act)
+            self.assertIn(f"Main: Woken {woken} in vain", lines)
+            for line in ("Consumer 0: Took item 1", "Consumer 1: Took item 2"):
+                self.assertIn(line, lines)
 
     def test_a_producer_killed_inside_the_lock_stops_nobody(self) -> None:
         """All are told to stop, and half an item is none."""

@@ -22,6 +22,7 @@
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "list.h"
+#include "place.h"
 
 namespace {
 
@@ -84,7 +85,11 @@ std::string lesson() {
   ipc::say("Act 2: {} items for {} consumers", item_count, consumer_count);
   if (auto problem = play(item_count); !problem.empty()) return problem;
   ipc::say("Act 3: one item for {} consumers", consumer_count);
-  return play(1);
+  if (auto problem = play(1); !problem.empty()) return problem;
+  ipc::say("Act 4: one condition for two things, and all are woken");
+  if (auto problem = play_place(false); !problem.empty()) return problem;
+  ipc::say("Act 5: a condition for each thing, and one is woken");
+  return play_place(true);
 }
 
 }  // namespace
@@ -95,5 +100,11 @@ int main(int argc, char** argv) {
   lab.option("--items", item_count, 1, kItemsMax, "items of act 2");
   lab.option("--kill", kill_producer, "kill the producer inside the lock");
   lab.explores("consumers", explore, {.memory_only = true});
+  lab.explores("all",
+               [](auto& schedule) { return explore_place(schedule, false); },
+               {.memory_only = true});
+  lab.explores("one",
+               [](auto& schedule) { return explore_place(schedule, true); },
+               {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
