@@ -23,6 +23,7 @@ LESSONS = [
     ("connection", "How does one process serve many clients?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
+    ("mechanisms", "How do the mechanisms of Linux differ when all of them do the same job?"),
     ("task_distribution", "Who does the task of a worker that has died?"),
     ("status_monitor", "How does one keep watch over others that may never answer?"),
     ("chat", "Who gets a message, and in which order?"),
