@@ -8,6 +8,8 @@ struct Configuration {
   std::string app_name = "Unknown";
   std::string log_level = "INFO";
   int max_connections = 10;
+  int cache_size_mb = 100;
+  int timeout_seconds = 30;
 };
 
 std::string to_json(const Configuration& configuration);
@@ -16,5 +18,5 @@ std::string to_json(const Configuration& configuration);
 // that is missing has its default.
 std::optional<Configuration> from_json(const std::string& text);
 
-// Says that this is the configuration now, in four lines.
+// Says that this is the configuration now, in six lines.
 void say_changed(const Configuration& configuration);

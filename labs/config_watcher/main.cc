@@ -4,9 +4,11 @@
 //           <------------- "I have seen it" --------------
 //
 // Watch for: how often the monitor looks, in act 1 where it asks and in act 2
-// where it is told; and what it does about a file that is wrong, or gone.
+// where it is told; and what it does about a file that is wrong, or gone. In
+// act 3 two updaters change one file, and neither undoes what the other did.
 // Try: --pace=0, and compare how often it looked.
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -19,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/explore/schedule.h"
+#include "common/files/atomic_file.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
@@ -27,11 +30,13 @@
 #include "labs/config_watcher/configuration.h"
 #include "labs/config_watcher/editors.h"
 #include "labs/config_watcher/monitor.h"
+#include "labs/config_watcher/updaters.h"
 
 namespace {
 
 constexpr double kPauseS = 1.0;
 constexpr double kPatienceS = 20.0;
+constexpr int kRaises = 10;
 
 // The updater waits for the monitor's word, so that no update is skipped. In
 // life nobody does, and only the last one is sure to be seen.
@@ -60,8 +65,10 @@ void make_updates(const Desk& desk) {
   Configuration config{"Example App"};
   desk.save("Wrote initial configuration", save_by_rename, to_json(config));
   config.log_level = "DEBUG";
+  config.cache_size_mb = 200;
   desk.save("Made update 1", save_by_rename, to_json(config));
   config.max_connections = 20;
+  config.timeout_seconds = 60;
   desk.save("Made update 2", save_by_rename, to_json(config));
   config.app_name = "Super App";
   config.log_level = "WARNING";
@@ -106,6 +113,52 @@ std::string play(void (Monitor::*watch)(),
   return "";
 }
 
+void raise_cache_size(const std::string& file, int times) {
+  for (int i = 0; i < times; ++i) {
+    change_config(file, [](Configuration& config) { ++config.cache_size_mb; });
+  }
+  ipc::say("Raised the cache size {} times", times);
+}
+
+void raise_timeout(const std::string& file, int times) {
+  for (int i = 0; i < times; ++i) {
+    change_config(file,
+                  [](Configuration& config) { ++config.timeout_seconds; });
+  }
+  ipc::say("Raised the timeout {} times", times);
+}
+
+std::string describe_sums(const std::string& file) {
+  const auto config = from_json(ipc::read_file(file).value_or("")).value();
+  return fmt::format("cache size {} MB, timeout {} seconds",
+                     config.cache_size_mb, config.timeout_seconds);
+}
+
+// The third act: two updaters and no monitor.
+std::string change_together() {
+  const ipc::TempDir folder("config_watcher");
+  const std::string file = folder.file("app_config.json");
+  save_by_rename(file, to_json({}));
+  ipc::say("At first: {}", describe_sums(file));
+  ipc::Process first("Updater 1", [&] { raise_cache_size(file, kRaises); });
+  ipc::Process second("Updater 2", [&] { raise_timeout(file, kRaises); });
+  if (first.join() != 0 || second.join() != 0) return "an updater failed";
+  ipc::say("In the end: {}", describe_sums(file));
+  return "";
+}
+
+// What the explorer plays in every order: two changes by one updater, so that
+// there is one after a rename, and one change by another.
+std::string two_updaters(ipc::Schedule& schedule) {
+  const ipc::TempDir folder("config_watcher");
+  const std::string file = folder.file("app_config.json");
+  save_by_rename(file, to_json({}));
+  schedule.add("Updater 1", [&] { raise_cache_size(file, 2); });
+  schedule.add("Updater 2", [&] { raise_timeout(file, 1); });
+  schedule.run();
+  return describe_sums(file);
+}
+
 // What the explorer plays in every order: the monitor looks twice, and the file
 // changes twice. The outcome is what it has told.
 std::string two_looks(ipc::Schedule& schedule) {
@@ -138,6 +191,9 @@ std::string lesson() {
   if (!problem.empty()) return problem;
   ipc::say("Act 2: the kernel tells the monitor");
   problem = play(&Monitor::watch, use_editors);
+  if (!problem.empty()) return problem;
+  ipc::say("Act 3: two updaters change one file");
+  problem = change_together();
   if (problem.empty()) ipc::say("All done!");
   return problem;
 }
@@ -147,5 +203,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("config_watcher", "A program follows its configuration file.");
   lab.explores("two looks", two_looks);
+  lab.explores("two updaters", two_updaters);
   return lab.run(argc, argv, lesson);
 }
