@@ -72,7 +72,7 @@ std::string examine(const char* name, void (*be)(ipc::Connection&),
   const long mib = (after.memory_bytes - before.memory_bytes + kMiB / 2) / kMiB;
   std::string finding = "is well";
   if (descriptors > 0) finding = "leaks descriptors";
-  if (mib > 0) finding = "leaks memory";
+  if (mib > 0) finding = "leaks memory";  // [memory]
   if (!answers.silence.empty()) finding = answers.silence;
   ipc::say("{}: {} answers, descriptors {:+}, memory {:+} MiB: {}", name,
            answers.count, descriptors, mib, finding);

@@ -11,7 +11,7 @@ void say_typecode(char typecode, const char* type) {
 
 // All that multiprocessing.Value and Array know.
 inline void say_typecodes() {
-  say_typecode<char>('c', "char");
+  say_typecode<char>('c', "char");  // [letters]
   say_typecode<wchar_t>('u', "wchar_t");
   say_typecode<signed char>('b', "signed char");
   say_typecode<unsigned char>('B', "unsigned char");
