@@ -30,6 +30,7 @@ LESSONS = [
     ("batching", "What does a message cost besides its bytes?"),
     ("serialization", "What does it cost to make bytes of data, and what if nobody does?"),
     ("lock_granularity", "How much should one lock guard?"),
+    ("lock_free", "When can processes share data without a lock?"),
     ("pool_reuse", "What is saved by using the same processes again?"),
     ("debugging", "What do several processes do, and which one is to blame?"),
     ("serialization_errors", "What cannot be sent as it is, and who notices?"),
