@@ -43,6 +43,7 @@ LESSONS = [
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
     ("async_pool", "How does one thread wait for many processes and still do other things?"),
     ("broker", "Who gives a task to somebody else, on another machine?"),
+    ("log", "How do several groups of workers read the same tasks, each at its own pace?"),
     ("cluster", "What does the death of one process cost a computation that is spread over many?"),
     ("actors", "How do processes work together that share nothing, not even failures?"),
     ("streams", "What keeps a pipeline whole when a stage is slow, or dies?"),

@@ -1,0 +1,93 @@
+// Wrong: the position is committed when records have come, and not when they
+// are done.
+//
+// A worker takes all that there is, notes how far it has read, and then works.
+// That is what a client does by itself that commits every few seconds, if the
+// work goes on elsewhere, in a thread or a list. The worker is killed in its
+// second task: its successor begins behind all of them.
+
+#include <signal.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/lab/lab.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
+#include "common/report/report.h"
+#include "labs/log/kafka.h"
+#include "labs/log/server.h"
+
+namespace {
+
+using ipc::Process;
+
+constexpr int kTaskCount = 4;
+std::string servers;
+std::string tasks;
+std::string results;
+
+void generate() {
+  kafka::Producer producer(servers);
+  for (int task = 0; task < kTaskCount; ++task) {
+    ipc::say("Sending task {} for ada", task);
+    producer.send(tasks, "ada", std::to_string(task));
+  }
+  producer.send(tasks, "ada", "end");
+  producer.await_delivered();
+}
+
+void work() {
+  kafka::Producer producer(servers);
+  kafka::Consumer consumer(servers, tasks + "-after");
+  consumer.read_from_committed(tasks, 0);
+  std::vector<kafka::Record> taken;
+  while (taken.empty() || taken.back().value != "end") {
+    taken.push_back(*consumer.next());
+  }
+  if (!consumer.commit(tasks, taken.back().place)) return;
+  for (const kafka::Record& record : taken) {
+    if (record.value == "end") break;
+    ipc::say("Processing task {} for ada (partition 0, offset {}), try 1",
+             record.value, record.place.offset);
+    if (record.value == "1") ::raise(SIGKILL);
+    producer.send(results, "after", record.value);
+    producer.await_delivered();
+  }
+}
+
+// Whoever comes next finds nothing left to do.
+void succeed() {
+  kafka::Consumer consumer(servers, tasks + "-after");
+  const int64_t position = consumer.committed(tasks, 0);
+  ipc::say("Beginning at offset {} of {}", position,
+           consumer.end_offset(tasks, 0));
+}
+
+void collect() {
+  for (const kafka::Record& record : kafka::read_all(servers, results)) {
+    ipc::say("Task {} is done by a worker of '{}'", record.value, record.key);
+  }
+}
+
+std::string lesson() {
+  tasks = ipc::unique_name("tasks");
+  results = ipc::unique_name("results");
+  Cluster cluster = start_cluster({{tasks, 1}, {results, 1}});
+  servers = cluster.servers;
+  bool passed = Process("Generator", generate).join() == 0;
+  Process first("After 0", work);
+  ipc::say("After 0 was {}", ipc::describe_status(first.join()));
+  passed = Process("After 1", succeed).join() == 0 && passed;
+  passed = Process("Collector", collect).join() == 0 && passed;
+  cluster.process.terminate();
+  return cluster.process.join() == 0 && passed ? "" : "a process failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("commit_ahead", "What was read counts as done.");
+  return lab.run(argc, argv, lesson);
+}

@@ -1,0 +1,53 @@
+// Wrong: the producer ends without waiting until its records are delivered.
+//
+// To send is to put a record into a queue of the library, whose thread sends it
+// later: together with others, if "linger.ms" says how long it may wait for
+// some. What is in that queue when the process ends was never sent, and no call
+// has failed.
+
+#include <string>
+
+#include "common/lab/lab.h"
+#include "common/process/names.h"
+#include "common/process/process.h"
+#include "common/report/report.h"
+#include "labs/log/kafka.h"
+#include "labs/log/server.h"
+
+namespace {
+
+using ipc::Process;
+
+constexpr int kTaskCount = 4;
+std::string servers;
+std::string tasks;
+
+void generate() {
+  kafka::Producer producer(servers, {{"linger.ms", "500"}});
+  for (int task = 0; task < kTaskCount; ++task) {
+    ipc::say("Sending task {} for ada", task);
+    producer.send(tasks, "ada", std::to_string(task));
+  }
+}
+
+void work() {
+  kafka::Consumer consumer(servers, tasks + "-after");
+  ipc::say("There are {} records", consumer.end_offset(tasks, 0));
+}
+
+std::string lesson() {
+  tasks = ipc::unique_name("tasks");
+  Cluster cluster = start_cluster({{tasks, 1}});
+  servers = cluster.servers;
+  bool passed = Process("Generator", generate).join() == 0;
+  passed = Process("After 0", work).join() == 0 && passed;
+  cluster.process.terminate();
+  return cluster.process.join() == 0 && passed ? "" : "a process failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_flush", "What was sent is not in the log.");
+  return lab.run(argc, argv, lesson);
+}
