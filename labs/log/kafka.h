@@ -10,7 +10,7 @@
 //          silent for the session timeout; then its partitions go to others,
 //          who begin at the last committed offsets. What a producer that is
 //          killed has not sent yet is lost.
-// See:     kafka.apache.org/protocol; <librdkafka/rdkafka.h> describes every call.
+// See:     kafka.apache.org/protocol; <librdkafka/rdkafka.h> for each call.
 #pragma once
 
 #include <cstdint>
