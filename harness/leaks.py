@@ -201,10 +201,17 @@ class Watch:
         A child that has executed a program, and has a pipe, socket or memfd
         above 2 that its parent also holds, was given it by a missing O_CLOEXEC;
         unless the number is written in its arguments, so that it knows what to
-        do with it. What its own children then inherit is not told again.
+        do with it. What its own children then inherit is not told again. Nor is
+        what a program that the lab has executed hands to programs of its own:
+        runc, for example, tells them of it in the environment.
         """
         parent = self.parents.get(pid, 0)
         if parent not in self.names or not self._has_executed(pid, parent):
+            return
+        grandparent = self.parents.get(parent, 0)
+        if grandparent in self.names and self._has_executed(
+            parent, grandparent
+        ):
             return
         words = proc.read_text(f"/proc/{pid}/cmdline").split("\0")
         numbers = {number for word in words for number in _numbers(word)}

@@ -102,6 +102,17 @@ class LeakTest(unittest.TestCase):
     def test_a_descriptor_that_is_named_in_the_arguments_is_meant(self) -> None:
         self.assertEqual(leave("descriptor_meant").leaks, ())
 
+    def test_what_a_program_hands_to_its_own_is_its_own_affair(self) -> None:
+        code = (
+            "import os, subprocess; ends = os.pipe(); "
+            "os.set_inheritable(ends[1], True); "
+            'subprocess.run(["sleep", "0.5"], close_fds=False)'
+        )
+        leaks = run([sys.executable, "-c", code]).leaks
+        self.assertEqual([leak.kind for leak in leaks], ["descriptor"])
+        result = run(["/bin/sh", "-c", f"{sys.executable} -c '{code}'; true"])
+        self.assertEqual((result.status, result.leaks), (0, ()))
+
     def test_a_descriptor_that_exec_closes_is_no_leak(self) -> None:
         self.assertEqual(leave("descriptor_closed").leaks, ())
 
