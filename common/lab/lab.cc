@@ -221,7 +221,8 @@ int run_apart(const std::string& name, const std::function<int()>& keeper) {
 // Clears away what the lab has left, and returns its status. A lesson that
 // ended by itself should have left nothing: then it is told of, and a failure.
 // The harness wants to see it, and clears it away with the world of the run.
-int clean_up(Process& main, const std::string& lab, const Ending& ending) {
+int clean_up(Process& main, const std::string& lab, const Ending& ending,
+             const std::function<void()>& at_end) {
   const auto& [status, failure] = ending;
   const bool by_itself =
       failure.empty() && main.exit_status().value_or(-1) >= 0;
@@ -232,6 +233,7 @@ int clean_up(Process& main, const std::string& lab, const Ending& ending) {
   main.kill();
   main.join();
   const int processes = kill_descendants();
+  if (at_end) at_end();
   // As the last line: nobody is left who could still say something.
   if (!failure.empty()) fail(failure);
   const int names = remove_names();
@@ -335,6 +337,8 @@ void Lab::explores(const std::string& name, const Scenario& scenario,
   flags_->scenarios.push_back({name, scenario, options});
 }
 
+void Lab::at_end(std::function<void()> step) { at_end_ = std::move(step); }
+
 int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
              double limit_s) {
   try {
@@ -372,7 +376,8 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
     ::_exit(request == nullptr ? play(lesson)
                                : explore(flags_->scenarios, request, name_));
   });
-  return clean_up(main, name_, watch(main, signals, limit_s * time_scale()));
+  return clean_up(main, name_, watch(main, signals, limit_s * time_scale()),
+                  at_end_);
 }
 
 }  // namespace ipc

@@ -104,6 +104,11 @@ class Lab {
   void explores(const std::string& name, const Scenario& scenario,
                 const ExploreOptions& options);
 
+  // Declares what the keeper is to clear away, beside processes and names: what
+  // else would stay when the lab is killed, such as a control group. It is
+  // called when all that descends from the lab has ended, however that came.
+  void at_end(std::function<void()> step);
+
   // Reads the flags and plays `lesson`, which returns "" or the reason why
   // the lab has failed. Returns the exit status. Blocks until all has ended,
   // at most `limit_s` times time_scale(); a lab that is stopped, as by Ctrl-Z,
@@ -119,6 +124,7 @@ class Lab {
 
   std::unique_ptr<Flags> flags_;
   std::string name_;
+  std::function<void()> at_end_;
 };
 
 }  // namespace ipc

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ class LabRun {
           for (auto& argument : arguments) argv.push_back(argument.data());
           ipc::Lab lab("lab", "A lab for tests.");
           lab.option("--count", count, 1, 9, "how many");
+          if (at_end) lab.at_end(at_end);
           const int argc = static_cast<int>(argv.size());
           inherit();
           const int status = lab.run(argc, argv.data(), lesson, limit_s);
@@ -70,6 +72,7 @@ class LabRun {
   }
 
   static inline int count = 3;
+  static inline std::function<void()> at_end;
 
  private:
   ipc::TempDir dir_{"lab"};
@@ -127,6 +130,28 @@ TEST(Lab, HelpNamesEveryFlag) {
   for (const char* const flag : {"--count", "--pace", "--seed", "--help"}) {
     EXPECT_NE(result.out.find(flag), std::string::npos) << result.out;
   }
+}
+
+TEST(Lab, WhatElseWouldStayIsClearedAwayHoweverItEnds) {
+  const ipc::Shared<std::atomic<int>> alive;
+  const ipc::Shared<std::atomic<int>> seen;
+  LabRun::at_end = [&] { *seen = *alive == 0 ? 1 : ::kill(*alive, 0); };
+  const Lesson passes = [] { return std::string(); };
+  EXPECT_EQ(LabRun({}, passes).end().status, 0);
+  EXPECT_EQ(*seen, 1);
+  const Lesson hangs = [&]() -> std::string {
+    const ipc::Process child("Child", [&] {
+      *alive = ::getpid();
+      while (true) ::pause();
+    });
+    while (true) ::pause();
+  };
+  LabRun run({}, hangs);
+  while (*alive == 0) ::sched_yield();
+  run.keeper().terminate();
+  EXPECT_EQ(run.end().status, 128 + SIGTERM);
+  EXPECT_EQ(*seen, -1) << "it is called when nobody is left";
+  LabRun::at_end = {};
 }
 
 TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
