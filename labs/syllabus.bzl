@@ -41,6 +41,7 @@ LESSONS = [
     ("pool_chunking", "How much work should a worker get at once?"),
     ("custom_protocol", "What must a message carry, so that both sides still agree when something fails?"),
     ("supervisor", "Who notices that a process has failed, and restarts it?"),
+    ("containers", "What of IPC crosses the border of a container, and how does one end?"),
     ("async_pool", "How does one thread wait for many processes and still do other things?"),
     ("broker", "Who gives a task to somebody else, on another machine?"),
     ("log", "How do several groups of workers read the same tasks, each at its own pace?"),

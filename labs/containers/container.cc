@@ -1,0 +1,250 @@
+#include "labs/containers/container.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "common/base/errors.h"
+#include "common/base/hooks.h"
+#include "common/channel/connection.h"
+#include "common/process/process_name.h"
+
+namespace {
+
+using ipc::check;
+using ipc::Connection;
+using ipc::ConnectionPair;
+using ipc::Process;
+using ipc::UniqueFd;
+
+constexpr std::string_view kRefused = "refused: ";
+constexpr std::string_view kFailed = "failed: ";
+
+void write_file(const char* path, const std::string& text) {
+  const UniqueFd file(check(::open(path, O_WRONLY | O_CLOEXEC), path));
+  check(::write(file.get(), text.data(), text.size()), path);
+}
+
+void mount_on(const char* source, const std::string& target, const char* type,
+              unsigned long flags, const std::string& options) {
+  if (::mount(source, target.c_str(), type, flags, options.c_str()) == 0) {
+    return;
+  }
+  const std::string call = "mount " + target;
+  const std::system_error error(errno, std::generic_category(), call);
+  if (errno == EPERM || errno == EACCES) throw NotPermitted(error.what());
+  throw error;
+}
+
+// Starts the loopback device: in a new network namespace it is there, and down.
+void loopback_up() {
+  const UniqueFd any(
+      check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  ifreq request{};
+  ::strncpy(request.ifr_name, "lo", IFNAMSIZ);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  check(::ioctl(any.get(), SIOCSIFFLAGS, &request), "ioctl SIOCSIFFLAGS");
+}
+
+// A tree of its own, made on an empty file system that covers /tmp in this
+// mount namespace, and then put in place of /.
+void furnish(const ContainerSpec& spec) {
+  constexpr unsigned long kPlain = MS_NOSUID | MS_NODEV;
+  check(::sethostname(spec.name.data(), spec.name.size()), "sethostname");
+  loopback_up();
+  // Before /tmp is covered: the folder lies in it.
+  const UniqueFd folder(
+      spec.folder.empty()
+          ? -1
+          : check(::open(spec.folder.c_str(), O_PATH | O_CLOEXEC), "open"));
+  mount_on("tmpfs", "/tmp", "tmpfs", kPlain, "mode=755");
+  check(::chdir("/tmp"), "chdir");
+  for (const char* const name : {"proc", "dev", "dev/shm", "shared"}) {
+    check(::mkdir(name, 0755), "mkdir");
+  }
+  if (folder) {
+    const std::string source = "/proc/self/fd/" + std::to_string(folder.get());
+    mount_on(source.c_str(), "/tmp/shared", nullptr, MS_BIND | MS_REC, "");
+  }
+  mount_on("proc", "/tmp/proc", "proc", kPlain | MS_NOEXEC, "");  // [proc]
+  mount_on("shm", "/tmp/dev/shm", "tmpfs", kPlain,
+           "mode=1777,size=" + std::to_string(spec.shm_bytes));  // [shm]
+  check(::syscall(SYS_pivot_root, ".", "."), "pivot_root");      // [pivot]
+  // The old tree lies on the new one now, and goes.
+  check(::umount2(".", MNT_DETACH), "umount2");
+  check(::chdir("/"), "chdir");
+}
+
+// How a container that begins is heard of: from its shim the number of process
+// 1, and from that one that it is ready; or why not.
+struct Beginning {
+  ConnectionPair shim = ipc::make_connections();
+  ConnectionPair one = ipc::make_one_way_connections();
+};
+
+// Does a step, or tells the other side why it cannot be done, and ends.
+void do_or_tell(Connection& other, const std::function<void()>& step) {
+  std::string why;
+  try {
+    step();
+    return;
+  } catch (const NotPermitted& error) {
+    why = std::string(kRefused) + error.what();
+  } catch (const std::exception& error) {
+    why = std::string(kFailed) + error.what();
+  }
+  (void)other.send(why);
+  end_with(1);
+}
+
+[[noreturn]] void be_process_1(const ContainerSpec& spec, Beginning& beginning,
+                               const std::function<int()>& role) {
+  do_or_tell(beginning.one.second, [&] { furnish(spec); });
+  ipc::ensure(beginning.one.second.send("ready"));
+  beginning.one.second.close();
+  end_with(role());
+}
+
+// Makes process 1 and waits for it: the number of the namespace is for children
+// of the one that asks for it, so a process is needed that has them.
+[[noreturn]] void be_shim(const ContainerSpec& spec, Beginning& beginning,
+                          const std::function<int()>& role) {
+  Connection& parent = beginning.shim.second;
+  beginning.shim.first.close();
+  beginning.one.first.close();
+  do_or_tell(parent, [&] {
+    if (spec.limit) spec.limit();
+    enter_namespaces(CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS);
+  });
+  Process one(spec.name, [&] {
+    parent.close();
+    be_process_1(spec, beginning, role);
+  });
+  beginning.one.second.close();
+  if (spec.drop) spec.drop();
+  // We are still in our parent's pid namespace: this is its number there.
+  (void)parent.send(std::to_string(one.pid()));
+  (void)
+      parent.receive();  // Until then we do not reap, and it is nobody else's.
+  parent.close();
+  const int status = one.join();
+  end_with(status < 0 ? 128 - status : status);  // [status]
+}
+
+// The next word of a container that begins.
+std::string next_word(Connection& child, const std::string& name) {
+  const auto word = child.receive();
+  if (!word) throw std::runtime_error(name + " has ended before it began");
+  if (word->starts_with(kRefused)) {
+    throw NotPermitted(word->substr(kRefused.size()));
+  }
+  if (word->starts_with(kFailed)) {
+    throw std::runtime_error(name + ": " + word->substr(kFailed.size()));
+  }
+  return *word;
+}
+
+}  // namespace
+
+void end_with(int status) {
+  ipc::event(ipc::EventKind::exit, ipc::process_name());
+  if (ipc::process_hooks.ending != nullptr) {
+    status = ipc::process_hooks.ending(status);
+  }
+  ::_exit(status);
+}
+
+void enter_namespaces(int more) {
+  const std::string uid = std::to_string(::geteuid());
+  const std::string gid = std::to_string(::getegid());
+  // Whoever makes a user namespace has all rights in it, and may then make the
+  // others, whoever it is outside. EINVAL: this process has threads.
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS | more) == -1) {  // [unshare]
+    throw NotPermitted("unshare: " + std::generic_category().message(errno));
+  }
+  try {
+    write_file("/proc/self/setgroups", "deny");
+    write_file("/proc/self/uid_map", "0 " + uid + " 1");  // [map]
+    write_file("/proc/self/gid_map", "0 " + gid + " 1");
+  } catch (const std::system_error& error) {
+    throw NotPermitted(error.what());
+  }
+  // What is mounted from now on is not to spread to where we come from.
+  mount_on("none", "/", nullptr, MS_REC | MS_PRIVATE, "");
+}
+
+Container::Container(const ContainerSpec& spec,
+                     const std::function<int()>& role) {
+  std::optional<Beginning> beginning(std::in_place);
+  shim_.emplace("Shim of " + spec.name,
+                [&] { be_shim(spec, *beginning, role); });
+  beginning->shim.second.close();
+  beginning->one.second.close();
+  try {
+    pid_ = std::stoi(next_word(beginning->shim.first, spec.name));
+    pidfd_.reset(static_cast<int>(
+        check(::syscall(SYS_pidfd_open, pid_, 0U), "pidfd_open")));
+    ipc::ensure(beginning->shim.first.send("seen"));
+    (void)next_word(beginning->one.first, spec.name);
+  } catch (...) {
+    beginning.reset();
+    await_shim();
+    throw;
+  }
+}
+
+Container::~Container() {
+  if (shim_->exit_status()) return;
+  (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0U);
+  await_shim();
+}
+
+// Process 1 has ended, or will: its shim reaps it, if it is given the time. If
+// it was killed itself, somebody else has to.
+void Container::await_shim() {
+  constexpr double kMostS = 1;
+  (void)shim_->join_until(ipc::Deadline::after(kMostS * ipc::time_scale()));
+}
+
+bool Container::send_signal(int number) {
+  const long result =
+      ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0U);
+  if (result == -1 && errno == ESRCH) return false;
+  check(result, "pidfd_send_signal");
+  return true;
+}
+
+std::optional<int> Container::join_until(ipc::Deadline deadline) {
+  const auto status = shim_->join_until(deadline);
+  if (!status) return std::nullopt;
+  return *status < 0 ? 128 - *status : *status;
+}
+
+Stopped stop(Container& container, double grace_s) {
+  (void)container.send_signal(SIGTERM);
+  const auto status = container.join_until(ipc::Deadline::after(grace_s));
+  if (status) return {*status, false};
+  (void)container.send_signal(SIGKILL);
+  return {container.join(), true};
+}
+
+std::string describe_exit(int status) {
+  const std::string text = "exit status " + std::to_string(status);
+  const char* const signal =
+      status > 128 ? ::sigabbrev_np(status - 128) : nullptr;
+  return signal == nullptr ? text : text + " (128 + SIG" + signal + ")";
+}

@@ -1,0 +1,50 @@
+// A control group with a limit of memory, where this process may make one.
+//
+//   if (const auto group = MemoryGroup::make(32 << 20, why)) {
+//     Container hog({.name = "Hog", .limit = [&] { group->enter(); }}, ...);
+//
+// It is made below the group of this process, or beside it: in version 2 a
+// group that has processes may not have limited children, except for the root.
+// Where neither is allowed, or memory is not controlled, there is none.
+//
+// Lifetime: the destructor removes it, in the process that made it. By then its
+//           processes must have ended, and been reaped.
+// Death:    a group has no owner and would stay: remove_memory_groups() is for
+//           the one that outlives the run (Lab::at_end()).
+// See:      cgroups(7); Documentation/admin-guide/cgroup-v2.rst in Linux.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+class MemoryGroup {
+ public:
+  // Nothing if there can be none; then `why_not` says why.
+  static std::unique_ptr<MemoryGroup> make(size_t limit_bytes,
+                                           std::string& why_not);
+  MemoryGroup(const MemoryGroup&) = delete;
+  MemoryGroup& operator=(const MemoryGroup&) = delete;
+  MemoryGroup(MemoryGroup&&) = delete;
+  MemoryGroup& operator=(MemoryGroup&&) = delete;
+  ~MemoryGroup();
+
+  // Puts this process into the group, and what it will fork.
+  void enter() const;
+
+  // How many processes the kernel has killed for want of memory in the group.
+  [[nodiscard]] int kill_count() const;
+
+ private:
+  MemoryGroup(std::string path, bool is_version_2);
+  [[nodiscard]] int try_to_enter() const;
+
+  std::string path_;
+  bool is_version_2_;
+  pid_t owner_;
+};
+
+// Removes the groups of this run that are left.
+void remove_memory_groups();

@@ -1,0 +1,38 @@
+// Wrong: the program itself is process 1, and has no handler for SIGTERM.
+//
+// Everywhere else SIGTERM ends a program that does nothing about it. To process
+// 1 the kernel sends no signal for which it has no handler, but SIGKILL and
+// SIGSTOP from outside. So each stop lasts the whole grace period, and the
+// program is killed in the middle of its work.
+
+#include <unistd.h>
+
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/lab/lab.h"
+#include "common/report/report.h"
+#include "labs/containers/container.h"
+
+namespace {
+
+constexpr double kGraceS = 0.5;
+
+std::string lesson() {
+  Container service({.name = "Service"}, [] {
+    // Missing: run_init(), or a handler.
+    while (true) ::pause();
+    return 0;
+  });
+  const Stopped stopped = stop(service, kGraceS * ipc::time_scale());
+  ipc::say("Service: {}{}", stopped.by_force ? "grace period over, " : "",
+           describe_exit(stopped.status));
+  return "";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_handler", "Wrong: process 1 has no handler for SIGTERM.");
+  return lab.run(argc, argv, lesson);
+}
