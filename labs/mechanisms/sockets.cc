@@ -65,7 +65,7 @@ class SocketPair : public Socket {
   }
 };
 
-// A socket to which others connect. Who receives accepts the first of them when
+// A socket to which others connect. The receiver accepts the first of them when
 // it wants the first message.
 class ListeningSocket : public Socket {
  public:

@@ -17,8 +17,9 @@
 //           removes what has a name. Its children only close.
 // Errors:   std::system_error from open() and join(). send() and receive()
 //           return what has come of them, since that is what is to be seen.
-// Blocks:   join() and Wait::no never; Wait::yes as long as it takes. Whoever
-//           calls that has a parent that does not wait for ever.
+// Blocks:   join() and Wait::no never; Wait::yes as long as it takes. Main does
+//           not wait for its children for ever, nor the keeper of the lab for
+//           a Main whose child has died.
 // Death:    what has a name stays until Main removes it, or the keeper of the
 //           lab does, after Main.
 #pragma once
