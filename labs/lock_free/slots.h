@@ -67,7 +67,8 @@ class FreeSlots {
   }
 
  private:
-  struct Top {
+  // Aligned as the word that it is: clang++ calls a library otherwise.
+  struct alignas(uint64_t) Top {
     uint32_t slot;  // kCount if there is none.
     uint32_t tag;   // How often one was taken.
   };
