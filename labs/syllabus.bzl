@@ -21,6 +21,7 @@ LESSONS = [
     ("condition", "How does a process wait until data are as it needs them?"),
     ("barrier", "Who may go on, and when, if all have to meet first?"),
     ("connection", "How does one process serve many clients?"),
+    ("authentication", "Who may connect, and how does the server know who that is?"),
     ("file_ipc", "How do two processes exchange data through files?"),
     ("config_watcher", "How does a process learn that a file has changed?"),
     ("mechanisms", "How do the mechanisms of Linux differ when all of them do the same job?"),

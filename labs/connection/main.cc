@@ -1,118 +1,118 @@
-// connection: a server for many clients, and what strangers can do to it.
+// connection: one process that serves many clients, and waits for none of them.
 //
 //   Client 0 ---+
 //   Client 1 ---+-- Listener == Server        the silent one: connected first
 //   Client 2 ---+               |
-//   strangers --x---------------+             each ends its own connection
+//   strangers --x---------------+             each ends only its own
 //
-// Watch for: no client waits for another, nor for the silent one; and the relay
-// in act 3, which has everything but the right address.
+// Watch for: the one place where the server sleeps, [poll]; no client waits for
+// another one, nor for the silent one.
 // Try: --python; --address=/tmp/socket; delete the line marked [poll].
 
-#include <exception>
-#include <random>
+#include <poll.h>
+
+#include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/base/clock.h"
+#include "common/base/errors.h"
+#include "common/channel/connection.h"
 #include "common/lab/lab.h"
-#include "common/memory/shared.h"
 #include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "common/sync/barrier.h"
-#include "labs/connection/service.h"
+#include "labs/connection/clients.h"
+#include "labs/connection/peer.h"
 #include "labs/connection/strangers.h"
 
 namespace {
 
-using ipc::Connection;
+constexpr double kGraceS = 5;  // For the others, after "shutdown".
 
 std::string address_text = "127.0.0.1:0";  // Port 0: the kernel chooses.
 bool with_python = false;
-std::string key;
 
-Service start() {
-  return {ipc::Address(address_text), key,
-          with_python ? ipc::Protocol::python_md5 : ipc::Protocol::ours};
+// Sleeps until somebody connects, or a peer has sent something, has gone, or
+// can take more. False if nothing comes in time.
+bool wait_for_any(int listening, const std::list<Peer>& peers,
+                  ipc::Deadline deadline) {
+  std::vector<pollfd> fds;
+  if (listening != -1) fds.push_back({listening, POLLIN, 0});  // [poll]
+  for (const auto& [connection, number] : peers) {
+    const int events = connection.unsent() > 0 ? POLLIN | POLLOUT : POLLIN;
+    fds.push_back({connection.fd(), static_cast<int16_t>(events), 0});
+  }
+  const int count = ipc::retry(
+      [&] { return ::poll(fds.data(), fds.size(), deadline.poll_ms()); });
+  return ipc::check(count, "poll") > 0;
 }
 
-std::string serve_three() {
-  ipc::say("Act 1: three clients, and one before them who is silent");
-  const std::vector<std::vector<std::string>> messages = {
-      {"Hello", "How are you?", "close"},
-      {"Testing", "Another message", "close"},
-      {"Final message", "shutdown"}};
-  Service service = start();
-  const auto silent = connect_silently(service.address());
-  std::vector<ipc::Process> clients;
-  if (with_python) {
-    clients.emplace_back(
-        "Client 1", [&] { talk_in_python(service, "Client 1", messages[1]); });
-    if (clients[0].join() != 0) return "Python did not finish";
-  }
-  ipc::Shared<ipc::Barrier> all(with_python ? 2 : 3);
-  for (size_t i = 0; i < messages.size(); ++i) {
-    if (with_python && i == 1) continue;
-    clients.emplace_back("Client " + std::to_string(i),
-                         [&, i] { talk(service, messages[i], *all); });
-  }
-  for (ipc::Process& client : clients) {
-    if (client.join() != 0) return client.name() + " failed";
-  }
-  return service.process.join() == 0 ? "" : "the server failed";
-}
-
-std::string serve_strangers() {
-  ipc::say("Act 2: strangers, and one client who stays");
-  Service service = start();
-  Connection server = service.connect();
-  const auto meet = [&](const std::string& name, auto&& stranger) {
-    ipc::say("Here comes {}", name);
-    ipc::Process(name, stranger).join();
-    return ask(server, "After " + name) == "Echo: After " + name;
-  };
-  const auto with_key = [&](void (*action)(Connection&)) {
-    return [&service, action] {
-      Connection connection = service.connect();
-      action(connection);
-    };
-  };
-  const bool all_well =
-      meet("Reset", with_key(reset)) &&
-      meet("Half-close", with_key(half_close)) &&
-      meet("Killed", with_key(die_inside_a_message)) &&
-      meet("Oversized", with_key(announce_too_much)) &&
-      meet("Deaf", with_key(read_nothing)) &&
-      meet("Garbage", [&] { talk_nonsense(service.address()); });
-  if (!all_well) return "a stranger ended the connection of another";
-
-  ipc::say("Act 3: one who is in the middle");
-  ipc::Listener rogue{ipc::Address("127.0.0.1:0")};
-  ipc::Process lured("Lured", [&] {
-    try {
-      (void)service.connect(rogue.address());
-    } catch (const std::exception& error) {
-      ipc::say("{}", error.what());
+// Serves until a client says "shutdown"; then lets the others finish.
+void serve_all(ipc::Listener& listener) {
+  ipc::say("Starting");
+  std::list<Peer> peers;
+  int accepted_count = 0;
+  bool is_open = true;
+  auto deadline = ipc::Deadline::never();
+  while (is_open || !peers.empty()) {
+    if (!wait_for_any(is_open ? listener.fd() : -1, peers, deadline)) {
+      return ipc::say("Hanging up on {} who did not finish", peers.size());
     }
-  });
-  const bool let_in = relay(rogue.accept(), service.address());
-  lured.join();
-  ipc::say("The relay is {}", let_in ? "let in without the key" : "refused");
-  ipc::ensure(server.send("shutdown"));
-  return service.process.join() == 0 ? "" : "the server failed";
+    while (is_open) {
+      auto connection = listener.try_accept();  // [accept]
+      if (!connection) break;
+      ipc::say("Connection {} accepted", ++accepted_count);
+      peers.push_back({std::move(*connection), accepted_count});
+    }
+    peers.remove_if([&](Peer& peer) {  // [each]
+      const Wish wish = serve(peer);
+      if (wish == Wish::shut_down) {
+        listener.close();  // Nobody else comes in.
+        is_open = false;
+        deadline = ipc::Deadline::after(kGraceS * ipc::time_scale());
+      }
+      return wish != Wish::stay;
+    });
+  }
+  ipc::say("Stopped");
 }
 
 std::string lesson() {
-  std::random_device random;
-  for (int i = 0; i < 4; ++i) key += std::to_string(random());
-  const std::string problem = serve_three();
-  return problem.empty() ? serve_strangers() : problem;
+  const Place place{ipc::Address(address_text)};
+  const ipc::Address& address = place.address();
+
+  ipc::say("Act 1: a client that comes before the server");
+  auto refused = ipc::make_one_way_connections();
+  ipc::Process early("Early", [&] { come_early(address, refused.second); });
+  refused.second.close();
+  (void)refused.first.receive();
+  // Only now a server starts.
+  ipc::Listener listener(address);  // [listen]
+  ipc::Process server("Server", [&] { serve_all(listener); });
+  listener.leave();  // It is the server's now.
+  if (early.join() != 0) return "the early client failed";
+  ipc::say("Act 2: three clients, and one before them that is silent");
+  auto silent = connect_silently(address);
+  if (!talk_all(address, with_python)) return "a client failed";
+  silent.reset();
+  if (server.join() != 0) return "the server failed";
+  ipc::say("Act 3: a client that comes after the server");
+  ipc::Process late("Late", [&] { come_late(address); });
+  if (late.join() != 0) return "the late client failed";
+  ipc::say("Act 4: strangers, and one client that stays");
+  ipc::Listener again(address);
+  server = ipc::Process("Server", [&] { serve_all(again); });
+  again.leave();
+  if (!outlive_strangers(address)) return "a stranger hurt another client";
+  return server.join() == 0 ? "" : "the server failed";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("connection", "A server for many clients, and strangers.");
+  ipc::Lab lab("connection", "One process that serves many clients.");
   lab.option("--address", address_text, address_problem,
              "host:port or /path to listen at");
   lab.option("--python", with_python, "Client 1 is a Python");

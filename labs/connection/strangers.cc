@@ -3,20 +3,15 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include <array>
-#include <span>
+#include <string>
 #include <string_view>
-#include <utility>
 
 #include "common/base/errors.h"
-#include "common/process/pipe.h"
+#include "common/process/process.h"
 #include "common/report/report.h"
+#include "labs/connection/clients.h"
 
 namespace {
-
-void write_bare(const ipc::UniqueFd& fd, std::string_view bytes) {
-  ipc::write_all(fd, std::as_bytes(std::span(bytes)));
-}
 
 void write_bare(const ipc::Connection& connection, std::string_view bytes) {
   ipc::check(::send(connection.fd(), bytes.data(), bytes.size(), 0), "send");
@@ -33,6 +28,7 @@ ipc::UniqueFd connect_silently(const ipc::Address& address) {
 }
 
 void reset(ipc::Connection& server) {
+  (void)ask(server, "I am here");
   const linger at_once{1, 0};  // close(2) then throws the connection away.
   ipc::check(::setsockopt(server.fd(), SOL_SOCKET, SO_LINGER, &at_once,
                           sizeof at_once),
@@ -61,34 +57,28 @@ void read_nothing(ipc::Connection& server) {
   const std::string much(8 << 20, 'x');  // The kernel keeps some of it for us.
   for (int i = 0; i < 8; ++i) {
     if (server.send(much) != ipc::Transfer::ok) {
-      ipc::say("Hung up on, for I read nothing");
+      ipc::say("Hung up on, because I read nothing");
       return;
     }
   }
   ipc::say("Nobody minds that I read nothing");
 }
 
-void talk_nonsense(const ipc::Address& address) {
-  const auto fd = connect_silently(address);
-  write_bare(fd, "GET / HTTP/1.1\r\n\r\n");
-  std::array<char, 64> bytes{};
-  while (ipc::retry([&] {
-           return ::read(fd.get(), bytes.data(), bytes.size());
-         }) > 0) {
-  }
-}
-
-bool relay(ipc::Connection lured, const ipc::Address& address) {
+bool outlive_strangers(const ipc::Address& address) {
   ipc::Connection server = ipc::connect(address);
-  // The challenge of the true server; then what only Lured can say.
-  ipc::ensure(lured.send(*server.receive()));
-  ipc::ensure(server.send(*lured.receive()));  // [relay]
-  if (*server.receive() == "#FAILURE#") return false;
-  // In Python's protocol it is our turn to ask for a proof. We know no better.
-  // If the server hangs up on us, the last line says so.
-  (void)server.send("#CHALLENGE#{sha256}" + std::string(40, '?'));
-  (void)server.receive();
-  (void)server.send("#WELCOME#");
-  (void)server.send("I do not know the key");
-  return static_cast<bool>(server.receive());
+  const auto outlive = [&](const char* name, auto stranger) {
+    ipc::say("Here comes {}", name);
+    ipc::Process(name, [&] {
+      ipc::Connection connection = ipc::connect(address);
+      stranger(connection);
+    }).join();
+    const std::string message = std::string("After ") + name;
+    return ask(server, message) == "Echo: " + message;
+  };
+  const bool is_well =
+      outlive("Reset", reset) && outlive("Half-close", half_close) &&
+      outlive("Killed", die_inside_a_message) &&
+      outlive("Oversized", announce_too_much) && outlive("Deaf", read_nothing);
+  ipc::ensure(server.send("shutdown"));
+  return is_well;
 }

@@ -8,8 +8,8 @@
 #include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "labs/connection/server.h"
-#include "labs/connection/strangers.h"
+#include "labs/authentication/clients.h"
+#include "labs/authentication/server.h"
 
 namespace {
 
@@ -25,7 +25,7 @@ void be_lured(const ipc::Address& address) try {
 std::string lesson() {
   ipc::Listener listener(ipc::Address(kAnyPort),
                          {.key = kKey, .protocol = ipc::Protocol::python});
-  const ipc::Process server("Server", [&] { serve(listener); });
+  const ipc::Process server("Server", [&] { echo(listener); });
   listener.leave();
   ipc::Listener rogue{ipc::Address(kAnyPort)};
   ipc::Process lured("Lured", [&] { be_lured(rogue.address()); });

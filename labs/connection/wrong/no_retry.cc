@@ -1,0 +1,41 @@
+// Wrong: the client takes the first refusal for the answer. The server is just
+// starting, and a moment later it would be there.
+
+#include <string>
+#include <system_error>
+
+#include "common/channel/connection.h"
+#include "common/lab/lab.h"
+#include "common/net/listener.h"
+#include "common/process/process.h"
+#include "common/report/report.h"
+#include "labs/connection/clients.h"
+
+namespace {
+
+void come_once(const ipc::Address& address, ipc::Connection& refused) try {
+  ipc::Connection server = ipc::connect(address);
+  (void)ask(server, "Are you there?");
+} catch (const std::system_error&) {
+  ipc::say("Refused: nobody listens, so I try again");
+  ipc::ensure(refused.send("refused"));
+  // Missing: to try again.
+}
+
+std::string lesson() {
+  const Place place{ipc::Address("127.0.0.1:0")};
+  auto refused = ipc::make_one_way_connections();
+  ipc::Process early("Early",
+                     [&] { come_once(place.address(), refused.second); });
+  refused.second.close();
+  (void)refused.first.receive();
+  const ipc::Listener listener(place.address());
+  return early.join() == 0 ? "" : "the client failed";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ipc::Lab lab("no_retry", "A client that is refused once, and goes.");
+  return lab.run(argc, argv, lesson);
+}
