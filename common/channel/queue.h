@@ -21,6 +21,9 @@
 //           looks for some 20 us, unless that was in vain before (spin.h).
 // Time-out: `full`, `empty` and `busy` have done nothing: the message is still
 //           the caller's, or still in the queue, and the call may be repeated.
+// Threads:  any number of threads of each process may use one Queue at the same
+//           time. Each of them is a producer or a consumer, as a process with
+//           one thread is.
 // Ordering: messages leave in the order in which they came in: those of one
 //           producer in its order, those of several in no certain one. Each of
 //           several consumers sees a part of it, in this order. What was done
@@ -31,9 +34,10 @@
 //           that consumer is killed in the middle of it.
 // Death:    a killed producer has put its message wholly or not at all, and the
 //           room comes back. A killed consumer takes at most one message with
-//           it. No process holds anything while it waits, so nobody else is
-//           held up: a wake-up that died with its sender or its receiver is
-//           made good within kRecheckSeconds (clock.h).
+//           it; a process with several threads in get, one for each. No process
+//           holds anything while it waits, so nobody else is held up: a wake-up
+//           that died with its sender or its receiver is made good within
+//           kRecheckSeconds (clock.h).
 // Errors:   put: std::length_error if the message would not fit even into the
 //           empty queue; get: std::bad_alloc, and the message stays.
 // See:      queue.cc for the layout, robust_mutex.h, futex.h.
