@@ -47,9 +47,9 @@ long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
   return ::syscall(SYS_futex, &word, operation, value, nullptr);
 }
 
-// What the kernel looks at when this process dies: is the word in `pending` its
-// own number? Then it sets FUTEX_OWNER_DIED there, and wakes one who waits. Our
-// only lock may stay there all the time.
+// What the kernel looks at when this process dies. If the word to which
+// list_op_pending points is the number of this thread, it sets FUTEX_OWNER_DIED
+// there and wakes a waiter. We have one lock, so it may point there always.
 robust_list_head death_list{};
 
 void tell_kernel(Board& board) {

@@ -73,7 +73,7 @@ int create_board() {
   struct sigaction action {};
   action.sa_handler = remove_name;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int number : {SIGHUP, SIGINT, SIGTERM}) {
+  for (const int number : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) {
     check(::sigaction(number, &action, nullptr), "sigaction");
   }
   check(retry([&] { return ::fallocate(fd, 0, 0, sizeof(Board)); }),
