@@ -82,6 +82,7 @@ def ipc_lab(
                 "README.md",
                 "*.cc",
                 "*.h",
+                "*.service",
                 "*_test.py",
                 "wrong/*.cc",
             ],

@@ -1,5 +1,11 @@
 """Proves what the chapter on supervision promises."""
 
+import configparser
+import dataclasses
+import re
+import shutil
+import subprocess
+
 from harness import lab
 
 SILENT = r"hung: no heartbeat for \S+ s"
@@ -8,6 +14,7 @@ SILENT = r"hung: no heartbeat for \S+ s"
 class SupervisorTest(lab.LabTest):
     """Three workers, every way to fail, and who notices."""
 
+    raw = True
     wrong = {
         "no_heartbeat": lab.Caught(
             by="hang", saying="Process unstable-worker waits in pause"
@@ -20,12 +27,44 @@ class SupervisorTest(lab.LabTest):
             by="output",
             saying="no line \"Supervisor: Sending command 'shutdown' to life 2",
         ),
+        "raw_wrong_child": lab.Caught(
+            by="output",
+            saying="0 lines 'Supervisor: unstable-worker: ended: failed",
+        ),
+        "raw_zombie": lab.Caught(by="leak", saying="a zombie behind"),
     }
 
     tolerates = {
         "Process unstable-worker": "it fails until the supervisor gives it up",
         "Process medium-worker": "told to stop it has stopped, however it ends",
     }
+
+    def story(self, run: lab.Run) -> object:
+        """What is told of two workers; raw.cc has no commands for the third.
+
+        There it works until it is told to end, and how long a silence may be
+        is no flag.
+        """
+        lines = [
+            dataclasses.replace(line, text=re.sub("for . s", "", line.text))
+            for line in run.lines
+            if not re.search("medium-worker|command", line.raw)
+        ]
+        others = dataclasses.replace(run, lines=tuple(lines))
+        supervisor = others.said("Supervisor")
+        return {
+            **{
+                line.speaker: others.said(line.speaker)
+                for line in lines
+                if line.speaker != "Supervisor"
+            },
+            # One worker after the other in raw.cc, and at once in the lab.
+            **{
+                worker: [text for text in supervisor if text.startswith(worker)]
+                for worker in ("stable-worker", "unstable-worker")
+            },
+            "Supervisor": [text for text in supervisor if ": " not in text],
+        }
 
     def check(self, run: lab.Run) -> None:
         """Failures are told as what they are; commands go to one life only."""
@@ -133,6 +172,55 @@ class SupervisorTest(lab.LabTest):
             "Supervisor: Stopping all processes",
             "Process medium-worker: Received the request to stop",
         )
+
+    def test_raw_asks_a_worker_to_end_and_kills_one_that_does_not(self) -> None:
+        """SIGTERM is enough for the one; the other hangs with it blocked."""
+        run = self.run_raw()
+        self.check(run)
+        self.assert_told(
+            run,
+            "medium-worker",
+            [
+                "started",
+                "stopped",
+                "stopped in life 1; last exit: exit status 0",
+            ],
+        )
+        self.assert_count(
+            run, f"Supervisor: unstable-worker: ended: {SILENT}, .*SIGKILL", 1
+        )
+
+    def test_the_unit_file_is_what_the_lab_does(self) -> None:
+        """Its numbers are those of main.cc and of the library's defaults."""
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment]
+        unit.read(self.folder / "ipc-labs-worker.service")
+        self.assertEqual(unit["Unit"]["StartLimitIntervalSec"], "600")
+        restarts = self.capture(
+            self.run_lab("--iterations=1"),
+            r"at most (\d+) restarts within 600 s",
+        )
+        starts = int(unit["Unit"]["StartLimitBurst"])
+        self.assertEqual(starts, int(restarts) + 1)
+        chapter = (self.folder / "README.md").read_text(encoding="utf-8")
+        for section in ("Unit", "Service"):
+            for setting in set(unit[section]) - {"Description", "ExecStart"}:
+                self.assertIn(f"`{setting}=", chapter)
+
+    def test_systemd_accepts_the_unit_file(self) -> None:
+        """It only warns of what it does not know, and ends with status 0."""
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("systemd-analyze is not installed")
+        done = subprocess.run(
+            [
+                *("systemd-analyze", "verify", "--man=no"),
+                self.folder / "ipc-labs-worker.service",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.stdout + done.stderr, done.returncode), ("", 0))
 
     def test_the_limit_is_what_the_flag_says(self) -> None:
         """So many restarts are one start more."""
