@@ -63,7 +63,12 @@ int run(Lesson lesson) {
   } catch (const std::exception& error) {
     why_not = error.what();
   }
-  say("Main", why_not.empty() ? "PASS" : "FAIL " + why_not);
+  try {
+    say("Main", why_not.empty() ? "PASS" : "FAIL " + why_not);
+  } catch (const std::exception& error) {  // A full disk, for example.
+    ::dprintf(STDERR_FILENO, "Main: failed: %s\n", error.what());
+    return 1;
+  }
   return why_not.empty() ? 0 : 1;
 }
 
