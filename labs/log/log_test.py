@@ -29,6 +29,29 @@ wait "$SERVER_PID"
 exit "$status"
 """
 
+# Plays the lab with the flags after "--". Before that come steps: when it says
+# a line like the first word, its process of the second gets the signal of the
+# third; then the next step is waited for.
+_MEANWHILE = r"""
+steps=()
+while [[ $1 != -- ]]; do steps+=("$1"); shift; done
+shift
+coproc LAB { exec "$0" "$@"; }
+exec 3<&"${LAB[0]}"
+lab=$LAB_PID
+while read -r line <&3; do
+  echo "$line"
+  [[ ${#steps[@]} -gt 0 && $line == ${steps[0]} ]] || continue
+  read -r main _ <"/proc/$lab/task/$lab/children"
+  for child in $(<"/proc/$main/task/$main/children"); do
+    [[ $(<"/proc/$child/comm") != "${steps[1]}" ]] ||
+      kill "-${steps[2]}" "$child"
+  done
+  steps=("${steps[@]:3}")
+done
+wait "$lab"
+"""
+
 
 class LogTest(lab.LabTest):
     """Two groups read one log; a worker of each is killed."""
@@ -194,21 +217,43 @@ class LogTest(lab.LabTest):
         for title in _GROUPS.values():
             dead = self.capture(run, rf"^Main: ({title} \d) was killed")
             heir = f"{title} {1 - int(dead[-1])}"
-            self.assert_before(
-                run,
-                f"Main: {dead} was killed .*",
-                f"{heir}: Got partitions 0, 1",
+            had = self.share(run, heir)
+            self.assertEqual({had, self.share(run, dead)}, {"0", "1"})
+            lines = [line.raw for line in run.lines]
+            killed = lines.index(f"Main: {dead} was killed by SIGKILL")
+            self.assertEqual(
+                [
+                    line
+                    for line in lines[killed:]
+                    if re.match(rf"{heir}: (Gave|Got) ", line)
+                ],
+                [
+                    f"{heir}: Gave back partition {had}",
+                    f"{heir}: Got partitions 0, 1",
+                ],
             )
-            self.assert_before(
-                run, f"{heir}: Gave back .*", f"{heir}: Got partitions 0, 1"
-            )
+
+    def share(self, run: lab.Run, worker: str) -> str:
+        """Returns the partitions that a worker had when the tasks came."""
+        began = next(
+            i
+            for i, line in enumerate(run.lines)
+            if line.raw == "Generator: Both groups have all partitions"
+        )
+        got = [
+            re.sub(r"Got (no )?partitions? ?", "", line.text)
+            for line in run.lines[:began]
+            if line.speaker == worker and line.text.startswith("Got ")
+        ]
+        return got[-1]
 
     def test_a_group_has_no_use_for_more_workers_than_partitions(self) -> None:
         """One of three gets nothing to do."""
         run = self.run_lab(_FEW, "--workers=3")
         self.check(run)
         for title in _GROUPS.values():
-            self.assert_count(run, rf"{title} \d: Got no partition", 1)
+            shares = [self.share(run, f"{title} {i}") for i in range(3)]
+            self.assertEqual(sorted(shares), ["", "0", "1"])
 
     def test_one_worker_has_all_partitions(self) -> None:
         """Also if there are more of them than customers."""
@@ -225,11 +270,59 @@ class LogTest(lab.LabTest):
             run.lines[-1].raw, r"Main: FAIL \w+ 0 was the last of its group"
         )
 
+    def run_script(
+        self, script: str, *arguments: str, **options: Any
+    ) -> lab.Run:
+        """Runs a script of bash, to which the lab's program is $0."""
+        self.run_lab()  # Skips if the client is not installed.
+        command = ["bash", "-c", script, self.program(), *arguments]
+        run = harness_run.run(command, **options)
+        self.runs.append(run)
+        self.assertEqual((run.leaks, run.stderr), ((), ""))
+        return run
+
+    def test_a_worker_taken_for_dead_has_its_commit_refused(self) -> None:
+        """It has slept; the task that it had is done by its heir as well."""
+        for _ in range(3):  # It may be stopped between two tasks.
+            run = self.run_script(
+                _MEANWHILE,
+                *("After 0: Processing *", "After 0", "STOP"),
+                *("After 1: Got partitions 0, 1", "After 0", "CONT"),
+                *("--", "--pace=1", "--tasks=7"),
+            )
+            self.assertEqual((run.status, run.hang), (0, None))
+            said = [l.text for l in run.lines if l.speaker == "After 0"]
+            *_, last = (i for i, t in enumerate(said) if "Processing" in t)
+            if said[last + 1].startswith("The group is changing"):
+                break
+        place = re.match(r"(.* for \w+) \((.*), (offset \d+)\), ", said[last])
+        assert place, run.transcript()
+        self.assertEqual(
+            said[last + 1],
+            f"The group is changing: {place[3]} of {place[2]} stays open",
+        )
+        # It may have to do so again: the group changes once more when After 0
+        # comes back.
+        self.assertTrue(self.captures(run, rf"^After 1: {place[1]} "))
+
+    def test_the_death_of_the_server_ends_the_lab(self) -> None:
+        """Main says so, or that somebody has ended who heard of it before."""
+        run = self.run_script(
+            _MEANWHILE,
+            *("Generator: All *", "Server", "KILL"),
+            *("--", "--pace=1"),
+        )
+        self.assertEqual((run.status, run.hang), (1, None))
+        self.assertRegex(
+            run.lines[-1].raw,
+            r"^Main: FAIL (Server has ended: killed by SIGKILL"
+            r"|\w+( \d)? has ended: exit status 1)$",
+        )
+
     def test_a_cluster_that_is_there_can_be_named(self) -> None:
         """Here one that the lab plays by itself, in another terminal."""
-        run = harness_run.run(["bash", "-c", _TWO_TERMINALS, self.program()])
-        self.runs.append(run)
-        self.assertEqual((run.status, run.leaks, run.stderr), (0, (), ""))
+        run = self.run_script(_TWO_TERMINALS)
+        self.assertEqual((run.status, run.hang), (0, None))
         self.check(run)
         self.assert_count(run, "Server: The topics are made", 1)
 

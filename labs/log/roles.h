@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "members.h"
 
@@ -36,7 +37,7 @@ struct Groups {
       : after(worker_count), before(worker_count) {}
 
   Members& of(const Group& group) {
-    return group.commits_first ? before : after;
+    return std::string_view(group.name) == "after" ? after : before;
   }
 
   Members after;
