@@ -28,9 +28,12 @@ void take_two_and_give_one_back(SlotBoard& board) {
 }  // namespace
 
 std::string SlotBoard::verdict() const {
-  for (size_t slot = 0; slot < owners.size(); ++slot) {
-    if (owners.at(slot) > 1) {
-      return "Slot " + std::to_string(slot) + " has two owners";
+  for (uint32_t slot = 0; slot < owners.size(); ++slot) {
+    const std::string name = "Slot " + std::to_string(slot);
+    if (owners.at(slot) > 1) return name + " has two owners";
+    if ((owners.at(slot) == 1) == free.is_free(slot)) {
+      return name +
+             (free.is_free(slot) ? " is free and has an owner" : " is lost");
     }
   }
   return "No slot has two owners";

@@ -66,6 +66,16 @@ class FreeSlots {
                                            std::memory_order_relaxed));
   }
 
+  // Whether the slot is on the stack, when no process changes it.
+  [[nodiscard]] bool is_free(uint32_t slot) const {
+    uint32_t at = top_.load(std::memory_order_acquire).slot;
+    for (uint32_t i = 0; i < kCount && at != kCount; ++i) {
+      if (at == slot) return true;
+      at = next_.at(at).load(std::memory_order_relaxed);
+    }
+    return false;
+  }
+
  private:
   // Aligned as the word that it is: clang++ calls a library otherwise.
   struct alignas(uint64_t) Top {
