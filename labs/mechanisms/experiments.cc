@@ -33,7 +33,7 @@ constexpr int kSendsToTheDead = 3;
 // So long news of a death may be on its way, over a network.
 constexpr double kNewsS = 0.1;
 
-// Somebody who has become a side, or both.
+// Made, and not yet joined by anybody.
 std::unique_ptr<Mechanism> open(const NamedMechanism& mechanism) {
   std::unique_ptr<Mechanism> opened = mechanism.make();
   opened->open();

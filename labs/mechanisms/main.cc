@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "common/lab/lab.h"
-#include "common/report/measure.h"
 #include "common/report/report.h"
+#include "labs/mechanisms/costs.h"
 #include "labs/mechanisms/experiments.h"
 #include "labs/mechanisms/python_peers.h"
 #include "labs/mechanisms/specification.h"
@@ -23,8 +23,6 @@
 namespace {
 
 constexpr double kPauseS = 0.2;
-constexpr int kRounds = 9;
-constexpr int kCostMessages = 2000;
 
 int messages = 8;
 std::string only;
@@ -98,23 +96,6 @@ void let_python_receive() {
   }
 }
 
-// The first way is always the pipe, to which the others are compared.
-void compare_costs() {
-  std::vector<NamedMechanism> all = chosen();
-  if (!only.empty()) all.insert(all.begin(), mechanisms().front());
-  std::vector<ipc::Way> ways;
-  ways.reserve(all.size());
-  for (const NamedMechanism& each : all) {
-    ways.emplace_back([each] { return time_messages(each, kCostMessages); });
-  }
-  const ipc::Samples times = ipc::measure(kRounds, ways);
-  for (size_t i = 0; i < all.size(); ++i) {
-    // ratio() says how many times as fast the second one is as the first.
-    ipc::say("{:<14} {} times a pipe", all[i].name,
-             ipc::describe(ipc::ratio(times[i], times[0])));
-  }
-}
-
 std::string lesson() {
   ipc::say("Act 1: {} messages, whose sum is {}", messages, expected_sum());
   do_all_jobs();
@@ -126,7 +107,7 @@ std::string lesson() {
   }
   if (with_cost) {
     ipc::say("Act 4: what a message costs, by the calls alone");
-    compare_costs();
+    compare_costs(chosen());
   }
   return "";
 }
