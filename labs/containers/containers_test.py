@@ -100,6 +100,16 @@ class ContainersTest(lab.LabTest):
         for who in ("Container A", "Container B"):
             self.assert_count(run, f"{who}: I am process 1 of 1, and user 0", 1)
 
+    def test_each_side_sees_the_end_of_the_other(self) -> None:
+        """For no shim between them has kept an end of their connection."""
+        for who in ("Container A", "Container B"):
+            run = self.run_lab(
+                clean=False, env={"IPC_LABS_FAULT": f"{who}:exit=1@1"}
+            )
+            self.assertIsNone(run.hang, run.hang and run.hang.explain())
+            self.assertEqual(run.status, 1)
+            self.assertEqual(run.leaks, ())
+
     def test_process_1_ignores_sigterm_and_keeps_zombies(self) -> None:
         """And an init does neither."""
         run = self.run_lab()
