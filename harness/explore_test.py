@@ -194,6 +194,10 @@ Outcome: 1
                 "//labs/counter_without_lock:wrong_x",
                 "it has wrong_check_then_store, wrong_sequential_consistency,",
             ),
+            (
+                "counter_without_lock:wrong_raw_two_calls",
+                "counter_without_lock has no wrong_raw_two_calls; it has",
+            ),
             ("counter_without_lock --scenario=x", "there are: increments"),
             ("counter_without_lock --nothing", "not expected: --nothing"),
             ("counter_without_lock --workers=0", "--workers: Value 0 not in"),

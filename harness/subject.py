@@ -154,11 +154,15 @@ def find(
     name, target = match[1], match[2] or match[1]
     variant = target.removeprefix("wrong_") if target != name else ""
     folder = root / "labs" / name
-    if not (folder / target).is_file() or target not in (
-        name,
-        f"wrong_{variant}",
-    ):
-        known = sorted(file.stem for file in folder.glob("wrong/*.cc"))
+    # A raw program has nothing of ours in it at which it could be stopped.
+    is_raw = variant.startswith("raw_")
+    is_there = (folder / target).is_file() and not is_raw
+    if not is_there or target not in (name, f"wrong_{variant}"):
+        known = sorted(
+            file.stem
+            for file in folder.glob("wrong/*.cc")
+            if not file.stem.startswith("raw_")
+        )
         raise WrongUsage(
             f"{name} has no {target}; it has "
             + ", ".join(f"wrong_{stem}" for stem in known)
