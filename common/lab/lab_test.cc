@@ -54,6 +54,7 @@ class LabRun {
           for (auto& argument : arguments) argv.push_back(argument.data());
           ipc::Lab lab("lab", "A lab for tests.");
           lab.option("--count", count, 1, 9, "how many");
+          lab.option("--share", share, 0.0, 1.0, "how much");
           if (at_end) lab.at_end(at_end);
           const int argc = static_cast<int>(argv.size());
           inherit();
@@ -72,6 +73,7 @@ class LabRun {
   }
 
   static inline int count = 3;
+  static inline double share = 1;
   static inline std::function<void()> at_end;
 
  private:
@@ -116,7 +118,8 @@ TEST(Lab, AWrongFlagOrValueIsOneLineAndStatusTwo) {
   EXPECT_EQ(result.out,
             "lab: The following argument was not expected: --cuont=7; "
             "see --help\n");
-  for (const char* const wrong : {"--count=10", "--count=x", "--pace=-1"}) {
+  for (const char* const wrong : {"--count=10", "--count=x", "--pace=-1",
+                                  "--pace=nan", "--share=nan", "--share=2"}) {
     result = LabRun({wrong}, lesson).end();
     EXPECT_EQ(result.status, 2) << wrong;
     EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1)
