@@ -148,8 +148,9 @@ uint64_t play_receiver(Mechanism& mechanism, int messages, bool aloud) {
   return sum;
 }
 
-// While it is filled, so that others of this user still find room: signals are
-// counted by user, whoever they are for.
+// While it is filled, so that others of this user still find room: the kernel
+// counts what is pending for all processes of the receiver's user, and compares
+// that with the limit of the receiver, which this process is here.
 class FewerSignals {
  public:
   FewerSignals() {

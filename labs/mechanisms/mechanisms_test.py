@@ -1,6 +1,7 @@
 """Proves what the chapter on mechanisms promises."""
 
 import re
+import shutil
 from collections.abc import Mapping
 
 from harness import lab
@@ -142,6 +143,38 @@ class MechanismsTest(lab.LabTest):
         costs = self.captures(run, r"^Main: (\w+) +[\d.]+ .* times a pipe$")
         self.assertEqual(tuple(costs), MECHANISMS)
         self.assert_never(self.run_lab("--only=pipe"), "times a pipe")
+
+    def test_a_full_dev_shm_gets_one_clear_line(self) -> None:
+        """And kills nobody who stores a message there."""
+        for name in ("shm_futex", "shm_semaphores"):
+            self._assert_fails_where(
+                "mount -t tmpfs -o size=4k none /dev/shm &&"
+                " head -c 4096 /dev/zero >/dev/shm/filler",
+                name,
+                "posix_fallocate: No space left on device",
+            )
+
+    def test_a_missing_python_gets_one_clear_line(self) -> None:
+        """What is said in its place is no address."""
+        self._assert_fails_where(
+            "mount --bind /dev/null /usr/bin/python3",
+            "fifo",
+            "/usr/bin/python3: Permission denied",
+        )
+
+    def _assert_fails_where(self, prepared: str, only: str, why: str) -> None:
+        """Runs one mechanism after a line of sh(1) that may mount."""
+        if not shutil.which("unshare"):
+            self.skipTest("unshare(1) is not installed")
+        run = self._run(
+            [
+                *("unshare", "--user", "--map-root-user", "--mount"),
+                *("sh", "-c", f'{prepared} && exec "$0" --pace=0 "$1"'),
+                *(self.program(), f"--only={only}"),
+            ]
+        )
+        self.assertEqual((run.status, run.stderr), (1, ""))
+        self.assertEqual(run.lines[-1].raw, f"Main: FAIL {why}")
 
     def test_a_name_of_no_mechanism_gets_one_line_with_all_names(self) -> None:
         """And nothing is played."""

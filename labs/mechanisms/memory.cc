@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -126,8 +127,14 @@ UniqueFd open_memory(const std::string& name, int flags) {
       check(::shm_open(name.c_str(), O_RDWR | flags, 0600), "shm_open"));
 }
 
+// Asks for the room now: ftruncate(2) would not, and who stores the first
+// message would be killed by SIGBUS if there is none.
 void set_size(const UniqueFd& fd, size_t size) {
-  check(::ftruncate(fd.get(), static_cast<off_t>(size)), "ftruncate");
+  int error = EINTR;
+  while (error == EINTR) {
+    error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(size));
+  }
+  ipc::check_zero(error, "posix_fallocate");
 }
 
 // Sleeps while `word` is `seen`, but not for long: whoever was to wake us may

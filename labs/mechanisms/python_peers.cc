@@ -1,14 +1,19 @@
 #include "labs/mechanisms/python_peers.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <stdexcept>
 
+#include "common/base/errors.h"
 #include "labs/mechanisms/experiments.h"
 #include "labs/mechanisms/helper.h"
 #include "labs/mechanisms/specification.h"
 
 namespace {
+
+constexpr const char* kPython = "/usr/bin/python3";
 
 // Each reads messages until `messages` have come. What is printed is a line to
 // Main: first the address, then the sum.
@@ -132,12 +137,14 @@ uint64_t send_to_python(const std::string& name, int messages) {
       std::find_if(all.begin(), all.end(),
                    [&](const auto& each) { return each.name == name; });
   if (named == all.end()) throw std::invalid_argument(name);
+  // What it says instead of its address if it cannot become a Python would be
+  // taken for that.
+  ipc::check(::access(kPython, X_OK), kPython);
   const std::unique_ptr<Mechanism> mechanism = named->make();
   if (!receiver_opens(name)) mechanism->open();
   Helper python(
       "Python",
-      {"/usr/bin/python3", "-I", "-c",
-       std::string(kCommon) + programs().at(name),
+      {kPython, "-I", "-c", std::string(kCommon) + programs().at(name),
        mechanism->address().empty() ? "-" : mechanism->address(),
        std::to_string(messages), std::to_string(mechanism->message_bytes())});
   mechanism->join(Side::sender, python.line().hear().substr(3));
