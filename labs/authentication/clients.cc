@@ -60,7 +60,7 @@ void knock_in_python(const ipc::Address& address, const Secret& secret) {
   ::setenv("KEY", secret.key.c_str(), 1);  // [env] ps(1) shows arguments.
   ::execl("/usr/bin/python3", "python3", "-I", "-c", kPython,
           address.text().c_str(), nullptr);
-  ::_exit(127);
+  ipc::throw_error(errno, "/usr/bin/python3");
 }
 
 void stop(const ipc::Address& address, const Secret& secret) {

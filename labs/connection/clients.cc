@@ -74,7 +74,7 @@ void talk_in_python(const ipc::Address& address, const std::string& name,
                  [](std::string& word) { return word.data(); });
   arguments.push_back(nullptr);
   ::execv("/usr/bin/python3", arguments.data());
-  ::_exit(127);
+  ipc::throw_error(errno, "/usr/bin/python3");
 }
 
 }  // namespace
@@ -87,15 +87,20 @@ std::string address_problem(const std::string& text) try {
 }
 
 Place::Place(const ipc::Address& wanted) : address_(wanted) {
+  if (wanted.is_path()) {
+    if (::access(wanted.text().c_str(), F_OK) == -1) return;
+    ipc::throw_error(EADDRINUSE, wanted.text().c_str());
+  }
   const auto place = ipc::resolve(wanted).front();
-  if (wanted.is_path() || place.port() != 0) return;
   fd_ = ipc::UniqueFd(ipc::check(
       ::socket(place.family(), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
   const int yes = 1;  // So that a listener may bind to the same port.
   ipc::check(
       ::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes),
       "setsockopt SO_REUSEADDR");
-  ipc::check(::bind(fd_.get(), place.get(), place.size), "bind");
+  if (::bind(fd_.get(), place.get(), place.size) == -1) {
+    ipc::throw_error(errno, wanted.text().c_str());
+  }
   address_ = ipc::Address(ipc::own_address(fd_.get()).text());
 }
 

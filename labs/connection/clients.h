@@ -13,8 +13,9 @@
 std::string address_problem(const std::string& text);
 
 // A port that is ours before anybody listens at it. Whoever connects meanwhile
-// is refused; a Listener may still listen there. Without a port, such as a path
-// or a port that was chosen by hand, there is nothing to reserve.
+// is refused; a Listener may still listen there. A path cannot be reserved. If
+// there is a stranger's server or file, or the address is another machine's, it
+// throws: no client of ours is to talk to a stranger.
 class Place {
  public:
   explicit Place(const ipc::Address& wanted);

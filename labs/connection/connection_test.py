@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import signal
 
 from harness import lab
 
@@ -173,6 +174,59 @@ class ConnectionTest(lab.LabTest):
         run = self.run_lab("--address=nowhere", clean=False)
         self.assertEqual(run.status, 2)
         self.assertIn("neither host:port nor /path", run.stderr)
+
+    def test_it_does_not_talk_to_a_stranger_at_its_address(self) -> None:
+        """Not to his server, at a port or a path, nor to another machine."""
+        listen = (
+            "import os, socket, sys\n"
+            "kind, address, program, flag = sys.argv[1:]\n"
+            "family = getattr(socket, kind)\n"
+            "server = socket.socket(family)\n"
+            "tcp = ('127.0.0.1', 50001)\n"
+            "server.bind(tcp if kind == 'AF_INET' else address)\n"
+            "server.listen()\n"
+            "status = os.spawnl(os.P_WAIT, program, program, '--pace=0', flag)\n"
+            "server.setblocking(False)\n"
+            "try: server.accept()\n"
+            "except BlockingIOError: sys.exit(status)\n"
+            "sys.exit('somebody has connected')\n"
+        )
+        in_use = "Address already in use"
+        for kind, address, why in (
+            ("AF_INET", "127.0.0.1:50001", in_use),
+            ("AF_UNIX", "/tmp/taken", in_use),
+            ("AF_INET", "192.0.2.1:50001", "Cannot assign requested address"),
+        ):
+            run = self._run(
+                [
+                    *("python3", "-c", listen, kind, address),
+                    *(self.program(), f"--address={address}"),
+                ]
+            )
+            self.assertEqual((run.status, run.stderr), (1, ""))
+            self.assertEqual(
+                [line.raw for line in run.lines],
+                [f"Main: FAIL {address}: {why}"],
+            )
+
+    def test_ctrl_c_leaves_no_path(self) -> None:
+        """By all of its processes, or by SIGTERM to its first one."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run = self.run_lab(
+                "--address=/tmp/socket",
+                "--pace=1",
+                interrupt_after="Client 0: Sent 'Hello'",
+                interrupt_signal=number,
+            )
+            self.assertEqual(run.leaks, ())
+
+    def test_python_and_ipv6_get_one_clear_line(self) -> None:
+        """Its Client takes a host and a port for IPv4."""
+        if not pathlib.Path("/proc/net/if_inet6").exists():
+            self.skipTest("this machine has no IPv6")
+        run = self.run_lab("--python", "--address=[::1]:0", clean=False)
+        self.assertEqual((run.status, run.stderr, len(run.lines)), (1, "", 1))
+        self.assertIn("knows no IPv6", run.lines[0].raw)
 
     def test_a_client_may_be_python(self) -> None:
         """It is served as the others."""

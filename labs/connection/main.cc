@@ -10,7 +10,10 @@
 // Try: --python; --address=/tmp/socket; delete the line marked [poll].
 
 #include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <list>
 #include <string>
 #include <utility>
@@ -20,6 +23,7 @@
 #include "common/base/errors.h"
 #include "common/channel/connection.h"
 #include "common/lab/lab.h"
+#include "common/memory/shared.h"
 #include "common/net/listener.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
@@ -28,6 +32,8 @@
 #include "labs/connection/strangers.h"
 
 namespace {
+
+using Flag = std::atomic<bool>;
 
 constexpr double kGraceS = 5;  // For the others, after "shutdown".
 
@@ -79,9 +85,29 @@ void serve_all(ipc::Listener& listener) {
   ipc::say("Stopped");
 }
 
-std::string lesson() {
+// A listener whose path the keeper of the lab removes if all of us are killed.
+ipc::Listener listen_at(const ipc::Address& address, Flag& has_path) try {
+  has_path = address.is_path();
+  return ipc::Listener(address);  // [listen]
+} catch (...) {
+  has_path = false;
+  throw;
+}
+
+// Of a server that was killed.
+void remove_path(const Flag& has_path) {
+  struct stat status {};
+  const char* const path = address_text.c_str();
+  if (!has_path || ::lstat(path, &status) == -1) return;
+  if (S_ISSOCK(status.st_mode)) ::unlink(path);
+}
+
+std::string lesson(Flag& has_path) {
   const Place place{ipc::Address(address_text)};
   const ipc::Address& address = place.address();
+  if (with_python && address.text().starts_with('[')) {
+    return "Python's Client knows no IPv6: leave out --python, or use a path";
+  }
 
   ipc::say("Act 1: a client that comes before the server");
   auto refused = ipc::make_one_way_connections();
@@ -89,7 +115,7 @@ std::string lesson() {
   refused.second.close();
   (void)refused.first.receive();
   // Only now a server starts.
-  ipc::Listener listener(address);  // [listen]
+  ipc::Listener listener = listen_at(address, has_path);
   ipc::Process server("Server", [&] { serve_all(listener); });
   listener.leave();  // It is the server's now.
   if (early.join() != 0) return "the early client failed";
@@ -102,7 +128,7 @@ std::string lesson() {
   ipc::Process late("Late", [&] { come_late(address); });
   if (late.join() != 0) return "the late client failed";
   ipc::say("Act 4: strangers, and one client that stays");
-  ipc::Listener again(address);
+  ipc::Listener again = listen_at(address, has_path);
   server = ipc::Process("Server", [&] { serve_all(again); });
   again.leave();
   if (!outlive_strangers(address)) return "a stranger hurt another client";
@@ -116,5 +142,7 @@ int main(int argc, char** argv) {
   lab.option("--address", address_text, address_problem,
              "host:port or /path to listen at");
   lab.option("--python", with_python, "Client 1 is a Python");
-  return lab.run(argc, argv, lesson);
+  const ipc::Shared<Flag> has_path(false);
+  lab.at_end([&] { remove_path(*has_path); });
+  return lab.run(argc, argv, [&] { return lesson(*has_path); });
 }

@@ -147,6 +147,7 @@ void talk(int fd, const char* name, const std::vector<std::string>& messages,
       if (!receive_some(fd, bytes)) ipc::throw_error(EPIPE, "recv");
     }
     raw::say(name, "Received: " + echo);
+    if (text != messages.front()) continue;
     ::close(all[1]);  // [barrier]
     check(retry([&] { return ::read(all[0], echo.data(), 1); }), "read");
   }
