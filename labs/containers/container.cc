@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
+#include "common/base/wait_ready.h"
 #include "common/channel/connection.h"
 #include "common/process/process_name.h"
 
@@ -158,6 +160,12 @@ std::string next_word(Connection& child, const std::string& name) {
   return *word;
 }
 
+// When what has been killed must have ended.
+ipc::Deadline at_most() {
+  constexpr double kMostS = 1;
+  return ipc::Deadline::after(kMostS * ipc::time_scale());
+}
+
 }  // namespace
 
 void end_with(int status) {
@@ -208,17 +216,17 @@ Container::Container(const ContainerSpec& spec,
 }
 
 Container::~Container() {
-  if (shim_->exit_status()) return;
-  (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0U);
-  await_shim();
+  if (!shim_->exit_status()) {
+    (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0U);
+    await_shim();
+  }
+  // If the shim was killed, the kernel is about to kill process 1.
+  (void)ipc::wait_ready(pidfd_.get(), POLLIN, at_most());
 }
 
 // Process 1 has ended, or will: its shim reaps it, if it is given the time. If
 // it was killed itself, somebody else has to.
-void Container::await_shim() {
-  constexpr double kMostS = 1;
-  (void)shim_->join_until(ipc::Deadline::after(kMostS * ipc::time_scale()));
-}
+void Container::await_shim() { (void)shim_->join_until(at_most()); }
 
 bool Container::send_signal(int number) {
   const long result =

@@ -232,10 +232,49 @@ class ContainersTest(lab.LabTest):
 
     def test_without_a_runtime_act_5_is_left_out(self) -> None:
         """With a line that says what to install; the rest is played."""
-        run = self.run_lab("--runtime=podman")
-        why = self.capture(run, _LEFT_OUT)
-        self.assertEqual(why, "to play it, install runc or crun")
-        self.assert_never(run, "OCI")
+        hide = (
+            "for folder in $(echo $PATH | tr : ' ') /usr/sbin /sbin /usr/bin; do"
+            " for file in $folder/runc $folder/crun; do"
+            " if [ -e $file ]; then mount --bind /dev/null $file; fi; done; done;"
+        )
+        for flag, wanted in (("", "runc or crun"), ("--runtime=crun", "crun")):
+            run = self._run_in_own_mounts(f'{hide} exec "$0" --pace=0 {flag}')
+            why = self.capture(run, _LEFT_OUT)
+            self.assertEqual(why, f"to play it, install {wanted}")
+            self.assert_never(run, "OCI")
+
+    def test_an_unknown_runtime_gets_one_clear_line(self) -> None:
+        """And nothing is played."""
+        run = self.run_lab("--runtime=podman", clean=False)
+        self.assertEqual((run.status, run.lines), (2, ()))
+        self.assertIn("neither runc nor crun", run.stderr)
+        self.assertEqual(len(run.stderr.splitlines()), 1)
+
+    def test_a_runtime_ends_with_an_act_that_fails(self) -> None:
+        """Its container is not left to the keeper."""
+        if not shutil.which("runc") and not shutil.which("crun"):
+            self.skipTest("neither runc nor crun is installed")
+        run = self._run_in_own_mounts(
+            "mount -t tmpfs -o size=4k none /dev/shm &&"
+            " head -c 4096 /dev/zero >/dev/shm/filler &&"
+            ' exec "$0" --pace=0'
+        )
+        if left_out := self.captures(run, _LEFT_OUT):
+            self.skipTest(left_out[0])
+        self.assertEqual((run.status, run.stderr), (1, ""))
+        self.assert_count(run, "OCI app: flock on a file in it .*", 1)
+        self.assert_count(run, "Main: FAIL write: No space left on device", 1)
+
+    def _run_in_own_mounts(self, script: str) -> lab.Run:
+        """Runs a script of sh(1) that may mount; $0 is the lab."""
+        if not shutil.which("unshare"):
+            self.skipTest("unshare(1) is not installed")
+        return self._run(
+            [
+                *("unshare", "--user", "--map-root-user", "--mount"),
+                *("sh", "-c", script, self.program()),
+            ]
+        )
 
     def test_it_is_skipped_where_namespaces_are_forbidden(self) -> None:
         """And says which call was refused."""

@@ -163,6 +163,10 @@ std::string probe() {
   return status == 128 + SIGKILL ? "" : "Hung service has ended by itself";
 }
 
+std::string problem_with_runtime(const std::string& name) {
+  return name == "runc" || name == "crun" ? "" : "neither runc nor crun";
+}
+
 std::string meet_in_runtime() {
   return meet_runtime(runtime_name, shm_mb * kMb);
 }
@@ -184,7 +188,8 @@ int main(int argc, char** argv) {
   ipc::Lab lab("containers", "Two containers, and what of IPC crosses them.");
   lab.option("--shm", shm_mb, 1, 512, "MB of /dev/shm in a container");
   lab.option("--grace", grace_s, 0.1, 30, "seconds from SIGTERM to SIGKILL");
-  lab.option("--runtime", runtime_name, "runc or crun; else the first of them");
+  lab.option("--runtime", runtime_name, problem_with_runtime,
+             "runc or crun; else the first of them");
   lab.at_end(remove_memory_groups);
   return lab.run(argc, argv, lesson);
 }

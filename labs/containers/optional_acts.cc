@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/channel/connection.h"
 #include "common/net/address.h"
 #include "common/net/listener.h"
@@ -29,6 +30,7 @@ using ipc::ensure;
 
 constexpr size_t kMb = 1U << 20U;
 constexpr size_t kMemoryMb = 32;
+constexpr double kEndS = 5;
 constexpr const char* kInRuntime = "--in-runtime";
 constexpr const char* kMeetingPlace = "/meeting";
 
@@ -54,7 +56,8 @@ std::string exhaust_memory() {
 std::string meet_runtime(const std::string& wanted, size_t shm_bytes) {
   const auto runtime = find_runtime(wanted);
   if (!runtime) {
-    ipc::say("Act 5 is left out: to play it, install runc or crun");
+    ipc::say("Act 5 is left out: to play it, install {}",
+             wanted.empty() ? "runc or crun" : wanted);
     return "";
   }
   const ipc::TempDir dir("shared");
@@ -75,8 +78,15 @@ std::string meet_runtime(const std::string& wanted, size_t shm_bytes) {
     return why.empty() ? "the runtime has ended without a word" : "";
   }
   ipc::say("Act 5: the same in a container of {}", runtime->name);
-  offer_all({*peer, dir.path()});
-  ensure(peer->receive().status);  // It has said all that it has to say.
+  try {
+    offer_all({*peer, dir.path()});
+    ensure(peer->receive().status);  // It has said all that it has to say.
+  } catch (...) {
+    // It hands this on. If it was killed, its container would be an orphan.
+    process.terminate();
+    (void)process.join_until(ipc::Deadline::after(kEndS * ipc::time_scale()));
+    throw;
+  }
   process.terminate();
   const int status = process.join();
   ipc::say("SIGTERM to {}: {}", runtime->name, describe_exit(status));
