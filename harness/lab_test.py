@@ -465,6 +465,7 @@ class RawTest(FakeLabTest):
     """raw.cc tells the lab's story, and by itself."""
 
     SOURCE = '#include "labs/raw.h"\n#include <unistd.h>\n'
+    HEAD = "#!/bin/sh\n[ -e /proc/$$/fd/1 ] || exec >/dev/null\n"
 
     def setUp(self) -> None:
         super().setUp()
@@ -472,7 +473,7 @@ class RawTest(FakeLabTest):
             "fake_test.py", "    wrong =", "    raw = True\n    wrong ="
         )
         self.fake.write("raw.cc", self.SOURCE)
-        self.fake.program("raw", fake_lab.RIGHT, "#!/bin/sh\n")
+        self.fake.program("raw", fake_lab.RIGHT, self.HEAD)
 
     def test_a_raw_program_that_is_right_passes(self) -> None:
         """The control. That signals interrupt it, no shell survives."""
@@ -502,6 +503,18 @@ class RawTest(FakeLabTest):
         leaks = fake_lab.LEAK + fake_lab.RIGHT
         self.fake.program("raw", leaks, "#!/bin/sh\ntrap '' INT\n")
         self.assert_fails("test_raw_ends_whatever_ends_it", "left after SIGINT")
+
+    def test_a_name_that_outlives_it_is_found(self) -> None:
+        """It could have been removed: the signal was not SIGKILL."""
+        leaks = "touch /dev/shm/ipc-labs-fake-$$\n" + fake_lab.RIGHT
+        self.fake.program("raw", leaks, "#!/bin/sh\n")
+        self.assert_fails("test_raw_ends_whatever_ends_it", "left after SIGINT")
+
+    def test_a_raw_program_that_needs_its_output_is_found(self) -> None:
+        """A shell has none of what a raw program opens in its place."""
+        self.fake.program("raw", fake_lab.RIGHT, "#!/bin/sh\n")
+        name = "test_raw_needs_no_inheritance"
+        self.assert_fails(name, "I/O error")
 
     def test_a_raw_program_that_no_test_runs_is_found(self) -> None:
         """It proves nothing."""

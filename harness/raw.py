@@ -29,6 +29,7 @@ _INTERRUPTIBLE = (
     *("rt_sigtimedwait", "semtimedop", "sendmsg", "sendto", "wait4", "waitid"),
     "write",
 )
+_ENDS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
 # How often a program may be ended before it leaves no process.
 _ENDS_MAX = 3
 # What is not traced is not made to fail, either.
@@ -145,8 +146,8 @@ def _calls_of_the_loader(
 
 
 def _test_raw_ends_whatever_ends_it(self: RawPromises) -> None:
-    """SIGINT to all of its processes, SIGTERM and SIGKILL to the first."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    """SIGINT and SIGQUIT to all its processes, the others to the first."""
+    for number in _ENDS:
         left: list[str] = []
         # A child that has just been forked cannot have asked yet to be killed
         # with its parent. It goes by itself, but may be seen; not every time.
@@ -158,13 +159,26 @@ def _test_raw_ends_whatever_ends_it(self: RawPromises) -> None:
 
 
 def _left_by(self: RawPromises, number: signal.Signals) -> list[str]:
-    """Returns the processes that are left when a signal ends the first one."""
+    """Returns what is left when a signal ends the first process."""
     run = self.run_raw(interrupt_after=": ", interrupt_signal=number)
     for verdict in expect.verdicts(run):
         if verdict.kind == "hang":
             raise CheckFailed("hang", verdict.text)
     # Only the program itself could remove what has a name.
-    return [leak.name for leak in run.leaks if leak.kind == "process"]
+    removes_names = number != signal.SIGKILL
+    return [
+        leak.name or leak.kind
+        for leak in run.leaks
+        if leak.kind == "process" or (removes_names and leak.kind != "zombie")
+    ]
+
+
+def _test_raw_needs_no_inheritance(self: RawPromises) -> None:
+    """Not open standard streams, and not that its children are waited for."""
+    run = self.run_raw(
+        *("sh", "-c", "trap '' CHLD; exec \"$0\" <&- >&-"), events=False
+    )
+    self.assertEqual((run.status, run.leaks, run.stderr), (0, (), ""))
 
 
 _TESTS: Sequence[Callable[[RawPromises], None]] = (
@@ -172,4 +186,5 @@ _TESTS: Sequence[Callable[[RawPromises], None]] = (
     _test_raw_makes_its_calls_itself,
     _test_raw_goes_on_after_a_signal,
     _test_raw_ends_whatever_ends_it,
+    _test_raw_needs_no_inheritance,
 )

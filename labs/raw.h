@@ -11,10 +11,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -24,14 +26,55 @@
 namespace raw {
 
 // Prints "<speaker>: <text>", a whole line by one write(2) so that the lines of
-// several processes do not mix.
+// several processes do not mix. Only where there is no room for all of it, as
+// on a disk that is almost full, is there a second one, which fails.
 inline void say(std::string_view speaker, std::string_view text) {
   std::string line;
   line.append(speaker).append(": ").append(text).append("\n");
-  ipc::check(ipc::retry([&] {
-               return ::write(STDOUT_FILENO, line.data(), line.size());
-             }),
-             "write");
+  for (std::string_view rest = line; !rest.empty();) {
+    const auto write = [&] {
+      return ::write(STDOUT_FILENO, rest.data(), rest.size());
+    };
+    rest.remove_prefix(
+        static_cast<size_t>(ipc::check(ipc::retry(write), "write")));
+  }
+}
+
+// Makes of what this process has inherited what all raw programs rely on. A
+// standard stream that is closed becomes /dev/null, since what is opened first
+// would be taken for it. And the kernel keeps how a child has ended, which it
+// does not for a process that ignores SIGCHLD.
+inline void mend_inheritance() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (ipc::retry([&] { return ::fcntl(fd, F_GETFD); }) != -1) continue;
+    ipc::check(ipc::retry([] { return ::open("/dev/null", O_RDWR); }), "open");
+  }
+  ::signal(SIGCHLD, SIG_DFL);
+}
+
+// What ends a program from outside.
+constexpr std::array kEnding{SIGHUP,  SIGINT,  SIGQUIT,
+                             SIGPIPE, SIGTERM, SIGXFSZ};
+
+// Whether whoever has started this program wants it to go on at this signal,
+// as nohup(1) does at SIGHUP.
+inline bool is_ignored(int number) {
+  struct sigaction action {};
+  ipc::check(::sigaction(number, nullptr, &action), "sigaction");
+  return action.sa_handler == SIG_IGN;
+}
+
+// Has `handler` called once if such a signal comes, unless that is ignored. The
+// handler removes what would be left, and then calls raise(3): the signal waits
+// until the handler returns, and ends the process.
+inline void at_end(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int number : kEnding) {
+    if (is_ignored(number)) continue;
+    ipc::check(::sigaction(number, &action, nullptr), "sigaction");
+  }
 }
 
 // What a child does after fork(2): has its name, for ps(1) and for whoever
@@ -59,6 +102,7 @@ template <typename Lesson>
 int run(Lesson lesson) {
   std::string why_not;
   try {
+    mend_inheritance();
     why_not = lesson();
   } catch (const std::exception& error) {
     why_not = error.what();
@@ -89,29 +133,35 @@ inline void remove_folder(const char* path) {
   ::rmdir(path);
 }
 
-// The same for a lesson that needs files: lesson(folder) has one of its own in
-// /tmp, in which it makes no others. Main is a child here. The first process
-// waits for its end, or for Ctrl-C or SIGTERM, and removes the folder when
-// nobody is left who could write into it. Only SIGKILL to the first process
-// leaves the folder behind.
+// The same for a lesson that needs files: lesson(folder) has a folder of its
+// own in /tmp, in which it makes no other folders. Main is a child here. The
+// first process waits for Main's end, or for a signal that would end itself,
+// and removes the folder when no process is left that could write into it. Only
+// SIGKILL to the first process leaves the folder behind.
 template <typename Lesson>
 int run_in_folder(Lesson lesson) {
   const auto fail = [](const char* call) {
     const int error = errno;
     return run([&]() -> std::string { ipc::throw_error(error, call); });
   };
-  std::string folder = "/tmp/ipc-labs-raw-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) return fail("mkdtemp");
+  try {
+    mend_inheritance();
+  } catch (const std::exception& error) {
+    return run([&] { return std::string(error.what()); });
+  }
   struct sigaction ends_only {};  // Nobody's stopping is a SIGCHLD.
   ends_only.sa_flags = SA_NOCLDSTOP;
   ::sigaction(SIGCHLD, &ends_only, nullptr);
   sigset_t awaited;
   sigset_t before;
   ::sigemptyset(&awaited);
-  for (const int number : {SIGCHLD, SIGINT, SIGTERM}) {
-    ::sigaddset(&awaited, number);
+  ::sigaddset(&awaited, SIGCHLD);
+  for (const int number : kEnding) {
+    if (!is_ignored(number)) ::sigaddset(&awaited, number);
   }
   ::sigprocmask(SIG_BLOCK, &awaited, &before);
+  std::string folder = "/tmp/ipc-labs-raw-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) return fail("mkdtemp");
   // Whoever loses its parent becomes our child, so we can wait for it.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t self = ::getpid();
@@ -128,6 +178,10 @@ int run_in_folder(Lesson lesson) {
     number = ipc::retry([&] { return ::sigwaitinfo(&awaited, nullptr); });
     if (number != SIGCHLD) ::kill(main, SIGKILL);
     ipc::retry([&] { return ::waitpid(main, &status, 0); });
+    if (WIFSIGNALED(status) && number == SIGCHLD) {  // It could not say so.
+      ::dprintf(STDERR_FILENO, "Main: failed: killed by SIG%s\n",
+                ::sigabbrev_np(WTERMSIG(status)));
+    }
     status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   // With Main dead, the kernel kills its children.

@@ -31,7 +31,6 @@ using ipc::check;
 using ipc::retry;
 
 constexpr int kPermits = 2;
-constexpr std::array kEnding{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 struct Board {
   std::atomic<uint32_t> holders{0};
@@ -47,11 +46,21 @@ struct Worker {
 // does; and, if a signal ends Main, its handler. See ipcs(1) and ipcrm(1)
 // for what SIGKILL leaves.
 int permits = -1;
+const pid_t owner = ::getpid();
 
 void remove_and_die(int number) {
-  ::semctl(permits, 0, IPC_RMID);
-  ::signal(number, SIG_DFL);
+  if (::getpid() == owner) ::semctl(permits, 0, IPC_RMID);
   ::raise(number);
+}
+
+// No signal comes between making the set and knowing its number.
+void make_permits() {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);
+  permits = check(::semget(IPC_PRIVATE, 1, 0600), "semget");  // [semget]
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
 // Adds to the semaphore; what would be below zero waits. False if that took too
@@ -93,10 +102,7 @@ template <typename Role>
 pid_t start(const std::string& name, Role role) {
   const pid_t parent = ::getpid();
   const pid_t child = check(::fork(), "fork");
-  if (child == 0) {
-    for (const int number : kEnding) ::signal(number, SIG_DFL);
-    raw::be_child(name.c_str(), parent, role);
-  }
+  if (child == 0) raw::be_child(name.c_str(), parent, role);
   return child;
 }
 
@@ -177,7 +183,8 @@ std::string lesson() {
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) ipc::throw_error(errno, "mmap");
   auto& board = *new (page) Board;
-  permits = check(::semget(IPC_PRIVATE, 1, 0600), "semget");  // [semget]
+  raw::at_end(remove_and_die);
+  make_permits();
   change(kPermits, 0);  // [full] Linux makes it with none.
   raw::say("Main", "Act 1: three workers");
   if (auto problem = work_in_order(board); !problem.empty()) return problem;
@@ -193,7 +200,6 @@ std::string lesson() {
 }  // namespace
 
 int main() {
-  for (const int number : kEnding) ::signal(number, remove_and_die);
   const int status = raw::run(lesson);
   ::semctl(permits, 0, IPC_RMID);
   return status;

@@ -64,17 +64,12 @@ Board& map(int fd, int protection) {
 
 // A new object, of the right size, under a name that nobody has.
 int create_board() {
+  raw::at_end(remove_name);
   int fd = -1;
   for (int number = 0; fd == -1; ++number) {
     ::snprintf(name.data(), name.size(), "/ipc-labs-raw-%d-%d", owner, number);
     fd = open_board(O_RDWR | O_CREAT | O_EXCL);  // [excl]
     if (fd == -1 && errno != EEXIST) ipc::throw_error(errno, "shm_open");
-  }
-  struct sigaction action {};
-  action.sa_handler = remove_name;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int number : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) {
-    check(::sigaction(number, &action, nullptr), "sigaction");
   }
   check(retry([&] { return ::fallocate(fd, 0, 0, sizeof(Board)); }),
         "fallocate");  // [size]
