@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from harness import lab
+from harness import lab, trace
 
 # What the third act begins with, and two updaters raise.
 _SUMS = r"cache size (\d+) MB, timeout (\d+) seconds"
@@ -177,6 +177,18 @@ class ConfigWatcherTest(lab.LabTest):
         )
         self.assertEqual(told, 8, "one at first, and one for each change")
         self.assertGreater(asked, told)
+
+    def test_the_raw_updater_does_not_wait_for_a_dead_monitor(self) -> None:
+        """The monitor is killed by its own call, before it has looked."""
+        if reason := trace.why_not():
+            self.skipTest(reason)
+        run = self.run_raw(
+            *("strace", "-f", "-qq", "-o", "/dev/null"),
+            "--inject=inotify_add_watch:signal=KILL",
+            events=False,
+        )
+        self.assertEqual(run.status, 1)
+        self.assertEqual(run.lines[-1].raw, "Main: FAIL the updater failed")
 
 
 if __name__ == "__main__":

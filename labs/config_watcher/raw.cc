@@ -136,7 +136,9 @@ bool is_news(int watch) {
 
 int wait_until_seen(int seen) {
   uint8_t looks = 0;
-  check(retry([&] { return ::read(seen, &looks, 1); }), "read");
+  if (check(retry([&] { return ::read(seen, &looks, 1); }), "read") == 0) {
+    ipc::throw_error(EPIPE, "read: the monitor has ended");
+  }
   return looks;
 }
 
@@ -182,8 +184,8 @@ std::string lesson(const std::string& folder) {
   std::array<int, 2> seen{};
   check(::pipe2(seen.data(), O_CLOEXEC), "pipe2");
   const pid_t monitor = start("Monitor", [&] { watch(seen[1]); });
+  ::close(seen[1]);  // Only the monitor has it: its death is end of file.
   const pid_t updater = start("Updater", [&] { use_editors(seen[0]); });
-  ::close(seen[1]);
   if (join(updater) != 0) return "the updater failed";
   const int looks = wait_until_seen(seen[0]);
   check(::kill(monitor, SIGTERM), "kill");

@@ -234,6 +234,13 @@ class ConnectionTest(lab.LabTest):
             self.skipTest("there is no /usr/bin/python3")
         self._assert_three_are_served(self.run_lab("--python"))
 
+    def test_the_raw_server_is_not_left_without_clients(self) -> None:
+        """None of them can say that it is to shut down: none gets a socket."""
+        run = self.run_raw("sh", "-c", 'ulimit -n 6; exec "$0"', events=False)
+        self.assertEqual(run.status, 1)
+        self.assertIn("Client 2: failed: socket: Too many open", run.stderr)
+        self.assertEqual(run.lines[-1].raw, "Main: FAIL a client failed")
+
 
 if __name__ == "__main__":
     lab.main()

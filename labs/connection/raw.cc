@@ -198,8 +198,11 @@ std::string lesson() {
   for (const int end : all) ::close(end);
   bool is_well = true;
   for (const pid_t pid : clients) is_well = join(pid) && is_well;
+  // One that has failed may not have said "shutdown", and the server would wait
+  // for it.
+  if (!is_well) return "a client failed";
   ::close(silent);  // The clients that had a copy have ended.
-  return join(server) && is_well ? "" : "a process failed";
+  return join(server) ? "" : "the server failed";
 }
 
 }  // namespace
