@@ -3,11 +3,15 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/process/names.h"
 #include "common/report/report.h"
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   ipc::set_time_scale(::secure_getenv("IPC_LABS_TIME_SCALE"));
   ipc::report_processes();
-  return RUN_ALL_TESTS();
+  const int status = RUN_ALL_TESTS();
+  // What children that were killed on purpose could not remove.
+  ipc::remove_names();
+  return status;
 }

@@ -89,6 +89,14 @@ class ClusterTest(lab.LabTest):
         self.assertEqual(run.status, 1)
         self.assertEqual(run.said("Main"), ["FAIL there is no rank 2 of 2"])
 
+    def test_a_rank_that_the_lab_did_not_start_is_told(self) -> None:
+        """As by `mpirun bazel-bin/labs/cluster/cluster`: one clear line."""
+        run = self.run_program(
+            self.program(), env={"OMPI_COMM_WORLD_RANK": "0"}, events=False
+        )
+        self.assertEqual((run.status, run.lines, run.leaks), (2, (), ()))
+        self.assertRegex(run.stderr, "^.*: started by mpirun, but .*\n$")
+
     def test_a_file_of_hosts_that_is_not_there_is_told(self) -> None:
         """With what mpirun says of it."""
         run = self.run_program(self.program(), "--hosts=/no/such/file")

@@ -25,7 +25,8 @@ bool is_rank();
 
 // A rank: sums its part and adds it to those of the others. All have the sum
 // then, and rank 0 prints it. The arguments are the number of numbers and the
-// rank that is killed with its part done, or -1. Returns the exit status.
+// rank that is killed with its part done, or -1. Returns the exit status: 2,
+// and a line on standard error, if it was not the lab that called mpirun.
 int play_rank(int argc, char** argv);
 
 // Throws ipc::Skip if the program was built without MPI.

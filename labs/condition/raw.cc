@@ -5,8 +5,8 @@
 //
 // Watch for: the number of the notifies is read while the mutex is still held,
 // and the sleep is only for as long as it is the same.
-// Left out: acts 4 and 5, and a mutex that outlives its owner. Who is killed
-// with this one leaves it locked for ever.
+// Left out: acts 4 and 5, and a mutex that outlives its owner. A process that
+// is killed with this one leaves it locked for ever.
 
 #include "labs/raw.h"
 

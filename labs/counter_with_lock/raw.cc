@@ -93,7 +93,7 @@ bool lock(std::atomic<uint32_t>& word) {
 }
 
 void unlock(std::atomic<uint32_t>& word) {
-  // Release: who has the lock next sees what we have done. One step: between a
+  // Release: the next owner sees what we have done. One step: between a
   // look and a store somebody could begin to wait.
   if ((word.exchange(kFree, std::memory_order_release) & FUTEX_WAITERS) != 0) {
     check(retry([&] { return futex(word, FUTEX_WAKE, 1); }),

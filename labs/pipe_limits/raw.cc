@@ -126,7 +126,8 @@ void receive(const Side& me) {
   say_size(me, "Got ");
 }
 
-// Returns when the other side has come here too, or is dead.
+// Returns when the other side has come here too, or has died since; if it was
+// dead before, the write ends us by SIGPIPE.
 void meet(const Side& me) {
   char word = '!';
   check(retry([&] { return ::write(me.words, &word, 1); }), "write");
