@@ -239,7 +239,7 @@ class ConnectionTest(lab.LabTest):
         run = self.run_raw("sh", "-c", 'ulimit -n 6; exec "$0"', events=False)
         self.assertEqual(run.status, 1)
         self.assertIn("Client 2: failed: socket: Too many open", run.stderr)
-        self.assertEqual(run.lines[-1].raw, "Main: FAIL a client failed")
+        self.assertEqual(run.said("Main")[-1], "FAIL a client failed")
 
 
 if __name__ == "__main__":
