@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <unistd.h>
+
 #include "common/lab/lab.h"
 #include "labs/cluster/job.h"
 
@@ -7,4 +10,9 @@ void require_mpi() {
       "and ./bazelw builds the lab with it");
 }
 
-int play_rank(int /*argc*/, char** /*argv*/) { return 1; }
+int play_rank(int /*argc*/, char** argv) {
+  ::dprintf(STDERR_FILENO,
+            "%s: started by mpirun, but it was built without Open MPI\n",
+            argv[0]);
+  return 2;
+}

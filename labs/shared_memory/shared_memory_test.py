@@ -105,7 +105,8 @@ class SharedMemoryTest(lab.LabTest):
             signal.SIGTERM,
         ):
             run = self.run_raw(interrupt_after=": ", interrupt_signal=number)
-            self.assertEqual(run.status, -number)
+            # It may have come to its end before.
+            self.assertIn(run.status, (0, -number))
             left = [leak for leak in run.leaks if leak.kind == "shm"]
             self.assertEqual(left, [], f"left after {number.name}")
 
