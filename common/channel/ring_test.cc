@@ -196,7 +196,7 @@ TEST(SpscRing, ASuccessorGoesOnWhereTheKilledOneWas) {
   for (int i = 0; i < kKills; ++i) {
     const bool kills_producer = random() % 2 == 0;
     Process& victim = kills_producer ? producer : consumer;
-    ::usleep(random() % 500);
+    ::usleep(random() % 500);  // Any instant will do.
     victim.kill();
     ASSERT_EQ(status_of(victim), -SIGKILL);
     if (kills_producer) {

@@ -1,7 +1,7 @@
 // Wrong: what mpirun returns is not looked at.
 //
-// Whoever starts a job in a script and reads its output takes a job in which a
-// rank was killed for one that had nothing to say.
+// A script that only reads the output of a job cannot tell one in which a rank
+// was killed from one that had nothing to say.
 
 #include <string>
 

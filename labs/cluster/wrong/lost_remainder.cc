@@ -1,7 +1,7 @@
-// Wrong: every rank takes the whole part of a division, and nobody the rest.
+// Wrong: every rank takes numbers / ranks numbers, and no rank takes the rest.
 //
 // As long as the number of ranks divides the number of numbers, all is well, as
-// it is with round numbers on the machine of whoever wrote it.
+// it is with round numbers on the author's machine.
 
 #include <string>
 #include <vector>
