@@ -42,6 +42,14 @@ _LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _TOKEN = re.compile(r"<(?:[a-z][a-z _-]*|\.\.\.)>")
 _CODE = ("cpp", "c++", "cc")
+_ITEM = re.compile(r"(\d+)\. ")
+# An item of a list with a folded answer, which must be indented as it is.
+_ANSWERED = re.compile(
+    r"\d+\. .+(?:\n {3}.+)*?\n\n"
+    r" {3}<details>\n {3}<summary>Answer</summary>\n\n"
+    r"(?: {3}(?!<).*\n|\n)+?"
+    r"\n {3}</details>"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +151,15 @@ class Excerpt:
             self.program,
         )
         return (found[1] or found[2] or "") if found else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """An item of "Try"; `text` is all of it, with the answer."""
+
+    line: int
+    number: int
+    text: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -333,6 +350,33 @@ class Chapter:
             for number, line in enumerate(fence.body, fence.line + 1)
             if line.startswith("$ ") and not _lab_command(line[2:])
         ]
+
+    def tries(self) -> list[Item]:
+        """Returns the items of "Try"."""
+        found: list[Item] = []
+        inside = False
+        for number, line in enumerate(self.lines, 1):
+            if line.startswith("## "):
+                inside = line == "## Try"
+            elif inside and (item := _ITEM.match(line)):
+                found.append(Item(number, int(item[1]), line))
+            elif inside and found:
+                text = f"{found[-1].text}\n{line}"
+                found[-1] = dataclasses.replace(found[-1], text=text)
+        return found
+
+    def try_problems(self) -> list[str]:
+        """Each item of "Try" has a number and, folded below it, its answer."""
+        problems = []
+        for wanted, item in enumerate(self.tries(), 1):
+            place = f"{self.place}:{item.line}: item {item.number} of Try"
+            if item.number != wanted:
+                problems.append(f"{place} should have the number {wanted}")
+            if not _ANSWERED.fullmatch(item.text.rstrip()):
+                problems.append(
+                    f"{place} has no folded answer; CONTRIBUTING.md shows one"
+                )
+        return problems
 
     def links(self) -> list[tuple[int, str]]:
         """Returns (line, target) of each link."""

@@ -21,7 +21,9 @@ def ipc_lab(
         raw = False,
         copts = [],
         size = "medium",
-        tags = []):
+        tags = [],
+        tries = [],
+        try_srcs = []):
     """Declares the programs of a lab and the test that runs them.
 
     The package holds the chapter README.md, the sources, <name>_test.py, and
@@ -43,6 +45,9 @@ def ipc_lab(
       size: the size of the test: "medium" allows it 300 seconds. A quiet machine
         needs 5 to 30 of them.
       tags: tags of the test, for example "exclusive".
+      tries: the names of the tries of tries.toml that edit the lab; each is a
+        program of its own: `bazel run //labs/<name>:try_<number>`.
+      try_srcs: sources of the package's other libraries that a try edits.
     """
     for variant in wrong_deps:
         if variant not in wrong:
@@ -72,6 +77,9 @@ def ipc_lab(
             visibility = _READERS,
             deps = own + wrong_deps.get(variant, []),
         )
+
+    for number in tries:
+        _try_program(number, srcs + try_srcs, copts, data, deps)
 
     # What the chapter quotes and links to.
     native.filegroup(
@@ -117,4 +125,48 @@ def ipc_lab(
         shard_count = 2,
         tags = tags,
         deps = [":%s_checks" % name],
+    )
+
+    # The items of "Try": that each answer of the chapter is what one sees.
+    toml = native.glob(["tries.toml"], allow_empty = True)
+    py_test(
+        name = name + "_tries_test",
+        size = size,
+        srcs = ["//harness:tries_main.py"],
+        args = ["labs/" + name],
+        data = toml + [":try_" + number for number in tries],
+        main = "//harness:tries_main.py",
+        python_version = "PY3",
+        # An edited lab need not do what the thread sanitizer is there to see.
+        tags = [tag for tag in tags if tag != "threads"] +
+               ([] if toml else ["manual"]),
+        deps = [
+            ":%s_checks" % name,
+            "//harness:tries",
+        ],
+    )
+
+def _try_program(number, srcs, copts, data, deps):
+    """Declares the lab with the edits of one try."""
+    package = native.package_name()
+    made = ["tries/%s/%s" % (number, src) for src in srcs]
+    native.genrule(
+        name = "edit_" + number,
+        srcs = ["tries.toml"] + srcs,
+        outs = made,
+        cmd = "$(location //harness:edit_try) $(location tries.toml) %s %s $(RULEDIR) %s" % (
+            number,
+            package,
+            " ".join(["$(location %s)" % src for src in srcs]),
+        ),
+        tools = ["//harness:edit_try"],
+    )
+    cc_binary(
+        name = "try_" + number,
+        testonly = True,
+        srcs = made,
+        # What an edit leaves unused is not worth a warning.
+        copts = copts + ["-w"],
+        data = data,
+        deps = deps,
     )
