@@ -21,6 +21,7 @@ class Check:
     duration_s: float
     detail: str = ""
     runs: tuple[Run, ...] = ()
+    kind: str = ""  # Of what failed first: one of expect.KINDS.
 
 
 @dataclasses.dataclass

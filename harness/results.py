@@ -96,10 +96,12 @@ class Results(unittest.TestResult):
         self._name = name
         self._start_s = 0.0
         self._faults: list[tuple[str, str]] = []
+        self._kind = ""
 
     def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
         self._faults = []
+        self._kind = ""
         self._start_s = time.monotonic()
 
     # The types of these arguments are those of unittest, as far as it has any.
@@ -120,6 +122,8 @@ class Results(unittest.TestResult):
         # Of our own failures everything is in the message; of others the line
         # that failed is worth having.
         if getattr(err[1], "tells_all", False):
+            verdict = getattr(err[1], "verdict", None)
+            self._kind = self._kind or getattr(verdict, "kind", "")
             self._add(report.FAILED, str(err[1]))
         else:
             words = _in_words(test, err[1])
@@ -164,6 +168,7 @@ class Results(unittest.TestResult):
             duration_s=time.monotonic() - self._start_s,
             detail="\n".join(detail for _, detail in self._faults),
             runs=tuple(getattr(test, "runs", ())),
+            kind=(self._kind or "output") if report.FAILED in statuses else "",
         )
         self._faults = []
         self.checks.append(check)

@@ -22,10 +22,10 @@ from harness import lab, report, results
 _PR_SET_PDEATHSIG = 1
 
 
-def load(root: pathlib.Path, name: str) -> types.ModuleType:
-    """Imports the test of a lab from labs/<name>/<name>_test.py."""
-    full_name = f"labs.{name}.{name}_test"
-    file = root / "labs" / name / f"{name}_test.py"
+def load(root: pathlib.Path, name: str, room: str = "labs") -> types.ModuleType:
+    """Imports the test of a lab from <room>/<name>/<name>_test.py."""
+    full_name = f"{room}.{name}.{name}_test"
+    file = root / room / name / f"{name}_test.py"
     spec = importlib.util.spec_from_file_location(full_name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot load {file}")

@@ -45,8 +45,11 @@ def split(word: str) -> tuple[str, str]:
     return match[1], variant.removeprefix("wrong_")
 
 
-def _test_of(root: pathlib.Path, name: str) -> type[lab.LabTest]:
-    module = worker.load(root, name)
+def test_of(
+    root: pathlib.Path, name: str, room: str = "labs"
+) -> type[lab.LabTest]:
+    """Returns the class that tests a lab."""
+    module = worker.load(root, name, room)
     found = [
         value
         for value in vars(module).values()
@@ -64,7 +67,7 @@ def find(root: pathlib.Path, name: str, variant: str) -> lab.LabTest:
     Raises:
       Unknown: the lab has no such variant.
     """
-    test = _test_of(root, name)
+    test = test_of(root, name)
     if variant not in test.wrong:
         known = ", ".join(f"wrong_{each}" for each in sorted(test.wrong))
         raise Unknown(

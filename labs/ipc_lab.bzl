@@ -1,6 +1,6 @@
 """The ipc_lab macro: one lab, its program, its wrong variants and its test."""
 
-load("@rules_cc//cc:defs.bzl", "cc_binary")
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 
 # Who may name the program of a lab: the syllabus, the harness, which runs every
@@ -11,6 +11,16 @@ _READERS = [
     "//tools:__pkg__",
 ]
 
+# The folder of a learner, made by //harness:learn.
+_LEARNER = ["//my:__pkg__"]
+
+# A body that is still to be written uses nothing of what is there for it.
+_UNFINISHED = [
+    "-Wno-unused",
+    "-Wno-unused-parameter",
+    "-Wno-return-type",
+]
+
 def ipc_lab(
         name,
         deps,
@@ -19,6 +29,8 @@ def ipc_lab(
         wrong = [],
         wrong_deps = {},
         raw = False,
+        writes = {},
+        write_files = {},
         copts = [],
         size = "medium",
         tags = [],
@@ -40,6 +52,9 @@ def ipc_lab(
       raw: whether there is a raw.cc, which tells the lab's story by system calls
         alone: `bazel run //labs/<name>:raw`. A wrong variant whose name begins
         with "raw_" is made as it is.
+      writes: the exercises of exercises.toml in which a student writes a part of
+        the lab, with the names of their wrong solutions: {"receive": ["no_end"]}.
+      write_files: the source that is written in, where that is not main.cc.
       copts: options of the compiler for the lab's own sources, where the speed
         of what it computes matters.
       size: the size of the test: "medium" allows it 300 seconds. A quiet machine
@@ -91,6 +106,7 @@ def ipc_lab(
                 "*.cc",
                 "*.h",
                 "*.service",
+                "*.toml",
                 "*_test.py",
                 "wrong/*.cc",
             ],
@@ -146,6 +162,23 @@ def ipc_lab(
         ],
     )
 
+    if type(writes) != "dict":
+        fail("writes of %s must be a dict: {\"receive\": [\"no_end\"]}" % name)
+
+    # Without them a lab has nothing to do, and is to be looked at only.
+    if native.glob(["exercises.toml"], allow_empty = True):
+        _exercises(
+            name,
+            srcs,
+            deps,
+            wrong,
+            wrong_deps,
+            raw,
+            writes,
+            write_files,
+            copts,
+        )
+
 def _try_program(number, srcs, copts, data, deps):
     """Declares the lab with the edits of one try."""
     package = native.package_name()
@@ -169,4 +202,77 @@ def _try_program(number, srcs, copts, data, deps):
         copts = copts + ["-w"],
         data = data,
         deps = deps,
+    )
+
+def _cut(program, made, sources):
+    """Declares the source of a program that is made for an exercise."""
+    native.genrule(
+        name = program + "_source",
+        srcs = ["exercises.toml"] + sources,
+        outs = [program + ".cc"],
+        cmd = "$(location //harness:cut) %s >$@ $(location exercises.toml)" % made,
+        tools = ["//harness:cut"],
+    )
+
+def _exercises(
+        name,
+        srcs,
+        deps,
+        wrong,
+        wrong_deps,
+        raw,
+        writes,
+        write_files,
+        copts):
+    """Declares what a learner's copies need, and the test of the exercises."""
+    all_deps = list(deps)
+    for more in wrong_deps.values() + ([["//labs:raw"]] if raw else []):
+        all_deps += [dep for dep in more if dep not in all_deps]
+    cc_library(
+        name = "exercise_deps",
+        visibility = _LEARNER,
+        deps = all_deps,
+    )
+    native.exports_files(srcs, visibility = _LEARNER)
+
+    programs = []
+    for variant in wrong:
+        program = "mended_" + variant
+        _cut(program, "solution mend " + variant, ["wrong/%s.cc" % variant])
+        cc_binary(
+            name = program,
+            srcs = [program + ".cc"],
+            copts = copts,
+            deps = [":exercise_deps"],
+        )
+        programs += [":" + program, ":wrong_" + variant]
+    for exercise, planted in writes.items():
+        file = write_files.get(exercise, "main.cc")
+        sources = {"unwritten_" + exercise: "copy write " + exercise}
+        for one in planted:
+            program = "unwritten_%s_%s" % (exercise, one)
+            sources[program] = "planted write %s %s" % (exercise, one)
+        for program, made in sources.items():
+            _cut(program, made, [file])
+            cc_binary(
+                name = program,
+                srcs = [program + ".cc"] + [src for src in srcs if src != file],
+                copts = copts + _UNFINISHED,
+                deps = [":exercise_deps"],
+            )
+            programs.append(":" + program)
+
+    py_test(
+        name = name + "_exercises_test",
+        size = "medium",
+        srcs = ["//harness:lab_exercises_test.py"],
+        args = [name],
+        data = programs,
+        main = "//harness:lab_exercises_test.py",
+        python_version = "PY3",
+        shard_count = 2,
+        deps = [
+            ":%s_checks" % name,
+            "//harness:exercises_testing",
+        ],
     )

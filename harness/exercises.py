@@ -1,0 +1,328 @@
+"""The exercises of a lab: what a learner gets, mends or writes.
+
+They stand in labs/<lab>/exercises.toml:
+
+    [mend.unclosed_end]     # for each wrong variant: the learner mends a copy
+    task = "..."            # what the program is to do
+    hide = ["..."]          # comments that give it away: not in the copy
+    fix = [{old = "...", new = "..."}]   # the solution, an edit of the copy
+    right = ["2"]           # what explorations of it may find, if it has any
+    [[mend.unclosed_end.hints]]
+    failed = "hang"         # searched for in "<kind>: <text>" of the verdict
+    where = "..."           # and in the name of the check; "" fits always
+    what = "..."
+    how = "..."
+
+    [write.receive]         # the learner writes the bodies of functions
+    task = "..."
+    file = "main.cc"        # that is so unless given
+    cut = ["receive_messages"]
+    todo = "..."            # what stands in the first body instead
+    stub = "return {};"     # so that it compiles
+    failed = "hang"         # what is found of it as it is handed out
+    [[write.receive.wrong]] # as students get it wrong: edits of the source
+    name = "no_end"
+    old = "..."
+    new = "..."
+    failed = "..."
+    [[write.receive.hints]]
+
+A project (projects/<name>/exercises.toml) has [build.<name>], with a task and
+hints; its source is skeleton.cc, and its solution solution.cc.
+"""
+
+import dataclasses
+import pathlib
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FILE = "exercises.toml"
+MEND, WRITE, BUILD = "mend", "write", "build"
+RUNGS = ("where", "what", "how")
+
+_COLUMNS = 79
+_LITERALS = r"R\"(\w*)\(.*?\)\1\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
+_TOKENS = re.compile(rf"{_LITERALS}|//[^\n]*|/\*.*?\*/|\w+|\S", re.S)
+
+
+class Wrong(Exception):
+    """The exercises are not as they must be; says where and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Edit:
+    """A replacement of a text that occurs once."""
+
+    old: str
+    new: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Hint:
+    """Three rungs for who has failed like this."""
+
+    failed: str
+    where: str
+    what: str
+    how: str
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """What is told, one after the other."""
+        return tuple(getattr(self, rung).strip() for rung in RUNGS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """A solution as students get it wrong."""
+
+    name: str
+    edit: Edit
+    failed: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """One exercise; fields that its kind does not have are empty.
+
+    folder: of its lab, with the sources.
+    """
+
+    kind: str
+    lab: str
+    name: str
+    folder: pathlib.Path
+    task: str
+    hints: tuple[Hint, ...]
+    hide: tuple[str, ...] = ()
+    fix: tuple[Edit, ...] = ()
+    right: tuple[str, ...] = ()
+    file: str = ""
+    cut: tuple[str, ...] = ()
+    todo: str = ""
+    stub: str = ""
+    failed: str = ""
+    wrong: tuple[Planted, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """How it is called on the command line: "pipes/unclosed_end"."""
+        return f"{self.lab}/{self.name}"
+
+    @property
+    def source(self) -> str:
+        """The file that the copy is made of, in the folder."""
+        if self.kind == MEND:
+            return f"wrong/{self.name}.cc"
+        return self.file
+
+    def copy(self) -> str:
+        """Returns what is handed out."""
+        text = _read(self.folder / self.source)
+        if self.kind == MEND:
+            text = _without_head(text)
+            for hidden in self.hide:
+                text = self._edited(text, Edit(hidden, ""))
+            told = "One thing in here is wrong. Find it and mend it."
+        elif self.kind == WRITE:
+            for number, function in enumerate(self.cut):
+                text = self._without_body(text, function, number == 0)
+            told = "The TODO below says what is to be written."
+        else:
+            told = "Everything below is yours."
+        return self._head(told) + text
+
+    def solution(self) -> str:
+        """Returns a right one."""
+        if self.kind == MEND:
+            text = self.copy()
+            for edit in self.fix:
+                text = self._edited(text, edit)
+            return text
+        name = self.file if self.kind == WRITE else "solution.cc"
+        return _read(self.folder / name)
+
+    def planted(self, name: str) -> str:
+        """Returns a wrong solution."""
+        for one in self.wrong:
+            if one.name == name:
+                return self._edited(self.solution(), one.edit)
+        raise Wrong(f"{self._place}: there is no wrong solution {name!r}")
+
+    def hint(self, check: str, verdict: str) -> Hint:
+        """Returns the one that fits a failed check and its verdict."""
+        for hint in self.hints:
+            if any(re.search(hint.failed, text) for text in (verdict, check)):
+                return hint
+        raise Wrong(f"{self._place}: no hint fits {verdict[:60]!r}")
+
+    def problems(self) -> list[str]:
+        """Returns what is wrong with the exercise itself."""
+        found = []
+        if not self.hints or self.hints[-1].failed:
+            found.append('the last hint must fit always: failed = ""')
+        for hint in self.hints:
+            if len({*hint.rungs, ""}) <= len(RUNGS):
+                found.append(
+                    f"the rungs of hint {hint.failed!r} must be three texts"
+                )
+        if not self.task.strip():
+            found.append("there is no task")
+        if self.kind == MEND:
+            found += self._mend_problems()
+        return [f"{self._place}: {problem}" for problem in found]
+
+    def _mend_problems(self) -> list[str]:
+        found = []
+        if tokens(self.copy()) != tokens(_read(self.folder / self.source)):
+            found.append("the copy differs by more than comments")
+        if tokens(self.copy()) == tokens(self.solution()):
+            found.append("the solution changes nothing")
+        return found
+
+    @property
+    def _place(self) -> str:
+        return f"{self.folder.name}/{FILE}: {self.kind}.{self.name}"
+
+    def _edited(self, text: str, edit: Edit) -> str:
+        count = text.count(edit.old)
+        if count != 1 or not edit.old:
+            raise Wrong(
+                f"{self._place}: this must occur once, not {count} times, in"
+                f" {self.source}:\n{edit.old}"
+            )
+        return text.replace(edit.old, edit.new)
+
+    def _head(self, told: str) -> str:
+        lines = textwrap.wrap(self.task, _COLUMNS - 3)
+        command = "./bazelw run //harness:learn -- check"
+        lines += ["", told, f"To see what comes of it: {command} {self.title}"]
+        return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"
+
+    def _without_body(self, text: str, function: str, is_first: bool) -> str:
+        """Puts what is to be done in place of the body of a function."""
+        lines = text.splitlines(keepends=True)
+        found = _bodies(lines, function)
+        if len(found) != 1:
+            raise Wrong(
+                f"{self._place}: {self.source} must define {function} once,"
+                f" not {len(found)} times"
+            )
+        first, end = found[0]
+        closing = lines[end]
+        indent = closing[: len(closing) - len(closing.lstrip())] + "  "
+        body = []
+        if is_first:
+            width = _COLUMNS - len(indent) - 3
+            told = "TODO: " + self.todo.strip()
+            for paragraph in told.splitlines():
+                body += textwrap.wrap(paragraph, width) or [""]
+        else:
+            body.append("TODO: this belongs to it.")
+        stubs = [line.rstrip() for line in self.stub.strip().splitlines()]
+        text = "".join(f"{indent}// {line}".rstrip() + "\n" for line in body)
+        text += "".join(f"{indent}{line}\n" for line in stubs if line)
+        return "".join([*lines[:first], text, *lines[end:]])
+
+
+def tokens(source: str) -> list[str]:
+    """Returns what a compiler sees of C++: all but comments and spaces."""
+    found = (match[0] for match in _TOKENS.finditer(source))
+    return [token for token in found if not token.startswith(("//", "/*"))]
+
+
+def _bodies(lines: Sequence[str], function: str) -> list[tuple[int, int]]:
+    """Returns (first line, line of the closing brace) of each definition."""
+    found = []
+    start = re.compile(rf"( *)(?![ #/}}])[^=;(]*\b{re.escape(function)}\(")
+    for number, line in enumerate(lines):
+        if not (begin := start.match(line)) or begin[0].strip() == "return":
+            continue
+        last = number
+        while last < len(lines) and not re.search(
+            r"[;{}]\s*$", _code(lines[last])
+        ):
+            last += 1
+        if last == len(lines) or not _code(lines[last]).rstrip().endswith("{"):
+            continue
+        closing = re.compile(rf"{begin[1]}}}")
+        for end in range(last + 1, len(lines)):
+            if closing.match(lines[end]):
+                found.append((last + 1, end))
+                break
+    return found
+
+
+def _code(line: str) -> str:
+    return re.sub(r"//.*", "", line)
+
+
+def _without_head(text: str) -> str:
+    """Returns a program without the comment that it begins with."""
+    lines = text.splitlines(keepends=True)
+    while lines and (lines[0].startswith("//") or not lines[0].strip()):
+        del lines[0]
+    return "".join(lines)
+
+
+def _read(file: pathlib.Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def load(folder: pathlib.Path) -> list[Exercise]:
+    """Reads the exercises of a lab or project; none if it has no file.
+
+    Raises:
+      Wrong: the file is not as it must be.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return []
+    try:
+        tables = tomllib.loads(_read(file))
+        return [
+            _exercise(folder, kind, name, table)
+            for kind in (WRITE, MEND, BUILD)
+            for name, table in tables.pop(kind, {}).items()
+        ] + _refuse(tables)
+    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        raise Wrong(f"{folder.name}/{FILE}: {error}") from None
+
+
+def _refuse(tables: Mapping[str, Any]) -> list[Exercise]:
+    for name in tables:
+        raise TypeError(f"there is no kind {name!r} of exercise")
+    return []
+
+
+def _exercise(
+    folder: pathlib.Path, kind: str, name: str, table: Mapping[str, Any]
+) -> Exercise:
+    fields = dict(table)
+    try:
+        fields["hints"] = tuple(Hint(**one) for one in fields.pop("hints", []))
+        fields["fix"] = tuple(Edit(**one) for one in fields.pop("fix", []))
+        fields["wrong"] = tuple(
+            Planted(one["name"], Edit(one["old"], one["new"]), one["failed"])
+            for one in fields.pop("wrong", [])
+        )
+        for field in ("hide", "right", "cut"):
+            fields[field] = tuple(fields.pop(field, []))
+        default = {WRITE: "main.cc", BUILD: "skeleton.cc"}.get(kind, "")
+        fields.setdefault("file", default)
+        return Exercise(
+            kind=kind, lab=folder.name, name=name, folder=folder, **fields
+        )
+    except (TypeError, KeyError) as error:
+        raise TypeError(f"{kind}.{name}: {error}") from None
+
+
+def find(folder: pathlib.Path, kind: str, name: str) -> Exercise:
+    """Returns one exercise of a folder."""
+    for exercise in load(folder):
+        if (exercise.kind, exercise.name) == (kind, name):
+            return exercise
+    raise Wrong(f"{folder.name}/{FILE}: there is no {kind}.{name}")

@@ -1,0 +1,168 @@
+"""Judges one exercise: a program of a learner's, by the test of its lab.
+
+    with judge.stage(root, exercise, program) as staged:
+        for test in judge.tests(staged, exercise):
+            ...
+
+In a copy of the lab's folder the learner's program stands where the lab's own
+would. So the tests are the lab's, as they are: nothing is checked twice, and
+nothing here says what is right.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+import shutil
+import tempfile
+import unittest
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness import explored, lab, promises, wrong
+from harness.exercises import BUILD, MEND, WRITE, Exercise
+from harness.expect import CheckFailed
+
+OTHER_PROGRAM = "this needs another program of the lab"
+
+_RUNS = 3
+# What is said of the lab's own files, and not of a program.
+_NOT_OF_A_PROGRAM = re.compile(
+    r"test_(chapter|wrong|every_wrong|the_skeleton|raw_is_declared|its_hints)"
+)
+_EXPLORATION = re.compile(r"test_exploration_(\d+)_of_")
+
+
+def room(exercise: Exercise) -> str:
+    """Returns the folder of all exercises of that kind."""
+    return "projects" if exercise.kind == BUILD else "labs"
+
+
+def program_name(exercise: Exercise) -> str:
+    """Returns what its program is called beside the test of the lab."""
+    if exercise.kind == MEND:
+        return f"wrong_{exercise.name}"
+    if exercise.kind == WRITE and exercise.file == "raw.cc":
+        return promises.RAW
+    return exercise.lab
+
+
+@contextlib.contextmanager
+def stage(
+    root: pathlib.Path, exercise: Exercise, program: pathlib.Path
+) -> Iterator[pathlib.Path]:
+    """Makes a tree in which the program is that of the exercise's lab."""
+    own = program_name(exercise)
+    with tempfile.TemporaryDirectory(prefix="ipc-labs-") as name:
+        staged = pathlib.Path(name)
+        folder = staged / room(exercise) / exercise.lab
+        folder.mkdir(parents=True)
+        for entry in (root / room(exercise) / exercise.lab).iterdir():
+            # Not another program: what the learner has made is what counts.
+            is_program = re.match(r"(wrong|mended|unwritten)_|raw$", entry.name)
+            if not is_program and entry.name not in (own, exercise.lab):
+                (folder / entry.name).symlink_to(entry.absolute())
+        (staged / "common").symlink_to((root / "common").absolute())
+        (staged / "harness").mkdir()
+        syllabus = pathlib.Path(__file__).absolute().parent / "syllabus.json"
+        (staged / "harness" / syllabus.name).symlink_to(syllabus)
+        shutil.copy2(program, folder / own)
+        yield staged
+
+
+def tests(staged: pathlib.Path, exercise: Exercise) -> list[unittest.TestCase]:
+    """Returns the tests that a staged program must pass, the quick ones first.
+
+    Their order is that of the course; what fails first is the verdict.
+    """
+    base = wrong.test_of(staged, exercise.lab, room(exercise))
+    if exercise.kind == MEND:
+        return _mend_tests(base, exercise)
+    kind = _judged(base, {})
+    names = unittest.defaultTestLoader.getTestCaseNames(kind)
+    is_raw = program_name(exercise) == promises.RAW
+    return [
+        kind(name)
+        for name in names
+        if not _NOT_OF_A_PROGRAM.match(name)
+        and name.startswith("test_raw_") == is_raw
+        and not _is_of_a_variant(base, name)
+    ]
+
+
+def _is_of_a_variant(base: type[lab.LabTest], name: str) -> bool:
+    found = _EXPLORATION.match(name)
+    if not found:
+        return False
+    return base.explored[int(found[1]) - 1].variant != ""
+
+
+def _judged(
+    base: type[lab.LabTest], members: dict[str, Any]
+) -> type[lab.LabTest]:
+    """Returns the test of a lab of which only one program is there."""
+
+    def program(self: lab.LabTest, variant: str = "") -> str:
+        file = base.program(self, variant)
+        if not pathlib.Path(file).exists():
+            self.skipTest(OTHER_PROGRAM)
+        return file
+
+    def run(self: lab.LabTest, command: Sequence[str], **options: Any) -> Any:
+        # Nobody waits a minute for what will never come.
+        options.setdefault("quiet_s", promises.QUIET_S)
+        # pylint: disable-next=protected-access
+        return base._run(self, command, **options)
+
+    own = {"__module__": base.__module__, "program": program, "_run": run}
+    kind: type[lab.LabTest] = type(base.__name__, (base,), {**own, **members})
+    return kind
+
+
+def _mend_tests(
+    base: type[lab.LabTest], exercise: Exercise
+) -> list[unittest.TestCase]:
+    """Returns the tests of a mended variant: as it is caught, and explored."""
+    variant = exercise.name
+    caught = base.wrong[variant]
+
+    def runs(self: lab.LabTest) -> None:
+        for _ in range(_RUNS):
+            found = self.judge(self.run_wrong(variant, *caught.flags))
+            if found:
+                raise CheckFailed(
+                    found[0].kind, "\n".join(each.text for each in found)
+                )
+
+    members: dict[str, Any] = {"test_it_does_what_the_lab_promises": runs}
+    wanted = [one for one in base.explored if one.variant == variant]
+    for number, one in enumerate(wanted, 1):
+
+        def explores(self: lab.LabTest, one: explored.Explored = one) -> None:
+            _explore(self, one, exercise.right)
+
+        members[f"test_every_order_of_exploration_{number}"] = explores
+    kind = _judged(base, members)
+    return [kind(name) for name in members]
+
+
+def _explore(
+    self: lab.LabTest, wanted: explored.Explored, right: Sequence[str]
+) -> None:
+    """Explores a mended variant: only what is right may come of it."""
+    found, run = explored.ask(
+        self.program(wanted.variant),
+        wanted.flags,
+        explored.request_of(wanted),
+    )
+    self.runs.append(run)
+    labels = {explored.label(outcome) for outcome in found["outcomes"]}
+    if not labels <= {*right}:
+        allowed = dataclasses.replace(
+            wanted, outcomes={*right} & labels, schedules=None
+        )
+        raise CheckFailed(
+            "outcome", explored.differences(self.name, allowed, found)
+        )
+    for leak in run.leaks:
+        raise CheckFailed("leak", f"it leaves a {leak.kind}: {leak.name}")

@@ -1,0 +1,128 @@
+"""Proves that the exercises of a lab are fair; its macro names the lab.
+
+What is handed out fails, and not by chance: with a hint of its own for how. The
+solution passes. Each wrong solution that is planted is refused as it says.
+"""
+
+import pathlib
+import re
+import sys
+import unittest
+from collections.abc import Callable
+
+from harness import exercises, judge, report, results, worker, wrong
+from harness.exercises import MEND, Exercise
+from harness.expect import CheckFailed
+
+_ROOT = pathlib.Path(__file__).absolute().parent.parent
+
+
+def _judged(exercise: Exercise, program: str) -> report.Check | None:
+    """Returns the first check that the program fails; None if it passes all."""
+    folder = _ROOT / judge.room(exercise) / exercise.lab
+    with judge.stage(_ROOT, exercise, folder / program) as staged:
+        for test in judge.tests(staged, exercise):
+            found = results.Results(lambda check: None, worker.sentence)
+            unittest.TestSuite([test]).run(found)
+            for check in found.checks:
+                if check.status == report.SKIPPED and not _is_minor(check):
+                    raise unittest.SkipTest(check.detail)
+                if check.status == report.FAILED:
+                    return check
+    return None
+
+
+def _is_minor(check: report.Check) -> bool:
+    return check.detail == judge.OTHER_PROGRAM
+
+
+class ExercisesTest(unittest.TestCase):
+    """The exercises of one lab."""
+
+    maxDiff = None
+    folder: pathlib.Path
+
+    def refused(self, exercise: Exercise, program: str, failed: str) -> None:
+        """The program fails as it should, and a hint of its own fits."""
+        check = _judged(exercise, program)
+        if check is None:
+            raise CheckFailed(
+                "output", f"{program} of {exercise.title} is called right"
+            )
+        verdict = f"{check.kind}: {check.detail}"
+        if not re.search(failed, verdict):
+            raise CheckFailed(
+                "output", f"not {failed!r}, but {check.name}\n{verdict}"
+            )
+        if not exercise.hint(check.name, verdict).failed:
+            raise CheckFailed(
+                "output",
+                f"only the general hint fits: {check.name}\n{verdict}",
+            )
+
+    def passed(self, exercise: Exercise, program: str) -> None:
+        """The program passes everything."""
+        if check := _judged(exercise, program):
+            raise CheckFailed(
+                "output",
+                f"{program} of {exercise.title} is refused: {check.name}\n"
+                f"{check.kind}: {check.detail}",
+            )
+
+    def test_every_wrong_variant_can_be_mended(self) -> None:
+        """It has an exercise, and no exercise is about something else."""
+        mends = {e.name for e in exercises.load(self.folder) if e.kind == MEND}
+        found = wrong.test_of(_ROOT, self.folder.name)
+        self.assertEqual(mends, {*found.wrong})
+
+    def test_each_exercise_is_complete(self) -> None:
+        """Task, hints with three rungs, a copy that differs by comments."""
+        found = exercises.load(self.folder)
+        problems = [text for each in found for text in each.problems()]
+        names = [exercise.name for exercise in found]
+        twice = {name for name in names if names.count(name) > 1}
+        problems += [f"two exercises are called {name}" for name in twice]
+        self.assertEqual(problems, [])
+
+
+def _add(name: str, test: Callable[[ExercisesTest], None]) -> None:
+    test.__name__ = name
+    test.__qualname__ = f"ExercisesTest.{name}"
+    setattr(ExercisesTest, name, test)
+
+
+def _add_tests(exercise: Exercise) -> None:
+    title = f"{exercise.kind}_{exercise.name}"
+    if exercise.kind == MEND:
+        _add(
+            f"test_{title}_is_refused_as_it_is",
+            lambda self: self.refused(exercise, f"wrong_{exercise.name}", ""),
+        )
+        _add(
+            f"test_{title}_has_a_solution",
+            lambda self: self.passed(exercise, f"mended_{exercise.name}"),
+        )
+        return
+    program = f"unwritten_{exercise.name}"
+    _add(
+        f"test_{title}_is_refused_as_it_is",
+        lambda self: self.refused(exercise, program, exercise.failed),
+    )
+    for one in exercise.wrong:
+        _add_planted_test(exercise, one, f"{program}_{one.name}")
+
+
+def _add_planted_test(
+    exercise: Exercise, planted: exercises.Planted, program: str
+) -> None:
+    _add(
+        f"test_{exercise.name}_is_refused_with_{planted.name}",
+        lambda self: self.refused(exercise, program, planted.failed),
+    )
+
+
+if __name__ == "__main__":
+    ExercisesTest.folder = _ROOT / "labs" / sys.argv.pop()
+    for each in exercises.load(ExercisesTest.folder):
+        _add_tests(each)
+    results.main()
