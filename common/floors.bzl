@@ -26,6 +26,7 @@ def above(room):
         "//benchmarks:__subpackages__",
         "//harness:__pkg__",
         "//labs:__subpackages__",
+        "//projects:__subpackages__",
     ]
     is_higher = False
     for floor in FLOORS:

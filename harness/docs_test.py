@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).absolute().parent.parent
 def documents(root: pathlib.Path) -> list[pathlib.Path]:
     """Returns the Markdown files of the tree."""
     found = {*root.glob("*.md"), *root.glob("labs/*/README.md")}
+    found |= {*root.glob("projects/**/README.md")}
     return sorted(found | set(root.glob("docs/**/*.md")))
 
 
@@ -452,10 +453,10 @@ class DocsTest(unittest.TestCase):
             )
 
     def test_comments_name_files_that_exist(self) -> None:
-        """In the sources of the labs and of the library."""
+        """In the sources of labs, projects and the library."""
         sources = [
             file
-            for folder in ("common", "labs")
+            for folder in ("common", "labs", "projects")
             for ending in ("h", "cc")
             for file in sorted(ROOT.glob(f"{folder}/**/*.{ending}"))
         ]
@@ -475,8 +476,8 @@ class DocsTest(unittest.TestCase):
         )
 
     def test_no_comment_is_broken_off(self) -> None:
-        """In the sources of the labs and of the library."""
-        for folder in ("common", "labs"):
+        """In the sources of labs, projects and the library."""
+        for folder in ("common", "labs", "projects"):
             for file in sorted(ROOT.glob(f"{folder}/**/*.h")):
                 text = file.read_text(encoding="utf-8")
                 self.assertEqual(
@@ -496,9 +497,10 @@ class DocsTest(unittest.TestCase):
             self.assertEqual(wrapping_problems(f"{full} so\n{rest}"), [])
 
     def test_no_diagram_is_wrapped(self) -> None:
-        """In the sources of the labs and of the library."""
+        """In the sources of labs, projects and the library."""
         for file in sorted(
             {*ROOT.glob("labs/**/*.cc"), *ROOT.glob("labs/**/*.h")}
+            | {*ROOT.glob("projects/**/*.cc"), *ROOT.glob("projects/**/*.h")}
             | {*ROOT.glob("common/**/*.h"), *ROOT.glob("common/**/*.cc")}
         ):
             text = file.read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, quiet, raw, trace, words
+from harness import chapter, expect, explored, quiet, raw, trace
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S, RAW
@@ -244,19 +244,6 @@ class LabTest(raw.RawPromises):
             except Exception as error:  # pylint: disable=broad-except
                 found.append(Verdict("output", self.in_words(error)))
         return found
-
-    def in_words(self, error: BaseException) -> str:
-        """Returns what a plain assertion, or its failing, means to a student.
-
-        That is what was found, what was expected by which statement, and what
-        the last run printed.
-        """
-        text = words.sentence(str(error))
-        if not isinstance(error, AssertionError):
-            text = f"it could not be compared: {type(error).__name__}: {text}"
-        lines = [text, *words.expectation(error, self.folder)]
-        lines += [expect.transcript(run) for run in self.runs[-1:]]
-        return "\n".join(lines)
 
     def assert_caught(self, variant: str, caught: Caught) -> None:
         """The variant is found to be wrong for the declared reason, only."""

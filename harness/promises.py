@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import expect, results
+from harness import expect, results, words
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.run import Run
@@ -100,6 +100,19 @@ class Runs(expect.Expectations):
         if reason := expect.skip_reason(run):
             self.skipTest(reason)
         return run
+
+    def in_words(self, error: BaseException) -> str:
+        """Returns what a plain assertion, or its failing, means to a student.
+
+        That is what was found, what was expected by which statement, and what
+        the last run printed.
+        """
+        text = words.sentence(str(error))
+        if not isinstance(error, AssertionError):
+            text = f"it could not be compared: {type(error).__name__}: {text}"
+        lines = [text, *words.expectation(error, self.folder)]
+        lines += [expect.transcript(run) for run in self.runs[-1:]]
+        return "\n".join(lines)
 
     def fail_if(self, problems: Sequence[str]) -> None:
         """Fails with these problems, a line or more each, if there are any."""

@@ -11,8 +11,9 @@ import re
 import textwrap
 import unittest
 from collections.abc import Sequence
+from typing import Any
 
-from harness import expect, lab, report, worker
+from harness import expect, lab, promises, report, worker
 from harness.expect import Verdict
 from harness.screen import Screen
 
@@ -45,16 +46,14 @@ def split(word: str) -> tuple[str, str]:
     return match[1], variant.removeprefix("wrong_")
 
 
-def test_of(
-    root: pathlib.Path, name: str, room: str = "labs"
-) -> type[lab.LabTest]:
-    """Returns the class that tests a lab."""
+def test_of(root: pathlib.Path, name: str, room: str = "labs") -> type[Any]:
+    """Returns the class that tests a lab, or a project."""
     module = worker.load(root, name, room)
     found = [
         value
         for value in vars(module).values()
         if isinstance(value, type)
-        and issubclass(value, lab.LabTest)
+        and issubclass(value, promises.Runs)
         and value.__module__ == module.__name__
     ]
     # The test of the lab, if there is a second class beside it.
@@ -73,7 +72,7 @@ def find(root: pathlib.Path, name: str, variant: str) -> lab.LabTest:
         raise Unknown(
             f"{name} has no wrong_{variant}; it has {known or 'none'}"
         )
-    found = test("assert_caught")
+    found: lab.LabTest = test("assert_caught")
     found.setUp()
     return found
 

@@ -1,0 +1,93 @@
+"""The ipc_project macro: what a learner builds, its solutions and its test."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
+load("@rules_python//python:defs.bzl", "py_library", "py_test")
+
+# In the order in which they are listed.
+PROJECTS = [
+    "echo_server",
+]
+
+_READERS = [
+    "//harness:__pkg__",
+    "//projects:__pkg__",
+    "//tools:__pkg__",
+]
+
+def ipc_project(
+        name,
+        wrong,
+        deps = [],
+        frame = None,
+        frame_deps = [],
+        peers = True,
+        size = "medium"):
+    """Declares the programs of a project and the test that judges them.
+
+    The package holds README.md, skeleton.cc, solution.cc, wrong/<variant>.cc,
+    <name>_test.py and exercises.toml. A program is one source and what this
+    names; a learner's program is made of skeleton.cc as the target `skeleton` is.
+
+    Args:
+      name: the project, and the program that is made of solution.cc.
+      wrong: the names of the wrong solutions.
+      deps: what any program of the project may use.
+      frame: the header that says what the learner's source must define; the
+        rest of the program is in main.cc. Without it the source has a main().
+      frame_deps: what the frame uses.
+      peers: whether there is a peers.py, which judges a program as it runs.
+      size: the size of the test.
+    """
+    if frame:
+        cc_library(
+            name = "frame",
+            srcs = ["main.cc"],
+            hdrs = [frame],
+            deps = frame_deps,
+        )
+    sources = {name: "solution.cc", "skeleton": "skeleton.cc"}
+    sources.update({"wrong_" + v: "wrong/%s.cc" % v for v in wrong})
+    for program, source in sources.items():
+        cc_binary(
+            name = program,
+            srcs = [source],
+            visibility = _READERS,
+            deps = deps + ([":frame"] if frame else []),
+        )
+    native.filegroup(
+        name = name + "_sources",
+        srcs = native.glob(
+            [
+                "*.cc",
+                "*.h",
+                "*.md",
+                "*.py",
+                "*.toml",
+                "BUILD.bazel",
+                "wrong/*.cc",
+            ],
+            allow_empty = True,
+        ),
+        visibility = _READERS,
+    )
+    py_library(
+        name = name + "_checks",
+        testonly = True,
+        srcs = [name + "_test.py"] + (["peers.py"] if peers else []),
+        data = [":" + program for program in sources] + [
+            ":%s_sources" % name,
+        ],
+        visibility = _READERS,
+        deps = [
+            "//harness:project",
+            "//harness:referee",
+        ],
+    )
+    py_test(
+        name = name + "_test",
+        size = size,
+        srcs = [name + "_test.py"],
+        python_version = "PY3",
+        shard_count = 2,
+        deps = [":%s_checks" % name],
+    )
