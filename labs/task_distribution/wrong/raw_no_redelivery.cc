@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "common/base/errors.h"
@@ -34,26 +35,28 @@ void put(const Queue& queue, int task) {
   check(retry([&] { return ::send(queue[1], &task, sizeof task, 0); }), "send");
 }
 
-int get(const Queue& queue) {
+// Nothing if the queue is closed and empty.
+std::optional<int> get(const Queue& queue) {
   int task = 0;
-  check(retry([&] { return ::recv(queue[0], &task, sizeof task, 0); }), "recv");
-  return task;
+  const ssize_t size =
+      retry([&] { return ::recv(queue[0], &task, sizeof task, 0); });
+  return check(size, "recv") == 0 ? std::nullopt : std::optional(task);
 }
 
 void work(const Queue& tasks, const Queue& results, int id) {
-  while (true) {
-    const int task = get(tasks);
+  while (const auto task = get(tasks)) {
     raw::say("Worker " + std::to_string(id),
-             "Processing task " + std::to_string(task) + " (analysis)");
+             "Processing task " + std::to_string(*task) + " (analysis)");
     if (id == 0) ::raise(SIGKILL);
-    put(results, task);
+    put(results, *task);
   }
 }
 
 void collect(const Queue& results) {
   for (int i = 0; i < kTasks; ++i) {
-    raw::say("Collector", "Received result for task " +
-                              std::to_string(get(results)) + " from worker 1");
+    const int task = get(results).value();
+    raw::say("Collector", "Received result for task " + std::to_string(task) +
+                              " from worker 1");
   }
 }
 
@@ -65,6 +68,10 @@ pid_t start(const char* name, Role role) {
   return child;
 }
 
+void wait_for(pid_t child) {
+  check(retry([&] { return ::waitpid(child, nullptr, 0); }), "waitpid");
+}
+
 std::string lesson() {
   const Queue tasks = make_queue();
   const Queue results = make_queue();
@@ -74,13 +81,15 @@ std::string lesson() {
   };
   create(0);
   const pid_t victim = start("Worker 0", [&] { work(tasks, results, 0); });
-  check(retry([&] { return ::waitpid(victim, nullptr, 0); }), "waitpid");
+  wait_for(victim);
   // Missing: its status, and task 0 once more.
-  start("Worker 1", [&] { work(tasks, results, 1); });
+  const pid_t worker = start("Worker 1", [&] { work(tasks, results, 1); });
   create(1);
   create(2);
   const pid_t collector = start("Collector", [&] { collect(results); });
-  check(retry([&] { return ::waitpid(collector, nullptr, 0); }), "waitpid");
+  wait_for(collector);
+  check(::shutdown(tasks[1], SHUT_WR), "shutdown");
+  wait_for(worker);
   return "";
 }
 
