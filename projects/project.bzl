@@ -6,6 +6,8 @@ load("@rules_python//python:defs.bzl", "py_library", "py_test")
 # In the order in which they are listed.
 PROJECTS = [
     "echo_server",
+    "seqlock_reader",
+    "config_store",
 ]
 
 _READERS = [

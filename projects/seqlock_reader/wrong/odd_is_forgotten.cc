@@ -1,0 +1,28 @@
+// Wrong: the reader compares the sequence before and after, and forgets that an
+// odd one means that the writer is in the middle. It may stay there for long.
+
+#include "projects/seqlock_reader/seqlock.h"
+
+void write(Board& board, const Numbers& numbers) {
+  const int before = board.sequence.load(std::memory_order_relaxed);
+  board.sequence.store(before + 1, std::memory_order_relaxed);
+  // A reader that sees one of the new numbers sees the odd sequence, too.
+  fence(std::memory_order_release);
+  for (size_t i = 0; i < kNumbers; ++i) {
+    board.numbers[i].store(numbers[i], std::memory_order_relaxed);
+  }
+  // A reader that sees the even sequence sees all numbers.
+  board.sequence.store(before + 2, std::memory_order_release);
+}
+
+std::optional<Numbers> try_read(const Board& board) {
+  const int before = board.sequence.load(std::memory_order_acquire);
+  Numbers numbers{};
+  for (size_t i = 0; i < kNumbers; ++i) {
+    numbers[i] = board.numbers[i].load(std::memory_order_relaxed);
+  }
+  // The sequence is looked at after the numbers, not before them.
+  fence(std::memory_order_acquire);
+  if (board.sequence.load(std::memory_order_relaxed) != before) return {};
+  return numbers;
+}
