@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "common/base/hooks.h"
+#include "common/explore/explorer.h"
+#include "common/explore/schedule.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
-#include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/sync/lock.h"
 
@@ -14,6 +16,7 @@ namespace {
 struct Bank {
   ipc::Lock lock;
   int accounts[2] = {100, 0};
+  int audited = 0;
 };
 
 void change(Bank& bank, int account, int amount) {
@@ -26,19 +29,44 @@ void change(Bank& bank, int account, int amount) {
 void transfer(Bank& bank) {
   const ipc::Guard guard(bank.lock);
   change(bank, 0, -10);
+  ipc::point("between the accounts");
   change(bank, 1, 10);
+}
+
+void audit(Bank& bank) {
+  const ipc::Guard guard(bank.lock);
+  bank.audited = bank.accounts[0] + bank.accounts[1];
+  ipc::say("The total is {}", bank.audited);
+}
+
+void add_both(ipc::Schedule& schedule, Bank& bank) {
+  schedule.add("Clerk", [&] { transfer(bank); });
+  schedule.add("Auditor", [&] { audit(bank); });
+}
+
+// What the explorer plays in every order.
+std::string explore(ipc::Schedule& schedule) {
+  const ipc::Shared<Bank> bank;
+  schedule.show("accounts", [&] {
+    return std::to_string(bank->accounts[0]) + " " +
+           std::to_string(bank->accounts[1]);
+  });
+  add_both(schedule, *bank);
+  schedule.run();
+  return "the total is " + std::to_string(bank->audited);
 }
 
 std::string lesson() {
   const ipc::Shared<Bank> bank;
-  ipc::Process clerk("Clerk", [&] { transfer(*bank); });
-  const int status = clerk.join();
-  return status == 0 ? "" : "the clerk was " + ipc::describe_status(status);
+  ipc::Schedule schedule(true);
+  add_both(schedule, *bank);
+  return schedule.play("ABA");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   ipc::Lab lab("plain_lock", "A plain lock is locked by its owner.");
+  lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

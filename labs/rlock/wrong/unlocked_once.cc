@@ -18,7 +18,7 @@ struct Bank {
   ipc::RLock lock;
   ipc::Event changed;
   ipc::Event closing;
-  int balance = 100;
+  int balance = 90;
 };
 
 void deposit(Bank& bank) {
