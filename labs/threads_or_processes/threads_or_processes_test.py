@@ -23,7 +23,10 @@ class ThreadsOrProcessesTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """A crash of a process takes only its own result with it."""
+        """A crash takes only its own result with it; all get an answer."""
+        for answers in self.captures(run, r"Main: .*: (\d+ of \d+) answers"):
+            found, asked = answers.split(" of ")
+            self.assertEqual(int(found), int(asked), f"{answers} answers")
         for counts in self.captures(run, r"Main: Processes: (.*) results"):
             status, left, _, total = counts.rsplit(" ", 3)
             self.assertEqual(
