@@ -48,7 +48,8 @@ class IsolationTest(lab.LabTest):
     def check(self, run: lab.Run) -> None:
         """What is shared is seen, and the end of a child is told as it was.
 
-        What is not shared stays as it was; what is closed is not read.
+        What is not shared stays as it was; what is closed is not read. Only
+        Main comes to the end.
         """
         self.assert_never(run, "Main: My number is still (?!7$)")
         for number in self.captures(
@@ -59,6 +60,8 @@ class IsolationTest(lab.LabTest):
             self.assert_count(run, "Main: The child was killed by SIGSEGV", 1)
         for _ in self.captures(run, "Child: .*, for me alone"):
             self.assert_count(run, f"Main: {_REFUSED}", 1)
+        ends = self.captures(run, "^Main: PASS$")
+        self.assertLessEqual(len(ends), 1, "processes that came to the end")
 
     def test_the_four_acts_are_always_the_same(self) -> None:
         """Only one process is at work at any time."""
