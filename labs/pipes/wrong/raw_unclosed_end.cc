@@ -45,7 +45,8 @@ std::string lesson() {
   std::array<int, 2> ends{};
   check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
   const pid_t self = ::getpid();
-  if (check(::fork(), "fork") == 0) {
+  const pid_t sender = check(::fork(), "fork");
+  if (sender == 0) {
     raw::be_child("Sender", self, [&] { send_and_die(ends[0], ends[1]); });
   }
   const pid_t receiver = check(::fork(), "fork");
@@ -54,7 +55,9 @@ std::string lesson() {
   }
   for (const int end : ends) ::close(end);
   int status = 0;
-  check(retry([&] { return ::waitpid(receiver, &status, 0); }), "waitpid");
+  for (const pid_t child : {sender, receiver}) {
+    check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");
+  }
   return status == 0 ? "" : "the receiver failed";
 }
 

@@ -41,6 +41,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("unclosed_end", "The receiver holds the sender's end.");
+  ipc::Lab lab("unclosed_end", "A receiver and a sender that is killed.");
   return lab.run(argc, argv, lesson);
 }
