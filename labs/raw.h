@@ -22,6 +22,7 @@
 #include <string_view>
 
 #include "common/base/errors.h"
+#include "common/report/wrong_variant.h"
 
 namespace raw {
 
@@ -96,13 +97,14 @@ template <typename Role>
   ::_exit(0);
 }
 
-// Runs the lesson and says how it went, as all labs do: the reason why it
-// failed, or "". Returns the exit status of the program.
+// Runs the lesson as Main, and says how it went, as all labs do: the reason why
+// it failed, or "". Returns the exit status of the program.
 template <typename Lesson>
 int run(Lesson lesson) {
   std::string why_not;
   try {
     mend_inheritance();
+    ::prctl(PR_SET_NAME, "Main");
     why_not = lesson();
   } catch (const std::exception& error) {
     why_not = error.what();
@@ -113,6 +115,7 @@ int run(Lesson lesson) {
     ::dprintf(STDERR_FILENO, "Main: failed: %s\n", error.what());
     return 1;
   }
+  if (why_not.empty()) ipc::tell_if_wrong();
   return why_not.empty() ? 0 : 1;
 }
 

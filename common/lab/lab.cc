@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,13 +22,17 @@
 #include "common/base/errors.h"
 #include "common/base/hooks.h"
 #include "common/base/random.h"
+#include "common/base/unique_fd.h"
 #include "common/explore/explore_json.h"
+#include "common/lab/internal/hang.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
 #include "common/process/process_stat.h"
 #include "common/process/signals.h"
 #include "common/report/report.h"
+#include "common/report/waits.h"
+#include "common/report/wrong_variant.h"
 
 namespace ipc {
 namespace {
@@ -101,6 +107,16 @@ int explore(const std::vector<NamedScenario>& scenarios, const char* request,
   return print(answer + "\n");
 }
 
+// What Process cannot do without, and what an old kernel does not have, or an
+// old filter of system calls refuses: the call that is refused, or "".
+std::string refused_call() {
+  const UniqueFd self(
+      static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0U)));
+  if (self || (errno != ENOSYS && errno != EPERM)) return "";
+  return fmt::format("pidfd_open is refused here: {}",
+                     std::generic_category().message(errno));
+}
+
 // What the keeper says it says for Main.
 int fail(const std::string& reason) {
   name_process("Main");
@@ -152,24 +168,45 @@ class Mourner {
   std::map<pid_t, int> dead_;  // Each, and how often it was seen.
 };
 
-// How a lab ended: the status of Main, or what a shell would call it; and what
-// is to be said of it for Main.
+// How a lab ended: the status of Main, or what a shell would call it; what is
+// to be said of it for Main; and why it did not go on, if it was ended for
+// that.
 struct Ending {
   int status = 1;
   std::string failure = "";
+  std::string explanation = "";
 };
+
+std::string indented(const std::vector<std::string>& lines) {
+  return lines.empty() ? "" : fmt::format("  {}\n", fmt::join(lines, "\n  "));
+}
+
+// Whoever presses Ctrl-C has waited long enough, and wants to know for what.
+Ending ended_by(int number, const Rest& rest,
+                const std::vector<std::string>& why) {
+  if (number != SIGINT || why.empty()) return {128 + number};
+  return {128 + number, "",
+          fmt::format("Nothing had happened for {:.1f} s:\n{}", rest.quiet_s(),
+                      indented(why))};
+}
 
 // Waits for the end of Main, or of its time.
 Ending watch(Process& main, SignalQueue& signals, double limit_s) {
   Deadline limit = Deadline::after(limit_s);
   Mourner mourner(main.pid());
+  // What was seen at the last look: when Ctrl-C comes, it has come to all, and
+  // there is nobody left to look at.
+  Rest rest(::getpid(), limit_s);
+  std::vector<std::string> why;
   while (true) {
     const Deadline look = Deadline::after(Mourner::kIntervalS);
     const auto number = signals.next_until(limit.sooner(look));
     if (!number && limit.expired()) {
-      return {1, fmt::format("not finished within {:g} seconds", limit_s)};
+      return {1, fmt::format("not finished within {:g} seconds", limit_s),
+              indented(explain_hang(::getpid()))};
     }
     if (!number) {
+      why = rest.look();
       const std::string unmourned = mourner.look();
       if (unmourned.empty()) continue;
       return {1, unmourned + ", and the lab waits all the same"};
@@ -178,15 +215,19 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
       // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
       limit = Deadline::after(limit_s);
       mourner = Mourner(main.pid());
+      rest = Rest(::getpid(), limit_s);
+      why.clear();
       continue;
     }
-    if (*number != SIGCHLD) return {128 + *number};
+    if (*number != SIGCHLD) return ended_by(*number, rest, why);
     // One SIGCHLD may stand for an orphan: look whether it was Main.
     const auto status = main.exit_status();
     if (!status) continue;
     if (*status >= 0) return {*status};
     // Ctrl-C reaches Main as well, and its end may be seen first.
-    if (*status == -SIGINT || *status == -SIGTERM) return {128 - *status};
+    if (*status == -SIGINT || *status == -SIGTERM) {
+      return ended_by(-*status, rest, why);
+    }
     return {1, "Main was " + describe_status(*status)};
   }
 }
@@ -238,7 +279,7 @@ int run_apart(const std::string& name, const std::function<int()>& keeper) {
 // The harness wants to see it, and clears it away with the world of the run.
 int clean_up(Process& main, const std::string& lab, const Ending& ending,
              const std::function<void()>& at_end) {
-  const auto& [status, failure] = ending;
+  const auto& [status, failure, explanation] = ending;
   const bool by_itself =
       failure.empty() && main.exit_status().value_or(-1) >= 0;
   if (by_itself && ::secure_getenv("IPC_LABS_NO_SWEEP") != nullptr) {
@@ -251,6 +292,7 @@ int clean_up(Process& main, const std::string& lab, const Ending& ending,
   if (at_end) at_end();
   // As the last line: nobody is left who could still say something.
   if (!failure.empty()) fail(failure);
+  fputs(explanation.c_str(), stderr);
   const int names = remove_names();
   if (!by_itself || processes + names == 0) return status;
   fprintf(stderr, "%s: left behind, and now removed: processes %d, names %d\n",
@@ -385,14 +427,23 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   remove_stale_names();  // Of labs whose keeper was killed.
 
   SignalQueue signals(signals_of_keeper());
+  if (!logs_events()) note_waits();  // The log has them.
+  const std::string refused = refused_call();
+  if (!refused.empty()) {
+    name_process("Main");
+    say("SKIP {}; ./bazelw run //harness:doctor says what to do", refused);
+    return kSkipped;
+  }
   const char* const request = ::secure_getenv("IPC_LABS_EXPLORE");
   if (request != nullptr) limit_s = kExplorationLimitS;
   Process main("Main", [&] {
     ::_exit(request == nullptr ? play(lesson)
                                : explore(flags_->scenarios, request, name_));
   });
-  return clean_up(main, name_, watch(main, signals, limit_s * time_scale()),
-                  at_end_);
+  const int status = clean_up(
+      main, name_, watch(main, signals, limit_s * time_scale()), at_end_);
+  if (status == 0) tell_if_wrong();
+  return status;
 }
 
 }  // namespace ipc

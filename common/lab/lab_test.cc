@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -21,12 +23,15 @@
 
 #include "common/base/clock.h"
 #include "common/base/errors.h"
+#include "common/base/hooks.h"
 #include "common/explore/explorer.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
 #include "common/process/pipe.h"
 #include "common/process/process.h"
+#include "common/process/process_name.h"
 #include "common/report/report.h"
+#include "common/sync/lock.h"
 #include "common/testing/test_faults.h"
 
 namespace {
@@ -349,6 +354,104 @@ TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
     EXPECT_GE(number, 3);
     EXPECT_LE(number, 7);
   }
+}
+
+// What a lab that hangs says to whoever runs it by hand: the same as the
+// harness says of it; see harness/hang_test.py.
+std::string explanation_of(const Lesson& lesson) {
+  const Result result = LabRun({}, lesson, 2).end();
+  EXPECT_EQ(result.status, 1);
+  return std::regex_replace(result.out, std::regex(R"(\d{3,}|@\w+)"), "N");
+}
+
+TEST(LabExplains, ADeadlockWithItsCircle) {
+  const std::string said = explanation_of([]() -> std::string {
+    const ipc::Shared<std::array<ipc::Lock, 2>> locks;
+    ipc::describe_object("Lock", &(*locks)[0], "left");
+    ipc::describe_object("Lock", &(*locks)[1], "right");
+    const ipc::Shared<std::atomic<int>> ready;
+    const auto take_both = [&](size_t first) {
+      const ipc::Guard one((*locks).at(first));
+      ++*ready;
+      while (*ready < 2) ::sched_yield();
+      const ipc::Guard other((*locks).at(1 - first));
+    };
+    ipc::Process left("Left-handed worker", [&] { take_both(0); });
+    ipc::Process right("Worker", [&] { take_both(1); });
+    left.join();
+    return "";
+  });
+  EXPECT_EQ(said,
+            "Main: FAIL not finished within 2 seconds\n"
+            "  Main waits in poll for its child to end: Left-handed worker.\n"
+            "  Left-handed worker waits for Lock 'right', held by Worker.\n"
+            "  Worker waits for Lock 'left', held by Left-handed worker.\n"
+            "  They wait for each other in a circle: Left-handed worker -> "
+            "Worker -> Left-handed worker.\n");
+}
+
+TEST(LabExplains, APipeThatItsReaderKeepsOpen) {
+  const std::string said = explanation_of([]() -> std::string {
+    ipc::Pipe pipe = ipc::make_pipe();
+    ipc::Process reader("Reader", [&] {
+      char byte = 0;
+      (void)ipc::retry([&] { return ::read(pipe.reader.get(), &byte, 1); });
+    });
+    pipe.writer.reset();
+    reader.join();
+    return "";
+  });
+  EXPECT_EQ(
+      said,
+      "Main: FAIL not finished within 2 seconds\n"
+      "  Main waits in poll for its child to end: Reader.\n"
+      "  Reader waits in read for the write end of pipe:[N], which Reader "
+      "itself still holds open.\n"
+      "  Reader waits for itself.\n");
+}
+
+TEST(LabExplains, AChildThatNeverEnds) {
+  const std::string said = explanation_of([]() -> std::string {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ipc::name_process("Worker");
+      while (true) ::pause();
+    }
+    ::waitpid(child, nullptr, 0);
+    return "";
+  });
+  EXPECT_EQ(said,
+            "Main: FAIL not finished within 2 seconds\n"
+            "  Main waits in wait4 for its child to end: Worker.\n"
+            "  Worker waits in pause for a signal.\n");
+}
+
+TEST(LabExplains, AfterCtrlCIfAllHaveSleptForLong) {
+  const ipc::Shared<std::atomic<bool>> asleep(false);
+  const Lesson lesson = [&]() -> std::string {
+    *asleep = true;
+    while (true) ::pause();
+  };
+  // At once nothing is to be explained.
+  LabRun soon({}, lesson);
+  while (!*asleep) ::usleep(1000);
+  soon.keeper().send_signal(SIGINT);
+  Result result = soon.end();
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.status, 128 + SIGINT);
+
+  LabRun late({}, lesson);
+  // More than the time after which it is taken to hang: that it passes is what
+  // is tested.
+  std::this_thread::sleep_for(
+      std::chrono::duration<double>(4 * ipc::time_scale()));
+  late.keeper().send_signal(SIGINT);
+  result = late.end();
+  EXPECT_EQ(result.status, 128 + SIGINT);
+  EXPECT_TRUE(std::regex_match(
+      result.out, std::regex(R"(Nothing had happened for \d+\.\d s:\n)"
+                             R"(  Main waits in pause for a signal\.\n)")))
+      << result.out;
 }
 
 std::string pass() { return ""; }

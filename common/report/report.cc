@@ -13,6 +13,7 @@
 #include "common/base/unique_fd.h"
 #include "common/process/process.h"
 #include "common/report/fault.h"
+#include "common/report/waits.h"
 
 namespace ipc {
 namespace {
@@ -78,6 +79,7 @@ void log_event(EventKind kind, std::string_view object, std::string_view id) {
 
 void report_event(EventKind kind, std::string_view object, const void* address,
                   std::string_view id) {
+  if (notes_waits()) note_event(kind, object, address, id);
   std::string name;
   if (address != nullptr) object = name = object_name(object, address);
   if (logs_events()) log_event(kind, object, id);
@@ -85,8 +87,11 @@ void report_event(EventKind kind, std::string_view object, const void* address,
 }
 
 void set_event_hook() {
-  const bool wanted = logs_events() || event_observer != nullptr;
-  event_hook = wanted ? report_event : nullptr;
+  if (logs_events() || event_observer != nullptr) {
+    event_hook = report_event;
+  } else {
+    event_hook = notes_waits() ? note_event : nullptr;
+  }
 }
 
 }  // namespace
