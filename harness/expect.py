@@ -220,8 +220,11 @@ class Expectations(unittest.TestCase):
             margin,
         )
 
-    def assert_never(self, run: Run, pattern: str) -> None:
-        """The pattern is found nowhere in any line."""
+    def assert_never(self, run: Run, pattern: str, meaning: str = "") -> None:
+        """The pattern is found nowhere in any line.
+
+        `meaning` says it in words, where the pattern is hard to read.
+        """
         margin = _margin(run)
         margin.bad = {
             i
@@ -229,7 +232,8 @@ class Expectations(unittest.TestCase):
             if re.search(pattern, line.raw)
         }
         if margin.bad:
-            raise run_failure(run, f"{pattern!r} must never be said", margin)
+            what = meaning or repr(pattern)
+            raise run_failure(run, f"{what} must never be said", margin)
 
     def captures(self, run: Run, pattern: str) -> list[str]:
         """Returns what the first group captured in each line that matches.

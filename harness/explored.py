@@ -77,6 +77,10 @@ class Refused(Exception):
         self.wrong_request = wrong_request
 
 
+class Skipped(Refused):
+    """The lab cannot be played on this machine; says why."""
+
+
 def label(outcome: Mapping[str, Any]) -> str:
     """Returns an outcome's text, with its kind if that is not "outcome"."""
     kind, text = outcome["kind"], outcome["text"]
@@ -98,6 +102,7 @@ def ask(
       tell: is told now and then how many schedules there were.
 
     Raises:
+      Skipped: it cannot, on this machine.
       Refused: it did not; with its reason.
     """
 
@@ -114,6 +119,8 @@ def ask(
         env={"IPC_LABS_EXPLORE": json.dumps(asked)},
         tell=take if tell else None,
     )
+    if reason := expect.skip_reason(run):
+        raise Skipped(reason)
     if run.status != 0 or len(run.lines) != 1:
         raise Refused(_reason(run), run.status == _WRONG_USAGE)
     return json.loads(run.lines[0].raw), run

@@ -217,11 +217,14 @@ class LabTest(raw.RawPromises):
 
     def assert_explored(self, wanted: Explored) -> None:
         """An exploration finds what is declared: no more, and no less."""
-        found, run = explored.ask(
-            self.program(wanted.variant),
-            wanted.flags,
-            explored.request_of(wanted),
-        )
+        try:
+            found, run = explored.ask(
+                self.program(wanted.variant),
+                wanted.flags,
+                explored.request_of(wanted),
+            )
+        except explored.Skipped as reason:
+            self.skipTest(str(reason))
         self.runs.append(run)
         if text := explored.differences(self.name, wanted, found):
             raise CheckFailed("outcome", text)

@@ -118,6 +118,23 @@ def _open_terminal() -> tuple[int, int]:
     return master_fd, slave_fd
 
 
+def _open_pidfd(pid: int) -> int:
+    """Returns a descriptor that tells of the end of a child; -1 if none can.
+
+    An old kernel, or an old filter of system calls, refuses it.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a child has ended; it stays to be waited for."""
+    how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, pid, how) is not None
+
+
 def _reset_signals() -> None:
     """Undoes what Python, and whoever started it, have set for signals."""
     for number in range(1, signal.NSIG):
@@ -262,12 +279,13 @@ class Session:
 
     def _follow(self) -> None | tuple[str, Snapshot]:
         """Returns why the lab hangs; None if it has ended, or does too much."""
-        end_fd = os.pidfd_open(self._pid)
+        end_fd = _open_pidfd(self._pid)
         streams = {stream.fd: stream for stream in (self._out, self._err)}
         announce_fd = self._watch.inotify
         poll = select.poll()
         for fd in (*streams, end_fd, self._control_fd, announce_fd):
-            poll.register(fd, select.POLLIN)
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
         # From the start: a stop may have come before this line.
         next_look_s, pause_s, now_s = 0.0, _FASTEST_LOOK_S, 0.0
         while True:
@@ -285,13 +303,21 @@ class Session:
                 self._quiet.is_over(now_s)
             self._interrupt_if_asked()
             self._tell()
-            if end_fd in ready or self._does_too_much():
-                os.close(end_fd)
+            has_ended = end_fd in ready
+            if end_fd < 0:
+                has_ended = _is_zombie(self._pid)
+            if has_ended or self._does_too_much():
+                if end_fd >= 0:
+                    os.close(end_fd)
                 return None
             if self._control_fd in ready:
                 # It can still clear away what it has; then it is too late.
                 os.kill(self._pid, signal.SIGTERM)
-                select.select([end_fd], (), (), _GRACE_S)
+                deadline_s = time.monotonic() + _GRACE_S
+                while not _is_zombie(self._pid):
+                    if time.monotonic() > deadline_s:
+                        break
+                    select.select((), (), (), _FASTEST_LOOK_S)
                 self._kill_all()
                 leave_at_once(1)
             if announce_fd in ready:
