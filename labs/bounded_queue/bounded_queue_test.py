@@ -42,7 +42,7 @@ class BoundedQueueTest(lab.LabTest):
         """What was added is got, in the same order, and nothing else."""
         added = self.captures(run, r"Added (Item \d+)")
         got = self.captures(run, r"Got: (Item \d+)")
-        self.assertEqual(added, got, "added the first, got the second")
+        self.assertEqual(got, added, "what was got is not what was added")
 
     def _act(self, run: lab.Run, number: int) -> list[str]:
         lines = [line.raw for line in run.lines]

@@ -13,7 +13,9 @@ class ConditionTest(lab.LabTest):
 
     raw = True
     wrong = {
-        "if_for_while": lab.Caught(by="output", saying="taken but never added"),
+        "if_for_while": lab.Caught(
+            by="output", saying="data 0 was taken but never added"
+        ),
         "list_not_shared": lab.Caught(
             by="hang",
             saying="Consumer 0 waits for Condition 'list has changed'",
@@ -80,7 +82,8 @@ class ConditionTest(lab.LabTest):
         """What is taken was added, and nothing is taken twice."""
         added = self.captures(run, r"Producer: Added .*data (\d+)")
         for item in self.captures(run, _GOT):
-            self.assertIn(item, added, "taken but never added")
+            if item not in added:
+                self.fail(f"data {item} was taken but never added")
             added.remove(item)
 
     def story(self, run: lab.Run) -> object:

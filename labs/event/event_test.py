@@ -18,16 +18,16 @@ class EventTest(lab.LabTest):
             by="hang", saying="Waiter 0 waits for Event 'ready'"
         ),
         "ignored_timeout": lab.Caught(
-            by="output", saying="'the answer is .*' must never be said"
+            by="output", saying="an answer that is not 42 must never be said"
         ),
         "raw_second_look": lab.Caught(
             by="hang", saying="Waiter 0 waits for a futex .* that nobody wakes"
         ),
         "raw_single_wait": lab.Caught(
-            by="output", saying="'the answer is .*' must never be said"
+            by="output", saying="an answer that is not 42 must never be said"
         ),
         "set_too_early": lab.Caught(
-            by="output", saying="'the answer is .*' must never be said"
+            by="output", saying="an answer that is not 42 must never be said"
         ),
     }
 
@@ -59,7 +59,9 @@ class EventTest(lab.LabTest):
 
     def check(self, run: lab.Run) -> None:
         """Nobody goes on before it is set, and then everybody does."""
-        self.assert_never(run, "the answer is (?!42$)")
+        self.assert_never(
+            run, "the answer is (?!42$)", "an answer that is not 42"
+        )
         is_set = False
         waiting: set[str] = set()
         for line in run.lines:

@@ -104,7 +104,8 @@ class FileIpcTest(lab.LabTest):
         wrote = self.captures(run, r"Writer: Wrote data point (\d+)")
         got = self.captures(run, r"Reader: Received data point (\d+): \d+")
         lost = [number for number in wrote if number not in got]
-        self.assertFalse(lost, f"lost: data points {', '.join(lost)}")
+        if lost:
+            self.fail(f"lost: data points {', '.join(lost)}")
         self.assertEqual(got, wrote)
         for number in wrote:
             self.assert_before(

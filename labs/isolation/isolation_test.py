@@ -51,7 +51,11 @@ class IsolationTest(lab.LabTest):
         What is not shared stays as it was; what is closed is not read. Only
         Main comes to the end.
         """
-        self.assert_never(run, "Main: My number is still (?!7$)")
+        self.assert_never(
+            run,
+            "Main: My number is still (?!7$)",
+            "a number of Main that is not 7",
+        )
         for number in self.captures(
             run, r"Child: I set the shared number to (\d+)"
         ):
