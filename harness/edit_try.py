@@ -100,15 +100,15 @@ def edited(
 
 
 def own_includes(text: str, package: str, folder: str, names: set[str]) -> str:
-    """Has a source include the copies of the lab's own headers."""
+    """Has a copied source include the lab's headers: a copy, if there is one."""
 
-    def copied(match: re.Match[str]) -> str:
-        name = match[1] if match[1] in names else ""
-        return f'#include "{package}/{folder}/{name}"' if name else match[0]
+    def found(match: re.Match[str]) -> str:
+        name = match[1]
+        place = f"{package}/{folder}" if name in names else package
+        return f'#include "{place}/{name}"'
 
-    return re.sub(
-        rf'^#include "{re.escape(package)}/([^"]+)"', copied, text, flags=re.M
-    )
+    own = rf'^#include "(?:{re.escape(package)}/)?([^"/]+)"'
+    return re.sub(own, found, text, flags=re.M)
 
 
 def _write(arguments: Sequence[str]) -> None:
@@ -124,6 +124,12 @@ def _write(arguments: Sequence[str]) -> None:
         for path in files
     }
     made = edited(sources, edits, where)
+    header = next((x for x in made if made[x] != sources[x] and ".h" in x), "")
+    if header and "main.cc" not in made:
+        raise WrongEdit(
+            f"{where} edits {header}, so it needs all sources: in the BUILD"
+            f' file, tries = {{"{number}": []}}'
+        )
     for name, text in made.items():
         target = pathlib.Path(out, f"tries/{number}", name)
         target.parent.mkdir(parents=True, exist_ok=True)

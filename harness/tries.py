@@ -13,6 +13,7 @@ and so on. The keys of a table:
 
     edits       what is edited; see edit_try.py. `tries` in the BUILD file names
                 the tables that have edits.
+    edits_of    the program is the edited one of this other table.
     variant     the program is this wrong variant, or "raw", and not the lab.
     flags       the flags of the program. It runs at --pace=0 unless `pace`
                 is given.
@@ -65,8 +66,8 @@ from harness.run import Line, Run
 from harness.screen import Screen
 
 _ACTIONS = frozenset(
-    "edits variant flags pace env shell needs runs any interrupt_after limit"
-    " replay scenario inner explore".split()
+    "edits edits_of variant flags pace env shell needs runs any interrupt_after"
+    " limit replay scenario inner explore".split()
 )
 _EXPECTATIONS = frozenset(
     "says never count hang leak status stderr seconds judged tests"
@@ -165,7 +166,8 @@ class TriesTest(promises.Runs):
             )
 
     def _program_of(self, name: str, table: Table) -> str:
-        if not table.get("edits"):
+        name = table.get("edits_of", name)
+        if not self.tables.get(name, {}).get("edits"):
             return self.program(table.get("variant", ""))
         program = self.folder / f"try_{name}"
         if not program.is_file():
@@ -185,6 +187,8 @@ class TriesTest(promises.Runs):
         options: dict[str, Any] = {
             "env": dict(table.get("env", {})),
             "quiet_s": promises.QUIET_S,
+            # Without them a hang is not explained; of much there is too much.
+            "events": bool({"hang", "judged"} & set(table)),
         }
         if "interrupt_after" in table:
             options["interrupt_after"] = table["interrupt_after"]
@@ -199,7 +203,9 @@ class TriesTest(promises.Runs):
             "RAW": str(self.folder / promises.RAW),
             "FOLDER": str(self.folder),
         }
-        return self._run(["/bin/bash", "-c", table["shell"]], **options)
+        # What is named as an argument is there even if it lies below /tmp.
+        words = ["/bin/bash", "-c", table["shell"], program, str(self.folder)]
+        return self._run(words, **options)
 
     def _replay(self, program: str, flags: Sequence[str], table: Table) -> Run:
         """Plays a schedule; the lines of the run are what is shown of it."""
@@ -315,7 +321,7 @@ class TriesTest(promises.Runs):
         return test
 
     def _failure_of(self, name: str, program: str) -> str:
-        """Returns what a test of the lab's says of the edited program, or ""."""
+        """Returns what a test of the lab says of the program, or ""."""
         base = self._class()
 
         def own_program(test: lab.LabTest, variant: str = "") -> str:

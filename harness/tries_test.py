@@ -195,10 +195,11 @@ class EditTest(unittest.TestCase):
 
     def test_the_copies_include_each_other(self) -> None:
         """But not what the lab does not copy."""
-        text = '#include "labs/a/a.h"\n#include "labs/a/b.h"\n'
+        text = '#include "labs/a/a.h"\n#include "b.h"\n#include "labs/c/a.h"\n'
         self.assertEqual(
             edit_try.own_includes(text, "labs/a", "tries/1", {"a.h"}),
-            '#include "labs/a/tries/1/a.h"\n#include "labs/a/b.h"\n',
+            '#include "labs/a/tries/1/a.h"\n#include "labs/a/b.h"\n'
+            '#include "labs/c/a.h"\n',
         )
 
 

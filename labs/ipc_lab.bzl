@@ -61,7 +61,10 @@ def ipc_lab(
         needs 5 to 30 of them.
       tags: tags of the test, for example "exclusive".
       tries: the names of the tries of tries.toml that edit the lab; each is a
-        program of its own: `bazel run //labs/<name>:try_<number>`.
+        program of its own: `bazel run //labs/<name>:try_<number>`. A list, or a
+        mapping to the sources that the try edits, so that only these need be
+        compiled for it: {"2": ["roles.cc"]}. A try that edits a header needs
+        all sources: [].
       try_srcs: sources of the package's other libraries that a try edits.
     """
     for variant in wrong_deps:
@@ -93,8 +96,26 @@ def ipc_lab(
             deps = own + wrong_deps.get(variant, []),
         )
 
-    for number in tries:
-        _try_program(number, srcs + try_srcs, copts, data, deps)
+    edited = tries if type(tries) == "dict" else {number: [] for number in tries}
+    if [number for number in edited if edited[number]]:
+        cc_library(
+            name = name + "_parts",
+            testonly = True,
+            srcs = [src for src in srcs if not src.endswith(".h")],
+            hdrs = [src for src in srcs if src.endswith(".h")],
+            copts = copts,
+            deps = deps,
+        )
+    for number in edited:
+        own = edited[number]
+        _try_program(
+            number,
+            own or srcs + try_srcs,
+            copts,
+            data,
+            # Of these a program takes what it does not have itself.
+            deps + ([":%s_parts" % name] if own else []),
+        )
 
     # What the chapter quotes and links to.
     native.filegroup(
@@ -150,7 +171,7 @@ def ipc_lab(
         size = size,
         srcs = ["//harness:tries_main.py"],
         args = ["labs/" + name],
-        data = toml + [":try_" + number for number in tries],
+        data = toml + [":try_" + number for number in edited],
         main = "//harness:tries_main.py",
         python_version = "PY3",
         # An edited lab need not do what the thread sanitizer is there to see.

@@ -36,7 +36,7 @@ std::string order;
 // The defect is here: load and store are each whole, but they are two. Relaxed,
 // because the counter tells nothing about other memory.
 void increment(Counter& counter, bool narrated) {
-  const int seen = counter.load(std::memory_order_relaxed);
+  const int seen = counter.load(std::memory_order_relaxed);  // [load]
   if (narrated) ipc::say("Loaded {}", seen);
   ipc::point("after load");  // [point]
   counter.store(seen + 1, std::memory_order_relaxed);

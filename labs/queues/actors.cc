@@ -24,7 +24,7 @@ std::string message(char kind, unsigned producer, const std::string& text) {
 
 void produce(ipc::Queue& queue, unsigned id, const Task& task) {
   std::mt19937 random = ipc::random_source(id + 1);
-  for (int i = 0; i < task.item_count; ++i) {
+  for (int i = 0; i < task.item_count; ++i) {  // [loop]
     const std::string item = task.name + " - Item " + std::to_string(i);
     ipc::say("added: {}", item);  // Said before it can be received.
     ipc::ensure(queue.put(message(kItem, id, item)));

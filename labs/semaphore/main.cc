@@ -49,7 +49,7 @@ void work(Board& board) {
   if (order != "all") ipc::pause_s(kWorkS);
   --board.holders;
   ipc::say("Releasing the semaphore");  // [say] Before anybody can get it.
-  board.permits.release();
+  board.permits.release();              // [release]
 }
 
 std::string judge(int most) {
