@@ -18,17 +18,33 @@ constexpr size_t kCounters = 8;
 constexpr size_t kHalf = kCounters / 2;
 using Counters = std::array<int, kCounters>;
 
-void count(Counters& counters, size_t first, size_t last) {
-  for (size_t i = first; i <= last; ++i) {
+struct Part {
+  size_t first;
+  size_t last;
+};
+constexpr Part kParts[] = {{0, kHalf},  // Should be kHalf - 1.
+                           {kHalf, kCounters - 1}};
+
+// With a point at the counter that is next to the other part.
+void count(Counters& counters, const Part& part, size_t border) {
+  for (size_t i = part.first; i <= part.last; ++i) {
     const int seen = counters[i];
-    if (i == kHalf) ipc::point("after load");
+    if (i == border) ipc::point("after load");
     counters[i] = seen + 1;
   }
 }
 
+// How often the two workers count.
+size_t updates() {
+  size_t sum = 0;
+  for (const Part& part : kParts) sum += part.last - part.first + 1;
+  return sum;
+}
+
 void add_workers(ipc::Schedule& schedule, Counters& counters) {
-  schedule.add("Worker 0", [&] { count(counters, 0, kHalf); });  // kHalf - 1
-  schedule.add("Worker 1", [&] { count(counters, kHalf, kCounters - 1); });
+  schedule.add("Worker 0", [&] { count(counters, kParts[0], kParts[0].last); });
+  schedule.add("Worker 1",
+               [&] { count(counters, kParts[1], kParts[1].first); });
 }
 
 int total_of(const Counters& counters) {
@@ -42,7 +58,7 @@ std::string explore(ipc::Schedule& schedule) {
   schedule.show("total", total);
   add_workers(schedule, *counters);
   schedule.run();
-  return total() + " of " + std::to_string(kCounters + 1);
+  return total() + " of " + std::to_string(updates());
 }
 
 std::string lesson() {
@@ -50,7 +66,7 @@ std::string lesson() {
   ipc::Schedule schedule(true);
   add_workers(schedule, *counters);
   const std::string problem = schedule.play("ABAB");
-  ipc::say("Total {} of {}", total_of(*counters), kCounters + 1);
+  ipc::say("Total {} of {}", total_of(*counters), updates());
   return problem;
 }
 
