@@ -79,9 +79,10 @@ class DeadlockTest(lab.LabTest):
     def check(self, run: lab.Run) -> None:
         """All money is there, and nobody failed."""
         count = len(set(self.captures(run, "^(Worker .): Holds")))
-        self.assert_count(
-            run, f"Main: The accounts hold {100 * count} together", 1
-        )
+        if count:  # A wrong variant may tell of no accounts.
+            self.assert_count(
+                run, f"Main: The accounts hold {100 * count} together", 1
+            )
         self.assert_never(run, "failed")
 
     def _act(self, run: lab.Run, number: int) -> list[str]:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/hooks.h"
 #include "common/explore/explorer.h"
 #include "common/explore/schedule.h"
@@ -21,18 +22,24 @@ namespace {
 
 constexpr size_t kCount = 3;
 
+const ipc::Deadline kNow = ipc::Deadline::at_ns(0);
+
 struct Bank {
-  explicit Bank(int parties) : all_hold_one(parties) {}
+  explicit Bank(int parties) : all_have_tried(parties) {}
 
   std::array<ipc::Lock, kCount> accounts;
-  ipc::Barrier all_hold_one;  // For one party, a deadlock now and then.
+  ipc::Barrier all_have_tried;
 };
 
 void transfer(Bank& bank, size_t from) {
-  const ipc::Guard one(bank.accounts[from]);
+  const size_t to = (from + 1) % kCount;
+  ipc::Guard one(bank.accounts[from], kNow);
   ipc::point("holds one");
-  (void)bank.all_hold_one.wait();
-  const ipc::Guard other(bank.accounts[(from + 1) % kCount]);
+  // Nobody goes on before each holds one, or has found it taken: so what can
+  // happen here surely happens.
+  (void)bank.all_have_tried.wait();
+  if (!one) one.lock();
+  const ipc::Guard other(bank.accounts[to]);
   ipc::say("Moved 10");
 }
 
