@@ -8,6 +8,7 @@ PROJECTS = [
     "echo_server",
     "seqlock_reader",
     "config_store",
+    "supervised_worker",
 ]
 
 _READERS = [
