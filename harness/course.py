@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from harness import html_report, program, report, worker, wrong
 from harness.results import COLOURS, show_check
@@ -51,14 +52,24 @@ class Ended:
     status: int
 
 
+class Inbox(Protocol):
+    """Where messages go; a queue.SimpleQueue is one."""
+
+    def put(self, message: Any) -> None:
+        """Adds a message; called by any thread."""
+
+
 class Worker:
-    """A process that checks one lab; its messages go to `inbox`."""
+    """A process that checks one lab; its messages go to `inbox`.
+
+    The command is that of a program which calls worker.serve().
+    """
 
     def __init__(
         self,
-        root: pathlib.Path,
         lesson: Lesson,
-        inbox: "Inbox",
+        inbox: Inbox,
+        command: Sequence[str],
     ) -> None:
         self.report = report.LabReport(lesson.lab, lesson.question)
         self.expected_checks = 0
@@ -68,7 +79,7 @@ class Worker:
         # A session of its own: Ctrl-C comes to the course alone, which then
         # ends the workers.
         self._process = subprocess.Popen(
-            [sys.executable, worker.__file__, str(root), lesson.lab],
+            [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -78,7 +89,7 @@ class Worker:
         thread = threading.Thread(target=self._read, args=[inbox], daemon=True)
         thread.start()
 
-    def _read(self, inbox: "Inbox") -> None:
+    def _read(self, inbox: Inbox) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as messages:
             try:
@@ -127,7 +138,7 @@ class Worker:
         return f"{self.report.lab} {len(self.report.checks)}/{total}"
 
 
-Inbox = queue.SimpleQueue[tuple[Worker, int | report.Check | Ended]]
+Message = tuple[Worker, int | report.Check | Ended]
 
 
 class Course:
@@ -144,7 +155,7 @@ class Course:
         self._waiting = list(lessons)
         self._jobs = jobs
         self._screen = screen
-        self._inbox: Inbox = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._current = 0  # The worker that is shown,
         self._shown = 0  # and how many of its checks were.
@@ -176,7 +187,8 @@ class Course:
     def _start_workers(self) -> None:
         running = sum(not w.ended for w in self._workers)
         for lesson in self._waiting[: self._jobs - running]:
-            self._workers.append(Worker(self._root, lesson, self._inbox))
+            command = [worker.__file__, str(self._root), lesson.lab]
+            self._workers.append(Worker(lesson, self._inbox, command))
         del self._waiting[: self._jobs - running]
 
     def _show(self) -> None:

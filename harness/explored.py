@@ -152,7 +152,7 @@ def program_name(lab: str, variant: str) -> str:
     return f"{lab}:wrong_{variant}" if variant else lab
 
 
-def _replay(lab: str, wanted: Explored, witness: str) -> str:
+def replay_command(lab: str, wanted: Explored, witness: str) -> str:
     """Returns the command that plays a schedule step by step."""
     words = ["./bazelw run //harness:explore --"]
     words.append(program_name(lab, wanted.variant))
@@ -181,7 +181,7 @@ def _witnesses(
     lines += [f"  {name}: {witness or '-'}" for name, witness in undeclared]
     if first := undeclared[0][1]:
         lines.append("To see the first step by step:")
-        lines.append(f"  {_replay(lab, wanted, first)}")
+        lines.append(f"  {replay_command(lab, wanted, first)}")
     return lines
 
 

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from harness.wire import Descriptor, Snapshot, Task
 
 
+# Of a thousand processes that all wait the first few tell enough.
+_SHOWN_MAX = 32
+
+
 @dataclass(frozen=True)
 class Event:
     """One line that the lab wrote to IPC_LABS_EVENTS."""
@@ -97,7 +101,10 @@ class Hang:
     def explain(self) -> str:
         """Returns the whole story, a line for each process."""
         lines = [f"The run was stopped: {self.why}."] if self.why else []
-        lines += [f"  {blocked.sentence()}" for blocked in self.processes]
+        shown = self.processes[:_SHOWN_MAX]
+        lines += [f"  {blocked.sentence()}" for blocked in shown]
+        if left := len(self.processes) - len(shown):
+            lines.append(f"  ... and {left:,} processes more.")
         if len(self.cycle) == 1:
             lines.append(f"  {self.cycle[0]} waits for itself.")
         elif self.cycle:

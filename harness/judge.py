@@ -14,18 +14,21 @@ import dataclasses
 import pathlib
 import re
 import shutil
+import sys
 import tempfile
 import unittest
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness import explored, lab, promises, wrong
+from harness import exercises, explored, lab, promises, worker, wrong
 from harness.exercises import BUILD, MEND, WRITE, Exercise
 from harness.expect import CheckFailed
 
 OTHER_PROGRAM = "this needs another program of the lab"
 
 _RUNS = 3
+# No right program of a lab takes longer, at any pace at which it is tested.
+_LIMIT_S = 30.0
 # What is said of the lab's own files, and not of a program.
 _NOT_OF_A_PROGRAM = re.compile(
     r"test_(chapter|wrong|every_wrong|the_skeleton|raw_is_declared|its_hints)"
@@ -33,9 +36,14 @@ _NOT_OF_A_PROGRAM = re.compile(
 _EXPLORATION = re.compile(r"test_exploration_(\d+)_of_")
 
 
+def room_of(kind: str) -> str:
+    """Returns the folder of the labs that have exercises of a kind."""
+    return "projects" if kind == BUILD else "labs"
+
+
 def room(exercise: Exercise) -> str:
-    """Returns the folder of all exercises of that kind."""
-    return "projects" if exercise.kind == BUILD else "labs"
+    """Returns the folder of the exercise's lab."""
+    return room_of(exercise.kind)
 
 
 def program_name(exercise: Exercise) -> str:
@@ -111,6 +119,7 @@ def _judged(
     def run(self: lab.LabTest, command: Sequence[str], **options: Any) -> Any:
         # Nobody waits a minute for what will never come.
         options.setdefault("quiet_s", promises.QUIET_S)
+        options.setdefault("limit_s", _LIMIT_S)
         # pylint: disable-next=protected-access
         return base._run(self, command, **options)
 
@@ -166,3 +175,14 @@ def _explore(
         )
     for leak in run.leaks:
         raise CheckFailed("leak", f"it leaves a {leak.kind}: {leak.name}")
+
+
+def _main(staged: pathlib.Path, kind: str, lab_name: str, name: str) -> int:
+    """Judges a staged program for who reads our messages; see worker.py."""
+    folder = staged / room_of(kind) / lab_name
+    exercise = exercises.find(folder, kind, name)
+    return worker.serve(lambda: tests(staged, exercise), failfast=True)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(pathlib.Path(sys.argv[1]), *sys.argv[2:]))

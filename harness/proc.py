@@ -13,6 +13,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.wire import Descriptor, Snapshot, Task
 
 # The calls that a process of a lab can be blocked in, with their numbers.
@@ -118,6 +120,7 @@ _CALL_OF_WCHAN = (
 SLEEPS = ("nanosleep", "clock_nanosleep")
 _EXITING = 0x4  # PF_EXITING in <linux/sched.h>
 _SIGKILL_BIT = 1 << 8
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -157,7 +160,10 @@ def read_link(path: str) -> str:
 class Stat:
     """One line of /proc/PID/stat."""
 
-    __slots__ = ("pid", "comm", "state", "ppid", "flags", "ticks", "threads")
+    __slots__ = (
+        *("pid", "comm", "state", "ppid", "flags", "ticks", "threads"),
+        "memory",  # Resident, in bytes; what is shared counts for each.
+    )
 
     def __init__(self, text: str) -> None:
         head, _, tail = text.rpartition(")")
@@ -169,6 +175,7 @@ class Stat:
         self.flags = int(fields[6])
         self.ticks = int(fields[11]) + int(fields[12])
         self.threads = int(fields[17])
+        self.memory = int(fields[21]) * _PAGE_BYTES
 
     @property
     def is_dying(self) -> bool:
@@ -210,6 +217,20 @@ def processes(own_pid_namespace: bool) -> dict[int, Stat]:
                 found[pid] = status
                 queue.append(pid)
     return found
+
+
+def memory_of_all(pids: Iterable[int]) -> int:
+    """Returns what processes have in memory, in bytes.
+
+    What they share is counted once: as much as the one has that has the most.
+    """
+    own, shared = 0, 0
+    for pid in pids:
+        fields = read_text(f"/proc/{pid}/statm").split()
+        if len(fields) > 2:
+            own += int(fields[1]) - int(fields[2])
+            shared = max(shared, int(fields[2]))
+    return (own + shared) * _PAGE_BYTES
 
 
 def _children(pid: int) -> list[int]:

@@ -179,6 +179,11 @@ class EndlessTest(unittest.TestCase):
     def test_standard_error(self) -> None:
         self.check("yes >&2", "printed more than 250,000 lines")
 
+    def test_memory(self) -> None:
+        self.check(
+            "head -c 16G /dev/zero | tail", "had more than 2,048 MiB of memory"
+        )
+
     def test_events(self) -> None:
         self.check(
             "exec cat /dev/zero >> $IPC_LABS_EVENTS",

@@ -27,6 +27,7 @@ _RLIMIT_CORE = 4
 # What a run may print, log and start; a program that does more has no end.
 _MOST_LINES, _MOST_BYTES = 250_000, 64 << 20
 _MOST_PROCESSES = 2_000
+_MOST_MEMORY_BYTES = 2 << 30
 # What is kept of a run that did more: lines at both ends, and of each so much.
 _KEPT_LINES, _KEPT_BYTES = 1_000, 4_096
 # A look that comes so late tells that we were stopped, and the lab most likely
@@ -181,6 +182,11 @@ class Session:
         self._lines_seen = 0
         self._looks = 0
         self._excess = ""
+        # Half of the machine's: whoever wants all of it would take it from us.
+        pages = os.sysconf("SC_PHYS_PAGES") // 2
+        self._most_memory = min(
+            _MOST_MEMORY_BYTES, pages * os.sysconf("SC_PAGE_SIZE")
+        )
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._start_s = time.monotonic()
         self._spawn()
@@ -337,6 +343,12 @@ class Session:
         self._watch.look(every, closely)
         if len(every) > _MOST_PROCESSES:
             self._excess = f"had more than {_MOST_PROCESSES:,} processes"
+        elif (
+            sum(one.memory for one in every.values()) > self._most_memory
+            and proc.memory_of_all(every) > self._most_memory
+        ):
+            most_mib = self._most_memory >> 20
+            self._excess = f"had more than {most_mib:,} MiB of memory"
         self._reap_orphans(every)
         return self._quiet.verdict(now_s, every, self._events_size())
 

@@ -15,6 +15,7 @@ import signal
 import sys
 import types
 import unittest
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from harness import lab, report, results
@@ -67,9 +68,14 @@ def _end(signal_number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(root: pathlib.Path, name: str) -> int:
-    """Checks a lab; returns the exit status."""
-    # Ctrl-C is for the course, which ends its workers by SIGTERM.
+def serve(
+    load_tests: Callable[[], Sequence[unittest.TestCase]], failfast: bool
+) -> int:
+    """Runs tests and tells of each; returns the exit status.
+
+    With `failfast` none is run after the first that fails.
+    """
+    # Ctrl-C is for who has started us, and ends us by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -77,23 +83,29 @@ def main(root: pathlib.Path, name: str) -> int:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        suite = unittest.defaultTestLoader.loadTestsFromModule(load(root, name))
-        found = sorted(
-            (
-                test
-                for test in results.tests(suite)
-                if test.__class__ is not lab.LabTest
-            ),
-            key=_place,
-        )
+        found = sorted(load_tests(), key=_place)
         _tell(out, len(found))
+        told = results.Results(lambda check: _tell(out, check), sentence)
+        told.failfast = failfast
         # Suites, not tests, call setUpClass; this one has them all in order.
-        unittest.TestSuite(found).run(
-            results.Results(lambda check: _tell(out, check), sentence)
-        )
+        unittest.TestSuite(found).run(told)
     except KeyboardInterrupt:
         return 128 + signal.SIGTERM
     return 0
+
+
+def _tests_of(module: types.ModuleType) -> list[unittest.TestCase]:
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    return [
+        test
+        for test in results.tests(suite)
+        if test.__class__ is not lab.LabTest
+    ]
+
+
+def main(root: pathlib.Path, name: str) -> int:
+    """Checks a lab; returns the exit status."""
+    return serve(lambda: _tests_of(load(root, name)), failfast=False)
 
 
 if __name__ == "__main__":

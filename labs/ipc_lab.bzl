@@ -254,8 +254,6 @@ def _exercises(
         visibility = _LEARNER,
         deps = all_deps,
     )
-    native.exports_files(srcs, visibility = _LEARNER)
-
     programs = []
     for variant in wrong:
         program = "mended_" + variant
@@ -269,6 +267,18 @@ def _exercises(
         programs += [":" + program, ":wrong_" + variant]
     for exercise, planted in writes.items():
         file = write_files.get(exercise, "main.cc")
+        others = [src for src in srcs if src != file]
+        beside = "beside_" + exercise
+        cc_library(
+            name = beside,
+            srcs = [src for src in others if not src.endswith(".h")],
+            hdrs = [src for src in others if src.endswith(".h")],
+            copts = copts,
+            linkstatic = True,
+            visibility = _LEARNER,
+            deps = [":exercise_deps"],
+            alwayslink = True,
+        )
         sources = {"unwritten_" + exercise: "copy write " + exercise}
         for one in planted:
             program = "unwritten_%s_%s" % (exercise, one)
@@ -277,9 +287,9 @@ def _exercises(
             _cut(program, made, [file])
             cc_binary(
                 name = program,
-                srcs = [program + ".cc"] + [src for src in srcs if src != file],
+                srcs = [program + ".cc"],
                 copts = copts + _UNFINISHED,
-                deps = [":exercise_deps"],
+                deps = [":" + beside],
             )
             programs.append(":" + program)
 
