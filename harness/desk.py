@@ -128,7 +128,7 @@ class Desk:
 
     def file(self, exercise: Exercise) -> pathlib.Path:
         """Returns the learner's copy, whether it is there or not."""
-        return self.folder / exercise.lab / f"{exercise.name}.cc"
+        return self.folder / exercise.shelf / f"{exercise.name}.cc"
 
     def has(self, exercise: Exercise) -> bool:
         """Whether the exercise was started."""
@@ -161,7 +161,7 @@ class Desk:
     # The build.
 
     def _target(self, exercise: Exercise) -> str:
-        return f"{exercise.lab}.{exercise.name}"
+        return f"{exercise.shelf}.{exercise.name}"
 
     def program(self, exercise: Exercise) -> pathlib.Path:
         """Returns where the build puts the learner's program."""

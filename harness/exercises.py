@@ -108,9 +108,14 @@ class Exercise:
     wrong: tuple[Planted, ...] = ()
 
     @property
+    def shelf(self) -> str:
+        """Where it is listed, and where a learner's file of it lies."""
+        return "projects" if self.kind == BUILD else self.lab
+
+    @property
     def title(self) -> str:
         """How it is called on the command line: "pipes/unclosed_end"."""
-        return f"{self.lab}/{self.name}"
+        return f"{self.shelf}/{self.name}"
 
     @property
     def source(self) -> str:

@@ -83,7 +83,9 @@ def tests(staged: pathlib.Path, exercise: Exercise) -> list[unittest.TestCase]:
 
     Their order is that of the course; what fails first is the verdict.
     """
-    base = wrong.test_of(staged, exercise.lab, room(exercise))
+    if exercise.kind == BUILD:
+        return _project_tests(staged, exercise)
+    base = wrong.test_of(staged, exercise.lab)
     if exercise.kind == MEND:
         return _mend_tests(base, exercise)
     kind = _judged(base, {})
@@ -96,6 +98,22 @@ def tests(staged: pathlib.Path, exercise: Exercise) -> list[unittest.TestCase]:
         and name.startswith("test_raw_") == is_raw
         and not _is_of_a_variant(base, name)
     ]
+
+
+def _project_tests(
+    staged: pathlib.Path, exercise: Exercise
+) -> list[unittest.TestCase]:
+    """Returns the tests of a project, in the order of their names."""
+    module = worker.load(staged, exercise.lab, room(exercise))
+    (kind,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, promises.Runs)
+        and value.__module__ == module.__name__
+    )
+    names = unittest.defaultTestLoader.getTestCaseNames(kind)
+    return [kind(name) for name in names if not _NOT_OF_A_PROGRAM.match(name)]
 
 
 def _is_of_a_variant(base: type[lab.LabTest], name: str) -> bool:
@@ -123,7 +141,12 @@ def _judged(
         # pylint: disable-next=protected-access
         return base._run(self, command, **options)
 
-    own = {"__module__": base.__module__, "program": program, "_run": run}
+    own = {
+        "__module__": base.__module__,
+        "judged": base,  # Whose tests are the lab's own; see worker.py.
+        "program": program,
+        "_run": run,
+    }
     kind: type[lab.LabTest] = type(base.__name__, (base,), {**own, **members})
     return kind
 
@@ -177,12 +200,14 @@ def _explore(
         raise CheckFailed("leak", f"it leaves a {leak.kind}: {leak.name}")
 
 
-def _main(staged: pathlib.Path, kind: str, lab_name: str, name: str) -> int:
+def _main(arguments: Sequence[str]) -> int:
     """Judges a staged program for who reads our messages; see worker.py."""
+    name, kind, lab_name, exercise_name = arguments
+    staged = pathlib.Path(name)
     folder = staged / room_of(kind) / lab_name
-    exercise = exercises.find(folder, kind, name)
+    exercise = exercises.find(folder, kind, exercise_name)
     return worker.serve(lambda: tests(staged, exercise), failfast=True)
 
 
 if __name__ == "__main__":
-    sys.exit(_main(pathlib.Path(sys.argv[1]), *sys.argv[2:]))
+    sys.exit(_main(sys.argv[1:]))

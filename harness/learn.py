@@ -53,7 +53,7 @@ _WRONG_USAGE = 2
 
 def show_place(learner: Learner) -> int:
     """Tells where the learner is, and how to go on."""
-    learner.screen.line(learner.bar())
+    learner.screen.line(learner.so_far())
     current = learner.desk.current
     if current and not learner.desk.is_done(current):
         exercise = learner.find(current)
@@ -90,7 +90,7 @@ def list_all(learner: Learner, lab: str) -> int:
     if lab and lab not in labs:
         raise WrongUsage(f"there is no lab {lab!r} with exercises; see list")
     if not lab:
-        learner.screen.line(learner.bar())
+        learner.screen.line(learner.so_far())
         width = max(map(len, labs), default=0)
         for one in labs:
             own = [item.title for item in items if item.lab == one]
@@ -208,7 +208,7 @@ def progress(learner: Learner, as_json: bool) -> int:
         }
         learner.screen.line(json.dumps(state, indent=1))
         return 0
-    learner.screen.line(learner.bar())
+    learner.screen.line(learner.so_far())
     for kind, words in KINDS.items():
         own = [item.title for item in items if item.kind == kind]
         done = sum(map(learner.desk.is_done, own))
@@ -298,7 +298,7 @@ def ask(
             + f" The explorer has played all {question.orders}."
         )
         learner.desk.finish(title)
-        learner.screen.line(learner.bar())
+        learner.screen.line(learner.so_far())
         return 0
     learner.screen.line(learner.screen.paint("bad", "Not quite."))
     for line in wrong:

@@ -61,20 +61,14 @@ class Learner:
                 title = f"{lesson.lab}/{PREDICT}"
                 found.append(Item(title, lesson.lab, PREDICT))
             found += self._of(lesson.lab)
-        found += [
-            item
-            for lab in dict.fromkeys(
-                e.lab for e in self.exercises if e.kind == BUILD
-            )
-            for item in self._of(lab)
-        ]
+        found += self._of("projects")
         return found
 
-    def _of(self, lab: str) -> list[Item]:
+    def _of(self, shelf: str) -> list[Item]:
         return [
-            Item(e.title, lab, e.kind, e)
+            Item(e.title, shelf, e.kind, e)
             for e in self.exercises
-            if e.lab == lab
+            if e.shelf == shelf
         ]
 
     def find(self, word: str) -> Exercise:
@@ -127,7 +121,7 @@ class Learner:
         """Prints a paragraph."""
         self.screen.line(wrap(text, indent=indent, hang=indent))
 
-    def bar(self) -> str:
+    def so_far(self) -> str:
         """Returns how far the learner is."""
         items = self.items()
         done = sum(self.desk.is_done(item.title) for item in items)
@@ -162,7 +156,7 @@ def verdict_lines(
     if verdict.passed:
         lines = [paint("good", f"{exercise.title}: right. {spent}")]
         lines += [f"  not checked here: {why}" for why in verdict.skipped]
-        lines.append(learner.bar())
+        lines.append(learner.so_far())
         item = learner.next()
         if item:
             command = "start"

@@ -186,9 +186,9 @@ class Watch:
         if key == "h":
             self._show(hint_lines(learner.desk, exercise))
         elif key == "l":
-            own = [i for i in learner.items() if i.lab == exercise.lab]
+            own = [i for i in learner.items() if i.lab == exercise.shelf]
             self._show(
-                [learner.bar()]
+                [learner.so_far()]
                 + [
                     f"  [{'x' if learner.desk.is_done(i.title) else ' '}]"
                     f" {i.title}"

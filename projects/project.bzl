@@ -48,6 +48,11 @@ def ipc_project(
             hdrs = [frame],
             deps = frame_deps,
         )
+    cc_library(
+        name = "exercise_deps",
+        visibility = ["//my:__pkg__"],
+        deps = deps + ([":frame"] if frame else []),
+    )
     sources = {name: "solution.cc", "skeleton": "skeleton.cc"}
     sources.update({"wrong_" + v: "wrong/%s.cc" % v for v in wrong})
     for program, source in sources.items():
