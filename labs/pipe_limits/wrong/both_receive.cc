@@ -10,8 +10,11 @@
 namespace {
 
 void greet(ipc::Connection& end) {
-  if (const auto greeting = end.receive()) ipc::say("Got '{}'", *greeting);
+  if (const auto greeting = end.receive()) {
+    ipc::say("Got {} bytes", greeting->size());
+  }
   ipc::ensure(end.send("hello"));
+  ipc::say("Sent 5 bytes");
 }
 
 std::string lesson() {
@@ -31,6 +34,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("both_receive", "Two who are too polite to begin.");
+  ipc::Lab lab("both_receive", "Two processes that greet each other.");
   return lab.run(argc, argv, lesson);
 }

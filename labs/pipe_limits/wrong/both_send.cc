@@ -14,6 +14,7 @@ constexpr size_t kSizeBytes = 32 << 20;  // More than any buffer holds.
 
 void exchange(ipc::Connection& end) {
   ipc::ensure(end.send(std::string(kSizeBytes, 'x')));
+  ipc::say("Sent {} bytes", kSizeBytes);
   if (const auto message = end.receive()) {
     ipc::say("Got {} bytes", message->size());
   }
@@ -36,6 +37,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("both_send", "Two who both talk before they listen.");
+  ipc::Lab lab("both_send", "Two processes that exchange long messages.");
   return lab.run(argc, argv, lesson);
 }

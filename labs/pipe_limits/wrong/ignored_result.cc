@@ -28,6 +28,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ignored_result", "A message that went nowhere.");
+  ipc::Lab lab("ignored_result", "A sender without a receiver.");
   return lab.run(argc, argv, lesson);
 }

@@ -31,6 +31,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("kept_copy", "Main could read, but never does.");
+  ipc::Lab lab("kept_copy", "A receiver that leaves.");
   return lab.run(argc, argv, lesson);
 }
