@@ -15,21 +15,28 @@
 
 namespace {
 
-// There is room for one item, and item 0 is in it.
+constexpr int kItems = 2;
+
+// There is room for one item.
 struct Ring {
-  std::atomic<unsigned> tail{1};
+  std::atomic<unsigned> tail{0};
   std::atomic<unsigned> head{0};
-  std::atomic<int> slot{0};
+  std::atomic<int> slot{-1};
 };
 
 void produce(Ring& ring) {
-  if (ring.tail.load() - ring.head.load() == 1) return;
-  ring.slot.store(1);
-  ipc::say("Put item 1 into slot 0");
-  ring.tail.store(2);
+  for (int item = 0; item < kItems; ++item) {
+    if (item > 0) ipc::point("has put one");
+    const unsigned tail = ring.tail.load();
+    if (tail != ring.head.load()) return;  // It is full.
+    ring.slot.store(item);
+    ipc::say("Put item {} into slot 0", item);
+    ring.tail.store(tail + 1);
+  }
 }
 
 void consume(Ring& ring, std::atomic<int>& got) {
+  if (ring.tail.load() == ring.head.load()) return;
   ring.head.store(1);
   ipc::point("has freed the slot");
   got = ring.slot.load();
@@ -47,7 +54,7 @@ std::string explore(ipc::Schedule& schedule) {
   const ipc::Shared<std::atomic<int>> got(-1);
   add_both(schedule, *ring, *got);
   schedule.run();
-  return "item " + std::to_string(*got);
+  return *got == -1 ? "nothing" : "item " + std::to_string(*got);
 }
 
 std::string lesson() {
@@ -55,7 +62,7 @@ std::string lesson() {
   const ipc::Shared<std::atomic<int>> got(-1);
   ipc::Schedule schedule(true);
   add_both(schedule, *ring, *got);
-  return schedule.play("BAB");
+  return schedule.play("ABAB");
 }
 
 }  // namespace
