@@ -50,8 +50,10 @@ class SerializationTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """What Main sums up, the receiver sums up: to the last digit."""
-        sent = self.captures(run, r"^Main: (.*: sum \S+), \d+ readings in")
+        """What is sent, the receiver sums up: to the last digit."""
+        sent = self.captures(
+            run, r"^(?:Main|Sender): (.*: sum \S+), \d+ readings in"
+        )
         received = self.captures(run, r"^Receiver: (.*: sum \S+)$")
         self.assert_outcomes(received, sent)
         self.assertEqual(received, sent)
