@@ -5,6 +5,7 @@ until it has missed a worker that was killed and has shared out its partition.
 So what need not see that is run with few tasks, of which none kills a worker.
 """
 
+import pathlib
 import re
 from collections import Counter
 from typing import Any, ClassVar
@@ -85,7 +86,7 @@ class LogTest(lab.LabTest):
 
     def run_program(self, program: str, *flags: str, **options: Any) -> lab.Run:
         """Runs without a flag once, and with few tasks if a child fails."""
-        is_lab = program == self.program()
+        is_lab = pathlib.Path(program).name == self.name
         fault = options.get("env", {}).get("IPC_LABS_FAULT", "")
         if is_lab and not flags and re.search(":(exit|kill)", fault):
             flags = (_FEW,)

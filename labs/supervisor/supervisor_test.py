@@ -69,14 +69,22 @@ class SupervisorTest(lab.LabTest):
     def check(self, run: lab.Run) -> None:
         """Failures are told as what they are; commands go to one life only."""
         for worker in dict.fromkeys(
-            self.captures(run, r"^Process (\S+): failed: ")
+            self.captures(run, r"^Process (\S+): (?:failed|caught): ")
         ):
-            failures = self.captures(run, f"^Process {worker}: failed: (.*)")
+            # One that catches its error may say so before it fails of it.
+            failures = max(
+                len(self.captures(run, f"^Process {worker}: {how}: (.*)"))
+                for how in ("failed", "caught")
+            )
             self.assert_count(
                 run,
                 f"Supervisor: {worker}: ended: failed: .*, exit status 1",
-                len(failures),
+                failures,
             )
+        hangs = self.captures(run, r"^Process (\S+): Simulating hang")
+        for worker in dict.fromkeys(hangs):
+            told = f"Supervisor: {worker}: {SILENT}"
+            self.assert_count(run, told, hangs.count(worker))
         for command in self.captures(run, "Received command (.*)"):
             words, life = command.split(" in life ")
             self.assert_before(

@@ -73,6 +73,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("abstract_socket", "Wrong: an abstract name is to cross.");
+  ipc::Lab lab("abstract_socket", "Wrong: two containers do not meet.");
   return lab.run(argc, argv, lesson);
 }

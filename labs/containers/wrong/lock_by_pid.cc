@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lock_by_pid", "Wrong: the owner of a lock is a pid.");
+  ipc::Lab lab("lock_by_pid", "Wrong: two have a lock at once.");
   return lab.run(argc, argv, lesson);
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/channel/connection.h"
 #include "common/lab/lab.h"
 #include "common/report/report.h"
 #include "labs/containers/container.h"
@@ -19,11 +20,15 @@ namespace {
 constexpr double kGraceS = 0.5;
 
 std::string lesson() {
-  Container service({.name = "Service"}, [] {
+  ipc::ConnectionPair ends = ipc::make_connections();
+  const auto drop = [&] { ends = {}; };
+  Container service({.name = "Service", .drop = drop}, [&] {
     // Missing: run_init(), or a handler.
+    ipc::ensure(ends.second.send("started"));
     while (true) ::pause();
     return 0;
   });
+  (void)ends.first.receive();
   const Stopped stopped = stop(service, kGraceS * ipc::time_scale());
   ipc::say("Service: {}{}", stopped.by_force ? "grace period over, " : "",
            describe_exit(stopped.status));
@@ -33,6 +38,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_handler", "Wrong: process 1 has no handler for SIGTERM.");
+  ipc::Lab lab("no_handler", "Wrong: each stop is by force.");
   return lab.run(argc, argv, lesson);
 }

@@ -29,6 +29,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_reaping", "Wrong: process 1 does not reap.");
+  ipc::Lab lab("no_reaping", "Wrong: a zombie is left.");
   return lab.run(argc, argv, lesson);
 }

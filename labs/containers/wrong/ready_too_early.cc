@@ -44,6 +44,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ready_too_early", "Wrong: ready is taken for alive.");
+  ipc::Lab lab("ready_too_early", "Wrong: work is sent that cannot be done.");
   return lab.run(argc, argv, lesson);
 }

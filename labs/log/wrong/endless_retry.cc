@@ -38,6 +38,13 @@ bool do_work(const std::string& task) {
   return task != "1";
 }
 
+// What has become of a task.
+void report(kafka::Producer& producer, const std::string& task, bool is_done) {
+  const char* const end = is_done ? "done by a worker of" : "dead in";
+  producer.send(results, "after", "Task " + task + " is " + end);
+  producer.await_delivered();
+}
+
 void work() {
   kafka::Producer producer(servers);
   kafka::Consumer consumer(servers, tasks + "-after");
@@ -49,15 +56,14 @@ void work() {
       ipc::say("Processing task {} for ada (partition 0, offset {}), try {}",
                record->value, record->place.offset, ++number);
     } while (!do_work(record->value));
-    producer.send(results, "after", record->value);
-    producer.await_delivered();
+    report(producer, record->value, true);
     if (!consumer.commit(tasks, record->place)) return;
   }
 }
 
 void collect() {
   for (const kafka::Record& record : kafka::read_all(servers, results)) {
-    ipc::say("Task {} is done by a worker of '{}'", record.value, record.key);
+    ipc::say("{} '{}'", record.value, record.key);
   }
 }
 

@@ -5,6 +5,7 @@
 // some. What is in that queue when the process ends was never sent, and no call
 // has failed.
 
+#include <cstdint>
 #include <string>
 
 #include "common/lab/lab.h"
@@ -21,6 +22,7 @@ using ipc::Process;
 constexpr int kTaskCount = 4;
 std::string servers;
 std::string tasks;
+std::string results;
 
 void generate() {
   kafka::Producer producer(servers, {{"linger.ms", "500"}});
@@ -31,16 +33,34 @@ void generate() {
 }
 
 void work() {
+  kafka::Producer producer(servers);
   kafka::Consumer consumer(servers, tasks + "-after");
-  ipc::say("There are {} records", consumer.end_offset(tasks, 0));
+  const int64_t count = consumer.end_offset(tasks, 0);
+  ipc::say("There are {} records", count);
+  consumer.read_from_committed(tasks, 0);
+  for (int64_t offset = 0; offset < count; ++offset) {
+    const auto record = consumer.next();
+    ipc::say("Processing task {} for ada (partition 0, offset {}), try 1",
+             record->value, offset);
+    producer.send(results, "after", record->value);
+  }
+  producer.await_delivered();
+}
+
+void collect() {
+  for (const kafka::Record& record : kafka::read_all(servers, results)) {
+    ipc::say("Task {} is done by a worker of '{}'", record.value, record.key);
+  }
 }
 
 std::string lesson() {
   tasks = ipc::unique_name("tasks");
-  Cluster cluster = start_cluster({{tasks, 1}});
+  results = ipc::unique_name("results");
+  Cluster cluster = start_cluster({{tasks, 1}, {results, 1}});
   servers = cluster.servers;
   bool passed = Process("Generator", generate).join() == 0;
   passed = Process("After 0", work).join() == 0 && passed;
+  passed = Process("Collector", collect).join() == 0 && passed;
   cluster.process.terminate();
   return cluster.process.join() == 0 && passed ? "" : "a process failed";
 }

@@ -48,8 +48,10 @@ std::string lesson() {
   check(retry([&] { return ::write(second[1], "", 1); }), "write");
   int status = 0;  // It should wait for the unstable one, by its number.
   check(retry([&] { return ::waitpid(-1, &status, 0); }), "waitpid");
-  raw::say("Supervisor", status == 0 ? "unstable-worker: completed"
-                                     : "unstable-worker: ended: exit status 1");
+  raw::say("Supervisor", status == 0
+                             ? "unstable-worker: completed"
+                             : "unstable-worker: ended: failed: simulated "
+                               "failure, exit status 1");
   check(retry([&] { return ::waitpid(-1, nullptr, 0); }), "waitpid");
   return "";
 }

@@ -36,6 +36,8 @@ void supervise() {
   ipc::say("medium-worker: ended: {}", ipc::describe_status(first.join()));
   // Missing: ends = ipc::make_connections();
   ipc::Process second("Process medium-worker", [&] { serve(ends.second); });
+  ipc::say("Sending command 'progress' to life 2");
+  ipc::ensure(ends.first.send("progress"));
   ipc::say("medium-worker: ended: {}", ipc::describe_status(second.join()));
 }
 

@@ -21,7 +21,7 @@ void work(ipc::Worker& worker) {
   try {
     throw std::runtime_error("simulated failure");
   } catch (const std::exception& error) {
-    ipc::say("failed: {}", error.what());
+    ipc::say("caught: {}", error.what());
     // Missing: throw;
   }
 }
