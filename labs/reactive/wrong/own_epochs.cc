@@ -34,8 +34,8 @@ void change(Observable<int>& source) {
 void derive(const Observable<int>& source, Observable<int>& derived,
             int factor) {
   derived.begin();
-  const uint64_t own_epoch = derived.latest().epoch + 1;  // Not the source's.
-  derived.publish(own_epoch, factor * source.latest().value);
+  const uint64_t epoch = derived.latest().epoch + 1;  // Not the source's.
+  derived.publish(epoch, factor * source.latest().value);
 }
 
 // Each one has published once, so this waits for nobody.
