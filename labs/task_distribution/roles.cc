@@ -1,4 +1,4 @@
-#include "roles.h"
+#include "labs/task_distribution/roles.h"
 
 #include <signal.h>
 
