@@ -1,4 +1,4 @@
-#include "acts.h"
+#include "labs/resource_leaks/acts.h"
 
 #include <errno.h>
 #include <poll.h>
