@@ -1,4 +1,4 @@
-#include "transfers.h"
+#include "labs/deadlock/transfers.h"
 
 #include <unistd.h>
 
