@@ -31,7 +31,7 @@ void work(const std::string& tasks, const std::string& results, int id) {
   while (const auto delivery = in.next()) {
     const ipc::Task task = ipc::task_from(delivery->body).value();
     ipc::say("Processing task {} ({})", task.id, describe(task.type));
-    if (task.id == 0) ::raise(SIGKILL);
+    if (task.id == 0 && !delivery->redelivered) ::raise(SIGKILL);
     out.publish(results, ipc::to_text(ipc::process(task, id)));
   }
 }

@@ -4,6 +4,7 @@
 // is right to give it to the next one each time, and it would do so for ever.
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -20,6 +21,7 @@ namespace {
 using ipc::Process;
 
 constexpr int kWorkerCount = 6;  // Then nobody is left who would try.
+constexpr useconds_t kLookAgainUs = 5'000;
 std::string url;
 
 void work(const std::string& tasks) {
@@ -33,9 +35,21 @@ void work(const std::string& tasks) {
   }
 }
 
+// Whether the broker has put the task aside. Waits until it has the task again.
+bool is_dead(Channel& channel, const std::string& tasks,
+             const std::string& dead) {
+  while (channel.counts(tasks).ready == 0) {
+    if (channel.counts(dead).ready > 0) return true;
+    ::usleep(kLookAgainUs);  // No broker tells who has died.
+  }
+  return false;
+}
+
 std::string play() {
   const std::string tasks = ipc::unique_name("tasks");
+  const std::string dead = ipc::unique_name("dead");
   Channel channel(url);
+  channel.declare(dead);
   channel.declare(tasks);
   std::mt19937 random = ipc::random_source(0);
   ipc::say("Created task 0");
@@ -43,8 +57,12 @@ std::string play() {
   for (int id = 0; id < kWorkerCount; ++id) {
     Process worker("Worker " + std::to_string(id), [&] { work(tasks); });
     ipc::say("Worker {} was {}", id, ipc::describe_status(worker.join()));
+    if (!is_dead(channel, tasks, dead)) continue;
+    Process("Collector", [] { ipc::say("Task 0 is dead"); }).join();
+    break;
   }
   channel.remove(tasks);
+  channel.remove(dead);
   return "";
 }
 
