@@ -1,4 +1,4 @@
-#include "behaviours.h"
+#include "labs/actors/behaviours.h"
 
 #include <stdexcept>
 #include <string>

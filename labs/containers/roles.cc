@@ -1,4 +1,4 @@
-#include "roles.h"
+#include "labs/containers/roles.h"
 
 #include <fcntl.h>
 #include <signal.h>

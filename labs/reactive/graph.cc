@@ -1,4 +1,4 @@
-#include "graph.h"
+#include "labs/reactive/graph.h"
 
 #include "common/base/hooks.h"
 #include "common/lab/lab.h"

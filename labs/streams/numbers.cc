@@ -1,4 +1,4 @@
-#include "numbers.h"
+#include "labs/streams/numbers.h"
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-#include "workers.h"
+#include "labs/supervisor/workers.h"
 
 #include <stdlib.h>
 #include <unistd.h>
