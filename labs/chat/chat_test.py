@@ -69,7 +69,7 @@ class ChatTest(lab.LabTest):
         ),
         "client_order": lab.Caught(
             by="output",
-            saying=r"\[general 1\] is '(Alice|Bob): I was first' to",
+            saying=r"\[general 1\] is 'System: (Alice|Bob) has joined",
         ),
         "copied_members": lab.Caught(
             by="output",

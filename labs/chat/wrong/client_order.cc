@@ -13,30 +13,49 @@
 
 namespace {
 
-void use(ipc::Connection& other, const char* name) {
+void use(ipc::Connection& server, const char* name) {
   int last_number = 0;
-  const Message mine{Kind::say, "general", "I was first", last_number + 1,
-                     name};
-  ipc::ensure(other.send(encode(mine)));
-  ipc::say("{}", to_line(mine));
-  const auto received = other.receive();
-  const Message theirs = decode(*received).value();
-  ipc::say("{}", to_line(theirs));
+  for (const Kind kind : {Kind::join, Kind::say}) {
+    const char* const text = kind == Kind::say ? "I was first" : "";
+    const Message mine{kind, "general", text, ++last_number, name};
+    ipc::ensure(server.send(encode(mine)));
+  }
+  while (const auto received = server.receive()) {
+    ipc::say("{}", to_line(decode(*received).value()));
+  }
+}
+
+void serve(ipc::Connection& alice, ipc::Connection& bob) {
+  const auto pass_on = [&](ipc::Connection& from) {
+    const Message entry = decode(*from.receive()).value();
+    ipc::say("{}", to_line(entry));
+    for (ipc::Connection* const to : {&alice, &bob}) {
+      ipc::ensure(to->send(encode(entry)));
+    }
+  };
+  for (ipc::Connection* const from : {&alice, &bob, &alice, &bob}) {
+    pass_on(*from);
+  }
 }
 
 std::string lesson() {
-  ipc::ConnectionPair ends = ipc::make_connections();
+  ipc::ConnectionPair alice = ipc::make_connections();
+  ipc::ConnectionPair bob = ipc::make_connections();
   ipc::Process alice_user("User Alice", [&] {
-    ends.second.close();
-    use(ends.first, "Alice");
+    alice.first.close();
+    bob = {};
+    use(alice.second, "Alice");
   });
   ipc::Process bob_user("User Bob", [&] {
-    ends.first.close();
-    use(ends.second, "Bob");
+    bob.first.close();
+    alice = {};
+    use(bob.second, "Bob");
   });
-  ends.first.close();
-  ends.second.close();
-  return alice_user.join() == 0 && bob_user.join() == 0 ? "" : "a user failed";
+  ipc::Process server("Server", [&] { serve(alice.first, bob.first); });
+  alice = {};
+  bob = {};
+  const bool ok = alice_user.join() == 0 && bob_user.join() == 0;
+  return server.join() == 0 && ok ? "" : "a process failed";
 }
 
 }  // namespace

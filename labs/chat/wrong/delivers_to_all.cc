@@ -2,6 +2,7 @@
 //
 // All members get all, as they should, and so does Bob, who is in another room.
 
+#include <stdexcept>
 #include <string>
 
 #include "common/channel/connection.h"
@@ -16,9 +17,12 @@ void use(ipc::Connection& connection, const char* room, const char* text) {
   ipc::ensure(connection.send(encode({Kind::join, room})));
   if (*text != '\0')
     ipc::ensure(connection.send(encode({Kind::say, room, text})));
+  int count = 0;
   while (const auto received = connection.receive()) {
     ipc::say("{}", to_line(decode(*received).value()));
+    ++count;
   }
+  if (count == 0) throw std::runtime_error("got nothing");
 }
 
 void serve(ipc::Connection& alice, ipc::Connection& bob) {
