@@ -72,7 +72,7 @@ class EventTest(lab.LabTest):
                 waiting.add(line.speaker)
             elif line.text == "Setting the event":
                 is_set = True
-            elif line.text == RECEIVED:
+            elif line.text.startswith("Received the event notification"):
                 self.assertTrue(is_set, f"{line.raw}, before it was set")
                 waiting.remove(line.speaker)
             elif line.text.startswith("It was not set in time"):

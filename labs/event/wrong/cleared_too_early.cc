@@ -24,6 +24,7 @@ void announce(ipc::Event& ready) {
 void wait_for(const ipc::Event& ready) {
   ipc::say("Waiting for the event");
   ready.wait();
+  ipc::say("Received the event notification");
 }
 
 // What the explorer plays in every order.

@@ -72,12 +72,16 @@ std::string lesson() {
     raw::be_child("Waiter 0", self,
                   [&] { wait_for(event, looked[1], done[0]); });
   }
-  if (check(::fork(), "fork") == 0) {
+  const pid_t setter = check(::fork(), "fork");
+  if (setter == 0) {
     raw::be_child("Setter", self, [&] { set(event, looked[0], done[1]); });
   }
-  int status = 0;
-  check(retry([&] { return ::waitpid(waiter, &status, 0); }), "waitpid");
-  return status == 0 ? "" : "the waiter failed";
+  for (const pid_t child : {waiter, setter}) {
+    int status = 0;
+    check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");
+    if (status != 0) return "a process failed";
+  }
+  return "";
 }
 
 }  // namespace

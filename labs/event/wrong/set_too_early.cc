@@ -29,7 +29,7 @@ void wait_for_answer(Board& board) {
 void give_answer(Board& board) {
   ipc::say("Setting the event");
   board.ready.set();
-  ipc::point("before the answer is written");
+  ipc::point("half done");
   board.answer = 42;
 }
 

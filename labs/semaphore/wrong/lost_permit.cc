@@ -18,7 +18,7 @@ namespace {
 
 void hold(ipc::Semaphore& permit, bool dies) {
   permit.acquire();
-  ipc::say("Acquired the semaphore");
+  ipc::say("Acquired the only permit");
   ipc::point("with the permit");
   if (dies) ::raise(SIGKILL);
   permit.release();
@@ -27,6 +27,8 @@ void hold(ipc::Semaphore& permit, bool dies) {
 void inherit(ipc::Semaphore& permit) {
   ipc::say("Waiting for the semaphore");
   permit.acquire();
+  ipc::say("Acquired the semaphore");
+  ipc::say("Releasing the semaphore");
   permit.release();
 }
 

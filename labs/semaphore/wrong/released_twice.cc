@@ -21,7 +21,7 @@ struct Board {
   std::atomic<int> holders{0};
 };
 
-void work(Board& board, bool twice) {
+void work(Board& board, bool is_first) {
   board.permits.acquire();
   ++board.holders;
   ipc::say("Acquired the semaphore");
@@ -29,7 +29,7 @@ void work(Board& board, bool twice) {
   --board.holders;
   ipc::say("Releasing the semaphore");
   board.permits.release();
-  if (twice) board.permits.release();
+  if (is_first) board.permits.release();
 }
 
 void add_workers(ipc::Schedule& schedule, Board& board, int count) {

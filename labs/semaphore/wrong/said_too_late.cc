@@ -25,7 +25,7 @@ void work(Board& board) {
   ++board.in_log;
   ipc::point("with a permit");
   board.permits.release();
-  ipc::point("released and silent");
+  ipc::point("released");
   --board.in_log;
   ipc::say("Released the semaphore");
 }
