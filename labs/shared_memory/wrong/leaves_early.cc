@@ -15,12 +15,14 @@
 
 namespace {
 
+constexpr int kLast = 9;
 constexpr int kLooks = 15;
+constexpr int kLongest = 300;
 
 void write(const std::string& name) {
   const auto memory = ipc::SharedMemory::open(name);
   auto& board = memory.as<Board>();
-  for (int number = 0; number < 10; ++number) {
+  for (int number = 0; number <= kLast; ++number) {
     for (auto& item : board.numbers) item.store(number);
     ipc::point("set");
   }
@@ -40,18 +42,28 @@ std::string lesson() {
   const auto memory =
       ipc::SharedMemory::create(ipc::unique_name("board"), sizeof(Board),
                                 [](void* data, size_t) { new (data) Board; });
+  constexpr auto kFinished = ipc::Schedule::State::finished;
   ipc::Schedule schedule(true);
   schedule.add("Writer", [&] { write(memory.name()); });
   schedule.add("Reader", [&] { read(memory.name()); });
-  // The times of the guide: 9 numbers in 4.5 s, and 15 looks.
-  const std::string problem = schedule.play("ABBABBABABBABBABABBABBABAA");
+  // The times of the guide, in tenths of a second: a number every 0.5 s, and a
+  // look every 0.3 s.
+  for (int time = 0; time < kLongest; ++time) {
+    for (const size_t process : {0, 1}) {
+      const bool is_time = time % (process == 0 ? 5 : 3) == 0;
+      if (is_time && schedule.state(process) != kFinished) {
+        (void)schedule.step(process);
+      }
+    }
+  }
   memory.unlink();
-  return problem;
+  return schedule.state(1) == kFinished ? "" : "the reader looks for ever";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("leaves_early", "A reader that goes before the last number.");
+  ipc::Lab lab("leaves_early",
+               "A writer, and a reader that looks now and then.");
   return lab.run(argc, argv, lesson);
 }

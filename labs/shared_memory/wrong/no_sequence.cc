@@ -60,7 +60,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_sequence", "A copy that was never in the memory.");
+  ipc::Lab lab("no_sequence", "A copy of ten numbers that change.");
   lab.explores("look", one_look, {.inner = true});
   return lab.run(argc, argv, lesson);
 }

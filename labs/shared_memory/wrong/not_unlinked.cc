@@ -21,6 +21,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("not_unlinked", "A name that is left behind.");
+  ipc::Lab lab("not_unlinked", "The end of a piece of memory.");
   return lab.run(argc, argv, lesson);
 }

@@ -29,6 +29,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("used_after_close", "An address that leads nowhere.");
+  ipc::Lab lab("used_after_close", "A reader that closes the memory.");
   return lab.run(argc, argv, lesson);
 }
