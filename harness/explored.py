@@ -92,6 +92,7 @@ def ask(
     flags: Sequence[str],
     request: Mapping[str, Any],
     tell: Callable[[int], None] | None = None,
+    limit_s: float = _LIMIT_S,
 ) -> tuple[Any, harness_run.Run]:
     """Has a lab answer a request in a world of its own.
 
@@ -113,7 +114,7 @@ def ask(
     asked = {**request, "progress": True} if tell else dict(request)
     run = harness_run.run(
         [program, *flags],
-        limit_s=_LIMIT_S,
+        limit_s=limit_s,
         quiet_s=_QUIET_S,
         events=False,
         env={"IPC_LABS_EXPLORE": json.dumps(asked)},

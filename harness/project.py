@@ -135,9 +135,12 @@ class ProjectTest(promises.Runs):
 
     def _ask(self, wanted: Explored, request: Mapping[str, Any]) -> Any:
         try:
-            found, run = explored.ask(self.program(), wanted.flags, request)
+            found, run = explored.ask(
+                self.program(), wanted.flags, request, limit_s=_LIMIT_S
+            )
         except explored.Refused as reason:
-            raise CheckFailed("output", str(reason)) from reason
+            kind = "hang" if str(reason).startswith("it hangs") else "output"
+            raise CheckFailed(kind, str(reason)) from reason
         self.runs.append(run)
         return found
 

@@ -6,6 +6,7 @@ load("@rules_python//python:defs.bzl", "py_library", "py_test")
 # In the order in which they are listed.
 PROJECTS = [
     "echo_server",
+    "pipe_queue",
     "seqlock_reader",
     "config_store",
     "supervised_worker",
