@@ -198,7 +198,7 @@ class Attempt:
 
 def first_error(output: str) -> str:
     """Returns the first error of a compiler, with its line; or all there is."""
-    lines = output.splitlines()
+    lines = output.replace("‘", "'").replace("’", "'").splitlines()
     for number, line in enumerate(lines):
         if found := _ERROR.match(line):
             file, place, text = found.groups()

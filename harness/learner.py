@@ -119,7 +119,7 @@ class Learner:
 
     def line(self, text: str = "", indent: int = 0) -> None:
         """Prints a paragraph."""
-        self.screen.line(wrap(text, indent=indent, hang=indent))
+        self.screen.line(wrap(text, indent=indent))
 
     def so_far(self) -> str:
         """Returns how far the learner is."""

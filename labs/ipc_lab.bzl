@@ -293,12 +293,17 @@ def _exercises(
             )
             programs.append(":" + program)
 
+    native.filegroup(
+        name = "exercise_programs",
+        srcs = programs,
+        visibility = _READERS,
+    )
     py_test(
         name = name + "_exercises_test",
         size = "medium",
         srcs = ["//harness:lab_exercises_test.py"],
         args = [name],
-        data = programs,
+        data = [":exercise_programs"],
         main = "//harness:lab_exercises_test.py",
         python_version = "PY3",
         shard_count = 2,
