@@ -16,7 +16,7 @@ import time
 import unittest
 from collections.abc import Callable, Iterator
 
-from harness import doctor, probes, restricted, results, trace
+from harness import doctor, probes, promises, restricted, results, trace
 from harness.probes import Missing, Probe, Suffers
 
 _ROOT = pathlib.Path(__file__).absolute().parent.parent
@@ -86,6 +86,29 @@ class WorldsTest(unittest.TestCase):
 
     def test_on_one_processor(self) -> None:
         self.check("one_cpu")
+
+
+class RunTest(unittest.TestCase):
+    """The harness runs programs in the worst of the worlds."""
+
+    def test_a_run_is_followed_behind_an_old_filter(self) -> None:
+        """Its end is seen without a pidfd, and what it leaves."""
+        code = (
+            "from harness.run import run;"
+            "found = run(['sh', '-c', 'echo Main: here; sleep 60 & exit 3']);"
+            "print(found.status, found.said('Main'),"
+            " [leak.kind for leak in found.leaks])"
+        )
+        done = subprocess.run(
+            [sys.executable, restricted.__file__, "old_seccomp"]
+            + [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": ":".join([str(_ROOT), *sys.path])},
+        )
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(done.stdout, "3 ['here'] ['process']\n")
 
 
 def probe(attempt: Callable[[], str], essential: bool = False) -> Probe:
@@ -263,7 +286,7 @@ class TableTest(unittest.TestCase):
             for pattern in ("labs/**/*.cc", "labs/**/*.h", "labs/**/*.py")
             for file in _ROOT.glob(pattern)
         )
-        everything += inspect.getsource(trace)
+        everything += inspect.getsource(trace) + inspect.getsource(promises)
         everything += (_ROOT / "common/lab/lab.cc").read_text("utf-8")
         for every in probes.PROBES:
             for each in every.suffers:

@@ -95,6 +95,21 @@ class ExpectationsTest(unittest.TestCase):
             "  MISSING A: 4\n",
         )
 
+    def test_what_must_never_be_said_may_have_a_meaning(self) -> None:
+        """Which is told in place of a pattern that is hard to read."""
+        run = run_of("A: it is 7")
+        message = self.message("assert_never", run, "it is (?!6$)")
+        self.assertIn("'it is (?!6$)' must never be said", message)
+        message = self.message("assert_never", run, "it is (?!6$)", "not 6")
+        self.assertTrue(message.startswith("not 6 must never be said"))
+
+    def test_an_exploration_that_cannot_be_played_is_skipped(self) -> None:
+        """With the reason of the lab, as any other run."""
+        run = run_of("Main: SKIP no broker", status=77)
+        with mock.patch("harness.run.run", return_value=run):
+            with self.assertRaisesRegex(unittest.SkipTest, "^no broker$"):
+                self.lab.assert_explored(lab.Explored({"1"}))
+
     def test_an_edge_is_an_order_of_two_lines(self) -> None:
         """Both must be there, and the first line that matches counts."""
         run = run_of("A: sent 1", "B: got 1", "A: sent 2")

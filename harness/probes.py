@@ -693,7 +693,12 @@ PROBES: Sequence[Probe] = (
                 "is skipped",
                 ("containers",),
                 "namespaces are not permitted",
-            )
+            ),
+            Suffers(
+                "skips some checks",
+                ("mechanisms",),
+                "namespaces are not permitted",
+            ),
         ],
         _CONTAINER,
     ),

@@ -7,6 +7,7 @@ do, pauses as long as it says, and overlooks no child that fails.
 import pathlib
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -113,6 +114,27 @@ class Runs(expect.Expectations):
         lines = [text, *words.expectation(error, self.folder)]
         lines += [expect.transcript(run) for run in self.runs[-1:]]
         return "\n".join(lines)
+
+    def as_root(
+        self, *command: str, options: Sequence[str] = ()
+    ) -> Sequence[str]:
+        """Returns the command that runs this one as root of a user namespace.
+
+        It may mount then, and so on. `options` are those of unshare(1): other
+        namespaces. Skips where that is not permitted.
+        """
+        unshare = ["unshare", "--user", "--map-root-user", *options]
+        try:
+            tried = subprocess.run(
+                [*unshare, "true"], capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            self.skipTest("unshare(1) is not installed")
+        if tried.returncode:
+            self.skipTest(
+                f"namespaces are not permitted here: {tried.stderr.strip()}"
+            )
+        return [*unshare, *command]
 
     def fail_if(self, problems: Sequence[str]) -> None:
         """Fails with these problems, a line or more each, if there are any."""

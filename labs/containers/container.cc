@@ -105,7 +105,7 @@ void do_or_tell(Connection& other, const std::function<void()>& step) {
     step();
     return;
   } catch (const NotPermitted& error) {
-    why = std::string(kRefused) + error.what();
+    why = std::string(kRefused) + error.reason();
   } catch (const std::exception& error) {
     why = std::string(kFailed) + error.what();
   }

@@ -34,15 +34,23 @@
 
 #include "common/base/clock.h"
 #include "common/base/unique_fd.h"
+#include "common/lab/lab.h"
 #include "common/process/process.h"
 
 // The folder of the machine as its containers see it.
 inline constexpr const char* kSharedFolder = "/shared";
 
-// The system refuses namespaces; the text says which call has failed, and how.
-class NotPermitted : public std::runtime_error {
+// The system refuses namespaces, so the lab cannot be played here; `reason`
+// says which call has failed, and how.
+class NotPermitted : public ipc::Skip {
  public:
-  using std::runtime_error::runtime_error;
+  explicit NotPermitted(const std::string& reason)
+      : Skip("namespaces are not permitted here: " + reason), reason_(reason) {}
+
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
 };
 
 struct ContainerSpec {

@@ -267,31 +267,20 @@ class ContainersTest(lab.LabTest):
 
     def _run_in_own_mounts(self, script: str) -> lab.Run:
         """Runs a script of sh(1) that may mount; $0 is the lab."""
-        if not shutil.which("unshare"):
-            self.skipTest("unshare(1) is not installed")
-        return self._run(
-            [
-                *("unshare", "--user", "--map-root-user", "--mount"),
-                *("sh", "-c", script, self.program()),
-            ]
-        )
+        command = ("sh", "-c", script, self.program())
+        return self._run(self.as_root(*command, options=["--mount"]))
 
     def test_it_is_skipped_where_namespaces_are_forbidden(self) -> None:
         """And says which call was refused."""
-        if not shutil.which("unshare"):
-            self.skipTest("unshare(1) is not installed")
         forbid = "echo 0 >/proc/sys/user/max_user_namespaces"
+        command = self.as_root(
+            *("sh", "-c", f'{forbid} && exec "$0" --pace=0'), self.program()
+        )
         with self.assertRaisesRegex(
             unittest.SkipTest,
             "^namespaces are not permitted here: unshare: No space left",
         ):
-            self._run(
-                [
-                    *("unshare", "--user", "--map-root-user", "sh", "-c"),
-                    f'{forbid} && exec "$0" --pace=0',
-                    self.program(),
-                ]
-            )
+            self._run(command)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Proves what the chapter on mechanisms promises."""
 
 import re
-import shutil
 from collections.abc import Mapping
 
 from harness import lab
@@ -164,15 +163,12 @@ class MechanismsTest(lab.LabTest):
 
     def _assert_fails_where(self, prepared: str, only: str, why: str) -> None:
         """Runs one mechanism after a line of sh(1) that may mount."""
-        if not shutil.which("unshare"):
-            self.skipTest("unshare(1) is not installed")
-        run = self._run(
-            [
-                *("unshare", "--user", "--map-root-user", "--mount"),
-                *("sh", "-c", f'{prepared} && exec "$0" --pace=0 "$1"'),
-                *(self.program(), f"--only={only}"),
-            ]
+        command = self.as_root(
+            *("sh", "-c", f'{prepared} && exec "$0" --pace=0 "$1"'),
+            *(self.program(), f"--only={only}"),
+            options=["--mount"],
         )
+        run = self._run(command)
         self.assertEqual((run.status, run.stderr), (1, ""))
         self.assertEqual(run.lines[-1].raw, f"Main: FAIL {why}")
 
