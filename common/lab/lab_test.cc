@@ -2,9 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -515,6 +520,25 @@ TEST(LabInherits, AUmaskThatTakesAllAway) {
   };
   const Result result = heir(lesson, [] { ::umask(0777); });
   EXPECT_EQ(result.out, "Main: PASS\n");
+}
+
+// As in a container, with an old filter of system calls.
+TEST(LabInherits, AFilterThatRefusesWhatItCannotDoWithout) {
+  const Result result = heir(pass, [] {
+    std::array<sock_filter, 4> code{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog filter{code.size(), code.data()};
+    ipc::check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+    ipc::check(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), "prctl");
+  });
+  EXPECT_EQ(result.out,
+            "Main: SKIP pidfd_open is refused here: Function not implemented; "
+            "./bazelw run //harness:doctor says what to do\n");
+  EXPECT_EQ(result.status, 77);
 }
 
 // A shell that starts something in the background and then becomes the lab.
