@@ -76,7 +76,11 @@ class FileIpcTest(lab.LabTest):
             variant="naive_overwrite",
         ),
         lab.Explored(
-            {"1 of 2 data points lost": 5, "2 of 2 data points lost": 2},
+            {
+                "0 of 2 data points lost": 2,
+                "1 of 2 data points lost": 5,
+                "2 of 2 data points lost": 2,
+            },
             variant="no_acknowledgement",
         ),
         lab.Explored(

@@ -31,7 +31,8 @@ using Word = std::atomic<uint32_t>;
 struct Place {
   Word mutex{0};  // 0: free, 1: taken, 2: taken and maybe waited for.
   Word changed{0};
-  int item = 0;  // 0: there is none.
+  Word ended{0};  // How many have ended.
+  int item = 0;   // 0: there is none.
 };
 
 int64_t futex(const Word& word, int operation, uint32_t value) {
@@ -48,25 +49,28 @@ void unlock(Word& mutex) {
   if (mutex.exchange(0) == 2) futex(mutex, FUTEX_WAKE, 1);
 }
 
-// Until so many sleep on the word: moved from it to itself, they are counted.
-void await_sleepers(const Word& word, int count) {
-  while (::syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 0, INT_MAX, &word,
-                   word.load()) < count) {
-    ::sched_yield();
-  }
+// How many sleep on the word: moved from it to itself, they are counted.
+int64_t sleepers(const Word& word) {
+  return ::syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 0, INT_MAX, &word,
+                   word.load());
 }
 
-// After the sleep it waits until so many others sleep: the bad order is
-// certain.
+// Until so many sleep or have ended.
+void await_quiet(const Place& place, int count) {
+  while (sleepers(place.changed) + place.ended < count) ::sched_yield();
+}
+
+// After the sleep it waits until so many others are quiet: the order is always
+// the same.
 void sleep(Place& place, int others) {
   const uint32_t seen = place.changed;
   unlock(place.mutex);
   futex(place.changed, FUTEX_WAIT, seen);
-  await_sleepers(place.changed, others);
+  await_quiet(place, others);
   lock(place.mutex);
 }
 
-void notify_one(Place& place) {
+void notify(Place& place) {
   ++place.changed;
   futex(place.changed, FUTEX_WAKE, 1);  // Wrong: not INT_MAX.
 }
@@ -77,8 +81,9 @@ void take(const std::string& name, Place& place, int others) {
   while (place.item == 0) sleep(place, others);
   const std::string item = std::to_string(std::exchange(place.item, 0));
   raw::say(name, "Took item " + item);
-  notify_one(place);
+  notify(place);
   unlock(place.mutex);
+  ++place.ended;
 }
 
 void put_both(Place& place) {
@@ -87,9 +92,10 @@ void put_both(Place& place) {
     while (place.item != 0) sleep(place, 0);
     raw::say("Producer", "Put item " + std::to_string(item));
     place.item = item;
-    notify_one(place);
+    notify(place);
   }
   unlock(place.mutex);
+  ++place.ended;
 }
 
 template <typename Role>
@@ -107,10 +113,10 @@ std::string lesson() {
   auto& place = *new (page) Place;
   const pid_t consumer_0 =
       start("Consumer 0", [&] { take("Consumer 0", place, 2); });
-  await_sleepers(place.changed, 1);
+  await_quiet(place, 1);
   const pid_t consumer_1 =
       start("Consumer 1", [&] { take("Consumer 1", place, 0); });
-  await_sleepers(place.changed, 2);
+  await_quiet(place, 2);
   const pid_t producer = start("Producer", [&] { put_both(place); });
   for (const pid_t child : {consumer_0, consumer_1, producer}) {
     int status = 0;

@@ -13,9 +13,9 @@
 
 namespace {
 
-void come_once(const ipc::Address& address, ipc::Connection& refused) try {
-  ipc::Connection server = ipc::connect(address);
-  (void)ask(server, "Are you there?");
+void arrive(const ipc::Address& address, ipc::Connection& refused) try {
+  const ipc::Connection server = ipc::connect(address);
+  ipc::say("Connected");
 } catch (const std::system_error&) {
   ipc::say("Refused: nobody listens, so I try again");
   ipc::ensure(refused.send("refused"));
@@ -25,8 +25,7 @@ void come_once(const ipc::Address& address, ipc::Connection& refused) try {
 std::string lesson() {
   const Place place{ipc::Address("127.0.0.1:0")};
   auto refused = ipc::make_one_way_connections();
-  ipc::Process early("Early",
-                     [&] { come_once(place.address(), refused.second); });
+  ipc::Process early("Early", [&] { arrive(place.address(), refused.second); });
   refused.second.close();
   (void)refused.first.receive();
   const ipc::Listener listener(place.address());

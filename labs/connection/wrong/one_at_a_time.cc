@@ -26,6 +26,7 @@ void serve(ipc::Listener& listener) {
 
 void talk(const ipc::Address& address) {
   ipc::Connection server = ipc::connect(address);
+  ipc::say("Sent 'Hello'");
   ipc::ensure(server.send("Hello"));
   ipc::say("Received: {}", *server.receive());
   ipc::ensure(server.send("shutdown"));

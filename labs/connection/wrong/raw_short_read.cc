@@ -3,12 +3,14 @@
 // the server answers the first of them.
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -30,23 +32,33 @@ void send_all(int fd, std::string_view bytes) {
   }
 }
 
-// Wrong in both processes; the client does not suffer from it.
-std::string receive(int fd) {
+// At most 100 bytes; none at the end of the connection.
+std::string receive_bytes(int fd) {
   std::array<char, 100> bytes{};
   const ssize_t size = check(
       retry([&] { return ::recv(fd, bytes.data(), bytes.size(), 0); }), "recv");
   return {bytes.data(), static_cast<size_t>(size)};
 }
 
-void serve(int listener) {
+// A message, which ends with a newline.
+std::string receive(int fd, const std::function<void()>& has_received) {
+  const std::string bytes = receive_bytes(fd);
+  has_received();
+  return bytes.substr(0, bytes.find('\n'));
+}
+
+void serve(int listener, int has_received) {
   const int client =
       check(retry([&] {
               return ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
             }),
             "accept4");
-  const std::string message = receive(client);
+  const auto tell = [&] {
+    check(retry([&] { return ::write(has_received, "", 1); }), "write");
+  };
+  const std::string message = receive(client, tell);
   raw::say("Server", "Received '" + message + "', echoing back");
-  send_all(client, "Echo: " + message);
+  send_all(client, "Echo: " + message + "\n");
 }
 
 std::string lesson() {
@@ -60,9 +72,12 @@ std::string lesson() {
   check(::bind(listener, address, size), "bind");
   check(::listen(listener, 1), "listen");
   check(::getsockname(listener, address, &size), "getsockname");
+  std::array<int, 2> pipe{};
+  check(::pipe2(pipe.data(), O_CLOEXEC), "pipe2");
   const pid_t self = ::getpid();
   const pid_t server = check(::fork(), "fork");
-  if (server == 0) raw::be_child("Server", self, [&] { serve(listener); });
+  if (server == 0)
+    raw::be_child("Server", self, [&] { serve(listener, pipe[1]); });
 
   const int fd =
       check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -70,8 +85,10 @@ std::string lesson() {
   raw::say("Main", "Sent 'How are you?'");
   send_all(fd, "How are");
   // The network takes its time: the rest comes after the server has read.
-  raw::say("Main", "Received: " + receive(fd));
-  (void)::send(fd, " you?", 5, MSG_NOSIGNAL);
+  char byte = 0;
+  check(retry([&] { return ::read(pipe[0], &byte, 1); }), "read");
+  (void)::send(fd, " you?\n", 6, MSG_NOSIGNAL);
+  raw::say("Main", "Received: " + receive(fd, [] {}));
   int status = 0;
   check(retry([&] { return ::waitpid(server, &status, 0); }), "waitpid");
   return status == 0 ? "" : "the server failed";

@@ -1,6 +1,7 @@
 // Wrong: what is wrong with one client ends the server, and with it all others.
 
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,18 @@ void serve(ipc::Listener& listener) {
   }
 }
 
+bool is_served(const ipc::Address& address) try {
+  ipc::Connection server = ipc::connect(address);
+  (void)server.send("Hello");
+  const auto echo = server.receive();
+  if (!echo) return false;
+  ipc::say("The next client is answered: {}", *echo);
+  ipc::ensure(server.send("shutdown"));
+  return true;
+} catch (const std::system_error&) {
+  return false;
+}
+
 std::string lesson() {
   ipc::Listener listener{ipc::Address("127.0.0.1:0")};
   ipc::Process server("Server", [&] { serve(listener); });
@@ -30,8 +43,10 @@ std::string lesson() {
   ipc::Connection stranger = ipc::connect(listener.address());
   announce_too_much(stranger);
   stranger.close();
+  const bool is_well = is_served(listener.address());
   const int status = server.join();
-  return status == 0 ? "" : "the server: " + ipc::describe_status(status);
+  if (status != 0) return "the server: " + ipc::describe_status(status);
+  return is_well ? "" : "the next client is not served";
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ void write_point(const std::string& path) {
   const std::string text = to_json({0, 0});
   std::ofstream file(path);
   file << text.substr(0, kPieceBytes) << std::flush;
-  ipc::point("half written");
+  ipc::point("in the middle");
   file << text.substr(kPieceBytes) << std::flush;
   ipc::say("Wrote data point 0");
 }
@@ -61,9 +61,9 @@ std::string lesson() {
   ipc::Schedule schedule(true);
   schedule.add("Writer", [&] { write_point(path); });
   schedule.add("Reader", [&] {
-    (void)read_point(path);
+    const bool has_it = read_point(path) == "all of it";
     ipc::point("before reading again");
-    (void)read_point(path);
+    if (!has_it) (void)read_point(path);
   });
   return schedule.play("ABAB");
 }

@@ -9,70 +9,70 @@
 
 #include "common/base/hooks.h"
 #include "common/explore/explorer.h"
+#include "common/explore/schedule.h"
 #include "common/files/atomic_file.h"
+#include "common/files/file_watcher.h"
 #include "common/lab/lab.h"
 #include "common/memory/shared.h"
 #include "common/process/names.h"
-#include "common/process/process.h"
 #include "common/report/report.h"
 #include "labs/file_ipc/data_point.h"
 
 namespace {
 
-constexpr int kPointCount = 5;
+struct Files {
+  ipc::TempDir folder{"file_ipc"};
+  std::string data = folder.file("data.json");
+  std::string acknowledged = folder.file("acknowledged");
+};
 
-void write_points(const std::string& data, const std::string& status,
-                  int count) {
+void write_points(const Files& files, int count) {
   for (int i = 0; i < count; ++i) {
     ipc::say("Wrote data point {}", i);
-    ipc::replace_file(data, to_json({i, i * 10}));
-    ipc::replace_file(status, "READY");
-    ipc::point("is ready");
+    ipc::replace_file(files.data, to_json({i, i * 10}));
+    ipc::point("has written");
     // Missing: wait until the reader has acknowledged data point i.
   }
-  ipc::replace_file(status, "DONE");
   ipc::say("Finished");
+  ipc::replace_file(files.data, to_json({count, 0, true}));
 }
 
 // Returns how many it has received.
-int read_points(const std::string& data, const std::string& status) {
+int read_points(const Files& files) {
+  ipc::FileWatcher watcher(files.data);
   int received = 0;
-  if (ipc::read_file(status) == "READY") {
-    ipc::point("has looked");
-    const auto point = from_json(*ipc::read_file(data));
-    ipc::say("Received data point {}: {}", point->iteration, point->value);
+  for (int last = -1;;) {
+    watcher.wait();
+    const auto text = ipc::read_file(files.data);
+    if (!text) continue;
+    const auto point = from_json(*text);
+    if (point->is_last) break;
+    if (point->iteration == last) continue;
+    last = point->iteration;
+    ipc::say("Received data point {}: {}", last, point->value);
     ++received;
+    ipc::replace_file(files.acknowledged, std::to_string(last));
   }
-  if (ipc::read_file(status) == "DONE") {
-    ipc::say("Received completion signal");
-  }
-  ipc::say("Finished");
+  ipc::say("Received completion signal");
   return received;
 }
 
 // What the explorer plays in every order: two data points.
 std::string two_points(ipc::Schedule& schedule) {
-  const ipc::TempDir folder("file_ipc");
-  const std::string data = folder.file("data.json");
-  const std::string status = folder.file("status.txt");
+  const Files files;
   const ipc::Shared<std::atomic<int>> received(0);
-  schedule.add("Writer", [&] { write_points(data, status, 2); });
-  schedule.add("Reader", [&] { *received = read_points(data, status); });
+  schedule.add("Writer", [&] { write_points(files, 2); });
+  schedule.add("Reader", [&] { *received = read_points(files); });
   schedule.run();
   return std::to_string(2 - *received) + " of 2 data points lost";
 }
 
 std::string lesson() {
-  const ipc::TempDir folder("file_ipc");
-  const std::string data = folder.file("data.json");
-  const std::string status = folder.file("status.txt");
-  ipc::Process writer("Writer",
-                      [&] { write_points(data, status, kPointCount); });
-  if (writer.join() != 0) return "the writer failed";
-  ipc::Process reader("Reader", [&] { (void)read_points(data, status); });
-  if (reader.join() != 0) return "the reader failed";
-  ipc::say("All done!");
-  return "";
+  const Files files;
+  ipc::Schedule schedule(true);
+  schedule.add("Writer", [&] { write_points(files, 5); });
+  schedule.add("Reader", [&] { (void)read_points(files); });
+  return schedule.play("AAAAAAB");
 }
 
 }  // namespace

@@ -41,8 +41,9 @@ void read_point(int folder) {
   const int fd = check(::openat(folder, "data", O_RDONLY | O_CLOEXEC), "open");
   std::array<char, 1> text{};
   check(retry([&] { return ::read(fd, text.data(), text.size()); }), "read");
-  raw::say("Reader", std::string("Received data point ") + text[0] + ": " +
-                         text[0] + "0");
+  const int number = text[0] - '0';
+  raw::say("Reader", "Received data point " + std::to_string(number) + ": " +
+                         std::to_string(number * 10));
 }
 
 template <typename Role>
