@@ -141,8 +141,8 @@ def report(finding: Finding) -> list[str]:
     return lines + _wrapped("do:  ", probe.mend)
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """Returns the last line: what can be run."""
+def summary(findings: Sequence[Finding], tried_all: bool = True) -> str:
+    """Returns the last line: what can be run, if everything was tried."""
     missing = [each for each in findings if each.missing]
     essential = [each for each in missing if each.probe.essential]
     if essential:
@@ -159,6 +159,8 @@ def summary(findings: Sequence[Finding]) -> str:
     )
     are = "is" if len(missing) == 1 else "are"
     text = f"{len(findings)} tried, {len(missing)} {are} missing."
+    if not tried_all:
+        return text
     if not missing:
         return f"{text} All labs can run."
     if skipped:
@@ -234,7 +236,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(to_json(findings))
     else:
-        for line in textwrap.wrap(summary(findings), _COLUMNS):
+        text = summary(findings, not options.name)
+        for line in textwrap.wrap(text, _COLUMNS):
             screen.line(line)
     return int(any(each.missing and each.probe.essential for each in findings))
 

@@ -187,6 +187,10 @@ class ProbeTest(unittest.TestCase):
             doctor.summary([there]), "1 tried, 0 are missing. All labs can run."
         )
         self.assertEqual(
+            doctor.summary([there], tried_all=False),
+            "1 tried, 0 are missing.",
+        )
+        self.assertEqual(
             doctor.summary([there, absent]),
             "2 tried, 1 is missing. All labs can run but some.",
         )
