@@ -62,10 +62,10 @@ std::string read_points(const Files& files, int dies_at) {
     if (point->is_last) break;
     last = point->iteration;
     ipc::event(ipc::EventKind::receive, "data.json", std::to_string(last));
-    ipc::say("Received data point {}: {}", last, point->value);
+    ipc::say("Received data point {}: {}", last, point->value);  // [receive]
     received += std::to_string(last) + " ";
     ipc::point("has received");
-    if (last == dies_at) ::raise(SIGKILL);
+    if (last == dies_at) ::raise(SIGKILL);                        // [dies]
     ipc::replace_file(files.acknowledged, std::to_string(last));  // [tell]
   }
   ipc::say("Received completion signal");
