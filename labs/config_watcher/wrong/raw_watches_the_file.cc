@@ -5,8 +5,10 @@
 // looks like one more success. Nothing after that is seen.
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,7 +48,8 @@ std::string lesson(const std::string& folder) {
   std::array<int, 2> seen{};
   check(::pipe2(seen.data(), O_CLOEXEC), "pipe2");
   const pid_t self = ::getpid();
-  if (check(::fork(), "fork") == 0) {
+  const pid_t child = check(::fork(), "fork");
+  if (child == 0) {
     raw::be_child("Monitor", self, [&] { monitor(seen[1]); });
   }
   ::close(seen[1]);
@@ -55,15 +58,17 @@ std::string lesson(const std::string& folder) {
     check(retry([&] { return ::read(seen[0], &byte, 1); }), "read");
   };
   wait_until_seen();
-  raw::say("Updater", "Saved in place");
+  raw::say("Updater", "Made update 1, in place");
   write_file("app_config.json", "{ }");
-  for (const char* const what : {"Saved by rename", "Saved by rename again"}) {
+  for (const char* const number : {"2", "3"}) {
     wait_until_seen();
-    raw::say("Updater", what);
+    raw::say("Updater", std::string("Made update ") + number + ", by rename");
     write_file("app_config.new", "{ }");
     check(::rename("app_config.new", "app_config.json"), "rename");
   }
   wait_until_seen();
+  check(::kill(child, SIGTERM), "kill");
+  check(retry([&] { return ::waitpid(child, nullptr, 0); }), "waitpid");
   return "";
 }
 

@@ -30,10 +30,10 @@ void monitor(const std::string& path, ipc::Semaphore& seen) {
   ipc::check(::inotify_add_watch(fd.get(), path.c_str(), IN_CLOSE_WRITE),
              "inotify_add_watch");
   while (true) {
-    say_changed(*from_json(*ipc::read_file(path)));
     seen.release();
     std::array<char, sizeof(inotify_event) + NAME_MAX + 1> event{};
     ipc::check(::read(fd.get(), event.data(), event.size()), "read inotify");
+    say_changed(*from_json(*ipc::read_file(path)));
   }
 }
 

@@ -22,12 +22,16 @@ void make_update(const std::string& path) {
   ipc::say("Wrote initial configuration");
   std::ofstream file(path);
   file << text.substr(0, text.size() / 2) << std::flush;
-  ipc::point("half written");
+  ipc::point("in the middle");
   file << text.substr(text.size() / 2) << std::flush;
 }
 
-void look(const std::string& path) {
-  if (const auto config = from_json(ipc::read_file(path).value_or(""))) {
+// Says what is there, if it is new.
+void look(const std::string& path, std::string& last) {
+  const std::string text = ipc::read_file(path).value_or("");
+  if (text == last) return;
+  last = text;
+  if (const auto config = from_json(text)) {
     say_changed(*config);
   } else {
     ipc::say("Config file has invalid JSON format; log level stays INFO");
@@ -35,9 +39,10 @@ void look(const std::string& path) {
 }
 
 void monitor(const std::string& path) {
-  look(path);
+  std::string last;
+  look(path, last);
   ipc::point("between two looks");
-  look(path);
+  look(path, last);
 }
 
 std::string lesson() {
