@@ -18,7 +18,8 @@
 
 namespace {
 
-void make_updates(const std::string& path, ipc::Semaphore& seen) {
+void make_updates(const std::string& path,
+                  [[maybe_unused]] ipc::Semaphore& seen) {
   Configuration config{"Example App"};
   ipc::say("Wrote initial configuration");
   ipc::replace_file(path, to_json(config));
