@@ -22,7 +22,7 @@ namespace {
 
 constexpr size_t kCount = 3;
 
-const ipc::Deadline kNow = ipc::Deadline::at_ns(0);
+const ipc::Deadline now = ipc::Deadline::at_ns(0);
 
 struct Bank {
   explicit Bank(int parties) : all_have_tried(parties) {}
@@ -33,7 +33,7 @@ struct Bank {
 
 void transfer(Bank& bank, size_t from) {
   const size_t to = (from + 1) % kCount;
-  ipc::Guard one(bank.accounts[from], kNow);
+  ipc::Guard one(bank.accounts[from], now);
   ipc::point("holds one");
   // Nobody goes on before each holds one, or has found it taken: so what can
   // happen here surely happens.

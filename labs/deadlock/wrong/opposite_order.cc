@@ -17,7 +17,7 @@
 
 namespace {
 
-const ipc::Deadline kNow = ipc::Deadline::at_ns(0);
+const ipc::Deadline now = ipc::Deadline::at_ns(0);
 
 struct Bank {
   explicit Bank(int parties) : all_have_tried(parties) {}
@@ -28,7 +28,7 @@ struct Bank {
 };
 
 void transfer(Bank& bank, ipc::Lock& from, ipc::Lock& to) {
-  ipc::Guard one(from, kNow);
+  ipc::Guard one(from, now);
   ipc::point("holds one");
   // Nobody goes on before each holds one, or has found it taken: so what can
   // happen here surely happens.
