@@ -48,7 +48,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("array_without_lock", "An array with a lock that nobody takes.");
+  ipc::Lab lab("array_without_lock", "Two that increment an array.");
   lab.explores("array", two_rounds, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -65,7 +65,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("snapshot_by_items", "A snapshot that is taken item by item.");
+  ipc::Lab lab("snapshot_by_items", "A monitor that looks at an array.");
   lab.explores("snapshot", one_look, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

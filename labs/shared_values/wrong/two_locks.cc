@@ -59,7 +59,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("two_locks", "An array that is locked for each access.");
+  ipc::Lab lab("two_locks", "Two that increment an array with a lock.");
   lab.explores("array", two_rounds, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
