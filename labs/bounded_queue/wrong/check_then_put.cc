@@ -25,9 +25,8 @@ void produce(Queue& queue, const std::function<void()>& after_asking) {
   const bool full = queue.full();
   ipc::say("Queue full: {}", full);
   after_asking();
-  if (!full)
-    ipc::ensure(
-        queue.put(ipc::process_name()));  // It has room: no need to wait.
+  // It has room: no need to wait.
+  if (!full) ipc::ensure(queue.put(ipc::process_name()));
 }
 
 // What the explorer plays in every order, without the barrier.
@@ -39,13 +38,17 @@ std::string one_place(ipc::Schedule& schedule) {
                  [&] { produce(queue, [] { ipc::point("has asked"); }); });
   }
   schedule.run();
-  return "one has put, one has seen that it is full";
+  return queue.size() == 1 ? "one has put, one has seen that it is full"
+                           : "nobody has put";
 }
 
 std::string lesson() {
   Queue queue(3);
   ipc::describe_object("Queue", &queue, "items");
-  for (const char* item : {"Item 0", "Item 1"}) ipc::ensure(queue.put(item));
+  for (const char* item : {"Item 0", "Item 1"}) {
+    ipc::ensure(queue.put(item));
+    ipc::say("Added {}", item);
+  }
   const ipc::Shared<ipc::Barrier> both_have_asked(2);
   const auto meet = [&] { (void)both_have_asked->wait(); };
   Process first("Producer 0", [&] { produce(queue, meet); });
@@ -58,7 +61,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("check_then_put", "There was room a moment ago.");
+  ipc::Lab lab("check_then_put", "Two producers and one place.");
   lab.explores("one place", one_place, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
