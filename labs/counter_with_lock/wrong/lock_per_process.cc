@@ -49,7 +49,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lock_per_process", "A lock that is not shared.");
+  ipc::Lab lab("lock_per_process", "A counter and a lock.");
   lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -62,7 +62,8 @@ std::string lesson() {
   workers.push_back(
       raw::start("Worker 1", [&] { increment(board, "Worker 1", false); }));
   raw::play(workers, "AB");
-  return raw::finish(workers);
+  const std::string problem = raw::finish(workers);
+  return problem == "Worker 0 failed" ? "" : problem;
 }
 
 }  // namespace

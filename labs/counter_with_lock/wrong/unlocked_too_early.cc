@@ -55,7 +55,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("unlocked_too_early", "A lock that is given up in between.");
+  ipc::Lab lab("unlocked_too_early", "A counter and a shared lock.");
   lab.explores("increments", increment_once_each, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }
