@@ -33,6 +33,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("changed_copy", "Changes that nobody else sees.");
+  ipc::Lab lab("changed_copy", "A worker and a list of the server.");
   return lab.run(argc, argv, lesson);
 }

@@ -53,7 +53,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lock_per_worker", "A lock that nobody else has.");
+  ipc::Lab lab("lock_per_worker", "Two workers and a lock of the server.");
   lab.explores("updates", two_updates);
   return lab.run(argc, argv, lesson);
 }

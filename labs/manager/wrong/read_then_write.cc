@@ -52,7 +52,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("read_then_write", "An update in two calls.");
+  ipc::Lab lab("read_then_write",
+               "Two workers and a dictionary of the server.");
   lab.explores("updates", two_updates);
   return lab.run(argc, argv, lesson);
 }
