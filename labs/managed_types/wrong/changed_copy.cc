@@ -38,6 +38,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("changed_copy", "A list that nobody changes.");
+  ipc::Lab lab("changed_copy", "Two workers enter a room.");
   return lab.run(argc, argv, lesson);
 }

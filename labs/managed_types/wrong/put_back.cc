@@ -39,6 +39,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("put_back", "A list that is replaced.");
+  ipc::Lab lab("put_back", "Two workers enter a room, one after the other.");
   return lab.run(argc, argv, lesson);
 }
