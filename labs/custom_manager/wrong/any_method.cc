@@ -32,8 +32,12 @@ std::string lesson() {
   const ipc::Proxy counter = manager.create("Counter");
   ipc::say("incremented counter to {}", counter.call("increment").as_int());
   ipc::Process stranger("Stranger", [&] {
-    (void)counter.call("reset");
-    ipc::say("reset: accepted");
+    try {
+      (void)counter.call("reset");
+      ipc::say("reset: accepted");
+    } catch (const ipc::UnknownMethod& error) {
+      ipc::say("reset: UnknownMethod: {}", error.what());
+    }
   });
   const int status = stranger.join();
   ipc::say("Final counter value: {}", counter.call("get_value").as_int());
@@ -43,6 +47,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("any_method", "Everything can be called.");
+  ipc::Lab lab("any_method", "A counter, and a stranger who has the key.");
   return lab.run(argc, argv, lesson);
 }

@@ -48,6 +48,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("counted_by_client", "A counter that cannot count.");
+  ipc::Lab lab("counted_by_client", "Two clients of a counter.");
   return lab.run(argc, argv, lesson);
 }

@@ -40,6 +40,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("counter_of_its_own", "A counter for each client.");
+  ipc::Lab lab("counter_of_its_own", "A client of a counter.");
   return lab.run(argc, argv, lesson);
 }
