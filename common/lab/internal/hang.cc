@@ -39,7 +39,7 @@ bool has(std::string_view text, std::string_view part) {
 }
 
 // What a thread of the run does, as a sentence.
-std::string sentence(const Task& task, const std::string& who,
+std::string sentence(const LiveTask& task, const std::string& who,
                      const Reason& reason, const Names& held_by) {
   // Itself first.
   Names names;
@@ -121,13 +121,13 @@ class Explainer {
  public:
   explicit Explainer(const Snapshot& snapshot) : snapshot_(snapshot) {
     std::map<std::string, int> taken;
-    for (const Task& task : snapshot.tasks) {
+    for (const LiveTask& task : snapshot.tasks) {
       tids_.insert(task.tid);
       if (task.tid != task.pid) continue;
       first_name_[task.pid] = task.name;
       ++taken[name(task.pid)];
     }
-    for (const Task& task : snapshot.tasks) {
+    for (const LiveTask& task : snapshot.tasks) {
       std::string label = name(task.pid);
       if (taken[label] > 1) label += fmt::format(" (pid {})", task.pid);
       if (task.tid != task.pid) {
@@ -142,7 +142,7 @@ class Explainer {
   Names explain() {
     Names lines;
     std::map<std::string, Names> edges;
-    for (const Task& task : snapshot_.tasks) {
+    for (const LiveTask& task : snapshot_.tasks) {
       const bool is_zombie = task.state == 'Z' || task.state == 'X';
       const bool waits = task.state == 'S' || task.state == 'D';
       Reason reason;
@@ -193,7 +193,7 @@ class Explainer {
 
   [[nodiscard]] bool lives(pid_t tid) const { return tids_.count(tid) > 0; }
 
-  Reason reason_of(const Task& task) const {
+  Reason reason_of(const LiveTask& task) const {
     const std::string& call = task.call;
     if (call == "futex") return of_futex(task);
     if (call == "wait4" || call == "waitid") return of_child(task);
@@ -228,7 +228,7 @@ class Explainer {
     return found;
   }
 
-  Reason of_futex(const Task& task) const {
+  Reason of_futex(const LiveTask& task) const {
     Reason mutex = of_mutex(task);
     const NotedWait noted = noted_wait(task.tid);
     if (!noted.object.empty()) {
@@ -246,7 +246,7 @@ class Explainer {
   // and a mark that somebody waits. An ordinary mutex has its owner two words
   // further; whoever waits for it has stored 2, and sleeps for as long as it is
   // 2. A thread id without a mark is what pthread_join(3) waits on.
-  Reason of_mutex(const Task& task) const {
+  Reason of_mutex(const LiveTask& task) const {
     if (task.word.size() != 3) return {};
     constexpr int32_t kThreadId = 0x3fffffff;
     const int32_t lock = task.word[0];
@@ -261,9 +261,9 @@ class Explainer {
     return {};
   }
 
-  Reason of_child(const Task& task) const {
+  Reason of_child(const LiveTask& task) const {
     std::vector<pid_t> children;
-    for (const Task& other : snapshot_.tasks) {
+    for (const LiveTask& other : snapshot_.tasks) {
       if (other.parent == task.pid && other.pid == other.tid &&
           other.state != 'Z' && other.state != 'X') {
         children.push_back(other.pid);
@@ -296,7 +296,7 @@ class Explainer {
     return {"a child", {}};
   }
 
-  Reason of_semaphore(const Task& task) const {
+  Reason of_semaphore(const LiveTask& task) const {
     if (task.word.size() != 3) return {"a System V semaphore", {}};
     const bool is_wanted = task.word[1] < 0;
     Reason found{
@@ -306,7 +306,7 @@ class Explainer {
     return found;
   }
 
-  Reason of_file_lock(const Task& task) const {
+  Reason of_file_lock(const LiveTask& task) const {
     const auto* const mine = descriptor(task.pid, task.waits_on[0].first);
     if (mine == nullptr) return {"a file lock", {}};
     Reason found{"the lock on " + mine->target, {}};
@@ -335,7 +335,7 @@ class Explainer {
     return found == table->second.end() ? nullptr : &found->second;
   }
 
-  Reason of_descriptors(const Task& task) const {
+  Reason of_descriptors(const LiveTask& task) const {
     Reason all;
     Names parts;
     for (const auto& [fd, to_write] : task.waits_on) {
@@ -351,7 +351,7 @@ class Explainer {
     return all;
   }
 
-  Reason of_descriptor(const Task& task, int fd, bool to_write) const {
+  Reason of_descriptor(const LiveTask& task, int fd, bool to_write) const {
     const Descriptor* const found = descriptor(task.pid, fd);
     if (found == nullptr) return {fmt::format("descriptor {}", fd), {}};
     const std::string& target = found->target;
@@ -392,7 +392,7 @@ class Explainer {
     return found;
   }
 
-  static Reason of_nameless(const Task& task, int fd,
+  static Reason of_nameless(const LiveTask& task, int fd,
                             const std::string& target) {
     if (has(target, "pidfd")) return of_pidfd(task.pid, fd);
     constexpr std::pair<const char*, const char*> kNames[] = {
@@ -408,7 +408,7 @@ class Explainer {
     return {target, {}};
   }
 
-  Reason of_socket(const Task& task, const std::string& target,
+  Reason of_socket(const LiveTask& task, const std::string& target,
                    bool to_write) const {
     const uint64_t inode =
         ::strtoull(target.c_str() + target.find('[') + 1, nullptr, 10);
@@ -481,7 +481,7 @@ constexpr double kAsGoodAsEverS = 10;
 constexpr double kLooking = 0.02;
 constexpr double kLookingAtFirstS = 0.02;
 
-bool ends_by_itself(const Task& task, double limit_s) {
+bool ends_by_itself(const LiveTask& task, double limit_s) {
   if (task.state != 'S' && task.state != 'D') return false;
   if (task.call == "nanosleep" || task.call == "clock_nanosleep") {
     return !task.timeout_s || *task.timeout_s < limit_s;
@@ -512,7 +512,7 @@ double Rest::quiet_s() const {
 bool Rest::has_moved() {
   uint64_t ticks = 0;
   std::vector<pid_t> pids;
-  for (const Task& process : descendants_of(ancestor_)) {
+  for (const LiveTask& process : descendants_of(ancestor_)) {
     pids.push_back(process.pid);
     ticks += process.ticks;
   }
@@ -530,11 +530,11 @@ bool Rest::has_moved() {
 const std::vector<std::string>& Rest::look() {
   bool goes_on = has_moved();
   if (!goes_on && quiet_s() >= kQuietS * time_scale()) {
-    const std::vector<Task> tasks = tasks_of(ancestor_);
-    const auto ends = [&](const Task& task) {
+    const std::vector<LiveTask> tasks = tasks_of(ancestor_);
+    const auto ends = [&](const LiveTask& task) {
       return ends_by_itself(task, limit_s_);
     };
-    const auto runs = [](const Task& task) {
+    const auto runs = [](const LiveTask& task) {
       return task.state == 'R' || task.state == 'D';
     };
     goes_on = std::any_of(tasks.begin(), tasks.end(), ends);

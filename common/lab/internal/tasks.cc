@@ -283,7 +283,7 @@ std::string opened_path(pid_t pid, uint64_t address) {
   return path;
 }
 
-void describe_call(Task& task, long number) {
+void describe_call(LiveTask& task, long number) {
   for (const Call& call : kCalls) {
     if (call.number == number) task.call = call.name;
   }
@@ -303,13 +303,13 @@ void describe_call(Task& task, long number) {
 }
 
 // Its state, by the line of /proc/PID/stat or /proc/PID/task/TID/stat.
-std::optional<Task> read_task(pid_t pid, pid_t tid) {
+std::optional<LiveTask> read_task(pid_t pid, pid_t tid) {
   const std::string text = read_file("/proc/" + std::to_string(pid) + "/task/" +
                                      std::to_string(tid) + "/stat");
   const size_t name = text.find('(');
   const size_t end = text.rfind(')');
   if (name == text.npos || end == text.npos) return std::nullopt;
-  Task task;
+  LiveTask task;
   task.pid = pid;
   task.tid = tid;
   task.name = text.substr(name + 1, end - name - 1);
@@ -368,7 +368,7 @@ std::map<int, Descriptor> descriptors_of(pid_t pid) {
   return found;
 }
 
-bool is_at_rest(const Task& task) {
+bool is_at_rest(const LiveTask& task) {
   // Without a call it had begun to run when that was read.
   if (task.state == 'S' || task.state == 'D') return !task.call.empty();
   return task.state != 'R';
@@ -445,19 +445,19 @@ std::string descriptor_info(pid_t pid, int fd) {
                    std::to_string(fd));
 }
 
-std::vector<Task> descendants_of(pid_t ancestor) {
+std::vector<LiveTask> descendants_of(pid_t ancestor) {
   std::set<pid_t> pids;
   add_children(ancestor, pids);
-  std::vector<Task> found;
+  std::vector<LiveTask> found;
   for (const pid_t pid : pids) {
     if (auto task = read_task(pid, pid)) found.push_back(std::move(*task));
   }
   return found;
 }
 
-std::vector<Task> tasks_of(pid_t ancestor) {
-  std::vector<Task> found;
-  for (const Task& process : descendants_of(ancestor)) {
+std::vector<LiveTask> tasks_of(pid_t ancestor) {
+  std::vector<LiveTask> found;
+  for (const LiveTask& process : descendants_of(ancestor)) {
     const std::string folder = "/proc/" + std::to_string(process.pid) + "/task";
     for (const pid_t tid : numbers_in(folder)) {
       auto task = read_task(process.pid, tid);
@@ -492,7 +492,7 @@ Snapshot snapshot_of(pid_t ancestor) {
       break;
     }
   }
-  for (const Task& task : snapshot.tasks) {
+  for (const LiveTask& task : snapshot.tasks) {
     if (task.pid == task.tid) {
       snapshot.descriptors[task.pid] = descriptors_of(task.pid);
     }

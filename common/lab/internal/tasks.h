@@ -19,7 +19,7 @@
 namespace ipc {
 
 // One thread, and the call that it is blocked in.
-struct Task {
+struct LiveTask {
   pid_t pid = 0;
   pid_t tid = 0;
   pid_t parent = 0;  // Of the process.
@@ -44,17 +44,17 @@ struct Descriptor {
 };
 
 struct Snapshot {
-  std::vector<Task> tasks;  // By pid, and by tid.
+  std::vector<LiveTask> tasks;  // By pid, and by tid.
   std::map<pid_t, std::map<int, Descriptor>> descriptors;
   std::map<uint64_t, uint64_t> unix_peers;  // Of sockets, by their inodes.
 };
 
 // The first thread of each process that descends from `ancestor`, with nothing
 // but its state: cheap.
-std::vector<Task> descendants_of(pid_t ancestor);
+std::vector<LiveTask> descendants_of(pid_t ancestor);
 
 // Every thread of each of them.
-std::vector<Task> tasks_of(pid_t ancestor);
+std::vector<LiveTask> tasks_of(pid_t ancestor);
 
 // All of it, if possible in an instant in which none is running.
 Snapshot snapshot_of(pid_t ancestor);
