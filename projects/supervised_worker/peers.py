@@ -225,10 +225,13 @@ def starts_it_clean(program: str, chance: random.Random) -> None:
     del chance
     # Not by a shell, which would clear its own signals.
     state = ("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
-    words = _said_by(program, *state).split()
+    # What the supervisor itself has inherited is not its own affair.
+    before = subprocess.run(state, capture_output=True, check=True).stdout
     blocked, ignored = (
-        {n for n in range(1, 65) if int(words[place], 16) >> (n - 1) & 1}
-        for place in (1, 3)
+        now - then
+        for now, then in zip(
+            _signals(_said_by(program, *state)), _signals(before.decode())
+        )
     )
     descriptors = _said_by(program, "ls", "/proc/self/fd").split()
     expect(
@@ -256,8 +259,15 @@ def _said_by(program: str, *command: str) -> str:
     return said
 
 
+def _signals(status: str) -> list[set[int]]:
+    """Returns the numbers that the lines of /proc/self/status stand for."""
+    masks = [int(line.split()[1], 16) for line in status.splitlines()]
+    return [{n for n in range(1, 65) if mask >> (n - 1) & 1} for mask in masks]
+
+
 def _names(numbers: set[int]) -> str:
-    return ", ".join(signal.Signals(number).name for number in sorted(numbers))
+    named = {each.value: each.name for each in signal.Signals}
+    return ", ".join(named.get(n, f"signal {n}") for n in sorted(numbers))
 
 
 def refuses(program: str, chance: random.Random) -> None:
