@@ -196,14 +196,14 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
   Mourner mourner(main.pid());
   // What was seen at the last look: when Ctrl-C comes, it has come to all, and
   // there is nobody left to look at.
-  Rest rest(::getpid(), limit_s);
+  lab_internal::Rest rest(::getpid(), limit_s);
   std::vector<std::string> why;
   while (true) {
     const Deadline look = Deadline::after(Mourner::kIntervalS);
     const auto number = signals.next_until(limit.sooner(look));
     if (!number && limit.expired()) {
       return {1, fmt::format("not finished within {:g} seconds", limit_s),
-              indented(explain_hang(::getpid()))};
+              indented(lab_internal::explain_hang(::getpid()))};
     }
     if (!number) {
       why = rest.look();
@@ -215,7 +215,7 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
       // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
       limit = Deadline::after(limit_s);
       mourner = Mourner(main.pid());
-      rest = Rest(::getpid(), limit_s);
+      rest = lab_internal::Rest(::getpid(), limit_s);
       why.clear();
       continue;
     }

@@ -14,7 +14,7 @@
 #include "common/base/clock.h"
 #include "common/report/waits.h"
 
-namespace ipc {
+namespace ipc::lab_internal {
 namespace {
 
 using Names = std::vector<std::string>;
@@ -551,4 +551,4 @@ const std::vector<std::string>& Rest::look() {
   return explanation_;
 }
 
-}  // namespace ipc
+}  // namespace ipc::lab_internal

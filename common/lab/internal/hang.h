@@ -11,7 +11,7 @@
 
 #include "common/lab/internal/tasks.h"
 
-namespace ipc {
+namespace ipc::lab_internal {
 
 // A line for each thread of the processes that descend from `ancestor`, and
 // one for the circle of those that wait for each other; none if nobody is left.
@@ -41,4 +41,4 @@ class Rest {
   std::vector<std::string> explanation_;
 };
 
-}  // namespace ipc
+}  // namespace ipc::lab_internal

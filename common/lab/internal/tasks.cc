@@ -27,7 +27,7 @@
 #include "common/base/unique_fd.h"
 #include "common/process/process_stat.h"
 
-namespace ipc {
+namespace ipc::lab_internal {
 namespace {
 
 namespace fs = std::filesystem;
@@ -501,4 +501,4 @@ Snapshot snapshot_of(pid_t ancestor) {
   return snapshot;
 }
 
-}  // namespace ipc
+}  // namespace ipc::lab_internal

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace ipc {
+namespace ipc::lab_internal {
 
 // One thread, and the call that it is blocked in.
 struct LiveTask {
@@ -63,4 +63,4 @@ Snapshot snapshot_of(pid_t ancestor);
 std::string read_file(const std::string& path);
 std::string descriptor_info(pid_t pid, int fd);
 
-}  // namespace ipc
+}  // namespace ipc::lab_internal
