@@ -13,7 +13,7 @@ class EchoServerTest(project.ProjectTest):
         "one_after_the_other": project.Caught(
             by="hang", saying="Referee waits"
         ),
-        "forgets_the_rest": project.Caught(by="hang", saying="now it reads"),
+        "forgets_the_rest": project.Caught(by="hang", saying="Referee waits"),
         "waits_for_the_slow": project.Caught(by="hang", saying="Referee"),
         "keeps_it_all": project.Caught(
             by="output", saying="a client that reads nothing"

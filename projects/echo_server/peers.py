@@ -202,6 +202,9 @@ def more_than_descriptors(program: str, chance: random.Random) -> None:
     when = "when it had 20 descriptors and 30 clients"
     try:
         clients = [_connect() for _ in range(30)]
+        # For each of these a server looks once for further clients, at least.
+        for _ in clients:
+            _round_trip(clients[9], b"and again", "client 9 of 30")
         for number, client in enumerate(clients):
             data = chance.randbytes(10)
             _round_trip(client, data, f"client {number} of 30")
