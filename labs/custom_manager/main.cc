@@ -19,7 +19,7 @@
 #include "common/manager/types.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "refusals.h"
+#include "labs/custom_manager/refusals.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "refusals.h"
+#include "labs/custom_manager/refusals.h"
 
 #include "common/report/report.h"
 

@@ -1,4 +1,4 @@
-#include "exhibits.h"
+#include "labs/managed_types/exhibits.h"
 
 #include "common/manager/managed.h"
 

@@ -21,7 +21,7 @@
 #include "common/manager/manager.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "exhibits.h"
+#include "labs/managed_types/exhibits.h"
 
 namespace {
 

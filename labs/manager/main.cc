@@ -20,7 +20,7 @@
 #include "common/manager/manager.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "updates.h"
+#include "labs/manager/updates.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "updates.h"
+#include "labs/manager/updates.h"
 
 #include <functional>
 #include <stdexcept>
