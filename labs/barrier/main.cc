@@ -24,7 +24,7 @@
 #include "common/process/process.h"
 #include "common/report/report.h"
 #include "common/sync/barrier.h"
-#include "rounds.h"
+#include "labs/barrier/rounds.h"
 
 namespace {
 

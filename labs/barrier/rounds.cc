@@ -1,4 +1,4 @@
-#include "rounds.h"
+#include "labs/barrier/rounds.h"
 
 #include "common/base/hooks.h"
 #include "common/lab/lab.h"
