@@ -182,7 +182,7 @@ std::string indented(const std::vector<std::string>& lines) {
 }
 
 // Whoever presses Ctrl-C has waited long enough, and wants to know for what.
-Ending ended_by(int number, const Rest& rest,
+Ending ended_by(int number, const lab_internal::Rest& rest,
                 const std::vector<std::string>& why) {
   if (number != SIGINT || why.empty()) return {128 + number};
   return {128 + number, "",
