@@ -168,7 +168,7 @@ ITEM, SAYS = "item", "says"
 
 
 def _plain(text: str) -> str:
-    """Returns what a line of the guide says, as a cell of a table can hold it."""
+    """Returns what a line of the guide says, as a cell can hold it."""
     text = re.sub(r"^\s*(?:\d+\.|[-*])\s+", "", text)
     return re.sub(r"\s*\*\*\s*(: )?", r"\1", text).strip().replace("|", "/")
 
@@ -219,8 +219,8 @@ def page_parts(page: str) -> list[Part]:
 def code_problems(part: Part, root: pathlib.Path) -> list[str]:
     """Returns what is wrong with the code that shows an item or a claim.
 
-    That is a line with a tag in a lab, a wrong variant, or a test of the library
-    by its name.
+    That is a line with a tag in a lab, a wrong variant, or a test of the
+    library by its name.
     Without code a sentence says why.
     """
     links = re.findall(

@@ -100,7 +100,7 @@ def edited(
 
 
 def own_includes(text: str, package: str, folder: str, names: set[str]) -> str:
-    """Has a copied source include the lab's headers: a copy, if there is one."""
+    """Has a copied source include the lab's headers, copied ones first."""
 
     def found(match: re.Match[str]) -> str:
         name = match[1]

@@ -233,9 +233,11 @@ class ContainersTest(lab.LabTest):
     def test_without_a_runtime_act_5_is_left_out(self) -> None:
         """With a line that says what to install; the rest is played."""
         hide = (
-            "for folder in $(echo $PATH | tr : ' ') /usr/sbin /sbin /usr/bin; do"
+            "for folder in $(echo $PATH | tr : ' ')"
+            " /usr/sbin /sbin /usr/bin; do"
             " for file in $folder/runc $folder/crun; do"
-            " if [ -e $file ]; then mount --bind /dev/null $file; fi; done; done;"
+            " if [ -e $file ]; then mount --bind /dev/null $file; fi;"
+            " done; done;"
         )
         for flag, wanted in (("", "runc or crun"), ("--runtime=crun", "crun")):
             run = self._run_in_own_mounts(f'{hide} exec "$0" --pace=0 {flag}')

@@ -108,7 +108,7 @@ class SharedMemoryTest(lab.LabTest):
             # It may have come to its end before.
             self.assertIn(run.status, (0, -number))
             left = [leak for leak in run.leaks if leak.kind == "shm"]
-            self.assertEqual(left, [], f"left after {number.name}")
+            self.assertEqual(left, [], f"left after {signal.strsignal(number)}")
 
     def test_the_reader_may_be_python(self) -> None:
         """It attaches by name, sees the last value, and leaves the name."""
