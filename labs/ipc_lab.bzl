@@ -2,6 +2,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
+load(":syllabus.bzl", "UNPROVEN")
 
 # Who may name the program of a lab: the syllabus, the harness, which runs every
 # lab in the course and in the explorer, and the tools, which read its sources.
@@ -176,7 +177,7 @@ def ipc_lab(
         python_version = "PY3",
         # An edited lab need not do what the thread sanitizer is there to see.
         tags = [tag for tag in tags if tag != "threads"] +
-               ([] if toml else ["manual"]),
+               ([] if toml else ["manual"]) + _by_name_only(name + "_tries_test"),
         deps = [
             ":%s_checks" % name,
             "//harness:tries",
@@ -199,6 +200,9 @@ def ipc_lab(
             write_files,
             copts,
         )
+
+def _by_name_only(test):
+    return ["manual"] if test in UNPROVEN else []
 
 def _try_program(number, srcs, copts, data, deps):
     """Declares the lab with the edits of one try."""
@@ -307,6 +311,7 @@ def _exercises(
         main = "//harness:lab_exercises_test.py",
         python_version = "PY3",
         shard_count = 2,
+        tags = _by_name_only(name + "_exercises_test"),
         deps = [
             ":%s_checks" % name,
             "//harness:exercises_testing",
