@@ -25,6 +25,7 @@
 #include "common/base/unique_fd.h"
 #include "common/explore/explore_json.h"
 #include "common/lab/internal/hang.h"
+#include "common/lab/internal/tasks.h"
 #include "common/process/names.h"
 #include "common/process/process.h"
 #include "common/process/process_name.h"
@@ -179,6 +180,12 @@ struct Ending {
 
 std::string indented(const std::vector<std::string>& lines) {
   return lines.empty() ? "" : fmt::format("  {}\n", fmt::join(lines, "\n  "));
+}
+
+bool is_traced() {
+  const std::string status = lab_internal::read_file("/proc/self/status");
+  return status.find("TracerPid:\t") != status.npos &&
+         status.find("TracerPid:\t0\n") == status.npos;
 }
 
 // Whoever presses Ctrl-C has waited long enough, and wants to know for what.
@@ -427,7 +434,9 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   remove_stale_names();  // Of labs whose keeper was killed.
 
   SignalQueue signals(signals_of_keeper());
-  if (!logs_events()) note_waits();  // The log has them.
+  // The log has them; and who traces the lab wants to see its calls as they
+  // are.
+  if (!logs_events() && !is_traced()) note_waits();
   const std::string refused = refused_call();
   if (!refused.empty()) {
     name_process("Main");
