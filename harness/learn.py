@@ -284,7 +284,7 @@ def ask(
     _show_question(learner, question, number)
     if answer is None:
         answer = _read_answer(learner.screen)
-    given = answer.upper().replace(" ", "").replace(",", "")
+    given = "".join(answer.upper().replace(",", " ").split())
     letters = {choice.letter for choice in question.choices}
     if not given or not {*given} <= letters:
         raise WrongUsage(
