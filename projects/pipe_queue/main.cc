@@ -173,7 +173,8 @@ std::string lesson() {
   PipeQueue queue(capacity, folder.file("lock"));
   const ipc::Shared<std::atomic<int>> got(0);
   std::vector<ipc::Process> all;
-  all.reserve(static_cast<size_t>(producer_count + consumer_count));
+  all.reserve(static_cast<size_t>(producer_count) +
+              static_cast<size_t>(consumer_count));
   for (int i = 0; i < producer_count; ++i) {
     all.emplace_back("Producer " + std::to_string(i), [&, i] {
       queue.be_producer();

@@ -122,7 +122,7 @@ void PipeQueue::put(std::string_view item) {
     throw std::runtime_error("no consumer is left");
   }
   const Turn turn(lock_, Side::writers);
-  const uint32_t size = static_cast<uint32_t>(item.size());
+  const auto size = static_cast<uint32_t>(item.size());
   write_all(items_.write_end, &size, sizeof size);
   write_all(items_.write_end, item.data(), item.size());
 }
