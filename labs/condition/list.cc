@@ -1,4 +1,4 @@
-#include "list.h"
+#include "labs/condition/list.h"
 
 #include <signal.h>
 

@@ -21,8 +21,8 @@
 #include "common/memory/shared.h"
 #include "common/process/process.h"
 #include "common/report/report.h"
-#include "list.h"
-#include "place.h"
+#include "labs/condition/list.h"
+#include "labs/condition/place.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "place.h"
+#include "labs/condition/place.h"
 
 #include <utility>
 
