@@ -1,5 +1,6 @@
 """Proves what the chapter on connections promises."""
 
+import os
 import pathlib
 import re
 import signal
@@ -195,7 +196,7 @@ class ConnectionTest(lab.LabTest):
         in_use = "Address already in use"
         for kind, address, why in (
             ("AF_INET", "127.0.0.1:50001", in_use),
-            ("AF_UNIX", "/tmp/taken", in_use),
+            ("AF_UNIX", f"/tmp/ipc-labs-taken-{os.getpid()}", in_use),
             ("AF_INET", "192.0.2.1:50001", "Cannot assign requested address"),
         ):
             run = self._run(
