@@ -155,7 +155,7 @@ def _test_raw_ends_whatever_ends_it(self: RawPromises) -> None:
             left = _left_by(self, number)
             if not left:
                 break
-        self.assertEqual(left, [], f"left after {signal.strsignal(number)}")
+        self.assertEqual(left, [], f"left after {signal.Signals(number).name}")
 
 
 def _left_by(self: RawPromises, number: signal.Signals) -> list[str]:
