@@ -185,15 +185,20 @@ class Desk:
             if not text.startswith(_BUILD_HEAD):
                 text = _BUILD_HEAD
             _write(build_file, text + rule)
-        return [
-            str(self.root / "bazelw"),
-            "build",
-            "--color=no",
-            "--curses=no",
-            "--noshow_progress",
-            "--show_result=0",
-            f"//{FOLDER}:{self._target(exercise)}",
-        ]
+        return build_words(self.root, f"//{FOLDER}:{self._target(exercise)}")
+
+
+def build_words(root: pathlib.Path, target: str) -> list[str]:
+    """Returns the command that builds a target and says only what is wrong."""
+    return [
+        str(root / "bazelw"),
+        "build",
+        "--color=no",
+        "--curses=no",
+        "--noshow_progress",
+        "--show_result=0",
+        target,
+    ]
 
 
 def _write(file: pathlib.Path, text: str) -> None:

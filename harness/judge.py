@@ -83,12 +83,11 @@ def tests(staged: pathlib.Path, exercise: Exercise) -> list[unittest.TestCase]:
 
     Their order is that of the course; what fails first is the verdict.
     """
-    if exercise.kind == BUILD:
-        return _project_tests(staged, exercise)
-    base = wrong.test_of(staged, exercise.lab)
+    base = wrong.test_of(staged, exercise.lab, room(exercise))
     if exercise.kind == MEND:
         return _mend_tests(base, exercise)
-    kind = _judged(base, {})
+    # A project's programs are all the learner's.
+    kind = base if exercise.kind == BUILD else _judged(base, {})
     names = unittest.defaultTestLoader.getTestCaseNames(kind)
     is_raw = program_name(exercise) == promises.RAW
     return [
@@ -98,22 +97,6 @@ def tests(staged: pathlib.Path, exercise: Exercise) -> list[unittest.TestCase]:
         and name.startswith("test_raw_") == is_raw
         and not _is_of_a_variant(base, name)
     ]
-
-
-def _project_tests(
-    staged: pathlib.Path, exercise: Exercise
-) -> list[unittest.TestCase]:
-    """Returns the tests of a project, in the order of their names."""
-    module = worker.load(staged, exercise.lab, room(exercise))
-    (kind,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, promises.Runs)
-        and value.__module__ == module.__name__
-    )
-    names = unittest.defaultTestLoader.getTestCaseNames(kind)
-    return [kind(name) for name in names if not _NOT_OF_A_PROGRAM.match(name)]
 
 
 def _is_of_a_variant(base: type[lab.LabTest], name: str) -> bool:

@@ -234,14 +234,7 @@ def build_lab(root: pathlib.Path, lab: str, variant: str) -> str:
     """Builds a program of a lab; returns where it is."""
     target = f"wrong_{variant}" if variant else lab
     done = subprocess.run(
-        [
-            str(root / "bazelw"),
-            "build",
-            "--color=no",
-            "--noshow_progress",
-            "--show_result=0",
-            f"//labs/{lab}:{target}",
-        ],
+        desk.build_words(root, f"//labs/{lab}:{target}"),
         cwd=root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

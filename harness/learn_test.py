@@ -1,9 +1,11 @@
 """The tests of the learner's tool: what it hands out, says and remembers."""
 
+import errno
 import itertools
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -352,6 +354,57 @@ class WatchTest(LearnTest):
         self.wait_for("fake/late: not yet")
         self.keys.close()
         self.assertEqual(self.process.wait(), 0)
+
+
+class TerminalTest(LearnTest):
+    """What is printed where somebody looks at it."""
+
+    def start(self, *arguments: str) -> int:
+        """Starts the tool on a terminal; returns the other end of it."""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        variables = {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"}
+        environ = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        process = subprocess.Popen(
+            [sys.executable, learn.__file__, f"--root={self.root}", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environ, **variables},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return ours
+
+    def read_until(self, terminal: int, pattern: str = "") -> str:
+        """Returns what is printed up to what fits, or to the end."""
+        text = ""
+        while not pattern or not re.search(pattern, text):
+            try:
+                text += os.read(terminal, 65536).decode()
+            except OSError as error:  # Nobody has it open any more.
+                self.assertEqual(error.errno, errno.EIO)
+                self.assertEqual(pattern, "", text)
+                return text
+        return text
+
+    def test_only_our_own_words_have_colours(self) -> None:
+        self.learn("start", "late")
+        self.replace("Receiver: Got 1", "Receiver: \x1b[31mGot\r\x9b1m1")
+        text = self.read_until(self.start("check", "late"))
+        self.assertRegex(text, "\x1b\\[\\S*mfake/late: not yet")
+        self.assertNotIn("\x1b[31m", text)
+        self.assertIn(r"\x1b[31mGot\x0d\x9b1m1", text)
+
+    def test_watch_keeps_the_shape_of_what_is_said(self) -> None:
+        terminal = self.start("watch", "late")
+        text = self.read_until(terminal, "not yet(?s:.*)q quit")
+        self.assertIn("\r\n    MISSING Receiver: Got 2\r\n", text)
+        self.assertNotIn(r"\x1b", text)
+        os.write(terminal, b"q")
+        self.read_until(terminal)
 
 
 class PredictTest(unittest.TestCase):

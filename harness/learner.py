@@ -164,15 +164,17 @@ def verdict_lines(
                 command = f"predict {item.lab}"
             lines.append(f"Next: {item.title}: {COMMAND} {command}")
         return lines
+    # What a program says may hold what a terminal would obey.
+    said = report.xml_text(verdict.text)
     lines = [
         paint("bad", f"{exercise.title}: not yet. {spent}"),
         f"What failed: {verdict.check}",
         "",
-        *(f"  {line}" for line in verdict.text.splitlines()),
+        *(f"  {line}".rstrip() for line in said.splitlines()),
         "",
         f"A hint: {COMMAND} hint",
     ]
-    return [report.xml_text(line).rstrip() for line in lines]
+    return lines
 
 
 def _hint_of(exercise: Exercise, failed: str, words: str) -> object:

@@ -153,7 +153,7 @@ def _totals(checks: Iterable[Check]) -> dict[str, str]:
 def xml_text(text: str) -> str:
     """Replaces what no XML document may contain, such as control characters."""
     return re.sub(
-        "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]",
+        "[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]",
         lambda match: f"\\x{ord(match[0]):02x}",
         text,
     )

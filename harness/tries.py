@@ -60,7 +60,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness import chapter, expect, explored, lab, match, promises, report
-from harness import results, trace, transcript, worker
+from harness import results, trace, transcript, wrong
 from harness import run as harness_run
 from harness.run import Line, Run
 from harness.screen import Screen
@@ -303,26 +303,16 @@ class TriesTest(promises.Runs):
             margin.good.add(found)
             place = found + 1
 
-    def _class(self) -> type[lab.LabTest]:
-        """Returns the lab's own test."""
-        module = worker.load(self.root, self.lab_name)
-        (found,) = (
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, lab.LabTest)
-            and value.__module__ == module.__name__
-        )
-        return found
-
     def _lab_test(self) -> lab.LabTest:
-        test = self._class()("test_it_passes_and_leaves_nothing")
+        test: lab.LabTest = wrong.test_of(self.root, self.lab_name)(
+            "test_it_passes_and_leaves_nothing"
+        )
         test.setUp()
         return test
 
     def _failure_of(self, name: str, program: str) -> str:
         """Returns what a test of the lab says of the program, or ""."""
-        base = self._class()
+        base = wrong.test_of(self.root, self.lab_name)
 
         def own_program(test: lab.LabTest, variant: str = "") -> str:
             return base.program(test, variant) if variant else program

@@ -114,6 +114,14 @@ def _keys_at_once() -> Iterator[None]:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
+def _fitted(line: str) -> list[str]:
+    """Returns a line as those that fit on the screen, equally far in."""
+    if len(line) <= _COLUMNS or "\x1b" in line:
+        return [line]
+    text = line.lstrip()
+    return wrap(text, indent=len(line) - len(text)).splitlines()
+
+
 class Watch:
     """The screen, the exercise that is watched, and the attempt at it."""
 
@@ -176,7 +184,9 @@ class Watch:
         remember(self._learner.desk, self._exercise, verdict)
         lines = verdict_lines(self._learner, self._exercise, verdict)
         # Keys stand below; commands need not be told as well.
-        self._show([line for line in lines if not line.startswith("A hint: ")])
+        if lines[-1].startswith("A hint: "):
+            del lines[-2:]
+        self._show(lines)
 
     def _key(self, key: str) -> bool:
         """Does what a key is for; returns False to quit."""
@@ -228,9 +238,7 @@ class Watch:
             *wrap(self._exercise.task.strip()).splitlines()[:3],
             "",
         ]
-        body = [
-            text for line in lines for text in (wrap(line).splitlines() or [""])
-        ]
+        body = [text for line in lines for text in _fitted(line)]
         room = _ROWS - len(head) - 3
         if len(body) > room:
             left = len(body) - room + 1
