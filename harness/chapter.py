@@ -237,7 +237,8 @@ class Chapter:
     def code_problems(self, root: pathlib.Path) -> list[str]:
         """Each listing consists of consecutive lines of the source it names.
 
-        `root` is the folder of the whole tree, for files in common/.
+        `root` is the folder of the whole tree, for what is named from there:
+        common/..., labs/...
         """
         problems = []
         for fence in self.fences:
@@ -248,7 +249,8 @@ class Chapter:
                 problems.append(f"{place}: name the source: ```cpp main.cc#tag")
                 continue
             path, _, tag = fence.info[1].partition("#")
-            start = root if path.startswith("common/") else self.file.parent
+            is_whole = path.startswith(("common/", "labs/"))
+            start = root if is_whole else self.file.parent
             if ".." in pathlib.PurePath(path).parts:
                 problems.append(f"{place}: {path} is outside of the lab")
             elif not (start / path).is_file():

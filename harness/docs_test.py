@@ -6,6 +6,7 @@ import pathlib
 import re
 import tempfile
 import unittest
+from collections.abc import Sequence
 
 from harness import chapter, course, results
 
@@ -52,6 +53,27 @@ def table_problems(text: str) -> list[str]:
         if cells != width:
             problems.append(f"{number}: {cells} cells, not {width}")
     return problems
+
+
+def unshown_problems(
+    page: chapter.Chapter, chapters: Sequence[chapter.Chapter]
+) -> list[str]:
+    """Returns transcripts of a page that are in no chapter as they are here.
+
+    Those of chapters are compared with what the programs print.
+    """
+    shown = [
+        "\n".join(["", *fence.body, ""])
+        for text in chapters
+        for fence in text.fences
+        if fence.info[:1] == ("console",)
+    ]
+    return [
+        f"{page.place}:{fence.line}: no chapter shows this"
+        for fence in page.fences
+        if fence.info[:1] == ("console",)
+        and not any("\n".join(["", *fence.body, ""]) in text for text in shown)
+    ]
 
 
 # What a page says of the machine that its figures are of.
@@ -386,6 +408,21 @@ class DocsTest(unittest.TestCase):
             self.assertEqual(
                 text.link_problems(), [], str(file.relative_to(ROOT))
             )
+
+    def test_the_primer_shows_what_is_true(self) -> None:
+        """Its code is that of the labs, its output that of the chapters."""
+        page = chapter.Chapter.read(ROOT / "docs/start.md")
+        chapters = [
+            chapter.Chapter.read(file)
+            for file in sorted(ROOT.glob("labs/*/README.md"))
+        ]
+        self.assertEqual(page.code_problems(ROOT), [])
+        self.assertEqual(unshown_problems(page, chapters), [])
+        fence = page.fences[1]
+        self.assertEqual(fence.info, ("console",))
+        other = dataclasses.replace(fence, body=(*fence.body, "Main: More"))
+        changed = dataclasses.replace(page, fences=(other,))
+        self.assertEqual(len(unshown_problems(changed, chapters)), 1)
 
     def test_tables_have_as_many_cells_in_each_row(self) -> None:
         """In all documents: a merge that went wrong leaves half a row."""

@@ -312,7 +312,7 @@ class TriesTest(promises.Runs):
 
     def _failure_of(self, name: str, program: str) -> str:
         """Returns what a test of the lab says of the program, or ""."""
-        base = wrong.test_of(self.root, self.lab_name)
+        base: type[lab.LabTest] = wrong.test_of(self.root, self.lab_name)
 
         def own_program(test: lab.LabTest, variant: str = "") -> str:
             return base.program(test, variant) if variant else program

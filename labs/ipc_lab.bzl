@@ -176,7 +176,7 @@ def ipc_lab(
         main = "//harness:tries_main.py",
         python_version = "PY3",
         # An edited lab need not do what the thread sanitizer is there to see.
-        tags = [tag for tag in tags if tag != "threads"] +
+        tags = [tag for tag in tags if tag != "threads"] + ["exercises"] +
                ([] if toml else ["manual"]) + _by_name_only(name + "_tries_test"),
         deps = [
             ":%s_checks" % name,
@@ -311,7 +311,7 @@ def _exercises(
         main = "//harness:lab_exercises_test.py",
         python_version = "PY3",
         shard_count = 2,
-        tags = _by_name_only(name + "_exercises_test"),
+        tags = ["exercises"] + _by_name_only(name + "_exercises_test"),
         deps = [
             ":%s_checks" % name,
             "//harness:exercises_testing",
