@@ -80,9 +80,9 @@ def unshown_problems(
 _MACHINE = {
     "the date": (
         r"\d{4}-\d\d-\d\d|(?:January|February|March|April|May|June|July|"
-        r"August|September|October|November|December) \d{1,2},\s+\d{4}"
+        r"August|September|October|November|December)\s+\d{1,2},\s+\d{4}"
     ),
-    "the kernel": r"Linux \d",
+    "the kernel": r"Linux\s+\d",
     "the number of processors": r"(?:\d|one|two|four|eight)\s+"
     r"(?:processor|CPU|core)s?\b",
 }
