@@ -20,12 +20,12 @@ SHARES = (CPU, DEAD)
 # figure.
 NOTES: dict[str, str] = {
     "queue_1to1_64B/two/Queue faster queue_1to1_64B/boost_message_queue near": (
-        "16 ns of each message are two robust mutexes, without which a queue"
-        " hangs when somebody is killed"
+        "two robust mutexes take 16 ns of each message; without them a queue"
+        " hangs when a process is killed"
     ),
     "queue_round_trip/same/Queue cost queue_round_trip/futex": (
-        "0.6 us are the timers of two sleeps: no wake-up can be relied on whose"
-        " sender may be killed"
+        "the timers of two sleeps take 0.6 us: a wake-up cannot be relied on if"
+        " its sender may be killed"
     ),
     "lock_1/same/Lock cost lock_1/pthread_mutex": (
         "pthread's own robust mutex takes 1.4 to 1.8 times as long as its plain"
@@ -33,20 +33,20 @@ NOTES: dict[str, str] = {
     ),
     "connection_one_way_64B/two/Connection faster"
     " connection_one_way_64B/raw_socket": (
-        "a call for each message on either side, as by hand; only one that"
-        " reads ahead could do with less"
+        "a call for each message on either side, as in hand-written code; only"
+        " a connection that reads ahead could do with fewer"
     ),
     "connection_one_way_1MiB/two/Connection faster"
     " connection_one_way_1MiB/framed_pipe": (
         "the kernel copies twice, and a bare socket is no faster; for more"
-        " there is shared memory, as in Queue"
+        " speed there is shared memory, as in Queue"
     ),
     "listener_round_trip/same/Connection cost listener_round_trip/raw_tcp": (
-        "two reads a message, for its length and for itself"
+        "two reads a message: one for its length, one for its content"
     ),
     "manager_call/same/Manager faster manager_call/raw_echo": (
-        "poll(2) before each read: one that waits in the read is also woken"
-        " when the server has taken the request"
+        "poll(2) before each read: a client that waits in the read is also"
+        " woken when the server has taken the request"
     ),
     "process_start/same/Process cost process_start/fork_waitpid": (
         "the child sets its name and its signals, the parent opens a pidfd"
@@ -54,8 +54,8 @@ NOTES: dict[str, str] = {
     **{
         f"supervisor_restart/{placement}/Supervisor cost"
         " supervisor_restart/pidfd_fork": (
-            "two more wake-ups than by hand: for the end of the worker's"
-            " channel before that of its process, and for its first message"
+            "two more wake-ups than hand-written code: one because the worker's"
+            " channel ends before its process, one for its first message"
         )
         for placement in ("same", "two")
     },
@@ -68,13 +68,14 @@ NOTES: dict[str, str] = {
     **{
         f"{kind.lower()}_round_trip/{placement}/{kind} cost"
         f" {kind.lower()}_round_trip/futex": (
-            "each sleep has a timer, since a wake-up is lost with its sender"
+            "each sleep has a timer, since a wake-up can be lost with its"
+            " sender"
         )
         for kind in ("Event", "Semaphore")
         for placement in ("same", "two")
     },
     "manager_call/same/Manager_binary faster manager_call/raw_echo": (
-        "a manager has one form of messages, JSON"
+        "a manager has only one message format, JSON"
     ),
 }
 

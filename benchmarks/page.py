@@ -7,46 +7,48 @@ from benchmarks.figures import Record
 
 _HEAD = """# Benchmarks
 
-What the primitives of [common](../../common) cost, beside others that do the
-same work and beside what the machine can do at all.
-`bazel run //benchmarks:compare` measured it and wrote this page, of
+What the primitives of [common](../../common) cost, compared with others that
+do the same work and with what the machine can do at all.
+`bazel run //benchmarks:compare` measured the figures and wrote this page from
 [results.json](results.json); do not edit it.
 """
 
 _METHOD = """## How it was measured
 
-Processes do the work over and over, pinned to one CPU (*one*), to two by turns
-(*two*), or where the kernel puts them (*free*). After a start of 8 ms it is
-counted for 60 ms what they have done; that is a sample. All contenders take
-turns, round after round, and a ratio is of two samples of the same round. Given
-are the median of the rounds and, in brackets, the quartiles. All queues have
-room for as many bytes.
+Processes do the work over and over, pinned to one CPU (*one*), to two in turn
+(*two*), or where the kernel puts them (*free*). After a warm-up of 8 ms, what
+they do in 60 ms is counted; that is one sample. All contenders take turns,
+round after round, and a ratio compares two samples of the same round. The
+figures are the median of the rounds and, in brackets, the quartiles. All
+queues have room for the same number of bytes.
 
-The CPUs of a virtual machine are now near each other, now far, and it changes
-which way is the faster. So before and after each sample two processes pass a
-cache line back and forth for 7 ms: a round trip of less than 250 ns is *near*, of
-more than 400 *far*. A sample during which that changed is left out, as is one
-of more than 1,000, where somebody else had a CPU. No ratio is made across the
-borders, and what was not on one side of them has a row of its own.
+The CPUs of a virtual machine are sometimes near each other, sometimes far
+apart, and the distance decides which contender is the faster. So before and
+after each sample two processes pass a cache line back and forth for 7 ms: a
+round trip of less than 250 ns is *near*, one of more than 400 is *far*, and
+one in the middle is *between*. A sample during which the distance changed is
+left out, and so is one with a round trip of more than 1,000, which means that
+another program had a CPU. No ratio compares samples at different distances,
+and each distance has rows of its own.
 
-A ratio is worth something on another machine, an absolute time is not; it is
+A ratio is worth something on another machine. An absolute time is not; it is
 there to give an idea.
 """
 
 _GOALS = """## Goals
 
-`>=`: so many times as fast, at least. `<=`: so many times the time, or so much,
-at most. *Reach* is required, or there is a reason beside it; *aim* is what we
-want. The last column says which of the two the median reaches, and whether it
-was too few rounds ({minimum} at least) to say so. Whether a
-queue survives kills at every point of its code is tested by
-[queue_kill_test](../../common/channel/queue_kill_test.cc).
+`>=`: at least this many times as fast. `<=`: at most this many times the time,
+or at most this much. *Reach* is required, or a reason stands beside the
+figure; *aim* is what we want. The last column says which of the two the median
+reaches, or that there were too few rounds to say so (at least {minimum} are
+needed). [queue_kill_test](../../common/channel/queue_kill_test.cc) tests
+whether a queue survives kills at every point of its code.
 """
 
 _PLOTS = """## Plots
 
-Medians. Where an axis does not begin at zero, it is logarithmic. In a picture
-there is only what was taken at one distance of the CPUs, the most frequent.
+Medians. An axis that does not begin at zero is logarithmic. Each picture shows
+only samples taken at one distance of the CPUs, the most frequent one.
 """
 
 _TIMES = """## All times
@@ -90,8 +92,8 @@ def _machine(results: dict[str, Any]) -> list[str]:
         f"- {machine['compiler']}; {machine['libc']}; Bazel with -c opt",
         f"- {'; '.join(versions)}",
         f"- the CPUs, of all samples on two: {', '.join(distances)}",
-        f"- {results['rounds']} rounds, {results['curve_rounds']} of what is "
-        f"only drawn; {results['seconds']} s with the build",
+        f"- {results['rounds']} rounds, {results['curve_rounds']} for what is "
+        f"only plotted; {results['seconds']} s with the build",
         *[
             f"- left out: {line}"
             for line in results["missing"] + results["failed"]
