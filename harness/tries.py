@@ -315,7 +315,8 @@ class TriesTest(promises.Runs):
         base = wrong.test_of(self.root, self.lab_name)
 
         def own_program(test: lab.LabTest, variant: str = "") -> str:
-            return base.program(test, variant) if variant else program
+            found: str = base.program(test, variant) if variant else program
+            return found
 
         members = {"program": own_program, "__module__": base.__module__}
         edited = type(base.__name__, (base,), members)
