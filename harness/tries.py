@@ -315,8 +315,7 @@ class TriesTest(promises.Runs):
         base: type[lab.LabTest] = wrong.test_of(self.root, self.lab_name)
 
         def own_program(test: lab.LabTest, variant: str = "") -> str:
-            chosen: str = base.program(test, variant) if variant else program
-            return chosen
+            return base.program(test, variant) if variant else program
 
         members = {"program": own_program, "__module__": base.__module__}
         edited = type(base.__name__, (base,), members)
