@@ -20,6 +20,8 @@
     ask = "..."              # a question to the class, before the lab is run
     wrong = "..."            # what most answer, and why that is wrong
     show = "`command`: ..."  # how to show it, and what to point at
+
+What belongs to no single lab, as modules and plans do, is in docs/teaching.md.
 """
 
 import dataclasses
