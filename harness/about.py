@@ -28,6 +28,7 @@ import dataclasses
 import importlib
 import pathlib
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -44,6 +45,7 @@ VERBS = frozenset(
 )
 
 _MINUTES = 5  # No estimate is more exact.
+_COLUMNS = 88  # Of a chapter.
 
 
 class Malformed(ValueError):
@@ -323,6 +325,54 @@ def problems(abouts: Sequence[About], root: pathlib.Path) -> list[str]:
         found += target_problems(about, root)
         found += name_problems(about, words)
     return found
+
+
+def head(about: About) -> str:
+    """Returns what a chapter says of its lab, between title and question."""
+    lines = ["After this lab you can", ""]
+    for objective in about.objectives:
+        text = objective[0].lower() + objective[1:]
+        lines += textwrap.wrap(
+            f"- {text}",
+            _COLUMNS,
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    names = [f"[{lab}](../{lab}/README.md)" for lab in about.after]
+    before = ", ".join(names) or "[Start here](../../docs/start.md)"
+    lines += [
+        "",
+        f"*Before it: {before}. Minutes: {about.reading_min} to read,"
+        f" {about.doing_min} to do.*",
+        "",
+        "<details>",
+        "<summary>In Python, in this library, and below it</summary>",
+        "",
+        "| Python | C++ | Linux |",
+        "|---|---|---|",
+    ]
+    for row in about.table:
+        cells = [_code(row.python), _code(row.cpp), row.system]
+        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _code(text: str) -> str:
+    """Returns a cell of a table; "-" is an empty one."""
+    return "" if text == "-" else f"`{text}`".replace("|", "\\|")
+
+
+def with_head(page: str, about: About) -> str:
+    """Returns a chapter with the head that it should have.
+
+    Raises:
+      Malformed: it has no title, or no question.
+    """
+    match = re.match(r"(# .*\n)(?s:.*?)\n(?=## Question\n)", page)
+    if not match:
+        raise Malformed(f"labs/{about.lab}/README.md has no title or question")
+    return f"{match[1]}\n{head(about)}\n\n{page[match.end():]}"
 
 
 def describe_minutes(minutes: int) -> str:

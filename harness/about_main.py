@@ -2,9 +2,11 @@
 
     bazel run //harness:about            # the labs: minutes, what comes before
     bazel run //harness:about -- pipes   # the notes of one lab, for a teacher
+    bazel run //harness:about -- --heads # writes the heads of the chapters anew
 """
 
 import argparse
+import os
 import pathlib
 import sys
 import textwrap
@@ -75,6 +77,16 @@ def notes(lab: About) -> Iterator[str]:
         yield from _wrapped(row.system, "    ", "      ")
 
 
+def write_heads(root: pathlib.Path, abouts: Sequence[About]) -> None:
+    """Writes the head of each chapter that does not have it."""
+    for each in abouts:
+        file = root / "labs" / each.lab / "README.md"
+        page = file.read_text(encoding="utf-8")
+        wanted = about.with_head(page, each)
+        if wanted != page:
+            file.write_text(wanted, encoding="utf-8")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Prints the list or the notes; returns 0, or 2 for an unknown lab."""
     parser = argparse.ArgumentParser(
@@ -83,6 +95,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("lab", nargs="?", help="by default the list of labs")
     parser.add_argument(
         "--root", type=pathlib.Path, default=_ROOT, help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--heads",
+        action="store_true",
+        help="write the heads of all chapters, from about.toml",
     )
     options = parser.parse_args(arguments)
     labs = [lesson.lab for lesson in course.read_syllabus(options.root)]
@@ -94,6 +111,10 @@ def main(arguments: Sequence[str]) -> int:
     except about.Malformed as error:
         print(f"about: {error}", file=sys.stderr)
         return 1
+    if options.heads:
+        tree = os.environ.get("BUILD_WORKSPACE_DIRECTORY", options.root)
+        write_heads(pathlib.Path(tree), abouts)
+        return 0
     chosen = [each for each in abouts if each.lab == options.lab]
     for line in notes(chosen[0]) if chosen else overview(abouts):
         print(line)

@@ -224,6 +224,16 @@ class AboutTest(unittest.TestCase):
         for term in about.PRIMER:
             self.assertIn(term, page)
 
+    def test_each_chapter_says_at_its_head_what_its_lab_says(self) -> None:
+        for each in self.abouts:
+            file = ROOT / "labs" / each.lab / "README.md"
+            page = file.read_text(encoding="utf-8")
+            self.assertEqual(
+                page[: page.index("## Question")],
+                about.with_head(page, each).partition("## Question")[0],
+                "bazel run //harness:about -- --heads",
+            )
+
 
 SOUND = """
 objectives = ["Explain a", "Use b"]
@@ -714,6 +724,19 @@ class NotesTest(unittest.TestCase):
             for line in printed.splitlines():
                 if not line.startswith("  ./bazelw "):
                     self.assertLessEqual(len(line), 80, line)
+
+    def test_heads_are_written_where_they_differ(self) -> None:
+        lab = about.parse("first", SOUND)
+        old = "# First\n\nOld words.\n\n## Question\n\nWhat?\n\n## Question\n"
+        new = about.with_head(old, lab)
+        self.assertEqual(about.with_head(new, lab), new)
+        self.assertNotIn("Old words", new)
+        self.assertIn("- explain a\n- use b\n", new)
+        self.assertIn("\n| `os.fork()` | `ipc::Process` | fork(2) |\n", new)
+        self.assertIn("\n| | `ipc::Process::join` | waitid(2) |\n", new)
+        self.assertTrue(new.endswith(old[old.index("## Question") :]))
+        with self.assertRaises(about.Malformed):
+            about.with_head("# First\n", lab)
 
     def test_an_unknown_lab_is_one_line_and_status_2(self) -> None:
         self.assertEqual(
