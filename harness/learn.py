@@ -96,16 +96,12 @@ def list_all(learner: Learner, lab: str) -> int:
             own = [item.title for item in items if item.lab == one]
             done = sum(map(learner.desk.is_done, own))
             learner.screen.line(f"  {one:{width}}  {done:2} of {len(own):2}")
+        if item := learner.next():
+            learner.screen.line(f"Next: {item.title} ({KINDS[item.kind]}).")
         learner.screen.line(f"The exercises of one: {COMMAND} list <lab>")
         return 0
-    for item in items:
-        if item.lab == lab:
-            mark = learner.desk.mark(item.title)
-            sign = {DONE: "x", TRIED: "."}.get(mark.status, " ")
-            seen = ", with its solution seen" if mark.seen else ""
-            learner.screen.line(
-                f"  [{sign}] {item.title:36} {KINDS[item.kind]}{seen}"
-            )
+    for line in learner.listed(lab):
+        learner.screen.line(line)
     return 0
 
 
@@ -219,9 +215,10 @@ def progress(learner: Learner, as_json: bool) -> int:
 def step(learner: Learner, word: str, rest: Sequence[str]) -> int:
     """Plays a schedule of the learner's own program, step by step."""
     exercise = _started(learner, word)
+    if not any(argument.startswith("--schedule") for argument in rest):
+        raise WrongUsage("say which: step --schedule=ABBA, as a verdict does")
+    _build(learner.root, learner.desk.build_command(exercise), exercise.title)
     built = learner.desk.program(exercise)
-    if not built.is_file():
-        raise WrongUsage(f"it is not built yet: {COMMAND} check")
     own = judge.program_name(exercise)
     name = exercise.lab if own == exercise.lab else f"{exercise.lab}:{own}"
     with judge.stage(learner.root, exercise, built) as staged:
@@ -230,11 +227,9 @@ def step(learner: Learner, word: str, rest: Sequence[str]) -> int:
         )
 
 
-def build_lab(root: pathlib.Path, lab: str, variant: str) -> str:
-    """Builds a program of a lab; returns where it is."""
-    target = f"wrong_{variant}" if variant else lab
+def _build(root: pathlib.Path, words: Sequence[str], what: str) -> None:
     done = subprocess.run(
-        desk.build_words(root, f"//labs/{lab}:{target}"),
+        words,
         cwd=root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -244,7 +239,13 @@ def build_lab(root: pathlib.Path, lab: str, variant: str) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise WrongUsage(f"{lab} cannot be built: {first_error(done.stdout)}")
+        raise WrongUsage(f"{what} cannot be built: {first_error(done.stdout)}")
+
+
+def build_lab(root: pathlib.Path, lab: str, variant: str) -> str:
+    """Builds a program of a lab; returns where it is."""
+    target = f"wrong_{variant}" if variant else lab
+    _build(root, desk.build_words(root, f"//labs/{lab}:{target}"), lab)
     return str(root / "bazel-bin" / "labs" / lab / target)
 
 
@@ -275,15 +276,20 @@ def ask(
     if question is None:
         raise WrongUsage(f"{lab} has no exploration that is complete")
     _show_question(learner, question, number)
-    if answer is None:
-        answer = _read_answer(learner.screen)
-    given = "".join(answer.upper().replace(",", " ").split())
     letters = {choice.letter for choice in question.choices}
-    if not given or not {*given} <= letters:
-        raise WrongUsage(
+    is_asked = answer is None
+    while True:
+        text = _read_answer(learner.screen) if answer is None else answer
+        given = "".join(text.upper().replace(",", " ").split())
+        if given and {*given} <= letters:
+            break
+        problem = (
             f"answer with letters from {''.join(sorted(letters))}, not"
-            f" {answer.strip()!r}"
+            f" {text.strip()!r}"
         )
+        if not is_asked:
+            raise WrongUsage(problem)
+        learner.line(f"Please {problem}.")
     wrong = question.answers(given)
     if not wrong:
         learner.screen.line(

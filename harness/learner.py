@@ -6,6 +6,7 @@ Shared by the commands of learn.py and by watch.py.
 import dataclasses
 import difflib
 import pathlib
+import re
 
 from harness import course, desk, report
 from harness.attempt import Verdict
@@ -15,6 +16,8 @@ from harness.screen import Screen
 from harness.transcript import wrap
 
 _BAR = 30
+# What expect.py says of a run that did too much of something.
+_ENDED = re.compile(r"\A\w+: it .*, and so was ended$", re.M)
 COMMAND = "./bazelw run //harness:learn --"
 KINDS = {
     WRITE: "write a part of the lab",
@@ -117,6 +120,19 @@ class Learner:
                 return item
         return None
 
+    def listed(self, lab: str) -> list[str]:
+        """Returns the lines of a list of what there is to do for one lab."""
+        own = [item for item in self.items() if item.lab == lab]
+        width = max((len(item.title) for item in own), default=0)
+        lines = []
+        for item in own:
+            mark = self.desk.mark(item.title)
+            sign = {DONE: "x", TRIED: "."}.get(mark.status, " ")
+            seen = ", with its solution seen" if mark.seen else ""
+            kind = f"{KINDS[item.kind]}{seen}"
+            lines.append(f"  [{sign}] {item.title:{width}}  {kind}")
+        return lines
+
     def line(self, text: str = "", indent: int = 0) -> None:
         """Prints a paragraph."""
         self.screen.line(wrap(text, indent=indent))
@@ -168,13 +184,21 @@ def verdict_lines(
     said = report.xml_text(verdict.text)
     lines = [
         paint("bad", f"{exercise.title}: not yet. {spent}"),
-        f"What failed: {verdict.check}",
+        f"Not true yet: {verdict.check}",
+        *_handed_out(learner, exercise),
         "",
         *(f"  {line}".rstrip() for line in said.splitlines()),
         "",
         f"A hint: {COMMAND} hint",
     ]
     return lines
+
+
+def _handed_out(learner: Learner, exercise: Exercise) -> list[str]:
+    file = learner.desk.file(exercise)
+    if exercise.kind == BUILD or file.read_text("utf-8") != exercise.copy():
+        return []
+    return ["This is the program as it was handed out."]
 
 
 def _hint_of(exercise: Exercise, failed: str, words: str) -> object:
@@ -195,6 +219,12 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
         return [
             "It does not compile. Begin with the first error; what the others"
             " say often follows from it."
+        ]
+    if _ENDED.search(mark.words):
+        return [
+            "It was ended because it would not have ended by itself. Look at each"
+            " loop, and at each place that starts a process: what makes it stop,"
+            " and can that fail to come?"
         ]
     rungs = exercise.hint(mark.failed, mark.words).rungs
     mark.rung = min(mark.rung + 1, len(RUNGS))

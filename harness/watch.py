@@ -18,6 +18,7 @@ from typing import Any
 from harness.attempt import Attempt, Verdict
 from harness.exercises import Exercise
 from harness.learner import (
+    COMMAND,
     Learner,
     hint_lines,
     remember,
@@ -28,7 +29,7 @@ from harness.screen import is_terminal
 from harness.transcript import wrap
 
 _ROWS, _COLUMNS = 24, 80
-_KEYS = "n next   h hint   l list   r reset   s solution   q quit"
+_KEYS = "n next  h hint  v verdict  l list  r reset  s solution  q quit"
 _CLEAR = "\x1b[H\x1b[2J"
 _TELL_MS = 1000
 # Of <sys/inotify.h>: a file was written and closed, or has got its name.
@@ -130,7 +131,8 @@ class Watch:
         self._exercise = exercise
         self._inbox = _Inbox()
         self._attempt: Attempt | None = None
-        self._lines: list[str] = []
+        self._verdict: list[str] = []
+        self._last_key = ""
         self._live = is_terminal(sys.stdout)
         learner.desk.start(exercise)
         self._saves = _Saves(exercise, learner)
@@ -169,7 +171,8 @@ class Watch:
     def _judge(self) -> None:
         if self._attempt:
             self._attempt.cancel()
-        self._show([f"{self._exercise.title}: saved, and being judged."])
+        self._verdict = []
+        self._show([f"{self._exercise.title}: being judged."])
         self._attempt = Attempt(self._learner.desk, self._exercise, self._inbox)
         self._show_status()
 
@@ -186,28 +189,32 @@ class Watch:
         # Keys stand below; commands need not be told as well.
         if lines[-1].startswith("A hint: "):
             del lines[-2:]
+        self._verdict = lines
         self._show(lines)
 
     def _key(self, key: str) -> bool:
         """Does what a key is for; returns False to quit."""
         learner, exercise = self._learner, self._exercise
+        before, self._last_key = self._last_key, key
         if key == "q":
             return False
         if key == "h":
-            self._show(hint_lines(learner.desk, exercise))
+            lines = hint_lines(learner.desk, exercise)
+            self._show([*lines, "", *self._verdict] if self._verdict else lines)
+        elif key == "v":
+            self._show(self._verdict or ["There is no verdict yet."])
         elif key == "l":
-            own = [i for i in learner.items() if i.lab == exercise.shelf]
+            self._show([learner.so_far(), *learner.listed(exercise.shelf)])
+        elif key == "r" and before != "r":
             self._show(
-                [learner.so_far()]
-                + [
-                    f"  [{'x' if learner.desk.is_done(i.title) else ' '}]"
-                    f" {i.title}"
-                    for i in own
+                [
+                    "Press r again to have it as it was handed out; your file is kept."
                 ]
             )
         elif key == "r":
             kept = learner.desk.reset(exercise)
-            self._show([f"It is as it was handed out; the old file: {kept}"])
+            name = kept.relative_to(learner.root) if kept else "none"
+            self._show([f"It is as it was handed out; the old file: {name}"])
         elif key == "s":
             self._show(solution_lines(learner.desk, exercise))
         elif key == "n":
@@ -242,8 +249,8 @@ class Watch:
         room = _ROWS - len(head) - 3
         if len(body) > room:
             left = len(body) - room + 1
-            command = f"learn check {self._exercise.title}"
-            body = [*body[: room - 1], f"... {left} more lines: {command}"]
+            command = f"{COMMAND} check {self._exercise.title}"
+            body = [*body[: room - 2], f"... {left + 1} more lines:", command]
         text = "\n".join([*head, *body, "", _KEYS])
         sys.stdout.write(f"{_CLEAR}{text}\n")
         sys.stdout.flush()

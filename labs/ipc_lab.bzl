@@ -2,7 +2,6 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
-load(":syllabus.bzl", "UNPROVEN")
 
 # Who may name the program of a lab: the syllabus, the harness, which runs every
 # lab in the course and in the explorer, and the tools, which read its sources.
@@ -175,8 +174,7 @@ def ipc_lab(
         main = "//harness:tries_main.py",
         python_version = "PY3",
         # An edited lab need not do what the thread sanitizer is there to see.
-        tags = [tag for tag in tags if tag != "threads"] + ["exercises"] +
-               _by_name_only(name + "_tries_test"),
+        tags = [tag for tag in tags if tag != "threads"] + ["exercises"],
         deps = [
             ":%s_checks" % name,
             "//harness:tries",
@@ -199,9 +197,6 @@ def ipc_lab(
             write_files,
             copts,
         )
-
-def _by_name_only(test):
-    return ["manual"] if test in UNPROVEN else []
 
 def _try_program(number, srcs, copts, data, deps):
     """Declares the lab with the edits of one try."""
@@ -310,7 +305,7 @@ def _exercises(
         main = "//harness:lab_exercises_test.py",
         python_version = "PY3",
         shard_count = 2,
-        tags = ["exercises"] + _by_name_only(name + "_exercises_test"),
+        tags = ["exercises"],
         deps = [
             ":%s_checks" % name,
             "//harness:exercises_testing",

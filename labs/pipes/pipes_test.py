@@ -27,7 +27,7 @@ class PipesTest(lab.LabTest):
             saying=r"Receiver waits in (read|poll) .*Receiver itself",
         ),
         "no_framing": lab.Caught(
-            by="output", saying="Got 'Message 0Message 1'"
+            by="output", saying="Got 'Message 9Message 10'"
         ),
         "raw_unclosed_end": lab.Caught(
             by="hang", saying=r"Receiver waits in read .*Receiver itself"

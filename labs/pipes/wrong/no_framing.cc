@@ -20,7 +20,7 @@ namespace {
 
 void send_messages(ipc::Pipe& pipe) {
   pipe.reader.reset();
-  for (int i = 0; i < 2; ++i) {
+  for (const int i : {9, 10}) {  // Nine bytes, and ten.
     const std::string message = "Message " + std::to_string(i);
     ipc::say("Sent '{}'", message);
     ipc::write_all(pipe.writer, std::as_bytes(std::span(message)));
