@@ -340,7 +340,9 @@ class CompareTest(unittest.TestCase):
                 del self.times[name]
         status, out, _ = self.run_compare(all_goals=True)
         self.assertEqual(status, 0, out)
-        self.assertIn("no figure\n    a manager has only one message format", out)
+        self.assertIn(
+            "no figure\n    a manager has only one message format", out
+        )
 
     def test_a_build_that_fails_is_told(self) -> None:
         (self.root / "broken").write_text("")
