@@ -340,10 +340,10 @@ def head(about: About) -> str:
             break_long_words=False,
         )
     names = [f"[{lab}](../{lab}/README.md)" for lab in about.after]
-    before = ", ".join(names) or "[Start here](../../docs/start.md)"
+    earlier = ", ".join(names) or "[Start here](../../docs/start.md)"
     lines += [
         "",
-        f"*Before it: {before}. Minutes: {about.reading_min} to read,"
+        f"*Before it: {earlier}. Minutes: {about.reading_min} to read,"
         f" {about.doing_min} to do.*",
         "",
         "<details>",

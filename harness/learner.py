@@ -222,9 +222,9 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
         ]
     if _ENDED.search(mark.words):
         return [
-            "It was ended because it would not have ended by itself. Look at each"
-            " loop, and at each place that starts a process: what makes it stop,"
-            " and can that fail to come?"
+            "It was ended because it would not have ended by itself. Look at"
+            " each loop, and at each place that starts a process: what makes it"
+            " stop, and can that fail to come?"
         ]
     rungs = exercise.hint(mark.failed, mark.words).rungs
     mark.rung = min(mark.rung + 1, len(RUNGS))

@@ -206,11 +206,7 @@ class Watch:
         elif key == "l":
             self._show([learner.so_far(), *learner.listed(exercise.shelf)])
         elif key == "r" and before != "r":
-            self._show(
-                [
-                    "Press r again to have it as it was handed out; your file is kept."
-                ]
-            )
+            self._show(["Press r again for a new copy; your file is kept."])
         elif key == "r":
             kept = learner.desk.reset(exercise)
             name = kept.relative_to(learner.root) if kept else "none"
