@@ -277,7 +277,6 @@ def ask(
         raise WrongUsage(f"{lab} has no exploration that is complete")
     _show_question(learner, question, number)
     letters = {choice.letter for choice in question.choices}
-    is_asked = answer is None
     while True:
         text = _read_answer(learner.screen) if answer is None else answer
         given = "".join(text.upper().replace(",", " ").split())
@@ -287,7 +286,7 @@ def ask(
             f"answer with letters from {''.join(sorted(letters))}, not"
             f" {text.strip()!r}"
         )
-        if not is_asked:
+        if answer is not None:
             raise WrongUsage(problem)
         learner.line(f"Please {problem}.")
     wrong = question.answers(given)

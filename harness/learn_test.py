@@ -234,6 +234,22 @@ class CommandsTest(LearnTest):
             self.assertEqual((self.root / "my/progress.json").read_text(), text)
 
 
+class OwnFileTest(LearnTest):
+    """What a learner may do with the file."""
+
+    def test_as_it_was_handed_out_is_told(self) -> None:
+        told = "This is the program as it was handed out.\n"
+        self.learn("start", "late")
+        self.assertIn(told, self.learn("check", status=1))
+        self.replace("Sum 3", "Sum 4")
+        self.assertNotIn(told, self.learn("check", status=1))
+
+    def test_bytes_that_are_no_text_have_a_verdict(self) -> None:
+        self.learn("start", "late")
+        self.copy.write_bytes(self.copy.read_bytes() + b"# \xff\n")
+        self.assertIn("fake/late: not yet", self.learn("check", status=1))
+
+
 class HostileTest(LearnTest):
     """Programs that would never end; nothing of them goes on."""
 

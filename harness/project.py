@@ -10,7 +10,9 @@
 The plain tests judge self.program(). They are played in the order of their
 names, and the first that fails is the verdict. A wrong solution, and the
 skeleton, must fail for the declared reason, and one of the hints in
-exercises.toml must fit what the learner then reads.
+exercises.toml must fit what the learner then reads. `also` are the kinds of
+verdict by which it may be caught instead, where that is luck. Where a test is
+skipped, so is each wrong solution that only that test would catch.
 """
 
 import dataclasses
