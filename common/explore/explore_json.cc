@@ -46,6 +46,37 @@ Json to_json(const Views& views) {
   });
 }
 
+Json to_json(const ReplayStep& step) {
+  return Json::object({{"letter", std::string(1, step.letter)},
+                       {"from", step.from},
+                       {"to", step.to},
+                       {"notes", lines(step.notes)},
+                       {"views", to_json(step.views)}});
+}
+
+Json to_json(const std::vector<ReplayProcess>& processes) {
+  return list_of(processes, [](const ReplayProcess& process) {
+    return Json::object({{"name", process.name},
+                         {"state", process.state},
+                         {"place", process.place}});
+  });
+}
+
+Json to_json(const RecordedState& state) {
+  return Json::object(
+      {{"views", to_json(state.views)},
+       {"processes", to_json(state.processes)},
+       {"options", state.options},
+       {"next", list_of(state.next,
+                        [](const RecordedState::Next& next) {
+                          return Json::object(
+                              {{"step", to_json(next.step)},
+                               {"state", static_cast<int64_t>(next.state)}});
+                        })},
+       {"kind", state.kind},
+       {"text", state.text}});
+}
+
 Json to_json(const Exploration& found) {
   return Json::object(
       {{"processes", texts(found.processes)},
@@ -62,27 +93,18 @@ Json to_json(const Exploration& found) {
        {"choices", found.choices},
        {"seconds", found.seconds},
        {"reduced", found.reduced},
-       {"complete", found.complete}});
+       {"complete", found.complete},
+       {"recorded", list_of(found.recorded, [](const RecordedState& state) {
+          return to_json(state);
+        })}});
 }
 
 Json to_json(const Replay& found) {
   return Json::object(
       {{"first_views", to_json(found.first_views)},
        {"steps", list_of(found.steps,
-                         [](const ReplayStep& step) {
-                           return Json::object(
-                               {{"letter", std::string(1, step.letter)},
-                                {"from", step.from},
-                                {"to", step.to},
-                                {"notes", lines(step.notes)},
-                                {"views", to_json(step.views)}});
-                         })},
-       {"processes", list_of(found.processes,
-                             [](const ReplayProcess& process) {
-                               return Json::object({{"name", process.name},
-                                                    {"state", process.state},
-                                                    {"place", process.place}});
-                             })},
+                         [](const ReplayStep& step) { return to_json(step); })},
+       {"processes", to_json(found.processes)},
        {"options", found.options},
        {"kind", found.kind},
        {"text", found.text}});
@@ -173,6 +195,7 @@ Json answer(const std::vector<NamedScenario>& scenarios, Fields fields) {
   take_number(fields, "seed", options.seed);
   take_flag(fields, "inner", options.inner);
   take_flag(fields, "reduce", options.reduce);
+  take_flag(fields, "record", options.record);
   bool progress = false;
   take_flag(fields, "progress", progress);
   if (progress) options.progress = Progress();

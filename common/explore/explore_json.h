@@ -3,6 +3,9 @@
 // The request is an object; what is left out is as the lab has declared it:
 //   scenario (text), kills, max_preemptions, max_schedules, random, seed
 //   (integers), inner, reduce (true or false), schedule (text: play this one),
+//   record (true: answer with the tree of all states, as "recorded": each has
+//   views, processes, options, next, kind and text, and each of its next a step
+//   and the number of the state that it leads to),
 //   progress (true: a line "explored <n>" on standard error now and then).
 // A request {"list": true} asks which scenarios there are, and how each is
 // explored unless told otherwise.

@@ -46,6 +46,52 @@ TEST(ExploreJson, TellsTheOutcomesWithTheirCounts) {
             R"({"count":4,"kind":"outcome","text":"1","witness":"ABBA"})");
 }
 
+// Plays a schedule in the recorded tree, and returns the state that it leads
+// to.
+ipc::Json recorded_state(const ipc::Json& found, std::string_view schedule) {
+  int64_t at = 0;
+  for (const char letter : schedule) {
+    const ipc::Json all = found.at("recorded").at(static_cast<size_t>(at));
+    at = -1;
+    for (size_t i = 0; i < all.at("next").items().size(); ++i) {
+      const ipc::Json next = all.at("next").at(i);
+      if (next.at("step").at("letter").as_text() != std::string(1, letter)) {
+        continue;
+      }
+      at = next.at("state").as_int();
+    }
+    if (at < 0) throw std::invalid_argument("not recorded");
+  }
+  return found.at("recorded").at(static_cast<size_t>(at));
+}
+
+TEST(ExploreJson, TheRecordedTreeHasEachScheduleWithItsStatesAndItsEnd) {
+  const ipc::Json found = answer(R"({"record":true})");
+  // 1 + 2 + 4 + 6 + 6 states: two processes of two steps each.
+  EXPECT_EQ(found.at("recorded").items().size(), 19U);
+  size_t ends = 0;
+  for (size_t i = 0; i < found.at("recorded").items().size(); ++i) {
+    ends += found.at("recorded").at(i).at("kind").as_text().empty() ? 0 : 1;
+  }
+  EXPECT_EQ(ends, 6U);
+  for (const char* schedule : {"", "A", "AB", "ABB", "ABBA", "AABB", "BBAA"}) {
+    const ipc::Json played =
+        answer(std::string(R"({"schedule":")") + schedule + "\"}");
+    const ipc::Json state = recorded_state(found, schedule);
+    EXPECT_EQ(state.at("processes").text(), played.at("processes").text());
+    EXPECT_EQ(state.at("options").as_text(), played.at("options").as_text());
+    EXPECT_EQ(state.at("kind").as_text(), played.at("kind").as_text());
+    EXPECT_EQ(state.at("text").as_text(), played.at("text").as_text());
+  }
+  EXPECT_EQ(recorded_state(found, "AB").at("views").text(), R"([["sum","0"]])");
+  EXPECT_EQ(recorded_state(found, "ABB").at("views").text(),
+            R"([["sum","1"]])");
+}
+
+TEST(ExploreJson, WithoutRecordThereIsNoTree) {
+  EXPECT_EQ(answer("{}").at("recorded").items().size(), 0U);
+}
+
 TEST(ExploreJson, TakesWhatIsNotAsDeclaredFromTheRequest) {
   EXPECT_EQ(answer(R"({"max_preemptions":0})").at("schedules").as_int(), 2);
   EXPECT_FALSE(answer(R"({"max_preemptions":0})").at("complete").as_bool());

@@ -199,6 +199,90 @@ class Search final : public Schedule::Director {
   std::mt19937 random_;
 };
 
+constexpr const char* kStates[] = {"running", "at point", "waiting", "woken",
+                                   "finished"};
+
+std::string where(const Schedule& schedule, size_t index) {
+  if (schedule.state(index) == Schedule::State::waiting) {
+    return "waits for " + schedule.place(index);
+  }
+  if (schedule.state(index) == Schedule::State::woken) {
+    return "woken: " + schedule.place(index);
+  }
+  return schedule.place(index);
+}
+
+std::vector<ReplayProcess> processes_of(const Schedule& schedule) {
+  std::vector<ReplayProcess> processes;
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    processes.push_back({schedule.name(i),
+                         kStates[static_cast<int>(schedule.state(i))],
+                         schedule.place(i)});
+  }
+  return processes;
+}
+
+std::string letters_of(std::span<const Choice> options) {
+  std::string letters;
+  for (const Choice option : options) letters += letter_of(option);
+  return letters;
+}
+
+// Lets another director choose, and keeps what comes of each choice.
+class Recorder final : public Schedule::Director {
+ public:
+  Recorder(Director& director, std::vector<RecordedState>& states)
+      : director_(director), states_(states) {}
+
+  Choice choose(const Schedule& schedule,
+                std::span<const Choice> options) override {
+    if (states_.empty()) {
+      states_.push_back(
+          {.views = schedule.views(), .processes = processes_of(schedule)});
+    }
+    RecordedState& state = states_[at_];
+    if (state.options.empty()) state.options = letters_of(options);
+    const Choice choice = director_.choose(schedule, options);
+    from_ = where(schedule, choice.process);
+    return choice;
+  }
+
+  bool wants_accesses() override { return director_.wants_accesses(); }
+
+  void done(const Schedule& schedule, Choice choice) override {
+    director_.done(schedule, choice);
+    const char letter = letter_of(choice);
+    for (const RecordedState::Next& next : states_[at_].next) {
+      if (next.step.letter != letter) continue;
+      at_ = next.state;
+      return;
+    }
+    const ReplayStep step{letter, from_, where(schedule, choice.process),
+                          schedule.notes(choice.process), schedule.views()};
+    states_[at_].next.push_back({step, states_.size()});
+    at_ = states_.size();
+    states_.push_back(
+        {.views = step.views, .processes = processes_of(schedule)});
+  }
+
+  // The schedule has ended, and the next one begins at the root.
+  void end(const std::pair<std::string, std::string>& ending) {
+    if (!states_.empty()) {
+      std::tie(states_[at_].kind, states_[at_].text) = ending;
+    }
+    at_ = 0;
+  }
+
+  // The schedule was given up.
+  void give_up() { at_ = 0; }
+
+ private:
+  Director& director_;
+  std::vector<RecordedState>& states_;
+  size_t at_ = 0;
+  std::string from_;
+};
+
 int count_switches(std::string_view letters) {
   int count = 0;
   for (size_t i = 1; i < letters.size(); ++i) {
@@ -271,17 +355,22 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
   result.reduced = options.reduce;
   std::map<Ending, FoundOutcome> found;
   Search search(options);
+  Recorder recorder(search, result.recorded);
+  Schedule::Director& director =
+      options.record ? static_cast<Schedule::Director&>(recorder) : search;
   const int64_t limit =
       options.random > 0 ? options.random : options.max_schedules;
   bool ended = false;
   bool is_endless = false;
   while (!is_endless && result.schedules != limit &&
          !(ended = !search.next())) {
-    Schedule schedule(search, {.kills = options.kills,
-                               .inner = options.inner,
-                               .watches = options.reduce});
+    Schedule schedule(director, {.kills = options.kills,
+                                 .inner = options.inner,
+                                 .watches = options.reduce,
+                                 .notes = options.record});
     try {
       const Ending ending = run_once(scenario, schedule);
+      recorder.end(ending);
       ++result.schedules;
       is_endless = ending.first == "endless";
       FoundOutcome& outcome = found[ending];
@@ -290,6 +379,7 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
         outcome.witness = search.letters();
       }
     } catch (const GivenUp&) {
+      recorder.give_up();
       ++result.cut;
     }
     result.choices += static_cast<int64_t>(search.letters().size());
@@ -307,9 +397,6 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
 
 namespace {
 
-constexpr const char* kStates[] = {"running", "at point", "waiting", "woken",
-                                   "finished"};
-
 // Plays what is written, and gives up after that.
 class Player final : public Schedule::Director {
  public:
@@ -321,10 +408,9 @@ class Player final : public Schedule::Director {
     if (replay_.steps.empty() && replay_.first_views.empty()) {
       replay_.first_views = schedule.views();
     }
-    replay_.options.clear();
-    for (const Choice option : options) replay_.options += letter_of(option);
+    replay_.options = letters_of(options);
     if (place_ == letters_.size()) {
-      note_processes(schedule);
+      replay_.processes = processes_of(schedule);
       throw GivenUp();
     }
     const char letter = letters_[place_];
@@ -343,7 +429,7 @@ class Player final : public Schedule::Director {
   }
 
   void end(const Schedule& schedule) const {
-    note_processes(schedule);
+    replay_.processes = processes_of(schedule);
     replay_.options.clear();
     if (place_ == letters_.size()) return;
     throw std::invalid_argument(
@@ -352,25 +438,6 @@ class Player final : public Schedule::Director {
   }
 
  private:
-  static std::string where(const Schedule& schedule, size_t index) {
-    if (schedule.state(index) == Schedule::State::waiting) {
-      return "waits for " + schedule.place(index);
-    }
-    if (schedule.state(index) == Schedule::State::woken) {
-      return "woken: " + schedule.place(index);
-    }
-    return schedule.place(index);
-  }
-
-  void note_processes(const Schedule& schedule) const {
-    replay_.processes.clear();
-    for (size_t i = 0; i < schedule.size(); ++i) {
-      replay_.processes.push_back({schedule.name(i),
-                                   kStates[static_cast<int>(schedule.state(i))],
-                                   schedule.place(i)});
-    }
-  }
-
   [[noreturn]] void throw_impossible(const Schedule& schedule,
                                      char letter) const {
     const auto index = static_cast<size_t>((letter | 0x20) - 'a');

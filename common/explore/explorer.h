@@ -59,6 +59,7 @@ struct ExploreOptions {
   int64_t max_schedules = -1;  // Stop after so many; -1 for never.
   int64_t random = 0;          // So many schedules at random, instead of all.
   unsigned seed = 0;           // Of these.
+  bool record = false;         // Keep each state, in Exploration::recorded.
   // Is told after each schedule how many there were, cut ones included.
   std::function<void(int64_t schedules)> progress = {};
 };
@@ -72,26 +73,7 @@ struct FoundOutcome {
   std::string witness;  // The one with the fewest switches, then the shortest.
 };
 
-struct Exploration {
-  std::vector<std::string> processes;  // A, B, ...
-  std::vector<FoundOutcome> outcomes;  // By kind and text.
-  int64_t schedules = 0;               // To their ends.
-  int64_t cut = 0;      // Begun and given up: they lead nowhere new.
-  int64_t choices = 0;  // Of all of them.
-  double seconds = 0;
-  bool reduced = false;
-  bool complete = false;  // No limit and no bound has left anything out.
-
-  // What came out, as texts with their kinds: "deadlock: ...".
-  [[nodiscard]] std::vector<std::string> texts() const;
-  // The outcome with this kind and text; null if it was not reached.
-  [[nodiscard]] const FoundOutcome* find(std::string_view kind,
-                                         std::string_view text) const;
-};
-
-Exploration explore(const Scenario& scenario, const ExploreOptions& options);
-
-// One choice of a schedule that is played again for people.
+// One choice of a schedule that was played for people to look at.
 struct ReplayStep {
   char letter;
   std::string from;   // Where the process was.
@@ -105,6 +87,41 @@ struct ReplayProcess {
   std::string state;  // "at point", "waiting", "woken" or "finished".
   std::string place;
 };
+
+// A state that schedules led to, in the tree of all that were played.
+struct RecordedState {
+  struct Next {
+    ReplayStep step;  // With the views after it.
+    size_t state;     // Where it leads to, in Exploration::recorded.
+  };
+  std::vector<std::pair<std::string, std::string>> views = {};
+  std::vector<ReplayProcess> processes = {};
+  std::string options = {};     // What could be chosen; "" if it has ended.
+  std::vector<Next> next = {};  // What was chosen, in the order of being tried.
+  std::string kind = {};        // As in FoundOutcome; "" if it has not ended.
+  std::string text = {};
+};
+
+struct Exploration {
+  std::vector<std::string> processes;  // A, B, ...
+  std::vector<FoundOutcome> outcomes;  // By kind and text.
+  int64_t schedules = 0;               // To their ends.
+  int64_t cut = 0;      // Begun and given up: they lead nowhere new.
+  int64_t choices = 0;  // Of all of them.
+  double seconds = 0;
+  bool reduced = false;
+  bool complete = false;  // No limit and no bound has left anything out.
+  // The tree of the states, its root first; empty without `record`.
+  std::vector<RecordedState> recorded = {};
+
+  // What came out, as texts with their kinds: "deadlock: ...".
+  [[nodiscard]] std::vector<std::string> texts() const;
+  // The outcome with this kind and text; null if it was not reached.
+  [[nodiscard]] const FoundOutcome* find(std::string_view kind,
+                                         std::string_view text) const;
+};
+
+Exploration explore(const Scenario& scenario, const ExploreOptions& options);
 
 struct Replay {
   std::vector<std::pair<std::string, std::string>> first_views;
