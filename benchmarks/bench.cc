@@ -25,7 +25,7 @@ namespace {
 
 constexpr double kEndLimitS = 10;
 constexpr double kNearWindowS = 0.007;
-// A look at the distance that is younger than this need not be repeated.
+// A measured distance that is younger than this need not be measured again.
 constexpr int64_t kNearFreshNs = 3'000'000;
 constexpr int kStatusMissing = 77;
 
@@ -40,7 +40,7 @@ std::vector<int> find_cpus() {
   return cpus;
 }
 
-// As it was when the program began: pinned children see only their own.
+// The CPUs at the start of the program: a pinned child sees only its own.
 const std::vector<int>& cpus() {
   static const std::vector<int> found = find_cpus();
   return found;
@@ -58,13 +58,13 @@ struct Stage {
   static constexpr size_t kLanesMax = 65;  // 64 clients and their server.
 
   Progress lanes[kLanesMax];
-  // Written before and after what is measured.
+  // Written only before and after what is measured.
   Event begin;
   std::atomic<uint32_t> ready{0};
   std::atomic<bool> over{false};
 };
 
-// What was counted, and consumed, until a moment.
+// What had been counted and consumed at one moment.
 struct Snapshot {
   int64_t at_ns = 0;
   uint64_t count = 0;
@@ -95,7 +95,7 @@ Snapshot look(const Stage& stage, std::deque<Process>& processes) {
   return now;
 }
 
-// Nanoseconds of a round trip between two CPUs by one cache line.
+// Returns the ns of a round trip between two CPUs through one cache line.
 double measure_distance() {
   if (cpus().size() < 2) return 0;
   struct Line {
@@ -139,7 +139,7 @@ double measure_distance() {
   return static_cast<double>(now - begin_ns) / trips;
 }
 
-// The distance now, or as it was a moment ago.
+// Returns the distance now, or the one measured a moment ago.
 double distance() {
   static double last = 0;
   static int64_t last_ns = 0;
@@ -263,7 +263,7 @@ Figure run(Placement place, const std::vector<Actor>& actors,
   stage->begin.set();
   const Deadline begun = Deadline::after(kEndLimitS * time_scale());
   while (window.prepared != nullptr && !window.prepared->load()) {
-    if (begun.expired()) throw std::runtime_error("nothing is prepared");
+    if (begun.expired()) throw std::runtime_error("preparing takes too long");
     nap(0.001);
   }
   nap(window.warm_s);
@@ -314,7 +314,7 @@ void contend(const std::string& group, const std::string& name,
   for (const Placement place : placements) {
     const std::string full =
         fmt::format("{}/{}/{}", group, name_of(place), name);
-#ifndef __clang_analyzer__  // It takes what is registered for a leak.
+#ifndef __clang_analyzer__  // It mistakes what is registered for a leak.
     benchmark::RegisterBenchmark(
         full.c_str(),
         [=](benchmark::State& state) { sample(state, place, contender); })

@@ -1,5 +1,5 @@
-// What the benchmarks are made of: processes that do something over and over,
-// placed on CPUs, and the rate at which they do it.
+// What the benchmarks are made of: processes that are placed on CPUs and repeat
+// an operation, and the time that an operation takes.
 //
 //   const Bench benches([] {
 //     contend("event_round_trip", "Event", both_pinned(), [](Placement place) {
@@ -8,23 +8,25 @@
 //     });
 //   });
 //
-// Those who contend in one group do the same work, and are compared with each
-// other and with nobody else. Each is a Google Benchmark of one iteration,
-// named group/placement/contender; its time is that of one operation. A ratio
-// of two such times is worth something if both were taken one after the other
-// and under the same conditions, so each sample says what these were:
+// The contenders of one group do the same work, and are compared only with each
+// other. Each contender is a Google Benchmark of one iteration, named
+// group/placement/contender; its time is that of one operation. A ratio of two
+// such times is valid only if both were measured one after the other and under
+// the same conditions. So each sample records the conditions:
 //
-//   near_before, near_after   ns of a round trip between the first two CPUs, by
-//                 one cache line, for 7 ms before and after. Below 250 they are
-//                 near each other, above 400 far. On a virtual machine that
-//                 changes by itself, and a sample during which it changed, or
-//                 one near and one far, are not to be compared.
+//   near_before, near_after   ns of a round trip between the first two CPUs
+//                 through one cache line, for 7 ms before and after the sample.
+//                 Below 250 the CPUs are near each other, above 400 far. On a
+//                 virtual machine this changes by itself. A sample during which
+//                 it changed must not be compared, nor a near one with a far
+//                 one.
 //   switches      context switches of all its processes, per operation: how
-//                 often somebody slept.
-//   cpu           CPUs that its processes kept busy, 0 to their number.
+//                 often a process slept.
+//   cpu           how many CPUs its processes kept busy on average.
 //
-// //benchmarks:compare does that: rounds in which all take turns, ratios within
-// a round, medians. docs/benchmarks has what came out.
+// //benchmarks:compare compares samples: it runs rounds in which all contenders
+// take turns, and takes ratios within a round, and their medians.
+// docs/benchmarks has the results.
 #pragma once
 
 #include <stdint.h>
@@ -43,7 +45,7 @@ namespace ipc::bench {
 
 enum class Placement {
   same,  // All processes on one CPU.
-  two,   // In turn on the one and the other of two CPUs.
+  two,   // Lanes alternate between two CPUs: 0, 1, 0, 1, ...
   free,  // Where the kernel puts them.
 };
 
@@ -51,14 +53,14 @@ inline std::vector<Placement> both_pinned() {
   return {Placement::same, Placement::two};
 }
 
-// What the harness sees of a process while it works.
+// What run() sees of a process while it works.
 struct alignas(64) Progress {
   std::atomic<uint64_t> count{0};
   std::atomic<int64_t> at_ns{0};
 };
 
-// The side of a process: how it learns that the time is over, and how it tells
-// what it has done.
+// What a process uses to learn that the time is over, and to report how much it
+// has done.
 class Lane {
  public:
   Lane(const std::atomic<bool>& over, Progress& progress)
@@ -67,15 +69,15 @@ class Lane {
   [[nodiscard]] bool goes_on() const {
     return !over_.load(std::memory_order_relaxed);
   }
-  // One operation more, or `count`. In a lane that waits for others, only one
-  // side may count.
+  // Counts one more operation, or `count`. If lanes wait for each other, only
+  // one of them may count.
   void did(uint64_t count = 1) {
     done_ += count;
-    // Relaxed: nothing is read but the number.
+    // Relaxed: the number publishes no other data.
     progress_.count.store(done_, std::memory_order_relaxed);
   }
-  // The same for operations of 20 us and more, which must be timed by
-  // themselves: the window may end in the middle of one.
+  // The same for operations of 20 us and more. It also notes the time, because
+  // the window may end in the middle of such an operation.
   void did_long(uint64_t count = 1);
 
  private:
@@ -86,42 +88,46 @@ class Lane {
 
 using Actor = std::function<void(Lane&)>;
 
-// What came out of a sample.
+// The result of a sample.
 struct Figure {
   double ns = 0;                                // Of one operation.
   double switches = 0;                          // Per operation.
   double cpu = 0;                               // CPUs that were busy.
-  std::map<std::string, double> counters = {};  // What else is to be known.
+  std::map<std::string, double> counters = {};  // Further results, by name.
 };
 
 // How long a sample is measured, and how long it runs before that.
 struct Window {
   double warm_s = 0.008;
   double measured_s = 0.06;
-  // Nothing is to be done: `ns` is the CPU time that a second of waiting takes.
+  // The actors only wait: `ns` is the CPU time that a second of waiting takes.
   bool is_idle = false;
-  // If an actor has something to prepare first, it says here when it has; the
-  // warm-up follows.
+  // If an actor must prepare something first, it sets this when it has done so;
+  // the warm-up follows. Null if nothing is to be prepared.
   const std::atomic<bool>* prepared = nullptr;
 };
 
-// Forks a process for each actor, lets them begin at once, and looks at what
-// they count while they run. Each returns when its lane no longer goes on.
-// Errors: std::runtime_error if one fails, or does not end within 10 s.
+// Forks a process for each actor, lets all begin at the same time, and reads
+// their counts while they run. Each actor must return when its goes_on() is
+// false. Blocks until all have ended.
+// Errors: std::runtime_error if one fails, does not end within 10 s, or if
+// nothing was done.
 Figure run(Placement place, const std::vector<Actor>& actors,
            const Window& window = {});
 
-// The figure of a mode of peers/python_peer.py: the last line that it prints is
-// the nanoseconds of one operation. Throws Missing if there is no Python here.
+// Runs a mode of peers/python_peer.py and returns its figure: the last line
+// that it prints is the ns of one operation. Throws Missing if there is no
+// Python.
 Figure run_python(Placement place, const std::vector<std::string>& arguments);
 
-// Thrown by a contender whose program or library is not here: it is skipped.
+// A contender throws this if its program or library is not installed. It is
+// then skipped.
 class Missing : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// Pins the calling process to the CPU of a lane; nothing if `free`.
+// Pins the calling process to the CPU of a lane; does nothing if `free`.
 void pin(Placement place, int lane);
 // How often a process has left its CPU so far.
 uint64_t context_switches(pid_t pid);
@@ -131,7 +137,7 @@ void contend(const std::string& group, const std::string& name,
              const std::vector<Placement>& placements,
              const std::function<Figure(Placement)>& sample);
 
-// Runs `add` before main(), in whose files there is no list of the benchmarks.
+// Runs `add` before main(), so no file needs a list of all benchmarks.
 class Bench {
  public:
   explicit Bench(void (*add)()) { add(); }

@@ -2,7 +2,7 @@
 
     bazel run //benchmarks:compare                  # all, and docs/benchmarks
     bazel run //benchmarks:compare -- queue lock_2  # these, and prints only
-    bazel run //benchmarks:compare -- --redraw      # page and plots anew
+    bazel run //benchmarks:compare -- --redraw      # page and plots again
 """
 
 import argparse
@@ -28,7 +28,7 @@ _WRONG_USAGE = 2
 _FOLDER = pathlib.Path("docs", "benchmarks")
 # Of what is only drawn.
 _CURVE_ROUNDS = 5
-# A group that takes longer for a round need not have more than the fewest.
+# A group that takes longer than this for a round has only the fewest rounds.
 _LONG_S = 2.0
 # A complete run, with the build, is at its end after ten minutes.
 _LIMIT_S = 570.0
@@ -160,7 +160,7 @@ class Comparison:
                 f"round {number + 1} of {rounds}",
             ):
                 self.failed.append(
-                    f"the time was over after {number} of {rounds} rounds"
+                    f"the time was up after {number} of {rounds} rounds"
                 )
                 return
         for number in range(rounds):
@@ -249,8 +249,8 @@ def _align(cells: Sequence[str]) -> str:
 
 def show(screen: Screen, results: dict[str, Any], complete: bool) -> list[Any]:
     """Prints the table; returns the goals that lack figures, and a reason."""
-    screen.line(">=: so many times as fast; <=: so many times the time, or so")
-    screen.line("much; median [quartiles] of rounds")
+    screen.line(">=: at least this many times as fast; <=: at most this many")
+    screen.line("times the time, or this much; median [quartiles] of rounds")
     lacking = []
     for subject in goals.GOALS:
         rows = text.table(results, subject)
@@ -280,7 +280,7 @@ def show(screen: Screen, results: dict[str, Any], complete: bool) -> list[Any]:
 
 
 def show_others(screen: Screen, results: dict[str, Any]) -> None:
-    """Prints the times of all groups, for whoever asked by name."""
+    """Prints the times of all groups, for a user who asked by name."""
     screen.line()
     screen.line(screen.paint("bold", "All times"))
     for record in results["times"]:
@@ -345,7 +345,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--redraw",
         action="store_true",
-        help=f"measure nothing; make {_FOLDER} anew of its results.json",
+        help=f"measure nothing; make {_FOLDER} again from its results.json",
     )
     parser.add_argument(
         "--root",
@@ -366,7 +366,7 @@ def usage_problem(options: argparse.Namespace) -> str:
             f"not {options.rounds}"
         )
     if options.redraw and (options.name or options.write):
-        return "--redraw measures nothing, and goes with nothing else"
+        return "--redraw measures nothing, so it takes no other argument"
     if (
         options.redraw
         and not (options.root / _FOLDER / "results.json").exists()

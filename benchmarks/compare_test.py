@@ -49,7 +49,7 @@ from benchmarks import compare
 sys.exit(compare.main(sys.argv[1:]))
 """
 
-# Whatever is installed here: with all the peers.
+# With all the peers, whatever is installed here.
 _WITH_PEERS = """
 from benchmarks import machine
 machine.missing_peers = dict
@@ -83,7 +83,7 @@ class CompareTest(unittest.TestCase):
         self.root = pathlib.Path(folder.name)
         self.docs = self.root / "docs" / "benchmarks"
         self.executable("bazelw", _BAZEL.format(root=self.root))
-        # All that there are goals for.
+        # Everything that has a goal.
         self.times: dict[str, float | None] = {
             str(name): 100.0
             for goal in goals.all_goals()
@@ -133,7 +133,7 @@ class CompareTest(unittest.TestCase):
     def start(
         self, *arguments: str, path: str = "", all_goals: bool = False
     ) -> "subprocess.Popen[str]":
-        """Starts it as bazel run does; with a path, what is not on it lacks."""
+        """Starts it as bazel run does; what is not on `path` is missing."""
         program = "".join(
             (
                 "" if path else _WITH_PEERS,
@@ -186,7 +186,7 @@ class CompareTest(unittest.TestCase):
         self.assertEqual((status, err), (0, ""), out)
         self.assertRegex(
             out,
-            r"Lock, nobody else +pthread_mutex +one +120 ns "
+            r"Lock, uncontended +pthread_mutex +one +120 ns "
             r" 1\.20 \[1\.20, 1\.20\] +<= 1\.35 +1\.2 +aim\n",
         )
         self.assertRegex(out, r"NOT\n")
@@ -244,7 +244,7 @@ class CompareTest(unittest.TestCase):
     def test_names_print_only(self) -> None:
         status, out, err = self.run_compare("lock_1", "spare_1")
         self.assertEqual((status, err), (0, ""), out)
-        self.assertIn("Lock, nobody else", out)
+        self.assertIn("Lock, uncontended", out)
         self.assertNotIn("Lock, 2", out)
         self.assertNotIn("no figure", out)
         self.assertRegex(out, r"\nspare_1 +Spare +two near +100 ns ")
@@ -253,18 +253,18 @@ class CompareTest(unittest.TestCase):
     def test_the_name_of_a_primitive_means_all_of_its_groups(self) -> None:
         status, out, _ = self.run_compare("lock")
         self.assertEqual(status, 0, out)
-        self.assertIn("Lock, nobody else", out)
+        self.assertIn("Lock, uncontended", out)
         self.assertIn("Lock, 2", out)
         self.assertNotIn("Event", out)
         log = (self.root / "bazel.log").read_text()
         self.assertNotIn("other_bench", log)
 
-    def test_names_write_if_they_are_told_to(self) -> None:
+    def test_names_write_if_that_is_asked_for(self) -> None:
         status, out, _ = self.run_compare("lock_1", "--write")
         self.assertEqual(status, 0, out)
         self.assertIn("no figure", (self.docs / "README.md").read_text())
 
-    def test_a_name_that_is_not_there_is_told(self) -> None:
+    def test_an_unknown_name_gets_one_line(self) -> None:
         status, out, err = self.run_compare("nosuch")
         self.assertEqual((status, out), (2, ""))
         self.assertEqual(
@@ -273,11 +273,11 @@ class CompareTest(unittest.TestCase):
             "and the groups of each, such as condition_round_trip\n",
         )
 
-    def test_wrong_usage_is_told_in_a_line(self) -> None:
+    def test_wrong_usage_gets_one_line(self) -> None:
         for arguments, told in (
             (["--rounds=3"], "--rounds must be at least 7, not 3"),
             (["--redraw"], "there is no docs/benchmarks/results.json to draw"),
-            (["--redraw", "lock"], "--redraw measures nothing, and goes with"),
+            (["--redraw", "lock"], "--redraw measures nothing, so it takes"),
         ):
             status, _, err = self.run_compare(*arguments)
             self.assertEqual(status, 2)
@@ -326,7 +326,7 @@ class CompareTest(unittest.TestCase):
         del self.times["lock_1/same/pthread_mutex"]
         status, out, _ = self.run_compare()
         self.assertEqual(status, 1)
-        self.assertRegex(out, r"Lock, nobody else +pthread_mutex .* no figure")
+        self.assertRegex(out, r"Lock, uncontended +pthread_mutex .* no figure")
         self.assertIn(
             "FAIL  lock_1/same/Lock cost lock_1/pthread_mutex: not measured\n",
             out,
@@ -344,7 +344,7 @@ class CompareTest(unittest.TestCase):
             "no figure\n    a manager has only one message format", out
         )
 
-    def test_a_build_that_fails_is_told(self) -> None:
+    def test_a_build_that_fails_is_reported(self) -> None:
         (self.root / "broken").write_text("")
         status, _, err = self.run_compare("lock")
         self.assertEqual(status, 2)
@@ -352,7 +352,7 @@ class CompareTest(unittest.TestCase):
             err, "compare: the benchmarks were not built; see above\n"
         )
 
-    def test_page_and_plots_can_be_made_anew(self) -> None:
+    def test_page_and_plots_can_be_made_again(self) -> None:
         self.run_compare()
         written = (self.docs / "README.md").read_text()
         (self.docs / "README.md").write_text("")
@@ -416,7 +416,7 @@ class RoundsTest(unittest.TestCase):
     def test_when_the_time_is_over_that_is_a_failure(self) -> None:
         self.assertEqual(
             self.count([70], -1),
-            (0, 0, ["the time was over after 0 of 9 rounds"]),
+            (0, 0, ["the time was up after 0 of 9 rounds"]),
         )
 
 

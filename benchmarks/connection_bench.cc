@@ -1,5 +1,5 @@
-// ipc::Connection beside the descriptor that it is made of, and what one would
-// write over that first.
+// Compares ipc::Connection with the descriptor that it is made of, and with the
+// first solution that comes to mind over such a descriptor.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ void write_all(int fd, const char* bytes, size_t size) {
   }
 }
 
-// Each has two sides, 0 and 1, and messages of one size between them.
+// Each channel has two sides, 0 and 1, and messages of one size between them.
 
 class Ours {
  public:
@@ -62,8 +62,8 @@ class Ours {
   std::array<Connection, 2> ends_;
 };
 
-// The same kind of socket, and no lengths on it: a message is a packet, or as
-// few as the kernel allows.
+// The same kind of socket, without length headers: a message is one packet, or
+// as few packets as the kernel allows.
 class RawSocket {
  public:
   explicit RawSocket(size_t size_bytes) : size_bytes_(size_bytes) {
@@ -87,9 +87,9 @@ class RawSocket {
   }
 
  private:
-  // How long a packet may be then.
+  // Asks for a larger send buffer. Returns how long a packet may be then.
   static size_t make_room(int fd) {
-    int room_bytes = kLargeBytes;  // Doubled, if so much is granted.
+    int room_bytes = kLargeBytes;  // The kernel doubles what it grants.
     socklen_t size = sizeof room_bytes;
     check(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room_bytes, size),
           "SO_SNDBUF");
@@ -103,7 +103,7 @@ class RawSocket {
   std::array<UniqueFd, 2> ends_;
 };
 
-// As one would do it first: a length, and then the bytes.
+// The first solution that comes to mind: a length, and then the bytes.
 void write_framed(int fd, const char* bytes, size_t size) {
   const auto length = static_cast<uint32_t>(size);
   write_all(fd, reinterpret_cast<const char*>(&length), sizeof length);
@@ -162,7 +162,7 @@ class FramedPipe {
   std::array<UniqueFd, 2> writers_;
 };
 
-// A message that begins with E is the last.
+// A message that begins with E is the last one.
 template <typename Channel>
 Figure run_round_trip(Placement place) {
   Channel channel(kSmallBytes);

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import goals
 from benchmarks.samples import BETWEEN, NEAR, TAGS, Name, Sample
 
-# What fewer rounds than this say decides nothing.
+# Fewer rounds than this decide nothing.
 ROUNDS_MIN = 7
 
 Round = dict[Name, Sample]
@@ -109,7 +109,7 @@ def rows(goal: goals.Goal, rounds: Sequence[Round]) -> list[Record]:
     pairs = _pairs(goal, rounds)
     if not pairs:
         return []
-    # What is compared with nothing need not be alike.
+    # A figure that is compared with no other needs no equal distance.
     tags: Sequence[str] = _tags(goal.placement)
     if goal.tag:
         tags = [NEAR, BETWEEN] if goal.tag == NEAR else [goal.tag]
@@ -137,7 +137,7 @@ def rows(goal: goals.Goal, rounds: Sequence[Round]) -> list[Record]:
 
 def decided(goal: goals.Goal, rounds: Sequence[Round]) -> bool:
     """Whether more rounds would add nothing that a goal needs."""
-    # How far the CPUs are from each other is not for us to choose, but most
+    # We cannot choose how far the CPUs are from each other, but most
     # are near for most of the time.
     if goal.tag not in ("", NEAR):
         return True

@@ -65,14 +65,14 @@ class SamplesTest(unittest.TestCase):
         self.assertEqual(self.read(time_unit="us").ns, 27500)
         self.assertEqual(self.read(time_unit="ms").ns, 27500000)
 
-    def test_what_is_missing_is_no_error(self) -> None:
+    def test_a_missing_peer_is_not_an_error(self) -> None:
         found = self.read(
             error_occurred=True, error_message="missing: s6-supervise: "
         )
         self.assertEqual((found.missing, found.error), ("s6-supervise:", ""))
         self.assertFalse(found.good)
 
-    def test_an_error_is_none_that_something_is_missing(self) -> None:
+    def test_an_error_is_not_taken_for_a_missing_peer(self) -> None:
         found = self.read(error_occurred=True, error_message="mq_open: denied")
         self.assertEqual((found.missing, found.error), ("", "mq_open: denied"))
         self.assertFalse(found.good)
@@ -121,13 +121,13 @@ class ProgramTest(unittest.TestCase):
             ):
                 self.sample("sleep 1000")
 
-    def test_how_it_ended_is_told(self) -> None:
+    def test_the_way_it_ended_is_reported(self) -> None:
         with self.assertRaisesRegex(ProgramFailed, "with signal 11: bad luck"):
             self.sample("echo 'bad luck' >&2; kill -SEGV $$")
         with self.assertRaisesRegex(ProgramFailed, "with status 3: $"):
             self.sample("exit 3")
 
-    def test_what_is_not_json_is_told(self) -> None:
+    def test_an_output_that_is_not_json_is_reported(self) -> None:
         with self.assertRaisesRegex(ProgramFailed, "printed no figures"):
             self.sample("echo hello")
 
@@ -348,7 +348,7 @@ class RatiosTest(unittest.TestCase):
             [("near", 2), ("between", 0), ("far", 0), ("changed", 2)],
         )
 
-    def test_failures_are_told_once_each(self) -> None:
+    def test_each_failure_is_reported_once(self) -> None:
         bad = {
             _OURS: Sample(_OURS, error="it hangs"),
             _PEER: Sample(_PEER, missing="s6"),
@@ -398,7 +398,7 @@ class GoalsTest(unittest.TestCase):
             else:
                 self.assertLessEqual(goal.aim, goal.reach, goal.key)
 
-    def test_numbers_have_as_many_digits_as_mean_something(self) -> None:
+    def test_numbers_have_only_digits_that_mean_something(self) -> None:
         for value, told in (
             (0.0, "0"),
             (0.00012345, "0.00012"),

@@ -1,6 +1,6 @@
-// ipc::FileWatcher beside inotify(7) by hand: a file is replaced by rename(2),
-// and another process, which has slept, knows it. The time is the median of
-// those from before the rename until the other's wait has returned.
+// Compares ipc::FileWatcher with inotify(7) by hand: rename(2) replaces a file,
+// and another process, which sleeps, notices. The time is the median of the
+// times from before the rename until the other's wait has returned.
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -37,7 +37,7 @@ void make_file(const std::string& path) {
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), "open"));
 }
 
-// A folder in memory, where nothing else makes a rename slow.
+// A folder in memory, where no disk makes a rename slow.
 class Folder {
  public:
   Folder() : path_("/dev/shm/" + unique_name("watched")) {
@@ -51,14 +51,14 @@ class Folder {
   ~Folder() { std::filesystem::remove_all(path_); }
 
   [[nodiscard]] std::string watched() const { return path_ + "/watched/file"; }
-  // What is made here is no event for anybody.
+  // A file that is created here causes no event for the watcher.
   [[nodiscard]] std::string spare() const { return path_ + "/spare/file"; }
 
  private:
   std::string path_;
 };
 
-// Replaces the file when the last change was seen, until the time is over.
+// Replaces the file whenever the last change was seen, until the time is over.
 void replace(Lane& lane, Board& board, const std::string& next,
              const std::string& path) {
   const auto rename_over = [&] {
@@ -68,7 +68,7 @@ void replace(Lane& lane, Board& board, const std::string& next,
   };
   while (!board.prepared) ::usleep(100);
   for (uint32_t count = 0; lane.goes_on(); ++count) {
-    ::usleep(50);  // Until the other one sleeps.
+    ::usleep(50);  // Time for the other process to fall asleep.
     rename_over();
     while (board.seen == count && lane.goes_on()) {
       futex_wait(board.seen, count, Deadline::never());

@@ -9,10 +9,10 @@ import dataclasses
 
 from benchmarks.samples import FAR, NEAR
 
-FASTER = "faster"  # So many times as fast as the peer, at least.
-COST = "cost"  # So many times the peer's time, at most.
+FASTER = "faster"  # At least this many times as fast as the peer.
+COST = "cost"  # At most this many times the peer's time.
 # A figure of ours, at most: its time in ns, CPUs kept busy, context switches
-# per operation, share of trials after which nothing went on.
+# per operation, share of trials after which nothing moved.
 TIME, CPU, SWITCHES, DEAD = "ns", "cpu", "switches", "dead"
 SHARES = (CPU, DEAD)
 
@@ -79,8 +79,8 @@ NOTES: dict[str, str] = {
     ),
 }
 
-# The goals that have no benchmark, for the reason in NOTES. That another one
-# was not measured is an error, whatever there is to be said about its figure.
+# The goals that have no benchmark, for the reason in NOTES. If another goal
+# was not measured, that is an error, whatever NOTES says about its figure.
 UNMEASURED = {
     "manager_call/same/Manager_binary faster manager_call/raw_echo",
 }
@@ -183,10 +183,10 @@ def _growth(
 ) -> list[Goal]:
     """An operation at the end against one at the start, and its switches.
 
-    As dear as linear growth would make it is the most that may be; "flat" is
+    It may cost at most as much as linear growth would make it; "flat" means
     within a fifth. A caller that waits and the one that answers are two
-    switches, and now and then one more; ten are still fewer than those who
-    would be woken for nothing, if all were.
+    switches, and now and then one more; ten are still fewer than
+    would be needed to wake all callers for nothing.
     """
     end = f"{group}_{last}"
     return [
@@ -327,7 +327,7 @@ GOALS: dict[str, list[Goal]] = {
             {"futex": (2.3, 1.8), "pthread_cond": None},
         ),
         *_cost(
-            "Lock, nobody else",
+            "Lock, uncontended",
             "lock_1",
             "Lock",
             {"pthread_mutex": (1.35, 1.2)},

@@ -1,5 +1,5 @@
-// Connections that come out of an ipc::Listener: over TCP beside a bare socket,
-// and what it costs that many others are open.
+// Connections that an ipc::Listener accepts: over TCP compared with a bare
+// socket, and what it costs if many others are open.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -52,7 +52,7 @@ Figure run_ours(Placement place) {
                      }});
 }
 
-// As many bytes as ours has with its header, by one call each.
+// As many bytes as ours sends with its header, each message by one call.
 Figure run_raw(Placement place) {
   const FdPair ends = make_tcp();
   const auto write_one = [](int fd, const char* bytes) {
@@ -104,7 +104,7 @@ void watch(const UniqueFd& epoll, int fd, uint64_t number) {
   check(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
-// So many connections to one server, and their ends at the clients.
+// A number of connections to one server, with both ends.
 struct Crowd {
   explicit Crowd(size_t count)
       : listener(Address(folder.file("socket"))),
@@ -112,7 +112,8 @@ struct Crowd {
     constexpr rlim_t kOthers = 100;
     allow_descriptors(2 * count + kOthers);
     for (size_t i = 0; i < count; ++i) {
-      // Without a key nothing is said yet, so one process can do both.
+      // Without a key the peers exchange no messages while they connect, so one
+      // process can do both.
       clients.push_back(connect(listener.address()));
       servers.push_back(listener.accept());
       watch(epoll, servers.back().fd(), i);
@@ -126,7 +127,7 @@ struct Crowd {
   std::deque<Connection> servers;
 };
 
-// One of them, in the middle, asks; the server does not know who will.
+// One client, in the middle, sends requests; the server waits for all of them.
 Figure run_crowd(Placement place, size_t count) {
   Crowd crowd(count);
   return run(place,
@@ -151,7 +152,7 @@ Figure run_crowd(Placement place, size_t count) {
               }});
 }
 
-// Connecting and authenticating, while so many others are open.
+// Connecting and authenticating, while `count` other connections are open.
 Figure run_accept(Placement place, size_t count) {
   const Crowd crowd(count);
   Listener listener(Address(crowd.folder.file("door")), {.key = kKey});

@@ -1,5 +1,5 @@
-// A lock around one increment, free and fought over, beside pthread's mutexes;
-// and one counter for two processes, with a lock and without.
+// Compares a lock around one increment, without and with contention, with
+// pthread's mutexes; and a counter of two processes with and without a lock.
 #include <pthread.h>
 #include <stdint.h>
 
@@ -71,7 +71,7 @@ Figure increments(Placement place, int processes) {
   return run(place, actors);
 }
 
-// A is what is done to the counter by two processes.
+// `add` is what two processes do to the counter.
 template <typename T, typename A>
 Figure count(Placement place, A add) {
   T counter;

@@ -6,7 +6,7 @@ import platform
 import re
 import subprocess
 
-# Headers or programs of the peers that not everybody has, and their packages.
+# Headers or programs of the peers that a machine may lack, and their packages.
 _PEERS = {
     "boost": (
         "libboost-dev",

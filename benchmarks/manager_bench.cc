@@ -1,5 +1,5 @@
-// A call of an object in the server of a Manager, beside a process that only
-// sends back what it gets.
+// Compares a call of an object in the server of a Manager with a process that
+// only answers with as many bytes.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,8 +39,8 @@ void call_many(const managed::Value& value, Lane& lane) {
   lane.did(kCallsAtOnce);
 }
 
-// The server of a Manager, as one of the lanes: so it has a CPU like the
-// others, and its switches are counted too.
+// The server of a Manager runs as one of the lanes, so it has a CPU like the
+// others, and its context switches are counted too.
 Figure run_manager(Placement place, size_t clients, Work work) {
   const TempDir folder("bench");
   Listener listener(Address(folder.file("socket")), {.key = kKey});
@@ -60,12 +60,12 @@ Figure run_manager(Placement place, size_t clients, Work work) {
       while (lane.goes_on()) work(value, lane);
     });
   }
-  // All are to be there before anything is measured.
+  // All clients must be connected before anything is measured.
   const double connect_s = 0.002 * static_cast<double>(clients);
   return run(place, actors, {.warm_s = Window().warm_s + connect_s});
 }
 
-// The bytes of a request and of its reply, over the same kind of socket.
+// As many bytes as a request and its reply have, over the same kind of socket.
 Figure run_echo(Placement place) {
   const std::string id = std::string(32, '0');
   constexpr size_t kHeaderBytes = 4;

@@ -1,6 +1,7 @@
-// ipc::Pool beside Python's, and beside what it is made of: two processes that
-// were forked beforehand, sleep, and are woken by a futex. Always two workers,
-// one on each CPU if there are two; the owner of the pool is on the first.
+// Compares ipc::Pool with Python's, and with what it is made of: two processes
+// that were forked beforehand, sleep, and are woken by a futex. There are
+// always two workers, one on each CPU if there are two; the owner of the pool
+// is on the first CPU.
 #include <math.h>
 
 #include <array>
@@ -23,7 +24,8 @@ namespace {
 
 constexpr int kWorkers = 2;
 
-// The options of a pool whose workers are placed: the first to come first.
+// The options of a pool whose workers are placed on CPUs in their order of
+// arrival.
 class Placed {
  public:
   explicit Placed(Placement place) : place_(place) {}
@@ -36,7 +38,7 @@ class Placed {
   Shared<std::atomic<int>> next_;
 };
 
-// The time of one empty task in a big map.
+// Measures the time of one empty task in a big map.
 Figure run_empty_tasks(Placement place, size_t chunk_size, uint32_t tasks) {
   return run(place, {[=](Lane& lane) {
                const Placed placed(place);
@@ -49,7 +51,7 @@ Figure run_empty_tasks(Placement place, size_t chunk_size, uint32_t tasks) {
              }});
 }
 
-// Two processes that do their part of something whenever they are woken.
+// Two processes that do their part of a job whenever they are woken.
 template <typename Part>
 class HandForked {
  public:
@@ -82,7 +84,7 @@ class HandForked {
     alignas(64) std::atomic<uint32_t> busy{0};
   };
   Shared<Board> shared_;
-  std::deque<Process> processes_;  // Ended before the board is gone.
+  std::deque<Process> processes_;  // Destroyed before the board.
 };
 
 Figure run_empty_map(Placement place) {
@@ -116,7 +118,7 @@ class Numbers {
   [[nodiscard]] double* data() const {
     return static_cast<double*>(pages_.data());
   }
-  // The workers must have come to every page once before it counts.
+  // The workers must have touched every page before the measurement.
   static Window window() { return {.warm_s = 0.05}; }
 
  private:
@@ -152,8 +154,9 @@ Figure run_sum(Placement place, size_t size) {
       Numbers::window());
 }
 
-// With the best of some sizes. It is measured again when it is found: the
-// luckiest sample of several would be compared with a single one of others.
+// Measures with the best of some chunk sizes, and measures that size again:
+// otherwise the luckiest of several samples would be compared with single
+// samples of others.
 Figure run_best_sum(Placement place) {
   size_t best = 0;
   double best_ns = 0;

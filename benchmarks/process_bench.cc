@@ -1,7 +1,7 @@
-// ipc::Process beside the calls that it makes: a child that ends at once is
-// started and joined. Once from a small parent and once from one that has 1 GiB
-// of memory, whose page tables fork(2) has to copy and exec'd children do not
-// need. The program is tiny.cc, linked statically, without arguments.
+// Compares ipc::Process with the calls that it makes: a child that ends at once
+// is started and joined. The parent is either small, or it has 1 GiB of memory:
+// fork(2) must copy the page tables of that, which a child that calls exec does
+// not need. The program is tiny.cc, linked statically, without arguments.
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -66,18 +66,18 @@ Figure from_small(Placement place, void (*start)()) {
              }});
 }
 
-// Memory of this process alone, of pages of 4 KiB, each of them written to.
+// Takes private memory in pages of 4 KiB, and writes to each page.
 void take_ballast() {
   void* const begin = ::mmap(nullptr, kBallastBytes, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (begin == MAP_FAILED) throw_error(errno, "mmap");
-  // A kernel without big pages says EINVAL, and that is as good.
+  // A kernel without huge pages returns EINVAL, which is fine as well.
   (void)::madvise(begin, kBallastBytes, MADV_NOHUGEPAGE);
   auto* const bytes = static_cast<volatile char*>(begin);
   for (size_t i = 0; i < kBallastBytes; i += kPageBytes) bytes[i] = 1;
 }
 
-// To take the memory takes half a second, and a fork some 40 ms.
+// Taking the memory takes half a second, and a fork some 40 ms.
 Figure from_big(Placement place, void (*start)()) {
   const Shared<std::atomic<bool>> prepared(false);
   return run(place, {[&](Lane& lane) {

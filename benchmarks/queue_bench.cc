@@ -1,5 +1,5 @@
-// ipc::Queue beside the limit, which is a ring that spins, and what the kernel
-// has for messages. Boost's and ZeroMQ's are in peers/.
+// Compares ipc::Queue with the limit, which is a ring that spins, and with what
+// the kernel has for messages. The queues of Boost and ZeroMQ are in peers/.
 #include <string>
 
 #include "benchmarks/bench.h"
@@ -12,7 +12,7 @@ namespace {
 bool one_to_one(const QueueLoad& load) {
   return load.producers == 1 && load.consumers == 1;
 }
-// With several at a time only what is written in one go stays in one piece.
+// With several processes only what one write(2) writes at once stays together.
 bool at_most_a_page(const QueueLoad& load) { return load.size_bytes <= 4096; }
 bool always(const QueueLoad& /*load*/) { return true; }
 

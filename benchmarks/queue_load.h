@@ -1,5 +1,6 @@
-// The work that all queues are compared by: so many producers, so many
-// consumers, messages of one size, room for as many bytes in each of them.
+// The work by which all queues are compared: a number of producers and
+// consumers, messages of one size, and the same capacity in bytes for each
+// queue.
 #pragma once
 
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ struct QueueLoad {
   size_t size_bytes = 64;
   size_t capacity_bytes = 1 << 20;
 
-  // At least four, also of the biggest messages.
+  // At least four, even for the biggest messages.
   [[nodiscard]] size_t slots() const {
     return std::max<size_t>(4, capacity_bytes / size_bytes);
   }
@@ -36,8 +37,8 @@ struct QueueLoad {
   }
 };
 
-// Q has put(const char* bytes), get(char* bytes), both for size_bytes, and a
-// constructor that takes a QueueLoad.
+// Q has put(const char* bytes) and get(char* bytes), both for size_bytes, and a
+// constructor that takes a QueueLoad. A message that begins with E is the last.
 template <typename Q>
 Figure run_queue(Placement place, const QueueLoad& load) {
   Q queue(load);
@@ -52,7 +53,7 @@ Figure run_queue(Placement place, const QueueLoad& load) {
       while (lane.goes_on()) {
         queue.put(bytes.data());
         if (load.consumers > 0) continue;
-        queue.get(bytes.data());  // The only process does both.
+        queue.get(bytes.data());  // A single process does both.
         lane.did();
       }
       if (--*producing > 0) return;
@@ -73,7 +74,7 @@ Figure run_queue(Placement place, const QueueLoad& load) {
   return run(place, actors);
 }
 
-// A message there, by one queue, and one back, by another.
+// One message through one queue, and one back through another.
 template <typename Q>
 Figure run_round_trip(Placement place, const QueueLoad& load) {
   Q there(load);
@@ -98,9 +99,10 @@ Figure run_round_trip(Placement place, const QueueLoad& load) {
                      }});
 }
 
-// One process after the other is killed and replaced, wherever it happens to
-// be. The counter `dead` is 1 if after that, within kDeadS, fewer than kAlive
-// messages come through: somebody waits for what will never be.
+// Kills and replaces one process after the other, wherever it happens to be.
+// The counter `dead` is 1 if after a kill fewer than kAlive messages come
+// through within kDeadS: then some process waits for something that never
+// happens.
 template <typename Q>
 Figure run_kills(const QueueLoad& load) {
   constexpr int kKills = 60;
@@ -160,7 +162,7 @@ void contend_kills(const std::string& name) {
   });
 }
 
-// The loads that the queues are compared by,
+// The loads by which the queues are compared,
 inline std::vector<QueueLoad> queue_loads() {
   return {{1, 1, 64},   {1, 1, 4096}, {1, 1, 1 << 20}, {3, 1, 64},
           {3, 1, 4096}, {2, 2, 64},   {2, 2, 4096}};
@@ -170,10 +172,10 @@ inline std::vector<QueueLoad> queue_loads() {
 inline constexpr std::array<size_t, 8> kCurveSizes = {
     64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20};
 
-// and how many processes, half of them producers, there are at one queue.
+// and how many processes, half of them producers, use one queue.
 inline constexpr std::array<int, 5> kCurveProcesses = {1, 2, 4, 8, 16};
 
-// Registers a queue for the loads of which `can` says that they are possible.
+// Registers a queue for the loads for which `can` returns true.
 template <typename Q>
 void contend_queue(const std::string& name,
                    const std::vector<Placement>& placements,

@@ -1,6 +1,6 @@
 // Queues that are compared with ipc::Queue. Each has a constructor that takes a
-// QueueLoad, and put(const char*) and get(char*) for messages of its size;
-// those of Boost and of ZeroMQ are in peers/.
+// QueueLoad, and put(const char*) and get(char*) for messages of its size. The
+// queues of Boost and ZeroMQ are in peers/.
 #pragma once
 
 #include <arpa/inet.h>
@@ -86,7 +86,7 @@ inline std::span<std::byte> bytes_of(void* data, size_t size) {
   return {static_cast<std::byte*>(data), size};
 }
 
-// Messages of one size through a stream of bytes, with nothing between them.
+// Messages of one size through a stream of bytes, without headers.
 class Stream {
  public:
   void put(const char* bytes) { write_all(in_, bytes_of(bytes, size_bytes_)); }
@@ -110,7 +110,7 @@ class Stream {
   UniqueFd out_;
 };
 
-// Several may write at once as long as a message is at most PIPE_BUF.
+// Several processes may write at once if a message is at most PIPE_BUF bytes.
 class RawPipe : public Stream {
  public:
   explicit RawPipe(const QueueLoad& load) : RawPipe(load, make_pipe()) {
@@ -122,7 +122,7 @@ class RawPipe : public Stream {
       : Stream(load, std::move(pipe.writer), std::move(pipe.reader)) {}
 };
 
-// As one would do it first: a length, and then the bytes.
+// The first solution that comes to mind: a length, and then the bytes.
 class FramedPipe : public Stream {
  public:
   explicit FramedPipe(const QueueLoad& load) : FramedPipe(load, make_pipe()) {}
@@ -204,7 +204,7 @@ class SeqPacket {
     check(::setsockopt(ends_.first.get(), SOL_SOCKET, SO_SNDBUF, &size,
                        sizeof size),
           "SO_SNDBUF");
-    // More than the limit of the system needs root.
+    // Exceeding the limit of the system needs root.
     (void)::setsockopt(ends_.first.get(), SOL_SOCKET, SO_SNDBUFFORCE, &size,
                        sizeof size);
   }
@@ -224,7 +224,7 @@ class PosixQueue {
  public:
   explicit PosixQueue(const QueueLoad& load) : size_bytes_(load.size_bytes) {
     mq_attr attributes{};
-    attributes.mq_maxmsg = 10;  // The most that the kernel allows by itself.
+    attributes.mq_maxmsg = 10;  // The kernel's default limit.
     attributes.mq_msgsize = static_cast<long>(load.size_bytes);
     const std::string name = "/ipc-labs-bench-" + std::to_string(::getpid());
     queue_ = UniqueFd(check(
@@ -242,7 +242,7 @@ class PosixQueue {
 
  private:
   size_t size_bytes_;
-  UniqueFd queue_;  // On Linux it is a descriptor.
+  UniqueFd queue_;  // On Linux an mqd_t is a descriptor.
 };
 
 }  // namespace ipc::bench

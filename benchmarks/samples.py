@@ -17,7 +17,7 @@ from collections.abc import Sequence
 # are neither. Nothing is compared across the borders.
 _NEAR_NS = 250.0
 _FAR_NS = 400.0
-# No two CPUs are that far from each other: somebody else had one of them.
+# No two CPUs are that far from each other: another program had one of them.
 _DISTURBED_NS = 1000.0
 
 NEAR, BETWEEN, FAR = "near", "between", "far"
@@ -65,7 +65,7 @@ class Sample:
     near_after: float = 0.0
     switches: float = 0.0  # Of the context, per operation.
     cpu: float = 0.0  # CPUs that were busy.
-    dead: float = 0.0  # 1 if after kills nothing went on.
+    dead: float = 0.0  # 1 if nothing moved after kills.
     missing: str = ""  # What is not installed.
     error: str = ""  # What went wrong.
 

@@ -1,4 +1,4 @@
-"""Runs some of the benchmarks of a program once: they do not rot unseen.
+"""Runs some of the benchmarks of a program once, so that none rots unseen.
 
 Times are not judged. Each kind of group and each contender has its turn, but
 not those that take long or much memory.
@@ -11,7 +11,7 @@ import sys
 import unittest
 
 _DEAR = re.compile(r".*_1GiB/|.*/(s6|runit)/")
-# Nobody promises a process its turn within 60 ms.
+# Nothing promises a process its turn within 60 ms.
 _SLOW_MACHINE = "nothing was done in time"
 
 

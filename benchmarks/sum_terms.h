@@ -1,5 +1,5 @@
-// What the benchmarks of Pool compute: the sum of sqrt(x) * log(x + 1), several
-// numbers at a time where the processor can.
+// What the benchmarks of Pool compute: the sum of sqrt(x) * log(x + 1). If the
+// processor can, it computes several numbers at a time.
 #pragma once
 
 #include <cstddef>

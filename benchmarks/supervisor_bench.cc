@@ -1,11 +1,13 @@
-// ipc::Supervisor beside a loop by hand, and the supervisors that others use: a
-// small child is killed, and its successor says that it runs its first line.
+// Compares ipc::Supervisor with a loop by hand, and with other supervisors: a
+// small child is killed, and its successor gives a sign of life at its first
+// line.
 //
-// The time is the median of those between kill(2) and the sign of life, not of
-// a whole turn: in each turn the killer waits first until all are asleep. Ours
-// starts again at once, as others do after a long life: its rule is set to no
-// delay, and to a limit that is not reached. s6 waits a second before each
-// start. So does runit if the life was shorter than that, and this one is not.
+// The time is the median of the times from kill(2) to the sign of life. It does
+// not include the rest of a turn, in which the killer first waits until all are
+// asleep. Ours restarts at once, as others do after a long life: its rule has
+// no delay, and a limit that is not reached. s6 waits a second before each
+// start. So does runit after a life of less than a second; here the lives are
+// longer.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,16 +42,16 @@
 namespace ipc::bench {
 namespace {
 
-// After which those who keep others alive look whether the time is over.
+// How often the supervising process checks whether the time is over.
 constexpr double kLookS = 0.02;
 
 struct Outcome {
-  std::atomic<bool> ready{false};     // All are there who shall be.
-  std::atomic<bool> prepared{false};  // The killer knows it.
-  std::atomic<bool> over{false};      // The killer needs nobody any more.
+  std::atomic<bool> ready{false};     // All workers have been started.
+  std::atomic<bool> prepared{false};  // The killer knows that.
+  std::atomic<bool> over{false};      // The killer has ended its work.
   double median_ns = 0;
   double rss_kib = 0;
-  double switches = 0;  // Of those who are not to be killed, for each kill.
+  double switches = 0;  // Of the idle workers, per kill.
 };
 
 double rss_kib(pid_t pid) {
@@ -64,10 +66,11 @@ double rss_kib(pid_t pid) {
 struct Load {
   double pause_s = 0.0003;  // From a sign of life to the kill.
   double measured_s = 0.08;
-  std::function<std::vector<pid_t>()> others = {};  // Who is left alone.
+  std::function<std::vector<pid_t>()> others = {};  // The idle workers.
 };
 
-// No difference of two is below 0 but if one of them has ended.
+// The context switches of the idle workers so far. This sum only grows, unless
+// one of them has ended.
 double switches_of(const Load& load) {
   double sum = 0;
   if (!load.others) return sum;
@@ -108,8 +111,8 @@ void kill_over_and_over(Lane& lane, LifeSign& sign, Outcome& outcome,
   outcome.over = true;
 }
 
-// The time of a restart by `keep`, which has to keep somebody alive who gives a
-// sign, and to say when everything is ready.
+// Measures a restart by `keep`. That must keep a process alive which gives
+// signs of life, and must set `ready` when all workers have been started.
 Figure run_kills(Placement place, LifeSign& sign,
                  const std::function<void(Outcome&)>& keep,
                  const Load& load = {}) {
@@ -125,7 +128,7 @@ Figure run_kills(Placement place, LifeSign& sign,
   return figure;
 }
 
-// One who gives a sign of life, beside others who have nothing to do.
+// One worker gives signs of life, beside others that have nothing to do.
 Figure run_supervisor(Placement place, int workers) {
   constexpr size_t kMax = 500;
   const Shared<LifeSign> sign;

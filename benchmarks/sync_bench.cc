@@ -1,6 +1,6 @@
-// Round trips between two processes that wait for each other, by what can be
-// waited for; beside the kernel's own way, futex(2), which all of them use, and
-// a cache line, for which nobody sleeps.
+// Round trips between two processes that wait for each other, by each primitive
+// that a process can wait for. They are compared with futex(2), which all of
+// them use, and with a cache line, for which no process sleeps.
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@
 namespace ipc::bench {
 namespace {
 
-// A is a place for a signal in one direction: tell() and wait(), in turn.
+// A carries a signal in one direction: tell() and wait() are called in turn.
 template <typename A>
 Figure round_trips(Placement place) {
   struct Ends {
@@ -173,8 +173,8 @@ class PosixCondition {
   bool told_ = false;
 };
 
-// The queues map memory of their own, so they are made before the fork and are
-// not part of what is shared.
+// The queues map memory of their own, so they are created before the fork and
+// are not part of a Shared object.
 Figure queue_round_trips(Placement place) {
   constexpr uint32_t kItems = 16;
   Queue there(kItems);
@@ -195,7 +195,7 @@ Figure queue_round_trips(Placement place) {
                      }});
 }
 
-// What it costs to wait for a message that does not come.
+// Measures what waiting for a message that does not come costs.
 Figure idle_in_get(Placement place) {
   Queue queue(1);
   return run(place, {[&](Lane& lane) {

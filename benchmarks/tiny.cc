@@ -1,5 +1,5 @@
-// See tiny.h. Linked statically, it is at its first line before a program with
-// shared libraries has found them.
+// See tiny.h. It is linked statically, so it reaches its first line before a
+// program with shared libraries has found these.
 #include "benchmarks/tiny.h"
 
 #include <fcntl.h>

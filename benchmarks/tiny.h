@@ -1,5 +1,5 @@
-// A program that costs as little as a program can, and what it shares with who
-// started it.
+// A program that costs as little as a program can, and the memory that it
+// shares with the process that started it.
 #pragma once
 
 #include <linux/futex.h>
@@ -15,7 +15,7 @@
 
 namespace ipc::bench {
 
-// Where each life of a supervised process says that it has begun.
+// Where each life of a supervised process records that it has begun.
 struct LifeSign {
   std::atomic<uint32_t> lives{0};
   std::atomic<pid_t> pid{0};
@@ -35,9 +35,9 @@ struct LifeSign {
   }
 };
 
-// The path of that program, which is built beside this one. Started with the
-// name of a file, it gives the sign of life in there and waits for its end;
-// without, it ends at once.
+// Returns the path of that program, which is built beside this one. If started
+// with the name of a file, it gives the sign of life in that file and waits
+// until it is killed; without an argument it ends at once.
 inline std::string tiny_program() {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   return self.substr(0, self.rfind('/')) + "/tiny";

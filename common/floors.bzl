@@ -1,4 +1,4 @@
-"""The rooms of the library, by floors: what is in a room uses lower floors only."""
+"""The rooms (folders) of the library, by floors: a room uses only lower floors."""
 
 FLOORS = [
     ["base"],
@@ -12,7 +12,7 @@ FLOORS = [
 ]
 
 def above(room):
-    """Who may use what is in `room`: the rooms on higher floors, and all the rest.
+    """Says which packages may use `room`: higher floors, and all outside the library.
 
     Args:
       room: the name of its folder.

@@ -15,10 +15,10 @@ def ipc_library(
     Args:
       name: the header is <name>.h.
       deps: what the library uses.
-      srcs: <name>.cc, unless it is said; [] if all is in the header.
-      hdrs: <name>.h, unless it is said.
-      test_deps: what the test <name>_test.cc uses beside the library; None if the
-        library is tested through others.
+      srcs: <name>.cc by default; [] if the header has everything.
+      hdrs: <name>.h by default.
+      test_deps: what the test <name>_test.cc uses besides the library; None
+        declares no test.
       test_data: what the test reads or runs.
       test_tags: tags of the test.
     """
@@ -41,9 +41,9 @@ def ipc_test(name, deps, size = "small", **kwargs):
 
     Args:
       name: the name of the test, and of its file.
-      deps: what it uses beside the main program of all tests.
-      size: that of any test; small is 60 seconds.
-      **kwargs: of cc_test.
+      deps: what it uses besides the main program of all tests.
+      size: as for any Bazel test; small allows 60 seconds.
+      **kwargs: passed on to cc_test.
     """
     cc_test(
         name = name,

@@ -3,7 +3,7 @@
     objectives = ["Explain why ..."]  # 2 to 4: what one can do afterwards,
                              # each met by an exercise or an item of Try
     after = ["pipes"]        # the labs whose ideas it needs; not those that
-                             # another one of the list needs already
+                             # another lab of the list needs already
     teaches = ["framing"]    # the concepts that it is the first to teach
     needs = ["message"]      # those that it uses and an earlier lab teaches
     reading_min = 15         # minutes for the chapter and the source
@@ -44,8 +44,8 @@ VERBS = frozenset(
     " Share Show Start Take Tell Turn Unlink Use Write".split()
 )
 
-_MINUTES = 5  # No estimate is more exact.
-_COLUMNS = 88  # Of a chapter.
+_MINUTES = 5  # No estimate is finer than that.
+_COLUMNS = 88  # The width of a chapter.
 
 
 class Malformed(ValueError):

@@ -2,7 +2,7 @@
 
     bazel run //harness:about            # the labs: minutes, what comes before
     bazel run //harness:about -- pipes   # the notes of one lab, for a teacher
-    bazel run //harness:about -- --heads # writes the heads of the chapters anew
+    bazel run //harness:about -- --heads # writes the heads of chapters again
 """
 
 import argparse
@@ -48,7 +48,7 @@ def notes(lab: About) -> Iterator[str]:
     yield (
         f"{lab.lab}: {lab.reading_min} min to read, {lab.doing_min} min to do"
     )
-    yield "After this lab one can"
+    yield "After this lab a student can"
     for objective in lab.objectives:
         small = objective[0].lower() + objective[1:]
         yield from _wrapped(small, "  - ", "    ")

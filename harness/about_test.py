@@ -297,7 +297,7 @@ class FormTest(unittest.TestCase):
             with self.assertRaisesRegex(Malformed, "^first: there is no about"):
                 about.read(pathlib.Path(folder), ["first"])
 
-    def test_minutes_are_told_in_hours(self) -> None:
+    def test_minutes_are_written_in_hours(self) -> None:
         told = [about.describe_minutes(n) for n in (0, 50, 120, 85)]
         self.assertEqual(told, ["0 min", "50 min", "2 h", "1 h 25 min"])
 
@@ -363,7 +363,7 @@ class FaultTest(unittest.TestCase):
             "first: second does not come before it", self.found(first=early)
         )
 
-    def test_what_comes_before_by_another_one_is_not_direct(self) -> None:
+    def test_a_lab_that_another_one_needs_is_not_listed_again(self) -> None:
         self.assertEqual(
             self.change(after=("first", "second")),
             ["third: second comes after first already"],
@@ -420,7 +420,7 @@ class FaultTest(unittest.TestCase):
                     [f"third: {key} is {minutes}, not a multiple of 5"],
                 )
 
-    def test_there_are_neither_too_few_nor_too_many(self) -> None:
+    def test_too_few_and_too_many_of_anything_are_found(self) -> None:
         row = self.third.table[0]
         for key, values, problem in (
             ("objectives", ("Use b",), "1 objectives, not 2 to 4"),
@@ -468,7 +468,7 @@ class FaultTest(unittest.TestCase):
         good = Row("p.start(); multiprocessing.connection.wait(x)", "-", "-")
         self.assertEqual(self.change(table=(row, good)), [])
 
-    def test_what_is_to_be_shown_exists(self) -> None:
+    def test_what_a_teacher_is_to_show_exists(self) -> None:
         """The command, and the labs and variants of all three texts."""
         for show, problem in (
             ("Look.", "does not begin with a command: Look."),

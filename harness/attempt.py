@@ -4,7 +4,7 @@
     while not attempt.verdict:
         attempt.take(inbox.get())
 
-Nothing of it goes on after cancel(): neither a build nor a program.
+Nothing of it runs on after cancel(): neither a build nor a program.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ class _Built:
 
 
 class Attempt:
-    """An attempt that goes on; who has started it passes on its messages.
+    """An attempt that is under way; its starter passes on its messages.
 
     `inbox` takes tuples, of which the first item says whose they are.
     """
@@ -81,7 +81,7 @@ class Attempt:
         self._start_s = time.monotonic()
         self._stack = contextlib.ExitStack()
         self._worker: course.Worker | None = None
-        # A session of its own: Ctrl-C comes to us alone.
+        # A session of its own: Ctrl-C reaches us alone.
         self._build = subprocess.Popen(
             desk.build_command(exercise),
             cwd=desk.root,
@@ -112,7 +112,7 @@ class Attempt:
         self._inbox.put((self, _Built(self._build.wait(), output)))
 
     def _end_build(self) -> None:
-        # Bazel takes the first for a request, and the third for an order.
+        # Bazel takes the first signal for a request, the third for an order.
         for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._build.pid, number)
@@ -188,7 +188,7 @@ class Attempt:
         self.cancel()
 
     def cancel(self) -> None:
-        """Ends whatever goes on, and removes what it has made."""
+        """Ends whatever is running, and removes what it has made."""
         if self._build.poll() is None:
             self._end_build()
         if self._worker and not self._worker.ended:

@@ -208,7 +208,7 @@ class Chapter:
         for number, text in found:
             if text not in HEADINGS:
                 problems.append(
-                    f"{self.place}:{number}: '{text}' is no heading"
+                    f"{self.place}:{number}: '{text}' is not a fixed heading"
                 )
         texts = [text for _, text in found]
         for heading in HEADINGS:
@@ -252,7 +252,7 @@ class Chapter:
             is_whole = path.startswith(("common/", "labs/"))
             start = root if is_whole else self.file.parent
             if ".." in pathlib.PurePath(path).parts:
-                problems.append(f"{place}: {path} is outside of the lab")
+                problems.append(f"{place}: {path} is outside the lab")
             elif not (start / path).is_file():
                 problems.append(f"{place}: there is no {path}")
             else:
@@ -263,7 +263,7 @@ class Chapter:
         return problems
 
     def tag_problems(self) -> list[str]:
-        """What to try names lines that are there, here and in the sources."""
+        """The tags in Try are those of lines here and in the sources."""
         sources = [
             *self.file.parent.glob("*.cc"),
             *self.file.parent.glob("*.h"),
@@ -337,7 +337,7 @@ class Chapter:
         return found
 
     def unchecked_problems(self) -> list[str]:
-        """Whatever a command prints is in a fence that is compared with it."""
+        """What a command prints is in a fence that is compared with it."""
         return [
             f"{self.place}:{number}: show what this prints in a fence "
             f"`console` or `strace`, which are compared: {line}"
@@ -519,7 +519,7 @@ def _pair_unordered(
     expected: Sequence[match.Expected], said: Sequence[str]
 ) -> tuple[list[int], list[str]]:
     """Pairs lines in any order; returns what is missing and what is new."""
-    # Lines that leave nothing open choose first, so that they are not taken.
+    # Lines without <word> are paired first, so that no other takes theirs.
     rest = collections.deque(said)
     missing = []
     patterns = [

@@ -58,7 +58,7 @@ class HeadingsTest(ChapterTest):
         problem = self.one(self.problems(self.RIGHT.replace("## Try\n", "")))
         self.assertIn("one heading '## Try', not 0", problem)
         problem = self.one(self.problems(self.RIGHT + "## More\n"))
-        self.assertEqual(problem, "README.md:11: 'More' is no heading")
+        self.assertEqual(problem, "README.md:11: 'More' is not a fixed heading")
         problem = self.one(self.problems(self.RIGHT + "## Try\n"))
         self.assertIn("one heading '## Try', not 2", problem)
         problem = self.one(self.problems(self.RIGHT[2:]))
@@ -129,7 +129,7 @@ class CodeTest(ChapterTest):
         fence = "```cpp other.cc#eof\nx\n```\n"
         self.assertIn("there is no other.cc", self.one(self.problems(fence)))
         fence = "```cpp ../../../x.cc#eof\nx\n```\n"
-        self.assertIn("outside of the lab", self.one(self.problems(fence)))
+        self.assertIn("outside the lab", self.one(self.problems(fence)))
         fence = "```cpp\nx\n```\n"
         self.assertIn("name the source", self.one(self.problems(fence)))
         fence = "```cpp main.cc#write\n```\n"
@@ -238,7 +238,7 @@ class ConsoleTest(ChapterTest):
         text = "A: 2\nA: 2\nA: 1\n"
         self.assertIn("A: 2", self.problems(text, " unordered", lines))
 
-    def test_the_key_is_no_line(self) -> None:
+    def test_the_key_is_not_a_line(self) -> None:
         """A student types it, no program prints it."""
         self.assertEqual(self.problems("A: 1\n^C\n", "", ("A: 1",)), "")
 
@@ -274,7 +274,7 @@ class ExcerptTest(ChapterTest):
         self.assertEqual(excerpt.calls, ("futex() = 0",))
         self.assertEqual(excerpt.place, "README.md:1")
 
-    def test_another_command_is_of_no_lab(self) -> None:
+    def test_another_command_belongs_to_no_lab(self) -> None:
         """One that is not strace, or traces something else, or nothing."""
         for line in ("$ strace ls", "$ ltrace bazel-bin/labs/fake/fake", ""):
             text = self.chapter(f"```strace\n{line}\n```\n")

@@ -47,7 +47,7 @@ def read_syllabus(root: pathlib.Path) -> list[Lesson]:
 
 @dataclasses.dataclass(frozen=True)
 class Ended:
-    """The last message of a worker, with its status."""
+    """The last message of a worker: it has ended, with this status."""
 
     status: int
 
@@ -76,7 +76,7 @@ class Worker:
         self.ended = False
         self._start_s = time.monotonic()
         self._errors = tempfile.TemporaryFile("w+", errors="replace")
-        # A session of its own: Ctrl-C comes to the course alone, which then
+        # A session of its own: Ctrl-C reaches the course alone, which then
         # ends the workers.
         self._process = subprocess.Popen(
             [sys.executable, *command],
@@ -124,7 +124,7 @@ class Worker:
         )
 
     def end(self, deadline_s: float) -> None:
-        """Ends the worker, if need be by force at the deadline."""
+        """Ends the worker, at the deadline by force."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(max(0.0, deadline_s - time.monotonic()))
@@ -158,7 +158,7 @@ class Course:
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._current = 0  # The worker that is shown,
-        self._shown = 0  # and how many of its checks were.
+        self._shown = 0  # and how many of its checks are shown.
 
     def run(self) -> report.CourseReport:
         """Checks all lessons; on Ctrl-C ends what runs."""
@@ -172,8 +172,8 @@ class Course:
                 self._start_workers()
             self._show()
         except BaseException:
-            # Ctrl-C; a second one would leave half of the ending undone. Or
-            # nobody reads what we print.
+            # Ctrl-C; a second one would leave the cleaning up half done. Or
+            # no process reads what we print.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             deadline_s = time.monotonic() + _END_LIMIT_S * time_scale()
             for running in self._workers:
@@ -282,7 +282,7 @@ def usage_problem(
     variants = [variant for _, variant in found if variant]
     reports = [form for form in _FORMS if getattr(options, form) is not None]
     if variants and (len(variants) < len(found) or reports):
-        return "labs and reports are not for the same run as wrong variants"
+        return "wrong variants cannot share a run with labs or reports"
     if options.jobs < 1:
         return f"--jobs must be at least 1, not {options.jobs}"
     for form in _FORMS:

@@ -90,8 +90,8 @@ class CourseTest(TwoLabsTest):
         self.assertIn("The world of the runs: ", out)
         self.assertNotIn("\x1b", out)
 
-    def test_a_failure_is_told_in_full_and_by_the_status(self) -> None:
-        """Only the chosen lab is checked; all reports tell the same."""
+    def test_a_failure_is_shown_in_full_and_sets_the_status(self) -> None:
+        """Only the chosen lab is checked; all reports agree."""
         self.first.program("first", "printf '<&\\001\\n'; exit 7\n")
         status, out, err = self.run_course(
             "first", "--json=x.json", "--junit=x.xml", "--html=x.html"
@@ -198,8 +198,8 @@ class CourseTest(TwoLabsTest):
             self.assertLess(time.monotonic() - start_s, 10 * time_scale(), left)
             time.sleep(0.01)
 
-    def test_it_ends_quietly_when_nobody_reads_on(self) -> None:
-        """As in `course | head -1`; and nothing of it goes on."""
+    def test_it_ends_quietly_when_its_output_is_closed(self) -> None:
+        """As in `course | head -1`; and nothing of it runs on."""
         process = self.start("first")
         assert process.stdout and process.stderr
         with process:
@@ -213,7 +213,7 @@ class CourseTest(TwoLabsTest):
             time.sleep(0.01)
 
     def test_standard_descriptors_may_be_closed(self) -> None:
-        """The status tells, and what was opened gets no line of ours."""
+        """The status is right, and what was opened gets no line of ours."""
         closed = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
         status = self.start("first", by=closed).wait()
         self.assertEqual(status, 0)
@@ -228,8 +228,8 @@ class CourseTest(TwoLabsTest):
         self.assertEqual(process.returncode, 1)
         self.assertRegex(err, r"^course: .*No space left on device\n$")
 
-    def test_whoever_starts_it_may_be_careless(self) -> None:
-        """Odd signals, masks, limits, folders and variables are coped with."""
+    def test_a_careless_starter_does_no_harm(self) -> None:
+        """It copes with odd signals, masks, limits, folders and variables."""
         (self.root / "gone").mkdir()
         code = (
             "import os, resource, signal, sys;"
@@ -243,7 +243,7 @@ class CourseTest(TwoLabsTest):
             "os.umask(0o777); os.close(0);"
             "os.execv(sys.argv[1], sys.argv[1:])"
         )
-        # Neither text in anybody's character set, nor fit for a terminal.
+        # Neither text in any character set, nor fit for a terminal.
         odd = "printf 'Odd: \\377 \\033[31m \\000 \\303\\251\\n'\n"
         late = fake_lab.LATE.replace("echo 'Receiver: Sum", f"{odd}echo 'A: ")
         self.first.program("first", late)
@@ -293,7 +293,7 @@ class CourseTest(TwoLabsTest):
 class WrongTest(TwoLabsTest):
     """How a wrong variant is caught can be asked for."""
 
-    def test_it_is_told_what_is_wrong_and_who_has_seen_it(self) -> None:
+    def test_it_shows_what_is_wrong_and_what_has_seen_it(self) -> None:
         """Its comment, what it printed, the verdict, and the declaration."""
         self.first.write("wrong/late.cc", "// Wrong: it is late.\n\nint x;\n")
         status, out, err = self.run_course("first:wrong_late")
@@ -318,7 +318,7 @@ class WrongTest(TwoLabsTest):
         self.assertEqual(status, 1)
         self.assertIn("wrong_late must be caught by its output", out)
 
-    def test_an_unknown_one_is_told_with_those_that_there_are(self) -> None:
+    def test_an_unknown_variant_gets_a_list_of_the_known_ones(self) -> None:
         """And neither reports nor labs come with them."""
         for arguments, told in (
             (
@@ -326,8 +326,8 @@ class WrongTest(TwoLabsTest):
                 "has no wrong_x; it has wrong_late, wrong_lost",
             ),
             (["third:wrong_late"], "there is no lab 'third:wrong_late'"),
-            (["first:wrong_late", "second"], "not for the same run"),
-            (["first:wrong_late", "--json=x"], "not for the same run"),
+            (["first:wrong_late", "second"], "cannot share a run"),
+            (["first:wrong_late", "--json=x"], "cannot share a run"),
         ):
             status, out, err = self.run_course(*arguments)
             self.assertEqual((status, out), (2, ""))

@@ -1,7 +1,7 @@
 """A learner's desk: the folder my/, with copies of exercises, and the state.
 
     my/pipes/receive.cc       the copy that the learner works on
-    my/BUILD.bazel            how the copies are built; made anew each time
+    my/BUILD.bazel            how the copies are built; written again each time
     my/progress.json          what is done, and what was told
 """
 
@@ -89,7 +89,7 @@ class Desk:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Spoiled(
                 f"{FOLDER}/progress.json cannot be read ({error}); mend it, or"
-                " move it away to begin anew: your copies stay"
+                " move it away to start over: your copies stay"
             ) from None
 
     def mark(self, title: str) -> Mark:
@@ -122,7 +122,7 @@ class Desk:
         try:
             self.folder.mkdir(exist_ok=True)
         except FileExistsError:
-            raise Spoiled(f"{FOLDER} is there and is no folder") from None
+            raise Spoiled(f"{FOLDER} is there, but is not a folder") from None
 
     # The copies.
 
@@ -202,7 +202,7 @@ def build_words(root: pathlib.Path, target: str) -> list[str]:
 
 
 def _write(file: pathlib.Path, text: str) -> None:
-    """Replaces a file: whoever reads it sees the old text or the new."""
+    """Replaces a file: a reader sees the old text or the new."""
     fd, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as out:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from harness.run import Event
 
-# Of a long run the beginning explains most, and the end shows how it ended.
+# In a long run the beginning explains most, and the end shows how it ended.
 _FIRST_ROWS, _LAST_ROWS = 120, 60
 _COLUMNS_MAX = 12
 
@@ -93,7 +93,7 @@ def _rows(
 def _processes(events: Sequence[Event]) -> dict[int, str]:
     """Returns the last name of each process, in order of appearance.
 
-    The second process of a name is marked so, as a worker's second life.
+    The second process of a name is marked "(2)", as a worker's second life.
     """
     names: dict[int, str] = {}
     for event in events:
@@ -175,7 +175,7 @@ def _waits(rows: Sequence[_Row], height: int) -> list[str]:
     for start, end in _bars(rows, "wait", "wake"):
         bottom = end.y if end else height
         style = "waiting" if end else "waiting never"
-        text = f"waits for {start.object}" + ("" if end else ", for ever")
+        text = f"waits for {start.object}" + ("" if end else ", forever")
         parts.append(
             f'<rect x="{start.x - 8}" y="{start.y}" width="16"'
             f' height="{max(bottom - start.y, 4)}" class="{style}">'
@@ -269,7 +269,7 @@ def _label(row: _Row) -> str:
         "acquire": f"has {row.object}",
         "release": f"releases {row.object}",
         "wait": " ".join(f"waits for {event.id} {row.object}".split()),
-        "wake": "goes on",
+        "wake": "continues",
         "point": f"at {row.object}",
     }
     return words.get(event.kind, f"{event.kind} {row.object}").strip()

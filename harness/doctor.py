@@ -32,7 +32,7 @@ _NAME_WIDTH = 28
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What came of a probe: a note, and, if something is missing, what."""
+    """The result of a probe: a note, or what is missing."""
 
     probe: Probe
     note: str
@@ -54,9 +54,9 @@ def _attempt(probe: Probe) -> str:
 
 
 def _answer(probe: Probe, writing: int) -> None:
-    """In the child: tries, answers, and ends with all that it has started."""
+    """In the child: tries, answers, and ends all that it has started."""
     os.setpgid(0, 0)
-    # What a try and its children print is not for the user.
+    # The user does not see what a try and its children print.
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -95,7 +95,7 @@ def examine(probe: Probe, limit_s: float = _LIMIT_S) -> Finding:
     if is_late:
         text = f"-not done after {limit_s:g} s"
     elif not text:
-        text = f"-the try was ended by {signal.Signals(-status).name}"
+        text = f"-the try was killed by {signal.Signals(-status).name}"
     return Finding(
         probe,
         text[1:] if text[0] == "+" else "",
@@ -112,7 +112,7 @@ def _who(labs: Sequence[str]) -> str:
 
 
 def consequences(probe: Probe) -> list[str]:
-    """Returns who suffers and how, a text each."""
+    """Returns which labs suffer and how, a text each."""
     return [f"{_who(each.labs)} {each.how}" for each in probe.suffers]
 
 
@@ -164,8 +164,8 @@ def summary(findings: Sequence[Finding], tried_all: bool = True) -> str:
     if not missing:
         return f"{text} All labs can run."
     if skipped:
-        return f"{text} All labs can run but {_who(skipped)}."
-    return f"{text} All labs can run, with what is said above."
+        return f"{text} All labs can run except {_who(skipped)}."
+    return f"{text} All labs can run, with the limits named above."
 
 
 def to_json(findings: Sequence[Finding]) -> str:
@@ -196,7 +196,7 @@ def to_json(findings: Sequence[Finding]) -> str:
 
 
 def choose(known: Sequence[Probe], words: Sequence[str]) -> list[Probe]:
-    """Returns those with one of the words in their name; all without words."""
+    """Returns the probes with a word in their name; without words, all."""
     return [
         probe
         for probe in known
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = choose(probes.PROBES, options.name)
     if not chosen:
         names = ", ".join(probe.name for probe in probes.PROBES)
-        problem = f"doctor: there is no such thing; it tries {names}"
+        problem = f"doctor: there is no check of that name; there are {names}"
         print(problem, file=sys.stderr)
         return 2
     screen = Screen(sys.stdout)

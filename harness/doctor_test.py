@@ -41,8 +41,8 @@ _MISSING = {
     "small_shm": {"/dev/shm"},
     "one_cpu": {"more than one CPU"},
 }
-# Nothing is missing there: of a build with a sanitizer, and of a check for
-# those who are not root.
+# Nothing is missing for these skips: that of a sanitizer, and that of a check
+# for users other than root.
 _NO_FAULT = "sanitizer|this is root, and there are other users"
 
 
@@ -68,7 +68,7 @@ def missing_in(world: str = "") -> frozenset[str]:
 
 
 class WorldsTest(unittest.TestCase):
-    """In each restricted world exactly that is missed which is missing."""
+    """In each restricted world the doctor reports exactly what is missing."""
 
     def check(self, world: str) -> None:
         """Compares with this machine, where something may be missing too."""
@@ -158,7 +158,7 @@ class ProbeTest(unittest.TestCase):
         for attempt, reason in (
             (_refuse, "it is not there"),
             (_fail_a_call, "/no/such/file: No such file or directory"),
-            (_end_by_a_signal, "the try was ended by SIGSYS"),
+            (_end_by_a_signal, "the try was killed by SIGSYS"),
             (_go_wrong, "_go_wrong: KeyError: 'there'"),
         ):
             found = doctor.examine(probe(attempt))
@@ -179,7 +179,7 @@ class ProbeTest(unittest.TestCase):
             state = stat.read_text("utf-8").rpartition(")")[2].split()[0]
             self.assertIn(state, "RZX")  # Killed: it slept before.
 
-    def test_the_summary_names_who_is_skipped(self) -> None:
+    def test_the_summary_names_the_labs_that_are_skipped(self) -> None:
         there = doctor.examine(probe(lambda: ""))
         absent = doctor.examine(probe(_refuse))
         fatal = doctor.examine(probe(_refuse, essential=True))
@@ -192,14 +192,14 @@ class ProbeTest(unittest.TestCase):
         )
         self.assertEqual(
             doctor.summary([there, absent]),
-            "2 tried, 1 is missing. All labs can run but some.",
+            "2 tried, 1 is missing. All labs can run except some.",
         )
         self.assertEqual(
             doctor.summary([there, fatal]),
             "The labs cannot run here without: a thing.",
         )
 
-    def test_the_exit_status_tells_whether_labs_can_run(self) -> None:
+    def test_the_exit_status_says_whether_labs_can_run(self) -> None:
         before = probes.PROBES
         try:
             for essential, status in ((False, 0), (True, 1)):
@@ -212,7 +212,7 @@ class ProbeTest(unittest.TestCase):
     def test_a_name_that_nothing_has_is_refused(self) -> None:
         with contextlib.redirect_stderr(io.StringIO()) as told:
             self.assertEqual(doctor.main(["no such thing"]), 2)
-        self.assertIn("there is no such thing; it tries", told.getvalue())
+        self.assertIn("there is no check of that name", told.getvalue())
 
 
 def _strings(code: str) -> str:
@@ -240,7 +240,7 @@ def skips_of(lab: pathlib.Path) -> Iterator[tuple[str, str]]:
 
 
 class TableTest(unittest.TestCase):
-    """The table of who suffers is that of the tree."""
+    """The table of labs that suffer is that of the tree."""
 
     def setUp(self) -> None:
         self.labs = {

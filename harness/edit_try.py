@@ -51,7 +51,7 @@ def apply(text: str, edit: Mapping[str, str], where: str) -> str:
     """Returns the text with one edit made.
 
     Raises:
-      WrongEdit: it does not fit.
+      WrongEdit: the edit does not fit the text.
     """
     if set(edit) - {"file"} not in _FIELDS:
         wanted = ", or ".join("/".join(sorted(names)) for names in _FIELDS)
@@ -60,7 +60,7 @@ def apply(text: str, edit: Mapping[str, str], where: str) -> str:
         count = text.count(edit["old"])
         if count != 1:
             raise WrongEdit(
-                f"{where}: {edit['old']!r} is there {count} times, not once"
+                f"{where}: {edit['old']!r} occurs {count} times, not once"
             )
         return text.replace(edit["old"], edit["new"])
     lines = text.splitlines(keepends=True)
@@ -138,7 +138,7 @@ def _write(arguments: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Writes the sources; an edit that does not fit gets one line."""
+    """Writes the sources; a wrong edit gets a message of one line."""
     try:
         _write(sys.argv[1:])
     except (WrongEdit, tomllib.TOMLDecodeError) as error:

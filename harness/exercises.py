@@ -62,7 +62,7 @@ class Edit:
 
 @dataclasses.dataclass(frozen=True)
 class Hint:
-    """Three rungs for who has failed like this."""
+    """Three rungs of help for a learner who has failed like this."""
 
     failed: str
     where: str
@@ -71,7 +71,7 @@ class Hint:
 
     @property
     def rungs(self) -> tuple[str, ...]:
-        """What is told, one after the other."""
+        """What the learner is told, one after the other."""
         return tuple(getattr(self, rung).strip() for rung in RUNGS)
 
 
@@ -114,7 +114,7 @@ class Exercise:
 
     @property
     def title(self) -> str:
-        """How it is called on the command line: "pipes/unclosed_end"."""
+        """Its name on the command line: "pipes/unclosed_end"."""
         return f"{self.shelf}/{self.name}"
 
     @property
@@ -141,7 +141,7 @@ class Exercise:
         return self._head(told) + text
 
     def solution(self) -> str:
-        """Returns a right one."""
+        """Returns a right program."""
         if self.kind == MEND:
             text = self.copy()
             for edit in self.fix:
@@ -204,7 +204,7 @@ class Exercise:
     def _head(self, told: str) -> str:
         lines = textwrap.wrap(self.task, _COLUMNS - 3)
         command = "./bazelw run //harness:learn -- check"
-        lines += ["", told, f"To see what comes of it: {command} {self.title}"]
+        lines += ["", told, f"To check it: {command} {self.title}"]
         return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"
 
     def _without_body(self, text: str, function: str, is_first: bool) -> str:
@@ -226,7 +226,7 @@ class Exercise:
             for paragraph in told.splitlines():
                 body += textwrap.wrap(paragraph, width) or [""]
         else:
-            body.append("TODO: this belongs to it.")
+            body.append("TODO: this is a part of it, too.")
         stubs = [line.rstrip() for line in self.stub.strip().splitlines()]
         text = "".join(f"{indent}// {line}".rstrip() + "\n" for line in body)
         text += "".join(f"{indent}{line}\n" for line in stubs if line)

@@ -1,4 +1,4 @@
-"""What may be expected of a run, and how it is told when it is not so.
+"""What may be expected of a run, and what is said when it does not hold.
 
 A pattern is a line's text, or a regular expression for all of it.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness import match, words
 from harness.run import Run, time_scale
 
-# What a program tells of itself: one defect may well show in several of these.
+# What a program says of itself: one defect may well show in several of these.
 TOLD = ("output", "outcome", "status")
 KINDS = (*TOLD, "hang", "leak")
 
@@ -49,7 +49,7 @@ def has_verdict(run: Run) -> bool:
 class CheckFailed(AssertionError):
     """An expectation that a run did not meet."""
 
-    tells_all = True  # So nobody need be shown where it was found.
+    tells_all = True  # So no reader needs to see where it was found.
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -59,14 +59,14 @@ class CheckFailed(AssertionError):
 def verdicts(run: Run) -> list[Verdict]:
     """Returns what is wrong with a run whatever the lab is."""
     if run.hang:
-        # It was killed then: of course it was not done, nor tidy.
+        # It was killed, so of course it is neither done nor tidy.
         text = f"it hangs:\n{indent(run.hang.explain())}"
         return [Verdict("hang", f"{text}\n{_said_at_the_end(run)}")]
     if run.excess:  # The same.
         return [
             Verdict(
                 "output",
-                f"it {run.excess}, and so was ended\n{transcript(run, 3)}",
+                f"it {run.excess}, so it was ended\n{transcript(run, 3)}",
             )
         ]
     found = []
@@ -172,10 +172,10 @@ class Expectations(unittest.TestCase):
     def assert_takes(
         self, run: Run, first: str, then: str, seconds: float
     ) -> None:
-        """From one line to the other it takes so long: not less, nor far more.
+        """From one line to the other it takes this long, and not far longer.
 
         By the speakers' own clocks, so the run must have written its events.
-        What is more than the tenfold is no slow machine but another unit.
+        More than ten times as long is not a slow machine but another unit.
         """
         times = []
         for pattern in (first, then):
@@ -188,7 +188,7 @@ class Expectations(unittest.TestCase):
                 )
             ][:1]
         if len(times) < 2:
-            self.assert_before(run, first, then)  # Tells which is not there.
+            self.assert_before(run, first, then)  # Says which is not there.
             raise run_failure(run, "the run has no events", _margin(run))
         took_s = times[1] - times[0]
         if not seconds <= took_s <= 10 * seconds + time_scale():

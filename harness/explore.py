@@ -1,11 +1,11 @@
-"""Explores what can come of a lab: bazel run //harness:explore -- <lab>.
+"""Finds every outcome of a lab: bazel run //harness:explore -- <lab>.
 
     bazel run //harness:explore -- --list
     bazel run //harness:explore -- counter_without_lock --workers=3
     bazel run //harness:explore -- counter_without_lock --schedule=ABAB
     bazel run //harness:explore -- deadlock:wrong_no_order --max-preemptions=2
 
-Plays every order of the steps of the lab's processes, and tells which outcomes
+Plays every order of the steps of the lab's processes, and shows which outcomes
 there are, how often, and by which order each can be reached. What the lab's
 test declares is compared with what was found: too much and too little are both
 wrong.
@@ -25,7 +25,7 @@ from harness.screen import Screen
 from harness.transcript import count, wrap
 
 _EPILOG = """\
-Other flags are those of the lab; after a second -- all are:
+Other flags go to the lab; after a second -- all flags do:
   explore pipes --max-preemptions=2 --messages=3 -- --seed=1
 
 Exit status: 0; 1 if what was found is not what the lab's test declares, or
@@ -59,28 +59,31 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--max-preemptions",
         type=number,
         metavar="N",
-        help="at most N switches from a process that could have gone on",
+        help="at most N switches from a process that could continue",
     )
     parser.add_argument(
-        "--max-schedules", type=number, metavar="N", help="stop after N"
+        "--max-schedules",
+        type=number,
+        metavar="N",
+        help="stop after N schedules",
     )
     parser.add_argument(
         "--random", type=number, metavar="N", help="only N schedules, at random"
     )
     parser.add_argument(
-        "--seed", type=number, metavar="N", help="which of these (0)"
+        "--seed", type=number, metavar="N", help="seed of the random choice (0)"
     )
     parser.add_argument(
         "--reduce",
         action="store_true",
-        help="of orders that make no difference only one",
+        help="play one of several orders with the same effect",
     )
     parser.add_argument(
         "--json", action="store_true", help="for machines: one JSON object"
     )
     options, flags = parser.read(arguments)
     if options.seed is not None and not options.random:
-        parser.error("--seed is for --random; the lab's own comes after a --")
+        parser.error("--seed is for --random; the lab's own goes after a --")
     if not options.lab and not options.list:
         parser.error("which lab? --list shows what can be explored")
     return options, flags
@@ -105,7 +108,7 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
     return request
 
 
-# What is said of an exploration.
+# What is printed about an exploration.
 
 
 def outcome_lines(found: Mapping[str, Any], screen: Screen) -> list[str]:
@@ -143,7 +146,7 @@ def outcome_lines(found: Mapping[str, Any], screen: Screen) -> list[str]:
 
 
 def _label(outcome: Mapping[str, Any]) -> list[str]:
-    """Returns the lines that tell an outcome; all but the first indented."""
+    """Returns the lines of an outcome; all but the first are indented."""
     kind, text = outcome["kind"], outcome["text"] or "(an empty text)"
     if kind != "outcome":
         return [f"{kind}:", *transcript.clauses(text, _COUNTS_WIDTH + 3)]
@@ -170,7 +173,7 @@ def extent(effective: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     if effective["random"]:
         lines.append(
             f"A sample at random (seed {effective['seed']}): "
-            "what it has not met may be there all the same."
+            "there may be outcomes that it has not met."
         )
     elif found["complete"]:
         lines.append("Complete: every order was played.")
@@ -178,22 +181,22 @@ def extent(effective: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     if bound >= 0 and not found["complete"] and not effective["random"]:
         lines.append(
             f"Bounded by {count(bound, 'pre-emption')}: "
-            "what needs more was not looked for."
+            "outcomes that need more were not looked for."
         )
     if 0 <= effective["max_schedules"] <= schedules and not found["complete"]:
         lines.append(
             f"Ended after {count(schedules, 'schedule')}: "
-            "what the others do was not looked for."
+            "the other schedules were not played."
         )
     if any(outcome["kind"] == "endless" for outcome in found["outcomes"]):
         lines.append(
-            "Ended by a schedule that seems to have no end: "
-            "what the others do was not looked for."
+            "Stopped at a schedule that seems to have no end: "
+            "the other schedules were not played."
         )
     if found["reduced"]:
         lines[-1:] = [
             lines[-1].replace("every order", "every order that matters"),
-            "Reduced: of orders that make no difference one was played, "
+            "Reduced: of orders with the same effect only one was played, "
             "so the counts are of these.",
         ]
     elif effective["reduce"]:
@@ -205,7 +208,7 @@ def _no_reduction(effective: Mapping[str, Any]) -> str:
     if not effective["memory_only"]:
         return "the processes share more than memory"
     if effective["random"] or effective["max_preemptions"] >= 0:
-        return "a sample or a bound on pre-emptions cannot be"
+        return "a random sample or a bound on pre-emptions cannot be"
     return "accesses to memory cannot be seen on this machine"
 
 
@@ -215,7 +218,7 @@ def judge(
     found: Mapping[str, Any],
     lab_run: Run,
 ) -> tuple[list[str], str]:
-    """Returns what is wrong, and in a sentence how that is known."""
+    """Returns what is wrong, and a sentence that says how that is known."""
     wanted, counted = what.declaration(request, found)
     problems = [
         f"it leaves a {leak.kind} behind: {leak.name}" for leak in lab_run.leaks
@@ -241,7 +244,7 @@ def show(
     judgement: tuple[list[str], str],
     screen: Screen,
 ) -> None:
-    """Tells all about an exploration."""
+    """Prints all about an exploration."""
     _show_title(what, screen)
     screen.line(transcript.processes(found["processes"]))
     screen.line()
@@ -269,7 +272,7 @@ def show_replay(
     found: Mapping[str, Any],
     screen: Screen,
 ) -> None:
-    """Tells a schedule step by step."""
+    """Prints a schedule step by step."""
     _show_title(what, screen)
     switched = count(transcript.switches(schedule), "switch")
     screen.line(wrap(f"Schedule: {schedule or '-'} ({switched})", hang=10))
@@ -287,7 +290,7 @@ def _show_title(what: subject.Subject, screen: Screen) -> None:
 
 
 def _interesting(found: Mapping[str, Any]) -> str:
-    """Returns a schedule that is worth being seen: a bad one, if any."""
+    """Returns a schedule worth seeing: one that ends badly, if any does."""
     outcomes = sorted(
         found["outcomes"],
         key=lambda o: (o["kind"] == "outcome", len(o["witness"])),

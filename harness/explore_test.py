@@ -1,4 +1,4 @@
-"""The tests of the explorer's program: what it compares, tells and refuses."""
+"""The tests of the explorer's program: what it compares, prints and refuses."""
 
 import contextlib
 import io
@@ -95,7 +95,7 @@ class ExploreTest(unittest.TestCase):
         """The outcomes are the same, the counts are not."""
         status, out, _ = call("counter_without_lock", "--reduce")
         self.assertEqual(status, 0, out)
-        self.assertIn("Reduced: of orders that make no difference one", out)
+        self.assertIn("Reduced: of orders with the same effect only one", out)
         self.assertIn("\nAs declared", out)
 
     def test_what_was_bounded_says_so_and_is_not_compared(self) -> None:
@@ -103,7 +103,7 @@ class ExploreTest(unittest.TestCase):
         status, out, _ = call("counter_without_lock", "--max-preemptions=0")
         self.assertEqual(status, 0, out)
         self.assertIn(
-            "Bounded by 0 pre-emptions: what needs more was not looked for.",
+            "Bounded by 0 pre-emptions: outcomes that need more were not",
             out,
         )
         self.assertIn("Nothing is declared for these flags.", out)
@@ -119,8 +119,8 @@ class ExploreTest(unittest.TestCase):
         again = call("counter_without_lock", "--random=3", "--seed=1")[1]
         self.assertTrue(again.startswith(table), again)
 
-    def test_a_schedule_is_told_in_two_columns(self) -> None:
-        """Left who does what, right what is shared, with a star for news."""
+    def test_a_schedule_is_shown_in_two_columns(self) -> None:
+        """Left what a process does, right what is shared; a star is a change."""
         status, out, _ = call("counter_without_lock", "--schedule=ABBA")
         self.assertEqual(status, 0)
         self.assertEqual(
@@ -185,7 +185,7 @@ Outcome: 1
         self.assertNotIn("\r", after)
 
     def test_wrong_usage_is_one_line_and_status_two(self) -> None:
-        """Whoever finds it: the explorer, or the lab."""
+        """Whether the explorer finds it, or the lab."""
         for arguments, told in (
             ("", "which lab? --list shows"),
             ("no_lab", "there is no lab 'no_lab'; --list shows"),
@@ -201,14 +201,14 @@ Outcome: 1
             ("counter_without_lock --scenario=x", "there are: increments"),
             ("counter_without_lock --nothing", "not expected: --nothing"),
             ("counter_without_lock --workers=0", "--workers: Value 0 not in"),
-            ("counter_without_lock --kills=-1", "--kills: '-1' is no number"),
+            ("counter_without_lock --kills=-1", "'-1' is not a number"),
             ("counter_without_lock --seed=1", "--seed is for --random"),
             ("counter_without_lock -- --seed=x", "--seed"),
             (
                 "counter_without_lock --schedule=AAA",
-                "choice 3, A: cannot be chosen, it is finished",
+                "choice 3: A cannot be chosen: it is finished",
             ),
-            ("counter_without_lock --schedule=Q", "choice 1, Q: is no process"),
+            ("counter_without_lock --schedule=Q", "1: Q is not a process"),
         ):
             with self.subTest(arguments):
                 status, out, err = call(*arguments.split())
@@ -350,8 +350,8 @@ class JudgementTest(unittest.TestCase):
             status, out = self.judge(root, lab="//labs/fake:wrong_lost")
             self.assertEqual(status, 0, out)
 
-    def test_a_deadlock_is_told_in_full(self) -> None:
-        """A line for each who waits, however long."""
+    def test_a_deadlock_is_shown_in_full(self) -> None:
+        """A line for each process that waits, however long."""
         text = f"{_LONG}; {_LONG}, and by nobody else"
         root = self.lab(
             found(
@@ -375,14 +375,14 @@ class JudgementTest(unittest.TestCase):
         )
         self.assertIn("--schedule=<its letters>\n", out)
 
-    def test_a_schedule_without_an_end_is_told_by_its_beginning(self) -> None:
+    def test_a_schedule_without_an_end_is_shown_by_its_beginning(self) -> None:
         """It has a thousand letters, and the exploration ends with it."""
         endless = {**outcome("for ever", 1, "endless"), "witness": "AB" * 500}
         root = self.lab(found(endless, complete=False))
         _, out = self.judge(root)
         self.assertIn("... 1,000 letters\n", out)
         self.assertLess(out.count("AB"), 100)
-        self.assertIn("Ended by a schedule that seems to have no end", out)
+        self.assertIn("Stopped at a schedule that seems to have no end", out)
         self.assertNotIn("Complete", out)
 
     def test_a_lab_without_scenarios_has_nothing_to_explore(self) -> None:
@@ -397,7 +397,7 @@ class JudgementTest(unittest.TestCase):
             "explore: fake has nothing to explore; --list shows what has\n",
         )
 
-    def test_a_lab_that_dies_is_a_failure_and_no_wrong_usage(self) -> None:
+    def test_a_lab_that_dies_is_a_failure_not_a_wrong_usage(self) -> None:
         """With its own words."""
         root = self.lab(found())
         folder = pathlib.Path(root.removeprefix("--root=")) / "labs" / "fake"
@@ -514,12 +514,12 @@ class TranscriptTest(unittest.TestCase):
         self.assertEqual(transcript.switches("AABBA"), 2)
         self.assertEqual(transcript.switches("AaB"), 1)
 
-    def test_extents_are_in_clear_words(self) -> None:
+    def test_what_was_explored_is_said_in_clear_words(self) -> None:
         """What was left out is said."""
         some = found(complete=False, cut=1)
         cases: Sequence[tuple[dict[str, Any], dict[str, Any], str]] = (
-            ({"max_schedules": 6}, some, "Ended after 6 schedules: what the"),
-            ({"max_preemptions": 1}, some, "Bounded by 1 pre-emption: what"),
+            ({"max_schedules": 6}, some, "Ended after 6 schedules: the"),
+            ({"max_preemptions": 1}, some, "Bounded by 1 pre-emption: out"),
             ({"kills": 1}, found(), "Up to 1 death, anywhere"),
             ({"random": 6, "seed": 3}, some, "A sample at random (seed 3)"),
             ({}, found(reduced=True), "every order that matters was played."),

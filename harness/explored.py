@@ -100,11 +100,11 @@ def ask(
       program: the lab, or a wrong variant of it.
       flags: its flags.
       request: see common/explore/explore_json.h.
-      tell: is told now and then how many schedules there were.
+      tell: is called now and then with the number of schedules so far.
 
     Raises:
-      Skipped: it cannot, on this machine.
-      Refused: it did not; with its reason.
+      Skipped: the lab cannot answer on this machine.
+      Refused: the lab did not answer; with its reason.
     """
 
     def take(line: str) -> None:
@@ -149,7 +149,7 @@ def request_of(wanted: Explored) -> dict[str, Any]:
 
 
 def program_name(lab: str, variant: str) -> str:
-    """Returns how a program is called on the command line."""
+    """Returns the name of a program on the command line."""
     return f"{lab}:wrong_{variant}" if variant else lab
 
 
@@ -162,7 +162,7 @@ def replay_command(lab: str, wanted: Explored, witness: str) -> str:
     if wanted.request.get("inner"):
         words.append("--inner")
     words.append(f"--schedule={witness}")
-    # Behind a second -- a flag is surely the lab's.
+    # After a second -- a flag is surely the lab's.
     words += ["--", *wanted.flags] if wanted.flags else []
     return " ".join(words)
 

@@ -9,7 +9,7 @@ from harness import explored, subject
 from harness.screen import Screen
 from harness.transcript import count, letter_of, switches
 
-# Of the schedules that may be explored, so many are for all orders. If there
+# Of the schedules that may be explored, this many are for all orders. If there
 # are more, the rest is for those with few pre-emptions: what goes wrong goes
 # wrong with few, and the depths of one corner are of no use to a player.
 _SHARE_OF_ALL = 0.2
@@ -86,7 +86,7 @@ class Goal:
 
 
 def is_serial(schedule: str) -> bool:
-    """Tells whether each process does all its steps at one stretch."""
+    """Returns whether each process does all its steps at one stretch."""
     return schedule == schedule.upper() and (
         switches(schedule) == len(set(schedule)) - 1
     )
@@ -211,8 +211,8 @@ class Game:
         if letter.islower():
             kills = self._request.get("kills", self._what.scenario["kills"])
             if not kills:
-                return "nobody can be killed without --kills=1"
-            return f"no more than {count(kills, 'death')} by --kills"
+                return "no process can be killed without --kills=1"
+            return f"--kills allows {count(kills, 'death')}, no more"
         return f"{letter} cannot move: {name} waits for {process['place']}"
 
     def undo(self) -> str:
@@ -241,7 +241,7 @@ class Game:
         return f"Hint: {'kill ' if letter.islower() else ''}{letter.upper()}"
 
     def won(self) -> bool:
-        """Tells whether the goal is reached."""
+        """Returns whether the goal is reached."""
         goal = self.goal
         return bool(
             goal

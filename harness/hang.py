@@ -1,7 +1,7 @@
 """Why a run does not go on, in words a student understands.
 
 The process that watches the lab takes a snapshot of /proc; here it is turned
-into sentences, and into the circle of those who wait for each other.
+into sentences, and into the circle of the processes that wait for each other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.wire import Descriptor, Snapshot, Task
 
 
-# Of a thousand processes that all wait the first few tell enough.
+# If a thousand processes all wait, the first few say enough.
 _SHOWN_MAX = 32
 
 
@@ -61,11 +61,11 @@ class Blocked:
         plural = len(self.held_by) > 1
         if self.state == "stopped":
             return (
-                f"{who} is stopped by a signal and goes on only when somebody"
-                " sends it SIGCONT."
+                f"{who} is stopped by a signal and continues only when a"
+                " process sends it SIGCONT."
             )
         if self.state == "running":
-            return f"{who} is running: it waits for nobody."
+            return f"{who} is running: it is not waiting."
         if self.state == "zombie":
             return f"{who} has ended, but {holders} has not waited for it."
         if "write end of" in self.on and holders:
@@ -104,7 +104,7 @@ class Hang:
         shown = self.processes[:_SHOWN_MAX]
         lines += [f"  {blocked.sentence()}" for blocked in shown]
         if left := len(self.processes) - len(shown):
-            lines.append(f"  ... and {left:,} processes more.")
+            lines.append(f"  ... and {left:,} more processes.")
         if len(self.cycle) == 1:
             lines.append(f"  {self.cycle[0]} waits for itself.")
         elif self.cycle:
@@ -131,7 +131,7 @@ class _Objects:
                 if event.pid in holders:
                     holders.remove(event.pid)
                 elif holders:
-                    holders.pop(0)  # A semaphore: anybody may release it.
+                    holders.pop(0)  # A semaphore: any process may release it.
             elif event.kind == "wait":
                 self._awaited[event.pid] = event.object
                 self._part[event.pid] = event.id
@@ -147,11 +147,11 @@ class _Objects:
         return self._part.get(pid, "")
 
     def holders(self, thing: str) -> list[int]:
-        """Returns the pids of those who have acquired and not released it."""
+        """Returns the pids of the processes that hold it."""
         return list(dict.fromkeys(self._holders.get(thing, [])))
 
     def called(self, thing: str) -> str:
-        """Returns how to call it: "Lock 'left fork'"."""
+        """Returns its name for a reader: "Lock 'left fork'"."""
         kind = thing.partition("@")[0]
         name = self._names.get(thing, "")
         if name and kind == thing:
@@ -224,7 +224,7 @@ class _Explainer:
         return self._names.get(pid) or (task["comm"] if task else f"pid {pid}")
 
     def label(self, tid: int) -> str:
-        """Returns how to call a process or thread."""
+        """Returns the name of a process or thread for a reader."""
         return self._label.get(tid) or f"{self._name(tid)} (which has ended)"
 
     def explain(self, why: str) -> Hang:
@@ -267,7 +267,7 @@ class _Explainer:
             return self._child(task)
         if call in ("nanosleep", "clock_nanosleep"):
             if task["timeout_s"] is None:
-                return "a time to come", []
+                return "a point in time", []
             return f"a sleep of {task['timeout_s']:.3g} s to pass", []
         if call in ("pause", "rt_sigsuspend", "rt_sigtimedwait"):
             return "a signal", []
@@ -279,7 +279,7 @@ class _Explainer:
             return f"{what} System V message queue{number}", []
         if call in ("open", "openat"):
             path = task["path"] or "a FIFO"
-            return f"somebody to open the other end of {path}", []
+            return f"another process to open the other end of {path}", []
         if call in ("flock", "fcntl") and task["waits_on"]:
             return self._file_lock(task)
         on, holders = self._descriptors(task)
@@ -298,14 +298,14 @@ class _Explainer:
         if what:
             return what, owners
         address = f" at {task['args'][0]:#x}" if task["args"] else ""
-        return f"a futex{address} that nobody wakes", []
+        return f"a futex{address} that no process wakes", []
 
     def _mutex(self, task: Task) -> tuple[str, list[int]]:
         """Guesses what a futex word means to the C library, and its owner.
 
         The word of a robust or priority-inheriting mutex holds the thread id
-        of its owner and a mark that somebody waits. An ordinary mutex has its
-        owner two words further; whoever waits for it has stored 2, and sleeps
+        of its owner and a mark that a thread waits. An ordinary mutex has its
+        owner two words further; a thread that waits for it stores 2, and sleeps
         for as long as it is 2. A thread id without mark is what
         pthread_join(3) waits on.
         """
@@ -392,7 +392,7 @@ class _Explainer:
         return " or ".join(parts), holders
 
     def _only_pipe(self, task: Task) -> list[tuple[int, bool]]:
-        """Guesses the descriptor where the kernel does not tell it."""
+        """Guesses the descriptor where the kernel does not show it."""
         to_write = task["call"] == "write"
         pipes = [
             (fd, to_write)
@@ -498,7 +498,7 @@ class _Explainer:
 
 
 def _shortest_cycle(edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Returns the shortest circle in a graph of who waits for whom."""
+    """Returns the shortest circle in a graph of what waits for what."""
     best: tuple[str, ...] = ()
     for start in edges:
         paths: list[tuple[str, ...]] = [(start,)]

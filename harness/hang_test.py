@@ -11,14 +11,14 @@ from harness.run import Event, Hang, Run, run
 _STUCK = pathlib.Path(__file__).absolute().parent / "testdata" / "stuck"
 
 
-# All at once, since those that are stuck leave the processor to others.
+# All at once, since a process that is stuck leaves the processor to others.
 _MODES = (
     "deadlock deadlock_silent deadlock_robust deadlock_threads own_write_end"
     " only_own_write_end full_pipe child futex futex_slices stopped flock fcntl"
     " ofd socket tcp accept poll epoll mqueue sysv_sem sysv_msg fifo sleep"
     " short_sleep spin zombie"
 ).split()
-# These would meet, and meet others, in a world that is not their own.
+# Outside a world of their own these would meet each other, and others.
 _NEEDS_WORLD = "flock fcntl ofd tcp accept fifo sysv_msg mqueue".split()
 
 
@@ -91,7 +91,7 @@ class HangTest(unittest.TestCase):
         self.assertRegex(
             second, r"^Main, thread \d+ waits for a mutex, held by Main\.$"
         )
-        if "that nobody wakes" not in first:  # Newer C libraries hide it.
+        if "that no process wakes" not in first:  # Newer C libraries hide it.
             self.assertRegex(
                 first,
                 r"^Main waits in futex for a thread to end:"
@@ -130,7 +130,7 @@ class HangTest(unittest.TestCase):
         )
         self.assertEqual(found.cycle, ())
 
-    def test_a_child_that_nobody_reaps(self) -> None:
+    def test_a_child_that_is_not_reaped(self) -> None:
         self.check(
             "zombie",
             "Worker",
@@ -143,14 +143,14 @@ class HangTest(unittest.TestCase):
                 self.check(
                     mode,
                     "Main",
-                    r"Main waits for a futex at 0x\w+ that nobody wakes\.",
+                    r"Main waits for a futex at 0x\w+ that no process wakes\.",
                 )
 
     def test_a_stopped_process(self) -> None:
         self.check(
             "stopped",
             "Worker",
-            r"Worker is stopped by a signal and goes on only when somebody"
+            r"Worker is stopped by a signal and continues only when a process"
             r" sends it SIGCONT\.",
         )
 
@@ -213,11 +213,11 @@ class HangTest(unittest.TestCase):
             r" Owner\.",
         )
 
-    def test_a_fifo_that_nobody_opens(self) -> None:
+    def test_a_fifo_that_no_process_opens(self) -> None:
         self.check(
             "fifo",
             "Main",
-            r"Main waits in \w+ for somebody to open the other end of"
+            r"Main waits in \w+ for another process to open the other end of"
             r" /tmp/stuck-fifo\.",
         )
 
@@ -228,12 +228,12 @@ class HangTest(unittest.TestCase):
             r"Main waits in \w+ for a sleep of 1e\+06 s to pass\.",
         )
 
-    def test_a_sleep_within_the_limit_is_no_hang(self) -> None:
+    def test_a_sleep_within_the_limit_is_not_a_hang(self) -> None:
         result = self.runs["short_sleep"]
         self.assertIsNone(result.hang)
         self.assertEqual(result.status, 0)
 
-    def test_a_wait_of_the_library_is_no_hang_if_it_will_end(self) -> None:
+    def test_a_wait_of_the_library_that_will_end_is_not_a_hang(self) -> None:
         result = run([str(_STUCK.with_name("patient")), "1.5"], quiet_s=0.3)
         self.assertEqual(result.transcript(), "Main: PASS\n")
 
@@ -251,7 +251,7 @@ class HangTest(unittest.TestCase):
 
 
 def task(pid: int, name: str, call: str, **more: object) -> wire.Task:
-    """Returns a task as the kernel tells it where it tells little."""
+    """Returns a task as a kernel shows it that shows little."""
     known: wire.Task = {
         "pid": pid,
         "tid": pid,
@@ -300,7 +300,7 @@ def event(pid: int, kind: str, thing: str) -> Event:
 class LittleKnownTest(unittest.TestCase):
     """Where /proc/PID/syscall cannot be read, less is said, but the truth."""
 
-    def test_the_kernel_function_tells_the_call(self) -> None:
+    def test_the_kernel_function_shows_the_call(self) -> None:
         for function, call in (
             ("anon_pipe_read", "read"),
             ("pipe_write", "write"),
@@ -330,13 +330,13 @@ class LittleKnownTest(unittest.TestCase):
             found.processes[0].on, "the write end of pipe:[5]", found
         )
 
-    def test_a_call_that_nobody_knows_is_admitted(self) -> None:
+    def test_an_unknown_call_is_said_to_be_unknown(self) -> None:
         found = hang.explain(snapshot(task(3, "Odd", "")), (), {})
         self.assertEqual(
             found.processes[0].sentence(), "Odd waits in an unknown call."
         )
 
-    def test_events_alone_tell_a_deadlock(self) -> None:
+    def test_events_alone_show_a_deadlock(self) -> None:
         tasks = [task(pid, f"w{pid}", "futex") for pid in (3, 4, 5)]
         events = [
             event(3, "acquire", "Lock@1"),
@@ -373,14 +373,14 @@ class LittleKnownTest(unittest.TestCase):
     def test_a_wait_that_is_over_does_not_count(self) -> None:
         events = [event(3, "wait", "Lock@1"), event(3, "wake", "Lock@1")]
         found = hang.explain(snapshot(task(3, "w", "futex")), events, {})
-        self.assertEqual(found.processes[0].on, "a futex that nobody wakes")
+        self.assertEqual(found.processes[0].on, "a futex that no process wakes")
 
     def test_a_word_is_a_mutex_only_if_its_sleeper_has_marked_it(self) -> None:
         """Behind a counter of sleeps may be anything: also a small pid."""
         word, sleeper = 0x1000, task(3, "Sleeper", "futex", word=[1, 0, 4])
         for seen, on in (
             (2, "a mutex"),
-            (1, f"a futex at {word:#x} that nobody wakes"),
+            (1, f"a futex at {word:#x} that no process wakes"),
         ):
             sleeper["args"] = [word, 0, seen]
             found = hang.explain(snapshot(sleeper, task(4, "w", "")), (), {})
@@ -395,7 +395,7 @@ class LittleKnownTest(unittest.TestCase):
             "Worker 3 waits for Lock@1, held by Worker 9 (which has ended).",
         )
 
-    def test_the_keeper_is_not_told_of(self) -> None:
+    def test_the_keeper_is_not_mentioned(self) -> None:
         keeper = task(2, "pipes", "rt_sigtimedwait", ppid=1)
         found = hang.explain(snapshot(keeper, task(3, "Main", "pause")), (), {})
         self.assertEqual([each.process for each in found.processes], ["Main"])

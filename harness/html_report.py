@@ -108,7 +108,7 @@ def chosen_runs(
 ) -> Iterator[tuple[report.Check, Run]]:
     """Returns one run of each command, with the check that made it.
 
-    A run of a failed check goes before others; runs that tell nothing, such
+    A run of a failed check goes before others; runs that show nothing, such
     as those for --help, are left out.
     """
     chosen: dict[str, tuple[report.Check, Run]] = {}

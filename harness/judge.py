@@ -1,4 +1,4 @@
-"""Judges one exercise: a program of a learner's, by the test of its lab.
+"""Judges one exercise: a learner's program, by the test of its lab.
 
     with judge.stage(root, exercise, program) as staged:
         for test in judge.tests(staged, exercise):
@@ -47,7 +47,7 @@ def room(exercise: Exercise) -> str:
 
 
 def program_name(exercise: Exercise) -> str:
-    """Returns what its program is called beside the test of the lab."""
+    """Returns the name of its program beside the test of the lab."""
     if exercise.kind == MEND:
         return f"wrong_{exercise.name}"
     if exercise.kind == WRITE and exercise.file == "raw.cc":
@@ -66,7 +66,7 @@ def stage(
         folder = staged / room(exercise) / exercise.lab
         folder.mkdir(parents=True)
         for entry in (root / room(exercise) / exercise.lab).iterdir():
-            # Not another program: what the learner has made is what counts.
+            # No other program: what the learner has made is judged.
             is_program = re.match(r"(wrong|mended|unwritten)_|raw$", entry.name)
             if not is_program and entry.name not in (own, exercise.lab):
                 (folder / entry.name).symlink_to(entry.absolute())
@@ -118,7 +118,7 @@ def _judged(
         return file
 
     def run(self: lab.LabTest, command: Sequence[str], **options: Any) -> Any:
-        # Nobody waits a minute for what will never come.
+        # No learner should wait a minute for what will never come.
         options.setdefault("quiet_s", promises.QUIET_S)
         options.setdefault("limit_s", _LIMIT_S)
         # pylint: disable-next=protected-access
@@ -184,7 +184,7 @@ def _explore(
 
 
 def _main(arguments: Sequence[str]) -> int:
-    """Judges a staged program for who reads our messages; see worker.py."""
+    """Judges a staged program, for a reader of our messages; see worker.py."""
     name, kind, lab_name, exercise_name = arguments
     staged = pathlib.Path(name)
     folder = staged / room_of(kind) / lab_name

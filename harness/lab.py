@@ -43,7 +43,7 @@ __all__ = [
 
 _WRONG_VARIANTS_MIN = 2
 _TRACES_MAX = 20
-# For those who plant mistakes: a test that sees one only because the chapter
+# For tools/mutate: a test that sees a mistake only because the chapter
 # quotes that line proves nothing.
 _WITHOUT_CHAPTER = "IPC_LABS_WITHOUT_CHAPTER"
 # Set by --config=tsan alone; see .bazelrc.
@@ -95,7 +95,7 @@ class LabTest(raw.RawPromises):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Skips the base itself, which has no lab."""
+        """Skips this base class, which has no lab."""
         if cls is LabTest:
             raise unittest.SkipTest("only a lab's own test has a lab")
 
@@ -106,7 +106,7 @@ class LabTest(raw.RawPromises):
             self.skipTest(f"{_WITHOUT_CHAPTER} is set")
 
     def test_every_wrong_variant_says_how_it_is_caught(self) -> None:
-        """A variant that nothing need catch proves nothing."""
+        """A variant that no test must catch proves nothing."""
         files = {file.stem for file in self.folder.glob("wrong/*.cc")}
         for variant in files - set(self.wrong):
             self.fail(f"wrong/{variant}.cc does not say how it is caught")
@@ -186,7 +186,7 @@ class LabTest(raw.RawPromises):
             [*strace, *command],
             events=False,
             quiet_s=QUIET_S,
-            # What looks for leaks wants to trace the process, too.
+            # The search for leaks traces the process, too.
             env={"ASAN_OPTIONS": "handle_segv=0:detect_leaks=0"},
             **options,
         )
@@ -276,14 +276,14 @@ class LabTest(raw.RawPromises):
             and run.hang
             and run.hang.why.startswith(quiet.NOT_ENDED)
         ):
-            return f"wrong_{variant} is not seen to hang: {run.hang.why}"
+            return f"nothing shows that wrong_{variant} hangs: {run.hang.why}"
         allowed = {caught.by, *caught.also}
         if caught.by in expect.TOLD:
             allowed.update(expect.TOLD)
         others = [v for v in found if v.kind not in allowed]
         if others:
             return (
-                f"wrong_{variant} has a second defect beside its {caught.by}: "
+                f"wrong_{variant} has a second defect besides its {caught.by}: "
                 + _sum_up(others)
             )
         return ""
@@ -316,6 +316,6 @@ def _add_exploration_test(
 def _sum_up(found: Sequence[Verdict]) -> str:
     if not found:
         return "nothing was found wrong with it:"
-    return "it is caught so:\n" + "\n".join(
+    return "it is caught differently:\n" + "\n".join(
         f"  by its {v.kind}:\n{expect.indent(v.text)}" for v in found
     )

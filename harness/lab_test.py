@@ -1,4 +1,4 @@
-"""The tests of a lab's test: what is wrong must be found, and said clearly."""
+"""The tests of a lab's test: it finds what is wrong, and says it clearly."""
 
 import dataclasses
 import os
@@ -32,7 +32,7 @@ def run_of(*texts: str, status: int = 0, stderr: str = "") -> Run:
 
 
 def timed(texts: Sequence[str], step_ns: int) -> Run:
-    """Returns such a run, whose first and last line are so far apart."""
+    """Returns such a run, whose first and last line are `step_ns` apart."""
     run = run_of(*texts)
     events = [
         Event(step_ns * i // (len(texts) - 1), 1, x.speaker, "say", x.text, "")
@@ -110,7 +110,7 @@ class ExpectationsTest(unittest.TestCase):
             with self.assertRaisesRegex(unittest.SkipTest, "^no broker$"):
                 self.lab.assert_explored(lab.Explored({"1"}))
 
-    def test_an_edge_is_an_order_of_two_lines(self) -> None:
+    def test_one_line_is_expected_before_another(self) -> None:
         """Both must be there, and the first line that matches counts."""
         run = run_of("A: sent 1", "B: got 1", "A: sent 2")
         self.lab.assert_before(run, "A: sent 1", "B: got 1")
@@ -123,7 +123,7 @@ class ExpectationsTest(unittest.TestCase):
         self.assertIn("  MISSING B: got 2", message)
 
     def test_the_time_between_two_lines_is_measured(self) -> None:
-        """Too short and far too long are both another unit."""
+        """Too short and far too long both mean another unit."""
         lines = ("A: waits", "B: x", "A: has waited")
         for took_ns, seconds in (
             (200_000_000, 0.2),
@@ -197,7 +197,7 @@ class ExpectationsTest(unittest.TestCase):
             self.message("assert_outcomes", [run_of()], ["3"], capture="sum"),
         )
 
-    def test_a_run_that_is_not_clean_is_told_why(self) -> None:
+    def test_a_run_that_is_not_clean_says_why(self) -> None:
         """Status, last line and stderr."""
         self.lab.assert_clean(run_of("Main: PASS"))
         for run, told in (
@@ -269,7 +269,7 @@ class LabTestTest(FakeLabTest):
             "MISSING Receiver: Got 2\n",
         )
 
-    def test_an_edge_in_the_wrong_order_is_caught(self) -> None:
+    def test_two_lines_in_the_wrong_order_are_caught(self) -> None:
         """Each speaker's own order is right here."""
         early = fake_lab.RIGHT.splitlines(keepends=True)
         early[2], early[3] = early[3], early[2]
@@ -343,7 +343,7 @@ class LabTestTest(FakeLabTest):
 
 
 class WordsTest(FakeLabTest):
-    """Plain assertions are told so that a student can use them."""
+    """Plain assertions are put into words that a student can use."""
 
     def told(self, statement: str) -> str:
         """Returns what is told of a check that consists of this statement."""
@@ -369,7 +369,7 @@ class WordsTest(FakeLabTest):
             self.assertIn(f"\n{line}", detail)
         return detail.partition("\n")[0]
 
-    def test_numbers_and_texts_are_told_in_a_sentence(self) -> None:
+    def test_numbers_and_texts_are_put_into_a_sentence(self) -> None:
         """With what was found, and what was expected."""
         for statement, sentence in (
             ("self.assertEqual(len(said), 2)", "it is 3, but 2 was expected"),
@@ -379,7 +379,7 @@ class WordsTest(FakeLabTest):
             ),
             (
                 "self.assertLessEqual(len(said), 1)",
-                "it is 3, and may be 1 at most",
+                "it is 3, and must be at most 1",
             ),
             ("self.assertGreater(len(said), 3)", "it is 3, and must be more"),
             ("self.assertTrue(said[0] == 'x')", "this does not hold: it is"),
@@ -404,7 +404,7 @@ class WordsTest(FakeLabTest):
             "  GOOD    'a'\n  BAD     'b'\n  MISSING 'c'\n  GOOD    'd'",
         )
 
-    def test_a_check_that_fails_on_a_wrong_variant_tells_it_too(self) -> None:
+    def test_a_check_that_fails_on_a_wrong_variant_says_so_too(self) -> None:
         """It is caught by its output, and does not end the test."""
         self.fake.test(
             "from harness import lab\n"
@@ -458,7 +458,7 @@ fi
         self.fake.replace("fake", "exit 1\n", "exit 3\n")
         self.assert_fails(self.FAILS, "does not end with PASS or FAIL when")
 
-    def test_a_lab_that_hangs_then_is_told(self) -> None:
+    def test_a_lab_that_hangs_then_is_reported(self) -> None:
         """With the explanation of the hang."""
         waits = f"[ $failed ] && {{ {fake_lab.HANGS} }}\n"
         self.fake.program("fake", self.CHILD + waits + fake_lab.RIGHT)
@@ -491,7 +491,7 @@ class RawTest(FakeLabTest):
         self.fake.program("raw", fake_lab.RIGHT, self.HEAD)
 
     def test_a_raw_program_that_is_right_passes(self) -> None:
-        """The control. That signals interrupt it, no shell survives."""
+        """The control. No shell survives being interrupted by signals."""
         failed = self.fake.run_all()
         failed.pop("test_raw_goes_on_after_a_signal", None)
         self.assertEqual(failed, {})
@@ -514,7 +514,7 @@ class RawTest(FakeLabTest):
         self.assert_fails(name, "raw_late.cc includes common/sync/lock.h")
 
     def test_a_child_that_outlives_it_is_found(self) -> None:
-        """Whoever ends it, and however."""
+        """However it is ended."""
         leaks = fake_lab.LEAK + fake_lab.RIGHT
         self.fake.program("raw", leaks, "#!/bin/sh\ntrap '' INT\n")
         self.assert_fails("test_raw_ends_whatever_ends_it", "left after SIGINT")
@@ -575,7 +575,7 @@ class VariantsTest(FakeLabTest):
         self.assertIn("by its hang", self.declare("hang", "Got 2"))
 
     def test_a_hang_is_caught_as_a_hang(self) -> None:
-        """Its killing is no second defect."""
+        """That it is killed is not a second defect."""
         self.fake.wrong("late", fake_lab.HANGS)
         self.assertEqual(self.declare("hang", "it hangs"), "")
 
@@ -585,14 +585,14 @@ class VariantsTest(FakeLabTest):
         found = [expect.Verdict("hang", "late hangs")]
         for why, problem in (
             ("nothing had happened for 1.0 s", ""),
-            ("it had not ended after 60 s", "is not seen to hang"),
+            ("it had not ended after 60 s", "nothing shows that"),
         ):
             run = dataclasses.replace(run_of(), hang=Hang((), (), why))
             told = lab.LabTest().uncaught("late", caught, run, found)
             self.assertIn(problem, told)
             self.assertEqual(bool(problem), bool(told))
 
-    def test_a_hang_is_no_wrong_output(self) -> None:
+    def test_a_hang_is_not_a_wrong_output(self) -> None:
         """A variant that hangs before it is wrong has another defect."""
         self.fake.wrong("late", fake_lab.HANGS)
         self.assert_fails(self.TEST.format("output"), "by its hang:")
@@ -607,7 +607,7 @@ class VariantsTest(FakeLabTest):
         self.fake.wrong("late", fake_lab.LEAK + fake_lab.LATE)
         self.assert_fails(
             self.TEST.format("output"),
-            "a second defect beside its output",
+            "a second defect besides its output",
             "a process behind: pid",
         )
         self.assertEqual(

@@ -198,7 +198,7 @@ ipc_library(name = "lock", srcs = [], test_deps = [], deps = ["//common/base"])
         self.assertEqual(problems(floors, rooms), [])
 
     def test_a_lock_is_thin(self) -> None:
-        """Whoever wants a lock alone takes five libraries at most."""
+        """A program that needs only a lock takes five libraries at most."""
         deps = {
             target.name: target.deps
             for build in (ROOT / "common").glob("*/BUILD.bazel")

@@ -101,16 +101,16 @@ def _system_v() -> dict[tuple[str, str, int], int]:
 
 
 class Watch:
-    """Follows a run so that what it leaves can be laid at somebody's door.
+    """Follows a run so that what it leaves can be blamed on a process.
 
     Args:
       owned: which namespaces belong to the run alone ("pid", "ipc", "mnt",
         "net"). What is not in there was perhaps made by others, and counts only
         if it surely belongs to this run.
-      kept: paths below /tmp and /dev/shm that are no business of the run.
+      kept: paths below /tmp and /dev/shm that do not concern the run.
       mqueue: the folder where the message queues are seen, "" if nowhere.
       token: what all names that the library makes in this run begin with,
-        behind the number of a process; see common/process/names.h.
+        after the number of a process; see common/process/names.h.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Watch:
         self.inotify = self._open_inotify()
 
     def _open_inotify(self) -> int:
-        """Asks to be told at once when a name appears: its maker holds it."""
+        """Asks for a notice when a name appears: its maker still holds it."""
         fd = int(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         for folder in ("/tmp", "/dev/shm"):
             _libc.inotify_add_watch(
@@ -144,7 +144,7 @@ class Watch:
         return fd
 
     def note_makers(self, events: bytes) -> None:
-        """Learns from the log of events who there was and was never seen."""
+        """Learns from the event log of processes that it never saw."""
         for part in events.split(b'"pid":')[1:]:
             digits = part.partition(b",")[0]
             if digits.isdigit():
@@ -159,7 +159,7 @@ class Watch:
             pass
 
     def look(self, every: dict[int, proc.Stat], closely: bool) -> None:
-        """Notes who is there, and now and then what they hold."""
+        """Notes which processes there are, and now and then what they hold."""
         me = os.getpid()
         for pid, status in sorted(every.items()):
             self.names[pid] = status.comm
@@ -186,7 +186,7 @@ class Watch:
         self._look_for_inherited(pid)
 
     def _image(self, pid: int) -> tuple[str, str]:
-        """Returns what tells an executed program from a mere fork."""
+        """Returns what distinguishes an executed program from a mere fork."""
         stack = proc.read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
         return proc.read_link(f"/proc/{pid}/exe"), "".join(stack[25:26])
 
@@ -196,14 +196,14 @@ class Watch:
         return bool(image[0] and parents_image[0]) and image != parents_image
 
     def _look_for_inherited(self, pid: int) -> None:
-        """Blames descriptors that went through exec without need.
+        """Notes descriptors that went through exec without need.
 
         A child that has executed a program, and has a pipe, socket or memfd
         above 2 that its parent also holds, was given it by a missing O_CLOEXEC;
         unless the number is written in its arguments, so that it knows what to
         do with it. What its own children then inherit is not told again. Nor is
         what a program that the lab has executed hands to programs of its own:
-        runc, for example, tells them of it in the environment.
+        runc, for example, names it to them in the environment.
         """
         parent = self.parents.get(pid, 0)
         if parent not in self.names or not self._has_executed(pid, parent):
@@ -262,7 +262,7 @@ class Watch:
     def _only_one(self) -> int:
         """Returns the pid of the only process there was, 0 if there were more.
 
-        The kernel tells the last number given to a process (proc(5), loadavg).
+        The kernel shows the last number given to a process (proc(5), loadavg).
         """
         numbers = proc.read_text("/proc/loadavg").split()[-1:]
         if "pid" in self.owned and numbers == [str(max(self.names))]:
@@ -270,10 +270,10 @@ class Watch:
         return 0
 
     def _alive(self, every: dict[int, proc.Stat]) -> set[int]:
-        """Returns who lives on.
+        """Returns which processes live on.
 
-        Those whom the end of their parent kills get a moment to die of it, so
-        that the verdict does not depend on who is faster.
+        Processes that the end of their parent kills get a moment to die, so
+        that the verdict does not depend on which is faster.
         """
         deadline_s = time.monotonic() + 0.1
         while True:
@@ -291,7 +291,7 @@ class Watch:
 
         What the library names has the token of its run, and that alone counts:
         a lab looks into files of other runs, to see whether they are over.
-        Pids in names prove nothing: who shares the place may have a pid
+        Pids in names prove nothing: others who share the place may have a pid
         namespace of their own.
         """
         parts = path.removesuffix(" (abstract)").split("/")

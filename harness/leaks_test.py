@@ -27,7 +27,7 @@ class LeakTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Skips what needs a world in which nobody else leaves things."""
+        """Skips the tests unless the world is the run's own."""
         world = run(["/bin/true"]).world
         if world not in ("namespaces", "user namespaces"):
             raise unittest.SkipTest(f"the world is a {world}")
@@ -102,7 +102,7 @@ class LeakTest(unittest.TestCase):
     def test_a_descriptor_that_is_named_in_the_arguments_is_meant(self) -> None:
         self.assertEqual(leave("descriptor_meant").leaks, ())
 
-    def test_what_a_program_hands_to_its_own_is_its_own_affair(self) -> None:
+    def test_what_a_program_hands_to_its_children_is_not_a_leak(self) -> None:
         code = (
             "import os, subprocess; ends = os.pipe(); "
             "os.set_inheritable(ends[1], True); "
@@ -113,10 +113,10 @@ class LeakTest(unittest.TestCase):
         result = run(["/bin/sh", "-c", f"{sys.executable} -c '{code}'; true"])
         self.assertEqual((result.status, result.leaks), (0, ()))
 
-    def test_a_descriptor_that_exec_closes_is_no_leak(self) -> None:
+    def test_a_descriptor_that_exec_closes_is_not_a_leak(self) -> None:
         self.assertEqual(leave("descriptor_closed").leaks, ())
 
-    def test_a_pipe_that_a_program_makes_for_itself_is_no_leak(self) -> None:
+    def test_a_pipe_that_a_program_makes_for_itself_is_not_a_leak(self) -> None:
         code = "import os, time; pipe = os.pipe(); time.sleep(0.3)"
         result = run(["/bin/sh", "-c", f"{sys.executable} -c '{code}'; true"])
         self.assertEqual((result.status, result.leaks), (0, ()))
@@ -126,7 +126,7 @@ class SubreaperLeakTest(unittest.TestCase):
     """Without namespaces only what surely belongs to the run is blamed."""
 
     def setUp(self) -> None:
-        """Takes the last resort among the worlds."""
+        """Takes the world of last resort."""
         patch = mock.patch.dict(os.environ, {"IPC_LABS_WORLD": "subreaper"})
         patch.start()
         self.addCleanup(patch.stop)
@@ -158,7 +158,7 @@ class SubreaperLeakTest(unittest.TestCase):
             self.assertEqual(leak.owner, "Main")
             self.assertFalse(os.path.exists(leak.name), leak)
 
-    def test_a_name_of_another_run_is_not_blamed_on_who_looks_at_it(
+    def test_a_name_of_another_run_is_not_blamed_on_its_reader(
         self,
     ) -> None:
         """A lab that sweeps looks into the files of other runs."""
@@ -168,7 +168,7 @@ class SubreaperLeakTest(unittest.TestCase):
         os.unlink(other)
 
     def test_what_an_orphan_makes_later_is_found(self) -> None:
-        """Only when everybody is dead can nothing more be made."""
+        """Only when all processes are dead can nothing more be made."""
         name = "/dev/shm/ipc-labs-$$-${IPC_LABS_RUN}x-$$-1-late"
         script = f"(while :; do echo > {name}; rm {name}; done) & echo $$"
         for _ in range(5):

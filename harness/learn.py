@@ -52,14 +52,14 @@ _WRONG_USAGE = 2
 
 
 def show_place(learner: Learner) -> int:
-    """Tells where the learner is, and how to go on."""
+    """Shows where the learner is, and how to continue."""
     learner.screen.line(learner.so_far())
     current = learner.desk.current
     if current and not learner.desk.is_done(current):
         exercise = learner.find(current)
         _show_task(learner, exercise)
         learner.screen.line()
-        learner.line("To go on: check, hint, watch, list; or start another.")
+        learner.line("To continue: check, hint, watch, list; or start another.")
         return 0
     item = learner.next()
     if item is None:
@@ -156,7 +156,7 @@ def check(learner: Learner, word: str) -> int:
 
 
 def hint(learner: Learner, word: str) -> int:
-    """Tells the next rung of the hint that fits the last failure."""
+    """Shows the next rung of the hint that fits the last failure."""
     exercise = _started(learner, word)
     for line in hint_lines(learner.desk, exercise):
         learner.line(line)
@@ -164,7 +164,7 @@ def hint(learner: Learner, word: str) -> int:
 
 
 def solution(learner: Learner, word: str) -> int:
-    """Shows the solution; before the exercise is done only if asked twice."""
+    """Shows the solution; before the exercise is done, only if asked twice."""
     exercise = _started(learner, word)
     for line in solution_lines(learner.desk, exercise):
         learner.screen.line(line)
@@ -172,7 +172,7 @@ def solution(learner: Learner, word: str) -> int:
 
 
 def reset(learner: Learner, word: str) -> int:
-    """Hands out an exercise anew; the old file is kept."""
+    """Hands out an exercise again; the old file is kept."""
     exercise = _started(learner, word)
     kept = learner.desk.reset(exercise)
     if kept:
@@ -182,7 +182,7 @@ def reset(learner: Learner, word: str) -> int:
 
 
 def progress(learner: Learner, as_json: bool) -> int:
-    """Tells what is done; with --json for machines."""
+    """Shows what is done; with --json for machines."""
     items = learner.items()
     if as_json:
         state = {
@@ -216,7 +216,7 @@ def step(learner: Learner, word: str, rest: Sequence[str]) -> int:
     """Plays a schedule of the learner's own program, step by step."""
     exercise = _started(learner, word)
     if not any(argument.startswith("--schedule") for argument in rest):
-        raise WrongUsage("say which: step --schedule=ABBA, as a verdict does")
+        raise WrongUsage("give a schedule of the verdict: step --schedule=ABBA")
     _build(learner.root, learner.desk.build_command(exercise), exercise.title)
     built = learner.desk.program(exercise)
     own = judge.program_name(exercise)
@@ -318,7 +318,7 @@ def _show_question(
     source = f"wrong/{wanted.variant}.cc" if wanted.variant else "main.cc"
     learner.screen.line(f"{title}   (question {number})")
     learner.line(f"Scenario: {question.scenario}", indent=2)
-    learner.line(f"Who moves: {', '.join(question.processes)}", indent=2)
+    learner.line(f"The processes: {', '.join(question.processes)}", indent=2)
     learner.line(f"The code: labs/{question.lab}/{source}", indent=2)
     if deaths := wanted.request.get("kills"):
         learner.line(f"Up to {deaths} of them may be killed.", indent=2)
@@ -329,7 +329,7 @@ def _show_question(
 
 
 def _read_answer(screen: Screen) -> str:
-    screen.line("Type the letters of all that can, for example AC:")
+    screen.line("Type the letters of all that can come out, for example AC:")
     text = sys.stdin.readline()
     if not text:
         raise WrongUsage("no answer was given")
@@ -345,7 +345,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Reads the command line; also returns what is for the explorer."""
+    """Reads the command line; also returns the flags for the explorer."""
     parser = _Parser(
         prog="learn",
         description="Exercises of the course, judged by its own checks.",
@@ -367,9 +367,9 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("start", "hand out an exercise, or the next one")
     add("check", "build, run and judge the exercise")
     add("watch", "check it after each save")
-    add("hint", "what to look at, what is missing, how it is done")
-    add("solution", "the solution; before it is done only if asked twice")
-    add("reset", "hand it out anew; the old file is kept")
+    add("hint", "where to look, what is missing, how it is done")
+    add("solution", "the solution; before the exercise is done, ask twice")
+    add("reset", "hand it out again; the old file is kept")
     question = add("predict", "which of these can come out?", "")
     question.add_argument("word", metavar="lab")
     question.add_argument("--seed", type=subject.number, metavar="N")

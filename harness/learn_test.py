@@ -146,14 +146,14 @@ class CommandsTest(LearnTest):
 
     def test_hints_come_rung_by_rung_and_fit_the_failure(self) -> None:
         self.learn("start", "fake/late")
-        self.assertIn("no failure yet", self.learn("hint"))
+        self.assertIn("there is none yet", self.learn("hint"))
         self.learn("check", status=1)
         rungs = ["Look at what is got.", "second one is missing", "Say Got 2."]
         for number in range(1, 5):
             out = self.learn("hint")
             found = [rung in out for rung in rungs]
             self.assertEqual(found, [i < number for i in range(3)], out)
-        # The same failure again goes on, another one begins anew.
+        # The same failure continues its hint, another one begins at rung 1.
         self.learn("check", status=1)
         self.assertIn("Say Got 2.", self.learn("hint"))
         self.solve()
@@ -175,13 +175,13 @@ class CommandsTest(LearnTest):
 
     def test_a_solution_is_shown_when_asked_twice_and_remembered(self) -> None:
         self.learn("start", "late")
-        self.assertIn("Ask once more", self.learn("solution"))
+        self.assertIn("Ask again", self.learn("solution"))
         self.assertIn("+echo 'Receiver: Got 2'", self.learn("solution"))
         self.solve()
         self.learn("check")
         self.assertIn("solution seen", self.learn("list", "fake"))
 
-    def test_a_solution_seen_afterwards_is_not_held_against(self) -> None:
+    def test_a_solution_seen_afterwards_is_not_noted(self) -> None:
         self.learn("start", "late")
         self.solve()
         self.learn("check")
@@ -226,7 +226,7 @@ class CommandsTest(LearnTest):
             with self.subTest(words=words):
                 self.learn(*words, status=2)
 
-    def test_a_spoiled_state_is_told_of_and_kept(self) -> None:
+    def test_a_spoiled_state_is_reported_and_kept(self) -> None:
         self.learn("start", "late")
         for text in ("{", "[]", '{"current": "x"}', '{"exercises": {"a": 1}}'):
             self.write("my/progress.json", text)
@@ -237,7 +237,7 @@ class CommandsTest(LearnTest):
 class OwnFileTest(LearnTest):
     """What a learner may do with the file."""
 
-    def test_as_it_was_handed_out_is_told(self) -> None:
+    def test_an_unchanged_file_is_called_as_handed_out(self) -> None:
         told = "This is the program as it was handed out.\n"
         self.learn("start", "late")
         self.assertIn(told, self.learn("check", status=1))
@@ -251,7 +251,7 @@ class OwnFileTest(LearnTest):
 
 
 class HostileTest(LearnTest):
-    """Programs that would never end; nothing of them goes on."""
+    """Programs that would never end; nothing of them runs on."""
 
     def check(self, script: str, said: str) -> None:
         """The script is stopped, and it is said why."""
@@ -272,7 +272,7 @@ class HostileTest(LearnTest):
         ]
         self.assertEqual(left, [])
 
-    def test_it_prints_for_ever(self) -> None:
+    def test_it_prints_forever(self) -> None:
         self.check("exec yes TOKEN", "printed more than 250,000 lines")
 
     def test_it_forks_without_end(self) -> None:
@@ -281,7 +281,7 @@ class HostileTest(LearnTest):
             "more than 2,000 processes",
         )
 
-    def test_it_waits_for_ever(self) -> None:
+    def test_it_waits_forever(self) -> None:
         self.check("sleep infinity; : TOKEN", "it hangs")
 
     def test_ctrl_c_leaves_nothing(self) -> None:
@@ -375,7 +375,7 @@ class WatchTest(LearnTest):
 
 
 class TerminalTest(LearnTest):
-    """What is printed where somebody looks at it."""
+    """What is printed on a terminal."""
 
     def start(self, *arguments: str) -> int:
         """Starts the tool on a terminal; returns the other end of it."""
@@ -402,7 +402,7 @@ class TerminalTest(LearnTest):
         while not pattern or not re.search(pattern, text):
             try:
                 text += os.read(terminal, 65536).decode()
-            except OSError as error:  # Nobody has it open any more.
+            except OSError as error:  # No process has it open any more.
                 self.assertEqual(error.errno, errno.EIO)
                 self.assertEqual(pattern, "", text)
                 return text

@@ -1,4 +1,4 @@
-"""A learner: what there is to do, what came of it, and what is told of it.
+"""A learner: what there is to do, the results, and what is said of them.
 
 Shared by the commands of learn.py and by watch.py.
 """
@@ -17,7 +17,7 @@ from harness.transcript import wrap
 
 _BAR = 30
 # What expect.py says of a run that did too much of something.
-_ENDED = re.compile(r"\A\w+: it .*, and so was ended$", re.M)
+_ENDED = re.compile(r"\A\w+: it .*, so it was ended$", re.M)
 COMMAND = "./bazelw run //harness:learn --"
 KINDS = {
     WRITE: "write a part of the lab",
@@ -58,7 +58,7 @@ class Learner:
         """Returns all there is to do, in the order of the course."""
         found = []
         for lesson in self.lessons:
-            # The text tells as much as the module would, a second earlier.
+            # The text says as much as the module would, and is a second faster.
             test = self.root / "labs" / lesson.lab / f"{lesson.lab}_test.py"
             if "    explored = " in test.read_text(encoding="utf-8"):
                 title = f"{lesson.lab}/{PREDICT}"
@@ -154,7 +154,7 @@ def remember(place: Desk, exercise: Exercise, verdict: Verdict) -> None:
     mark.status = TRIED if mark.status != DONE else DONE
     mark.failures += 1
     if (mark.failed, mark.words) != (verdict.check, verdict.words):
-        # Another mistake: its hint begins at the first rung.
+        # A different failure: its hint begins at the first rung.
         if _hint_of(exercise, verdict.check, verdict.words) != _hint_of(
             exercise, mark.failed, mark.words
         ):
@@ -217,7 +217,7 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
     mark = place.mark(exercise.title)
     if not mark.failed:
         return [
-            "There is no failure yet for which there could be a hint. First:"
+            "A hint is about a failure, and there is none yet. First:"
             f" {COMMAND} check"
         ]
     if mark.words.startswith("build:"):
@@ -227,9 +227,9 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
         ]
     if _ENDED.search(mark.words):
         return [
-            "It was ended because it would not have ended by itself. Look at"
+            "It was stopped because it would not have ended by itself. Look at"
             " each loop, and at each place that starts a process: what makes it"
-            " stop, and can that fail to come?"
+            " stop, and can that fail to happen?"
         ]
     rungs = exercise.hint(mark.failed, mark.words).rungs
     mark.rung = min(mark.rung + 1, len(RUNGS))
@@ -250,7 +250,7 @@ def solution_lines(place: Desk, exercise: Exercise) -> list[str]:
         if mark.asked < 2:
             place.save()
             return [
-                "It is not done yet. Ask once more to see the solution; the",
+                "It is not done yet. Ask again to see the solution; the",
                 "exercise is then marked as one whose solution was seen.",
             ]
         mark.seen = True

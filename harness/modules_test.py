@@ -1,10 +1,10 @@
 """The modules of MODULE.bazel: Bazel 7, 8 and 9 must agree to them.
 
-Nobody here has the registry, or all of these Bazels. So this resolves the
+A test has neither the registry nor all of these Bazels. So this resolves the
 modules as Bazel does, from facts that were taken from the registry once:
 modules.json has what each version of a module depends on, and what Bazels
 themselves ask for by src/MODULE.tools: 7.7.1 as it was released, the others as
-their sources were about then. After a change of a version, take them anew:
+their sources were about then. After a change of a version, take them again:
 
   python3 harness/modules_test.py --update=<clone of bazel-central-registry>
 
@@ -32,7 +32,7 @@ class Module:
 
     deps: dict[str, str]
     level: int = 0
-    # Dependencies that only count if somebody else has them as well.
+    # Dependencies that only count if another module has them as well.
     hints: dict[str, str] = dataclasses.field(default_factory=dict)
     # Up to which level of a dependency it would take.
     up_to: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -116,7 +116,7 @@ def _reach(
     lookup: Lookup,
     chosen: dict[tuple[str, int], str],
 ) -> dict[tuple[str, str], str]:
-    """Returns all (module, version) that are asked for, and who asks first.
+    """Returns all (module, version) that are asked for, and what asks first.
 
     With versions chosen, by module and level, those are followed.
     """
@@ -321,7 +321,7 @@ class ResolveTest(unittest.TestCase):
             Module(dict(map(_split, deps))), read_module(tools), lookup, bazel
         )
 
-    def test_the_newest_that_somebody_asks_for_is_taken(self) -> None:
+    def test_the_newest_version_that_is_asked_for_is_taken(self) -> None:
         self.assertEqual(
             self.resolve("a 1", "b 1"), {"a": "1", "b": "1", "c": "1.10"}
         )

@@ -1,4 +1,4 @@
-"""Lets you be the scheduler of a lab: bazel run //harness:play -- <lab>.
+"""You are the scheduler of a lab: bazel run //harness:play -- <lab>.
 
     bazel run //harness:play -- counter_without_lock --workers=3
 
@@ -37,14 +37,14 @@ _HELP = """\
   ?        this help
   q        quit; so does the end of the input
 
-A, B, ... are processes, in capitals where a command has the letter. A switch
-is when another process goes on than the one before; the fewest win."""
+A, B, ... are processes; use a capital where a command has that letter. A switch
+is a step of another process than the step before; the fewest switches win."""
 
 _EPILOG = (
     """\
-Other flags are those of the lab; after a second -- all are.
+Other flags go to the lab; after a second -- all flags do.
 
-Commands, a line each:
+Commands, each on a line of its own:
 """
     + _HELP
 )
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         type=subject.number,
         default=_SCHEDULES_MAX,
         metavar="N",
-        help=f"explore so many to find what there is ({_SCHEDULES_MAX})",
+        help=f"explore N schedules to find goals ({_SCHEDULES_MAX})",
     )
     options, flags = parser.read(arguments)
     if not options.lab:
@@ -122,9 +122,9 @@ class Table:
 
     def _head(self) -> list[str]:
         game = self._game
-        goal = "none, for nothing wrong can be reached; see why"
+        goal = "none: nothing wrong can be reached; see why"
         if not game.complete:
-            goal = "none, for nothing wrong is known"
+            goal = "none: nothing wrong is known"
         par = ""
         if game.goal:
             about = "par" if game.complete else "best known"
@@ -263,7 +263,7 @@ def goal_lines(game: Game, limit: int) -> list[str]:
 
 
 def answer(game: Game, command: str) -> tuple[str, bool]:
-    """Does what a line says; returns what is to be told, and if it is help."""
+    """Obeys a line; returns what to print, and whether that is help."""
     word, _, rest = command.partition(" ")
     rest = rest.strip()
     simple = {"u": game.undo, "h": game.hint}
@@ -300,7 +300,7 @@ def _choose_goal(game: Game, rest: str) -> tuple[str, bool]:
 
 
 def play(game: Game, table: Table, lines: IO[str], message: str) -> None:
-    """Plays until the input ends or says so."""
+    """Plays until the input ends or says q."""
     table.show(message)
     for line in lines:
         command = line.strip()
@@ -312,7 +312,7 @@ def play(game: Game, table: Table, lines: IO[str], message: str) -> None:
             continue
         told, alone = answer(game, command)
         if alone:
-            table.page([*told.splitlines(), "", "Enter goes on."])
+            table.page([*told.splitlines(), "", "Press Enter to continue."])
         else:
             table.show(told)
 
@@ -335,10 +335,10 @@ def start(arguments: Sequence[str], out: IO[str], lines: IO[str]) -> int:
     if not found.complete:
         told.append(
             f"Only {count(found.schedules, 'schedule')} were explored: "
-            "there may be better ways, and other ends."
+            "there may be better ways, and other outcomes."
         )
     if len(game.goals) > 1:
-        told += ["Goals, with the switches that they take:"]
+        told += ["Goals, with the number of switches:"]
         told += goal_lines(game, _GOALS_AT_FIRST)
     table = Table(game, f"{what.title}, {what.scenario['name']}", screen, out)
     play(game, table, lines, "\n".join(told))

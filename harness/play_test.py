@@ -73,7 +73,7 @@ class PlayTest(unittest.TestCase):
         )
         self.assertIn("A Worker 0: after load -> its end", pages[4])
 
-    def test_more_switches_than_par_are_told(self) -> None:
+    def test_more_switches_than_par_are_counted(self) -> None:
         """And so is an end that is not the goal."""
         pages = start(typed=["ABAB", "r", "AABB"])
         self.assertIn("goal in 3 switches; 2 are enough.", pages[1])
@@ -111,8 +111,8 @@ class PlayTest(unittest.TestCase):
             ("A B", "there is no command 'A B'; ? shows all"),
             ("é", "there is no command 'é'; ? shows all"),
             ("kill", "there is no command 'kill'; ? shows all"),
-            ("kill A", "nobody can be killed without --kills=1"),
-            ("-A", "nobody can be killed without --kills=1"),
+            ("kill A", "no process can be killed without --kills=1"),
+            ("-A", "no process can be killed without --kills=1"),
             ("goal 3", "there is no goal 3; goal lists them"),
             ("goal x", "there is no goal x; goal lists them"),
         )
@@ -142,7 +142,7 @@ class PlayTest(unittest.TestCase):
         )
         self.assertIn("Well played!", pages[2])
         pages = start("--kills=1", typed=["Aa", "-B"])
-        self.assertIn("\nno more than 1 death by --kills\n", pages[2])
+        self.assertIn("\n--kills allows 1 death, no more\n", pages[2])
 
     def test_another_goal_can_be_chosen(self) -> None:
         """And a list shows them."""
@@ -164,7 +164,7 @@ class PlayTest(unittest.TestCase):
             ("", "which lab?"),
             ("no_lab", "there is no lab 'no_lab'"),
             ("counter_without_lock --workers=x", "--workers"),
-            ("counter_without_lock --max-schedules=x", "'x' is no number"),
+            ("counter_without_lock --max-schedules=x", "'x' is not a number"),
         ):
             err, status = io.StringIO(), 0
             with contextlib.redirect_stderr(err):
@@ -247,7 +247,7 @@ class PlayTest(unittest.TestCase):
                 for line in page.splitlines():
                     self.assertLessEqual(len(line), 80, line)
             self.assertIn("\n\none\ntwo\n", pages[0])
-            self.assertIn("goals more\n\nEnter goes on.", pages[1])
+            self.assertIn("goals more\n\nPress Enter to continue.", pages[1])
 
     def test_a_message_is_never_cut_off(self) -> None:
         """Not even where there is hardly room for the processes."""

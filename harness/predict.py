@@ -1,8 +1,8 @@
 """Questions that are asked before a run: which of these can come out?
 
 The key is not stored: the explorer plays every order, now, and what it finds is
-the key. What cannot come out is taken from near by: from what wrong variants of
-the lab lead to, a number off by one, a deadlock.
+the key. The wrong choices are near misses: what wrong variants of the lab lead
+to, a number off by one, a deadlock.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from harness.explored import Explored
 from harness.transcript import count
 
 _RIGHT_MAX, _WRONG_MAX = 3, 3
-_DEADLOCK = "deadlock: some of them wait for each other for ever"
+_DEADLOCK = "deadlock: some of them wait for each other forever"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the labs need of a machine, each need tried out.
+"""What the labs need of a machine: each need is tried out.
 
 A try is a function that does the real thing. It returns a note, or raises:
 Missing or OSError, with what is missing. It is called in a child process, which
@@ -44,7 +44,7 @@ class Missing(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Suffers:
-    """Who suffers where something is missing, and how.
+    """Which labs suffer where something is missing, and how.
 
     how: what becomes of them: "are skipped", "fail", "take longer".
     labs: by their names; () for all.
@@ -115,7 +115,7 @@ def _try_pidfd() -> str:
     except OSError as error:
         raise Missing(f"pidfd_open: {os.strerror(error.errno or 0)}") from None
     if not select.select([fd], [], [], 5)[0]:
-        raise Missing("a pidfd does not tell that its process has ended")
+        raise Missing("a pidfd does not show that its process has ended")
     return ""
 
 
@@ -136,7 +136,7 @@ def _try_subreaper() -> str:
             continue
         if int(fields[1]) == mine:
             return ""
-    raise Missing("an orphan does not come to its subreaper, or not to /proc")
+    raise Missing("an orphan does not reach its subreaper, or not /proc")
 
 
 def _try_robust_mutex() -> str:
@@ -158,7 +158,7 @@ def _try_robust_mutex() -> str:
         _libc.pthread_mutex_lock(mutex)
         os._exit(0)
     os.waitpid(child, 0)
-    # Without robust lists this waits for ever: then the limit ends it.
+    # Without robust lists this waits forever: then the limit ends it.
     found = _libc.pthread_mutex_trylock(mutex)
     if found != errno.EOWNERDEAD:
         raise Missing(
@@ -187,9 +187,9 @@ def _try_shared_memory() -> str:
             except OSError as error:
                 reason = os.strerror(error.errno or 0)
                 raise Missing(
-                    f"{mib} MB can be had of {_SHM_MIB} MB: {reason}"
+                    f"only {mib} of {_SHM_MIB} MB are available: {reason}"
                 ) from None
-    return f"{_SHM_MIB} MB can be had"
+    return f"{_SHM_MIB} MB are available"
 
 
 def _try_temporary_files() -> str:
@@ -207,9 +207,9 @@ def _try_unix_sockets() -> str:
     _, passed, _, _ = socket.recv_fds(other, 1, 1)
     os.write(writing, b"hello")
     if os.read(passed[0], 5) != b"hello":
-        raise Missing("a descriptor that is passed is not the same")
+        raise Missing("a descriptor that was passed names another file")
     if len(other.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)) != 12:
-        raise Missing("SO_PEERCRED does not tell who the other side is")
+        raise Missing("SO_PEERCRED does not name the process on the other side")
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         _greet(socket.AF_UNIX, f"{folder}/socket")
     return ""
@@ -252,7 +252,7 @@ def _try_descriptors() -> str:
             files.append(os.open("/dev/null", os.O_RDONLY))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise Missing(f"{len(files)} can be open: {reason}") from None
+        raise Missing(f"only {len(files)} can be open: {reason}") from None
     return f"{_FILES} and more"
 
 
@@ -264,7 +264,7 @@ def _try_processes() -> str:
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             raise Missing(
-                f"{number} of {_PROCESSES} can be started: {reason}"
+                f"only {number} of {_PROCESSES} can be started: {reason}"
             ) from None
         if child == 0:
             os.close(writing)
@@ -274,7 +274,7 @@ def _try_processes() -> str:
 
 
 def _try_memory() -> str:
-    # If it is too much for the machine, nobody else is to be killed for it.
+    # If it is too much for the machine, this process is to be killed for it.
     pathlib.Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
     memory = mmap.mmap(-1, _MEMORY_MIB * _MIB)
     for place in range(0, _MEMORY_MIB * _MIB, 4096):
@@ -282,7 +282,7 @@ def _try_memory() -> str:
     return f"{_MEMORY_MIB} MB and more"
 
 
-# What is made better, or seen, where it is there.
+# Needs without which a lab shows less.
 
 
 def _try_world() -> str:
@@ -383,7 +383,7 @@ def _memory_groups() -> tuple[str, list[pathlib.Path]]:
     else:
         own = [path for _, names, path in found if not names]
     if not own or not (root / "cgroup.procs").exists():
-        raise Missing("no control groups are mounted that control memory")
+        raise Missing("no control group that controls memory is mounted")
     here = root / own[0].lstrip("/")
     return limit, [here, here.parent] if here != root else [here]
 
@@ -422,7 +422,7 @@ def _try_inotify() -> str:
             _check(watch, "inotify_add_watch")
         pathlib.Path(folder, "file").touch()
         if not select.select([fd], [], [], 5)[0]:
-            raise Missing("nobody is told that a file was made")
+            raise Missing("no event comes when a file is made")
     return f"{_WATCHES} and more at a time"
 
 
@@ -600,7 +600,7 @@ PROBES: Sequence[Probe] = (
         _try_pidfd,
         [
             Suffers(
-                "are skipped, but for their raw programs", skips="pidfd_open"
+                "are skipped, except for their raw programs", skips="pidfd_open"
             )
         ],
         _SECCOMP,
@@ -717,7 +717,7 @@ PROBES: Sequence[Probe] = (
     Probe(
         "looking at other processes",
         _try_looking_at_others,
-        [Suffers("hang without the whole explanation")],
+        [Suffers("explain a hang less fully")],
         "sysctl -w kernel.yama.ptrace_scope=1; in a container, docker run"
         " --cap-add=SYS_PTRACE",
     ),

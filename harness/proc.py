@@ -77,8 +77,8 @@ _CALL_OF_NUMBER = (
 # aarch64 lacks these, and its C library makes them of those that can do more.
 _MADE_OF = {"epoll_pwait": "epoll_wait", "ppoll": "poll", "pselect6": "select"}
 
-# Where the number of the call cannot be read, the kernel function in which the
-# process sleeps often tells it: (part of the function's name, call).
+# Where the number of the call cannot be read, the kernel function in which a
+# process sleeps often shows it: (part of the function's name, call).
 _CALL_OF_WCHAN = (
     ("pipe_read", "read"),
     ("pipe_write", "write"),
@@ -222,7 +222,7 @@ def processes(own_pid_namespace: bool) -> dict[int, Stat]:
 def memory_of_all(pids: Iterable[int]) -> int:
     """Returns what processes have in memory, in bytes.
 
-    What they share is counted once: as much as the one has that has the most.
+    What they share is counted once: as much as the process with the most has.
     """
     own, shared = 0, 0
     for pid in pids:
@@ -436,7 +436,7 @@ def _task(process: Stat, tid: int) -> Task | None:
 
 
 def call_as_made(call: str, args: list[int], machine: int) -> str:
-    """Returns the call that the program made, as far as can be told."""
+    """Returns the call that the program made, as far as it is known."""
     if machine < 0 or _CALLS["poll"][machine] >= 0:
         return call
     if call == "ppoll" and not any(args[:3]):
@@ -477,7 +477,7 @@ def tasks(own_pid_namespace: bool) -> list[Task]:
 
 def _is_at_rest(task: Task) -> bool:
     if task["state"] in "SD":
-        # Without a call it had begun to run when that was read.
+        # Without a call: it was running again when that was read.
         return bool(task["call"] or task["wchan"].strip("0"))
     return task["state"] != "R"
 
@@ -485,8 +485,8 @@ def _is_at_rest(task: Task) -> bool:
 def _tasks_at_rest(own_pid_namespace: bool) -> list[Task]:
     """Returns all tasks, if possible in an instant in which none is running.
 
-    Who waits by the library looks again every 100 ms, and just then it seems to
-    run. One that really runs still does after some looks.
+    A process that waits in the library looks again every 100 ms, and may seem
+    to run just then. One that really runs still does after some looks.
     """
     for _ in range(20):
         every = tasks(own_pid_namespace)

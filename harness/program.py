@@ -1,11 +1,11 @@
-"""How a program of the harness begins and ends, whoever starts it.
+"""How a program of the harness begins and ends, however it was started.
 
     if __name__ == "__main__":
         program.start("course", main)
 
 It copes with what it inherits: closed descriptors, ignored signals, a folder
 that is gone, a umask under which nothing can be read. And it ends quietly when
-nobody wants to read what it prints.
+no process reads what it prints.
 """
 
 import io
@@ -22,7 +22,7 @@ _NO_READER = 128 + signal.SIGPIPE
 
 
 class WrongEnvironment(ValueError):
-    """A variable of the environment is nonsense; says which, and what is."""
+    """A variable of the environment is nonsense; says which, and what fits."""
 
 
 def start(name: str, main: Callable[[Sequence[str]], int]) -> NoReturn:
@@ -30,7 +30,7 @@ def start(name: str, main: Callable[[Sequence[str]], int]) -> NoReturn:
     prepare()
     try:
         status = main(sys.argv[1:])
-    except SystemExit as error:  # Of argparse, which has told why.
+    except SystemExit as error:  # From argparse, which has said why.
         status = error.code if isinstance(error.code, int) else 1
     except BrokenPipeError:
         status = _NO_READER
@@ -43,7 +43,7 @@ def _tell(text: str) -> int:
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
-        pass  # The status tells it too.
+        pass  # The status says it too.
     return 1
 
 
@@ -60,7 +60,7 @@ def _flush(status: int) -> int:
 
 
 def prepare() -> None:
-    """Makes good what somebody may have passed on to us, and we to the labs."""
+    """Repairs what our starter may have passed on to us, and we to the labs."""
     _open_standard_descriptors()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -94,7 +94,7 @@ def _open_standard_descriptors() -> None:
             setattr(sys, name, stream)
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            # What a lab prints need be no text, and not of our character set.
+            # What a lab prints need not be text, nor of our character set.
             stream.reconfigure(
                 errors="backslashreplace" if number else "replace"
             )

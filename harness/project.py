@@ -35,12 +35,12 @@ __all__ = ["Caught", "CheckFailed", "Explored", "ProjectTest", "Run"]
 
 _SKELETON = "skeleton"
 _WRONG_MIN = 3
-# These prove the tests themselves, and are none of the program.
+# These prove the tests themselves; they do not judge the program.
 _NOT_OF_THE_PROGRAM = ("test_wrong_", "test_the_skeleton_", "test_every_wrong_")
 _LIMIT_S = 60.0
 _RACE = (
-    "After these choices two processes went on at the same time, and nothing"
-    " keeps them apart: what comes of it depends on who is quicker."
+    "After these choices two processes ran at the same time, and nothing"
+    " keeps them apart: the result depends on which is quicker."
 )
 _QUIET_S = 1.0
 _ROOT = str(pathlib.Path(__file__).absolute().parent.parent)
@@ -72,7 +72,7 @@ class ProjectTest(promises.Runs):
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Skips the base itself, which has no project."""
+        """Skips this base class, which has no project."""
         if cls is ProjectTest:
             raise unittest.SkipTest("only a project's own test has a project")
 
@@ -88,7 +88,7 @@ class ProjectTest(promises.Runs):
     ) -> Run:
         """Plays a scenario of peers.py with the program; it must pass.
 
-        If it `ends` the program, there must be nothing left behind then.
+        If the scenario `ends` the program, nothing may be left behind then.
         """
         options.setdefault("quiet_s", _QUIET_S)
         options.setdefault("limit_s", _LIMIT_S)
@@ -181,7 +181,7 @@ class ProjectTest(promises.Runs):
     def first_failure(self, variant: str) -> tuple[Failure | None, list[str]]:
         """Plays the tests of a program until one fails.
 
-        Also returns why tests before it were skipped.
+        Also returns why earlier tests were skipped.
         """
         skipped: list[str] = []
         for check in unittest.defaultTestLoader.getTestCaseNames(type(self)):
@@ -237,7 +237,7 @@ class ProjectTest(promises.Runs):
         self.assert_caught(_SKELETON, self.skeleton)
 
     def test_every_wrong_solution_says_how_it_is_caught(self) -> None:
-        """A wrong solution that nothing need catch proves nothing."""
+        """A wrong solution that no test must catch proves nothing."""
         files = {file.stem for file in self.folder.glob("wrong/*.cc")}
         self.assertEqual(files, set(self.wrong), "wrong/*.cc, and `wrong`")
         self.assertGreaterEqual(len(files), _WRONG_MIN, "wrong solutions")

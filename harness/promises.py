@@ -21,15 +21,15 @@ _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
 _INTERRUPT_LIMIT_S = 1.0
 _TELL_S = 2.0
-# Longer than it takes others to hear of what has happened, and to say so.
+# Longer than other processes take to learn what has happened, and to say so.
 _SLOW_S = 0.02
 # No lab pauses longer than this at the pace of the guide, all in all.
 _PAUSES_S_MAX = 60.0
 _SMALL_PACE = 0.01
-# The lab itself ends 5 s after a child has ended badly that nobody asks for.
+# The lab itself ends 5 s after a child that it does not join has ended badly.
 _KEEPER_S = 10.0
-# A wrong variant, or a transcript of one, need not be watched for long: when
-# all of its processes sleep without a limit nothing will come any more.
+# A wrong variant, or a transcript of one, need not be watched for long: if
+# all of its processes sleep without a limit, nothing more will come.
 QUIET_S = 0.5
 # The variant of a lab that makes the system calls itself: its raw.cc.
 RAW = "raw"
@@ -91,7 +91,7 @@ class Runs(expect.Expectations):
         return self.run_program(run.command[0], *flags, **options)
 
     def _run(self, command: Sequence[str], **options: Any) -> Run:
-        # If it hangs there must be time left to tell why.
+        # If it hangs there must be time left to say why.
         left_s = results.remaining_s()
         if left_s is not None:
             most_s = max(1.0, left_s - _TELL_S) / harness_run.time_scale()
@@ -171,7 +171,7 @@ class Promises(Runs):
         self._assert_ends_by(signal.SIGTERM)
 
     def _assert_ends_by(self, signal_number: signal.Signals) -> None:
-        # At the pace of the guide, so that the first line is not the last.
+        # At the pace of the guide, so that it still runs after its first line.
         run = self.run_lab(
             "--pace=1", interrupt_after=": ", interrupt_signal=signal_number
         )
@@ -230,10 +230,10 @@ class Promises(Runs):
             problems += self._unfinished(name, "was killed", run)
         self.fail_if(problems)
 
-    def test_nobody_is_told_of_before_it_has_spoken(self) -> None:
+    def test_no_process_is_named_before_it_has_spoken(self) -> None:
         """Each process in turn is slow before each line that it says.
 
-        Who says that it sends before it sends may be as slow as it likes.
+        A process that says so before it sends may be as slow as it likes.
         """
         problems = []
         for name in ("Main", *_children(self.run_lab())):
@@ -254,9 +254,9 @@ class Promises(Runs):
             and not self._tolerated(name)
         ):
             problems = [
-                f"it passes although {name} has exited with status 1: nobody"
-                " asks how it has ended. If the lab is to survive that, say so"
-                " in `tolerates`.",
+                f"it passes although {name} has exited with status 1,"
+                " and does not look at that status. If the lab is to survive"
+                " that, say so in `tolerates`.",
                 expect.transcript(run),
             ]
         return problems
@@ -340,7 +340,7 @@ def _has_failed(run: Run) -> bool:
 
 
 def _children(run: Run) -> list[str]:
-    """Returns who has come to its end; of many of a kind the first and last."""
+    """Returns the children that have ended; of a kind the first and last."""
     kinds: dict[str, list[str]] = {}
     for event in run.events:
         if event.kind == "exit" and event.process != "Main":

@@ -10,14 +10,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from harness.wire import Question, Task
 
-# Who looks again this often waits for something else than the time to pass.
+# A process that looks again this often waits for more than the time to pass.
 _RECHECK_S = 0.15
-# A limit so far away is there to end a hang; it is explained before.
+# A limit this far away is there to end a hang, which is explained before that.
 _AS_GOOD_AS_EVER_S = 10.0
-# So long all must be seen blocked: who had a real limit that was about to pass
-# has gone on then, and done something.
+# All must be seen blocked for this long: a process with a real limit about to
+# pass has continued by then, and done something.
 _BLOCKED_S = 2 * _RECHECK_S
-# Up to this share of a processor passes as looking again at what is awaited, on
+# Up to this share of a processor counts as looking again at what is awaited, on
 # a machine that is not said to be slow, and on any.
 _LOOKING = 0.02
 _LOOKING_AT_MOST = 0.2
@@ -42,7 +42,7 @@ class Quiet:
         self._blocked_since_s: float | None = None
 
     def is_over(self, now_s: float) -> None:
-        """Starts anew, since something has happened."""
+        """Starts again, since something has happened."""
         self._since_s = now_s
         self._ticks_before = -1
         self._blocked_since_s = None
@@ -89,7 +89,7 @@ class Quiet:
         return True
 
     def _ends_by_itself(self, task: Task, now_s: float) -> bool:
-        """Whether it waits for nothing but a time that will come."""
+        """Whether it waits only for a time that will come."""
         if task["state"] in "TtZX":
             return False
         timeout_s = task["timeout_s"]

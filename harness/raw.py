@@ -18,7 +18,7 @@ from harness.expect import CheckFailed
 from harness.promises import QUIET_S, RAW
 from harness.run import Run
 
-# All that a raw program may have of ours.
+# All of our code that a raw program may use.
 _HEADERS = {"common/base/errors.h", "labs/raw.h", "labs/raw_turns.h"}
 # Calls that may fail with EINTR, and that raw programs make. Those of sleeping
 # are left out: a raw program does not sleep to wait for others.
@@ -30,7 +30,7 @@ _INTERRUPTIBLE = (
     "write",
 )
 _ENDS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL)
-# How often a program may be ended before it leaves no process.
+# How many attempts a program has to leave no process when it is ended.
 _ENDS_MAX = 3
 # What is not traced is not made to fail, either.
 _TRACE_INTERRUPTIBLE = f"--trace=?{',?'.join(_INTERRUPTIBLE)}"
@@ -54,14 +54,14 @@ class RawPromises(promises.Promises):
                 setattr(cls, test.__name__.removeprefix("_"), test)
 
     def story(self, run: Run) -> object:
-        """Returns what raw.cc must tell as the lab does: who says what.
+        """Returns the story that raw.cc must share with the lab: who says what.
 
-        What is not the same in two runs of the lab itself, a test leaves out.
+        A test leaves out what differs between two runs of the lab itself.
         """
         return {line.speaker: run.said(line.speaker) for line in run.lines}
 
     def run_raw(self, *before: str, **options: Any) -> Run:
-        """Runs raw.cc, by the command `before` it if there is one."""
+        """Runs raw.cc, with the command `before` in front of it, if any."""
         options.setdefault("quiet_s", QUIET_S)
         return self._run([*before, self.program(RAW)], **options)
 

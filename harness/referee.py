@@ -1,4 +1,4 @@
-"""What judges the program of a project from inside the world of its run.
+"""Judges the program of a project from inside the world of its run.
 
 A project has a file peers.py beside its test. The test has it run there, so
 that whatever the program does is stopped and cleared away with the run:
@@ -24,14 +24,14 @@ from typing import Any, NoReturn
 
 _PR_SET_NAME = 15
 _FIRST_LINE_MAX = 200
-# So long a program may take to end whose peers have just lost it.
+# How long a program may take to end when its peers have just lost it.
 _END_S = 1.0
 
 Scenario = Callable[[str, random.Random], None]
 
 
 class Failed(Exception):
-    """The program does not do what it promises; says what it does."""
+    """The program does not do what it promises; says what it does instead."""
 
 
 class Program:
@@ -59,7 +59,7 @@ class Program:
             raise Failed(f"{self.name} said {line!r}, not {wanted!r}")
 
     def signal(self, number: int) -> None:
-        """Sends a signal."""
+        """Sends a signal to the program."""
         self.process.send_signal(number)
 
     def end(self, status: int | None = 0, when: str = "") -> int:
@@ -73,7 +73,7 @@ class Program:
         return found
 
     def failure(self, when: str, problem: str) -> Failed:
-        """Returns the failure that its peers have met: perhaps it has ended."""
+        """Returns the failure that its peers met; says so if it has ended."""
         try:
             found = self.process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -102,7 +102,7 @@ def expect(holds: bool, problem: str) -> None:
 def play(scenarios: Mapping[str, Scenario]) -> NoReturn:
     """Plays the scenario that the command line names, and ends."""
     program, name, seed = sys.argv[1:]
-    os.environ.pop("PYTHONPATH", None)  # It was for us.
+    os.environ.pop("PYTHONPATH", None)  # It was meant for us.
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"Referee", 0, 0, 0)
     say((scenarios[name].__doc__ or name).splitlines()[0])
     try:
@@ -111,5 +111,5 @@ def play(scenarios: Mapping[str, Scenario]) -> NoReturn:
     except Failed as error:
         verdict = f"FAIL {error}"
     print(f"Main: {verdict}", flush=True)
-    # Whatever is still there is the affair of the run.
+    # The run looks after whatever is still there.
     os._exit(0 if verdict == "PASS" else 1)

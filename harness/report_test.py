@@ -208,10 +208,10 @@ class DiagramTest(unittest.TestCase):
         )
         self.assertEqual(
             self.found(svg, "waiting"),
-            ["waits for fork", "waits for Pipe@2, for ever"],
+            ["waits for fork", "waits for Pipe@2, forever"],
         )
         self.assertEqual(
-            self.found(svg, "never"), ["waits for Pipe@2, for ever"]
+            self.found(svg, "never"), ["waits for Pipe@2, forever"]
         )
 
     def test_what_is_held_is_a_bar(self) -> None:

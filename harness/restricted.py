@@ -3,7 +3,7 @@
     python3 -m harness.restricted old_seccomp bazel-bin/harness/course pipes
 
 The restriction holds for the command and for all that it starts. It needs no
-privileges but for small_shm, which needs a user namespace or root.
+privileges, except for small_shm, which needs a user namespace or root.
 """
 
 import ctypes
@@ -85,9 +85,9 @@ def _instruction(
 
 
 def filter_calls(refused: Mapping[str, int]) -> None:
-    """Refuses calls by their error, and all that would make namespaces.
+    """Makes calls fail with their error, and all that would make namespaces.
 
-    As container runtimes do: by a filter that nobody can take off.
+    As container runtimes do: by a filter that cannot be removed.
     """
     machine, numbers = _MACHINES[platform.machine()]
     numbers = {**numbers, **_LATER_CALLS}

@@ -1,4 +1,4 @@
-"""What comes of the tests of a program: each is told as soon as it has ended.
+"""The results of a program's tests: each is reported as soon as it has ended.
 
     results.main()   # in place of unittest.main()
 
@@ -7,7 +7,7 @@ each of them has its share.
 
 A test under Bazel has a limit, after which Bazel kills it. What it has found by
 then is on the screen, and shortly before the limit it ends by itself, with the
-tests that it has not come to.
+names of the tests that it has not reached.
 """
 
 import os
@@ -25,7 +25,7 @@ from harness.screen import Screen
 
 __all__ = ["COLOURS", "Results", "main", "remaining_s", "show_check", "tests"]
 
-# So much of Bazel's limit is left for the end.
+# This much of Bazel's limit is left for the end.
 _RESERVE_PART, _RESERVE_MIN_S, _RESERVE_MAX_S = 0.1, 3.0, 30.0
 _start_s = time.monotonic()
 
@@ -81,7 +81,7 @@ class Results(unittest.TestResult):
     """Turns the outcome of each test into a report.Check.
 
     Args:
-      tell: is told each of them at once.
+      tell: is called with each of them at once.
       name: what a test is called there.
     """
 
@@ -192,7 +192,7 @@ def show_check(screen: Screen, check: report.Check) -> None:
 
 
 class _Runner:
-    """Runs tests, tells of each, and ends before Bazel ends it."""
+    """Runs tests, reports each, and ends before Bazel ends it."""
 
     def __init__(self) -> None:
         self._screen = Screen(sys.stderr)

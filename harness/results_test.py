@@ -1,4 +1,4 @@
-"""What tests find is told at once, and not lost at the limit."""
+"""What tests find is printed at once, and not lost at the limit."""
 
 import os
 import pathlib
@@ -62,8 +62,8 @@ class ResultsTest(unittest.TestCase):
             },
         )
 
-    def test_a_failure_is_told_before_the_next_test_has_ended(self) -> None:
-        """So whoever kills the program has it all the same."""
+    def test_a_failure_is_printed_before_the_next_test_has_ended(self) -> None:
+        """So it is on the screen even if the program is killed."""
         with self.start() as process:
             assert process.stderr
             told = ""
@@ -72,7 +72,7 @@ class ResultsTest(unittest.TestCase):
                 self.assertTrue(line, told)
                 told += line
             self.assertIn("FAIL  test_1_fails", told)
-            self.fifo.write_text("", encoding="utf-8")  # Now it goes on.
+            self.fifo.write_text("", encoding="utf-8")  # Now it continues.
             rest = process.stderr.read()
         self.assertEqual(process.returncode, 1)
         self.assertIn("SKIPPED: no second user", rest)
@@ -81,7 +81,7 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(suite.get("tests"), "4")
 
     def test_the_tests_end_before_the_limit_with_what_they_found(self) -> None:
-        """And tell where they were, and to which tests they did not come."""
+        """And say where they were, and which tests they did not reach."""
         with self.start(limit="5") as process:
             _, told = process.communicate(timeout=60 * time_scale())
         self.assertEqual(process.returncode, 1)

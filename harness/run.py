@@ -95,7 +95,7 @@ class Run:
     events: tuple[Event, ...]
     world: str
     interrupted_s: float | None = None
-    excess: str = ""  # What it did too much of, for which it was ended.
+    excess: str = ""  # What it did too much of, so that it was ended.
 
     def said(self, speaker: str) -> list[str]:
         """Returns what one speaker has said, in order."""
@@ -160,7 +160,7 @@ def _events(data: bytes) -> tuple[Event, ...]:
     return tuple(found)
 
 
-# The first of _WORLDS that may work here, found out by the first run, and why
+# The first of _WORLDS that may work here, found out by the first run; and why
 # the better ones do not.
 _first_world = [0]
 _reasons: list[str] = []
@@ -218,7 +218,7 @@ def _ask_in_some_world(
 def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
     """Starts the fresh process that makes the world and runs the lab in it.
 
-    Its input stays open: the end of that tells the world that we are gone.
+    Its input stays open: its end shows the world that we are gone.
     """
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = (
@@ -232,7 +232,7 @@ def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=[fd for fd in (question["tell_fd"],) if fd >= 0],
-        # Ctrl-C is for us; then the world learns that we are gone.
+        # Ctrl-C ends us; then the world learns that we are gone.
         start_new_session=True,
     )
     assert process.stdin
@@ -260,7 +260,7 @@ def _ask(question: wire.Question, tell: Tell | None) -> wire.Answer:
                     tell(line.rstrip("\n"))
             answer_data = process.stdout.read()
         except BaseException:
-            # So it can clear away what there is; by force if it does not.
+            # This lets it clear away what there is; if it does not, force does.
             process.stdin.close()
             try:
                 process.wait(_END_LIMIT_S)
@@ -304,7 +304,7 @@ def run(
       limit_s: after this time it is taken to hang, and killed.
       quiet_s: if all its processes are blocked for this time and nothing is
         said, it is taken to hang.
-      events: whether the lab shall write its events.
+      events: whether the lab is to write its events.
       interrupt_after: once a line with this text has appeared,
         `interrupt_signal` is sent: SIGINT and SIGQUIT, as from a terminal, to
         the lab's foreground process group, others to its first process only.
@@ -314,12 +314,12 @@ def run(
       env: variables in addition to those of this process.
       network: a service whose network the run shares; otherwise it has one
         of its own.
-      tell: is told each line of standard error as it comes.
+      tell: is called with each line of standard error as it comes.
 
     Raises:
       OSError: the program cannot be started.
     """
-    # A lab sweeps up after itself; what there is to sweep is to be seen here.
+    # A lab sweeps up after itself; the harness must see what there is to sweep.
     token = secrets.token_hex(4)
     environment = {
         **plain_environment(),
@@ -353,13 +353,13 @@ def run(
 
 
 class Service:
-    """A program that goes on in a world of its own while others run.
+    """A program that runs in a world of its own while others run.
 
         with Service(["labs/broker/broker", "--serve=5672"]) as service:
             run(["labs/broker/broker", "--url=..."], network=service)
 
-    They share its network: what is a port of loopback for one is for the
-    other, and for nobody else. When it can be reached they must find out. On a
+    They share its network: a port of loopback for one is one for the
+    other, and for no third. They must find out when it can be reached. On a
     machine without namespaces they share the machine's.
     """
 
@@ -407,7 +407,7 @@ class Service:
     def end(self) -> None:
         """Ends the service, if need be by force, and all it has started."""
         assert self._process.stdin
-        self._process.stdin.close()  # Tells the world that we are gone.
+        self._process.stdin.close()  # Shows the world that we are gone.
         self._process.wait()
         assert self._process.stdout
         self._process.stdout.close()

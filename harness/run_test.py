@@ -41,7 +41,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(result.transcript(), "Main: out\n")
         self.assertEqual(result.stderr, "wrong\n")
 
-    def test_standard_error_can_be_told_as_it_comes(self) -> None:
+    def test_standard_error_can_be_passed_on_as_it_comes(self) -> None:
         told: list[str] = []
         with tempfile.TemporaryDirectory() as folder:
             fifo = pathlib.Path(folder, "fifo")
@@ -63,10 +63,10 @@ class RunTest(unittest.TestCase):
         self.assertEqual(told, ["first", "0", "1", "2", "3", "last"])
         self.assertEqual(result.stderr.split("\n")[:-1], told)
 
-    def test_the_exit_status_is_told(self) -> None:
+    def test_the_exit_status_is_reported(self) -> None:
         self.assertEqual(shell("exit 7").status, 7)
 
-    def test_death_by_a_signal_is_told_as_its_negative_number(self) -> None:
+    def test_death_by_a_signal_is_reported_as_its_negative_number(self) -> None:
         self.assertEqual(shell("kill -SEGV $$").status, -signal.SIGSEGV)
 
     def test_a_program_that_does_not_exist_is_an_error(self) -> None:
@@ -201,7 +201,7 @@ class EndlessTest(unittest.TestCase):
         self.assertIsNone(result.hang)
         self.assertEqual(result.said("Main"), ["done"])
 
-    def test_no_heir_of_a_killed_process_goes_on(self) -> None:
+    def test_no_heir_of_a_killed_process_runs_on(self) -> None:
         script = (
             "exec 9> $TEST_TMPDIR/lock; flock 9; for i in 1 2 3 4 5 6; do"
             " sh -c 'flock 8; echo Heir: has it' 8< $TEST_TMPDIR/lock 9<&- &"
@@ -220,7 +220,7 @@ class EndlessTest(unittest.TestCase):
 
 
 class InheritedTest(unittest.TestCase):
-    """Whoever starts the harness may have been careless."""
+    """The starter of the harness may have been careless."""
 
     def test_sigchld_may_be_ignored(self) -> None:
         code = (
@@ -257,7 +257,7 @@ class InheritedTest(unittest.TestCase):
 
 
 class WorldTest(unittest.TestCase):
-    """Runs do not meet, and nothing of them stays."""
+    """Runs do not meet, and leave nothing behind."""
 
     def test_the_world_is_no_worse_than_unshare_could_make_it(self) -> None:
         namespaces = "--pid --ipc --mount --net --fork --mount-proc"
@@ -379,8 +379,8 @@ class WorldTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             fifo = os.path.join(folder, "life")
             os.mkfifo(fifo)
-            # Whoever lives of the lab has the write end, as descriptor 1.
-            # Short sleeps, for which no run is taken to hang.
+            # Each living process of the lab has the write end, as descriptor 1.
+            # Its sleeps are short, so the run is not taken to hang.
             script = (
                 f"exec > {fifo}; setsid sleep 1000 & echo x;"
                 " while :; do sleep 0.1; done"

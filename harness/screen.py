@@ -1,4 +1,4 @@
-"""What the harness's own programs print: lines, and what goes on meanwhile."""
+"""What the harness's own programs print: lines, and what is going on."""
 
 import os
 from typing import IO
@@ -10,7 +10,7 @@ def is_terminal(out: IO[str]) -> bool:
 
 
 class Screen:
-    """Prints lines, and on a terminal a last one that tells what goes on."""
+    """Prints lines, and on a terminal a last one that says what is going on."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -31,7 +31,7 @@ class Screen:
         self._out.flush()
 
     def status(self, text: str = "") -> None:
-        """Replaces the line that tells what goes on."""
+        """Replaces the line that says what is going on."""
         if not self._live:
             return
         try:

@@ -1,7 +1,7 @@
 """One run of a lab, in the world that was made for it.
 
 Starts the lab with nothing but its standard descriptors, takes what it says,
-sees when it ends or no longer goes on, looks for what is left, and kills
+sees when it ends or hangs, looks for what is left, and kills
 everything.
 """
 
@@ -28,14 +28,14 @@ _RLIMIT_CORE = 4
 _MOST_LINES, _MOST_BYTES = 250_000, 64 << 20
 _MOST_PROCESSES = 2_000
 _MOST_MEMORY_BYTES = 2 << 30
-# What is kept of a run that did more: lines at both ends, and of each so much.
+# What is kept of a run that did more: lines at both ends, and this much each.
 _KEPT_LINES, _KEPT_BYTES = 1_000, 4_096
-# A look that comes so late tells that we were stopped, and the lab most likely
-# with us: then no time has passed for it.
+# A look this late shows that we were stopped, and the lab most likely
+# with us: then no time counts for it.
 _LATE_S = 1.0
 _FASTEST_LOOK_S, _SLOWEST_LOOK_S = 0.005, 0.05
 _CLOSE_LOOK_EVERY = 4
-# How long a lab may take to end when whoever has asked for it has gone.
+# How long a lab may take to end when the process that asked for it has gone.
 _GRACE_S = 2.0
 _libc = ctypes.CDLL(None, use_errno=True)
 leave_at_once = os._exit
@@ -61,7 +61,7 @@ class Stream:
         except BlockingIOError:
             return True
         except OSError:
-            return False  # A terminal that nobody has open any more.
+            return False  # A terminal that no process has open any more.
         if not chunk:
             return False
         self._size += len(chunk)
@@ -120,7 +120,7 @@ def _open_terminal() -> tuple[int, int]:
 
 
 def _open_pidfd(pid: int) -> int:
-    """Returns a descriptor that tells of the end of a child; -1 if none can.
+    """Returns a descriptor that reports a child's end; -1 if there is none.
 
     An old kernel, or an old filter of system calls, refuses it.
     """
@@ -137,7 +137,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def _reset_signals() -> None:
-    """Undoes what Python, and whoever started it, have set for signals."""
+    """Undoes what Python, and its starter, have set for signals."""
     for number in range(1, signal.NSIG):
         try:
             if signal.getsignal(number) == signal.SIG_IGN:
@@ -152,9 +152,9 @@ class Session:
 
     Args:
       question: what to run, and how.
-      control_fd: becomes readable when whoever asked has gone.
-      watch: what follows who holds what; tells which namespaces are our own.
-      events_folder: where the lab shall write its events.
+      control_fd: becomes readable when the asking process has gone.
+      watch: follows which process holds what; knows which namespaces are ours.
+      events_folder: where the lab is to write its events.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Session:
         self._lines_seen = 0
         self._looks = 0
         self._excess = ""
-        # Half of the machine's: whoever wants all of it would take it from us.
+        # Half of the machine's: a lab that took all would leave us none.
         pages = os.sysconf("SC_PHYS_PAGES") // 2
         self._most_memory = min(
             _MOST_MEMORY_BYTES, pages * os.sysconf("SC_PAGE_SIZE")
@@ -236,7 +236,7 @@ class Session:
         os.execvpe(command[0], command, environment)
 
     def run(self) -> Answer:
-        """Follows the lab to its end, or until it no longer goes on."""
+        """Follows the lab to its end, or until it hangs."""
         hang = self._follow()
         duration_s = self._now_s()
         found: list[Found] = []
@@ -252,7 +252,7 @@ class Session:
         self._drain(self._now_s())
         events = self._read_events()
         self._watch.note_makers(events)
-        # Only now can nobody make anything any more.
+        # Only now can no process make anything any more.
         late = self._watch.left_things()
         known = {(kind, name) for kind, name, _, _ in found}
         late = [thing for thing in late if thing[:2] not in known]
@@ -317,7 +317,7 @@ class Session:
                     os.close(end_fd)
                 return None
             if self._control_fd in ready:
-                # It can still clear away what it has; then it is too late.
+                # It may still clear away what it has; later it may not.
                 os.kill(self._pid, signal.SIGTERM)
                 deadline_s = time.monotonic() + _GRACE_S
                 while not _is_zombie(self._pid):
@@ -353,7 +353,7 @@ class Session:
         return self._quiet.verdict(now_s, every, self._events_size())
 
     def _does_too_much(self) -> bool:
-        """Whether it seems to print, log or fork for ever."""
+        """Whether it seems to print, log or fork forever."""
         for excess in (self._out.excess, self._err.excess):
             self._excess = self._excess or excess
         if self._events_size() > _MOST_BYTES:
@@ -393,8 +393,8 @@ class Session:
     def _reap_orphans(self, every: dict[int, proc.Stat]) -> None:
         """Reaps what the lab has orphaned, but not its main process.
 
-        Nor, if that has just ended, what it has left: this is a leak, and is
-        looked for next. While it lives, an orphan was not its own child.
+        If that has just ended, what it has left is not reaped either: it is a
+        leak, and is looked for next.
         """
         main = proc.stat(self._pid)
         if main is None or main.state == "Z":
@@ -405,7 +405,7 @@ class Session:
                 os.waitpid(pid, os.WNOHANG)
 
     def _signal_all(self, number: int) -> None:
-        # In a pid namespace -1 is everybody but process 1, which we are.
+        # In a pid namespace -1 means all but process 1, which we are.
         pids = (-1,) if self._own_pids else (*proc.processes(False),)
         for pid in pids:
             try:
@@ -414,9 +414,9 @@ class Session:
                 pass
 
     def _stop_all(self) -> None:
-        """Keeps who lives from going on when others are killed.
+        """Keeps the living processes from running on when others are killed.
 
-        A lock that a killed process had goes to its heir, who would say so.
+        A lock that a killed process had goes to its heir, which would say so.
         """
         before: set[int] | None = None
         deadline_s = time.monotonic() + 1

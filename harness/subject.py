@@ -33,7 +33,7 @@ class Subject:
     """A program that can be explored, and what its test declares.
 
     scenarios: what can be explored of it: the name of each, and how it is
-        explored unless a request says otherwise.
+        explored unless a request differs.
     chosen: which of them is.
     declared: what the lab's test declares of this and other programs.
     """
@@ -74,7 +74,7 @@ class Subject:
     def explore(
         self, request: Mapping[str, Any], screen: Screen
     ) -> tuple[Any, harness_run.Run]:
-        """As ask(), and the screen tells how far it is."""
+        """As ask(), and the screen shows how far it is."""
         start_s = time.monotonic()
 
         def tell(schedules: int) -> None:
@@ -94,7 +94,7 @@ class Subject:
     ) -> tuple[explored.Explored | None, bool]:
         """Returns what the lab's test declares about such an exploration.
 
-        And whether the schedules can be compared, not only the outcomes.
+        Also whether the schedules can be compared, not only the outcomes.
         """
         for wanted in self.declared:
             if wanted.variant != self.variant:
@@ -114,7 +114,7 @@ class Subject:
     def _effective(
         self, request: Mapping[str, Any], complete: bool
     ) -> dict[str, Any]:
-        """Returns all that bears on an exploration, by name."""
+        """Returns all that affects an exploration, by name."""
         both = {**self.scenario, **request}
         both.pop("name")
         both.pop("scenario", None)
@@ -154,7 +154,7 @@ def find(
     name, target = match[1], match[2] or match[1]
     variant = target.removeprefix("wrong_") if target != name else ""
     folder = root / "labs" / name
-    # A raw program has nothing of ours in it at which it could be stopped.
+    # A raw program has no point of ours at which it could be stopped.
     is_raw = variant.startswith("raw_")
     is_there = (folder / target).is_file() and not is_raw
     if not is_there or target not in (name, f"wrong_{variant}"):
@@ -229,12 +229,12 @@ class Parser(argparse.ArgumentParser):
             "--kills",
             type=number,
             metavar="N",
-            help="so many processes may be killed, anywhere",
+            help="up to N processes may be killed, anywhere",
         )
         self.add_argument(
             "--inner",
             action="store_true",
-            help="stop at the points inside of the library as well",
+            help="stop at the points inside the library as well",
         )
         self.add_argument(
             "--root",
@@ -253,19 +253,19 @@ class Parser(argparse.ArgumentParser):
         return options, rest + words[end + 1 :]
 
     def error(self, message: str) -> NoReturn:
-        """Tells what is wrong in one line."""
+        """Says what is wrong in one line."""
         self.exit(_WRONG_USAGE, f"{self.prog}: {message}; see --help\n")
 
 
 def number(text: str) -> int:
     """Reads the value of a flag."""
     if not re.fullmatch(r"\d{1,18}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return int(text)
 
 
 def refuse(prog: str, error: Exception) -> int:
-    """Tells why nothing comes of it; returns the exit status."""
+    """Says why it cannot be done; returns the exit status."""
     text = str(error) or type(error).__name__
     print(f"{prog}: {text}", file=sys.stderr)
     if isinstance(error, WrongUsage):

@@ -1,9 +1,9 @@
 """Plays docs/tour.md again: what a learner types, edits, and reads.
 
 Each `$` line of a fence `console` is a command, with what it prints below it. A
-fence `diff` is an edit of the learner's file. Here the programs that come of
+fence `diff` is an edit of the learner's file. Here the programs that come from
 the edits are built already, and a stand-in for ./bazelw finds out which one is
-meant by what the compiler would see of the file; what is none of them goes to
+meant by what the compiler would see of the file; any other file goes to
 the compiler itself, which must refuse it.
 """
 

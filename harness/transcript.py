@@ -21,7 +21,7 @@ _DEEDS = {
 _STATE_COLUMNS_MAX = 34
 _STATE_COLUMNS_MIN = 14
 _STEP_COLUMNS_MIN = 40
-# So much of what is shared is shown at each step, otherwise what has changed.
+# If this little is shared, each step shows all of it; else what has changed.
 _VIEWS_MAX = 6
 
 Views = Sequence[Sequence[str]]
@@ -93,7 +93,7 @@ def deeds(taken: Mapping[str, Any]) -> list[str]:
     for note in taken["notes"]:
         kind, _, what = note.partition(" ")
         told.append(f"{_DEEDS.get(kind, kind)} {what}")
-    # That it waits is told by where it has come.
+    # That it waits shows in the place that it has reached.
     return told[:-1] if told[-1:] == [taken["to"]] else told
 
 
@@ -164,7 +164,7 @@ def _columns(
     for i in range(max(len(told), len(seen))):
         words = told[i] if i < len(told) else ""
         view = seen[i] if i < len(seen) else ""
-        # A value that goes on in the next line is further to the right.
+        # A value that continues in the next line is further to the right.
         changed = view.startswith("*") or (changed and view.startswith("    "))
         shown = screen.paint("bold", view) if changed else view
         lines.append(f"{words:{left}} | {shown}" if left < WIDTH else words)

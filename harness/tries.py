@@ -21,7 +21,7 @@ and so on. The keys of a table:
     shell       a script for bash that runs in place of the program, which is
                 $LAB. $RAW is the raw program, $FOLDER the folder of both.
     needs       the commands without which the table is skipped.
-    runs, any   the program runs so often, and each run must be as it is said
+    runs, any   the program runs this often, and each run must be as it is said
                 here; with `any`, one of them.
     interrupt_after     once such a text has appeared, Ctrl-C is sent.
     limit       the seconds after which a run is ended.
@@ -31,8 +31,8 @@ and so on. The keys of a table:
     explore     what an exploration finds: {outcomes, scenario, request,
                 schedules}, as in explored.py. Nothing else is looked at.
 
-And what must be seen. If neither a hang nor a leak is expected, there is none.
-Without `status` the lab ends with PASS; a script, by 0.
+What must be seen has these keys. If neither a hang nor a leak is expected,
+there must be none. Without `status` a lab ends with PASS, a script with 0.
 
     says        lines, in this order, with others between them.
     never       what is found in no line.
@@ -73,7 +73,7 @@ _EXPECTATIONS = frozenset(
     "says never count hang leak status stderr seconds judged tests"
     " explore".split()
 )
-# The file that tells what to try, beside the chapter.
+# The file that says what to try, beside the chapter.
 _FILE = "tries.toml"
 
 Table = Mapping[str, Any]
@@ -187,7 +187,7 @@ class TriesTest(promises.Runs):
         options: dict[str, Any] = {
             "env": dict(table.get("env", {})),
             "quiet_s": promises.QUIET_S,
-            # Without them a hang is not explained; of much there is too much.
+            # Without events a hang is not explained; a long run has too many.
             "events": bool({"hang", "judged"} & set(table)),
         }
         if "interrupt_after" in table:
@@ -261,7 +261,7 @@ class TriesTest(promises.Runs):
             _assert_found(saying, text, f"what {test} says of it", run)
 
     def _assert_end(self, table: Table, run: Run) -> None:
-        """How the run has ended, and what it has left, is as expected."""
+        """The run has ended, and has left things, as expected."""
         if "hang" in table:
             text = run.hang.explain() if run.hang else ""
             what = "the explanation of the hang" if text else "a hang"

@@ -1,4 +1,4 @@
-"""The tests of what tests the tries: each fault gets a clear line."""
+"""The tests of the test of the tries: each fault gets a clear line."""
 
 import unittest
 
@@ -173,11 +173,11 @@ class EditTest(unittest.TestCase):
         )
 
     def test_a_text_must_be_there_once(self) -> None:
-        """Otherwise nobody knows which one is meant."""
+        """Otherwise it is not clear which one is meant."""
         self.assertIn("d();\n  b()", self.edited(old="a()", new="d()"))
         for old, count in (("c()", 2), ("d()", 0)):
             with self.assertRaisesRegex(
-                edit_try.WrongEdit, f"is there {count} times, not once"
+                edit_try.WrongEdit, f"occurs {count} times, not once"
             ):
                 self.edited(old=old, new="")
 

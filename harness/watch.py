@@ -1,7 +1,7 @@
 """Judges an exercise again after each save: learn watch.
 
-One screen of 24 lines and 80 columns. What is going on is told in its last
-line; a save ends it and begins anew. A key is answered at once.
+One screen of 24 lines and 80 columns. What is going on stands in its last
+line; a save ends it and begins again. A key is answered at once.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _Saves:
-    """Tells when a file is saved: some editors write a new one in its place."""
+    """Notices a save of a file: some editors write a new one in its place."""
 
     def __init__(self, exercise: Exercise, learner: Learner) -> None:
         self._file = learner.desk.file(exercise)
@@ -61,7 +61,7 @@ class _Saves:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def happened(self) -> bool:
-        """Whether the file is another one than at the last call."""
+        """Whether the file has changed since the last call."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self.fd, 65536):
                 pass
@@ -84,7 +84,7 @@ class _Inbox:
     def put(self, message: Any) -> None:
         """Adds a message; called by any thread."""
         self._queue.put(message)
-        with contextlib.suppress(OSError):  # Closed: nobody listens any more.
+        with contextlib.suppress(OSError):  # Closed: none listens any more.
             os.write(self._tell_fd, b".")
 
     def messages(self) -> Iterator[Any]:
@@ -186,7 +186,7 @@ class Watch:
     def _conclude(self, verdict: Verdict) -> None:
         remember(self._learner.desk, self._exercise, verdict)
         lines = verdict_lines(self._learner, self._exercise, verdict)
-        # Keys stand below; commands need not be told as well.
+        # The keys stand below, so the commands need not.
         if lines[-1].startswith("A hint: "):
             del lines[-2:]
         self._verdict = lines

@@ -1,8 +1,8 @@
-"""Tells in words what a plain assertion of a lab's test has found.
+"""Says in words what a plain assertion of a lab's test has found.
 
 Of `self.assertLessEqual(len(waiting), 1)` unittest says "2 not less than or
-equal to 1". A student needs to know of what, in which program, and what that
-has printed.
+equal to 1". A student needs to know what was counted, in which program, and
+what that has printed.
 """
 
 import difflib
@@ -17,9 +17,12 @@ from collections.abc import Sequence
 _SENTENCES = (
     (
         r"(.+?) not less than or equal to (.+?)",
-        "it is {}, and may be {} at most",
+        "it is {}, and must be at most {}",
     ),
-    (r"(.+?) not greater than or equal to (.+?)", "it is {}, not {} at least"),
+    (
+        r"(.+?) not greater than or equal to (.+?)",
+        "it is {}, and must be at least {}",
+    ),
     (r"(.+?) not less than (.+?)", "it is {}, and must be less than {}"),
     (r"(.+?) not greater than (.+?)", "it is {}, and must be more than {}"),
     (r"(.+?) != (.+?)", "it is {}, but {} was expected"),
@@ -39,7 +42,7 @@ _SENTENCES = (
 
 def sentence(message: str) -> str:
     """Returns what unittest says as a sentence, or as it is."""
-    # A message of the test's own comes behind: "2 != 1 : the queue's size".
+    # A message of the test's own follows: "2 != 1 : the queue's size".
     for pattern, words in _SENTENCES:
         match = re.fullmatch(f"{pattern}(?: : ((?s:.*)))?", message)
         if match:

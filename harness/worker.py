@@ -1,4 +1,4 @@
-"""Checks one lab for the course and tells it of each check.
+"""Checks one lab for the course and reports each check to it.
 
 In a process of its own, so that labs can be checked at the same time, and so
 that whatever a lab does to its test cannot end the course. On its standard
@@ -72,11 +72,11 @@ def _end(signal_number: int, frame: object) -> None:
 def serve(
     load_tests: Callable[[], Sequence[unittest.TestCase]], failfast: bool
 ) -> int:
-    """Runs tests and tells of each; returns the exit status.
+    """Runs tests and reports each; returns the exit status.
 
     With `failfast` none is run after the first that fails.
     """
-    # Ctrl-C is for who has started us, and ends us by SIGTERM.
+    # Ctrl-C is for our starter, which then ends us by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -96,7 +96,7 @@ def _join_network(pid: int, flags: int) -> int:
 
 
 def _make_private() -> None:
-    """Keeps the mounts to come from spreading to where we come from."""
+    """Keeps later mounts from spreading to the namespace that we come from."""
     flags = ctypes.c_ulong(_MS_REC | _MS_PRIVATE)
     if _libc.mount(b"none", b"/", None, flags, None) == 0:
         return
@@ -187,7 +187,7 @@ def _mount_queues() -> str:
 
 
 def _furnish(question: Question) -> tuple[leaks.Watch, str]:
-    """Fills the new namespaces; returns who watches, and a folder for us."""
+    """Fills the new namespaces; returns the watch, and a folder for us."""
     owned = frozenset(
         name for name, flag in _NAMESPACES.items() if question["flags"] & flag
     )
@@ -292,4 +292,4 @@ def main() -> None:
         _live_as_process_1(question, control_fd, answer_fd)
     else:
         _send(answer_fd, _live(question, control_fd))
-    session.leave_at_once(0)  # To tidy up takes time, and there is nothing.
+    session.leave_at_once(0)  # Nothing is left to tidy up.

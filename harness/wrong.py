@@ -1,9 +1,9 @@
-"""Shows how a wrong variant of a lab is caught, and why that is so.
+"""Shows how a wrong variant of a lab is caught, and why.
 
     bazel run //harness:course -- pipes:wrong_unclosed_end
 
 It is run and judged as by the test of its lab; what that says of it, such as
-the explanation of a hang, is told in full.
+the explanation of a hang, is printed in full.
 """
 
 import pathlib
@@ -18,24 +18,24 @@ from harness.expect import Verdict
 from harness.screen import Screen
 
 _WORD = re.compile(r"(?:@?//)?(?:labs[:/])?(\w+)(?::(\w+))?")
-# Who has found it, in place of the program itself.
+# What has found the defect, since the program itself has not.
 _JUDGES = {
     "output": "the expectations in {test}, of what is said and in which order",
     "outcome": "the expectations in {test}, of what may come of it",
     "status": "the harness, by the status, the last line and standard error",
-    "hang": "the harness, which saw that nothing would ever come any more",
+    "hang": "the harness, which saw that nothing more would ever happen",
     "leak": "the harness, which looked for what the program left behind",
 }
 
 
 class Unknown(Exception):
-    """There is no such variant; says which there are."""
+    """There is no such variant; names those that there are."""
 
 
 def split(word: str) -> tuple[str, str]:
     """Returns lab and variant of "pipes:wrong_x", "//labs/pipes:wrong_x".
 
-    The variant of a lab itself is "", and so is the lab of anything else.
+    The variant of a lab itself is ""; the lab of any other word is "", too.
     """
     match = _WORD.fullmatch(word)
     if not match:
@@ -78,7 +78,7 @@ def find(root: pathlib.Path, name: str, variant: str) -> lab.LabTest:
 
 
 def show(test: lab.LabTest, variant: str, screen: Screen) -> bool:
-    """Runs the variant and tells all; returns whether it is caught."""
+    """Runs the variant and prints all; returns whether it is caught."""
     caught = test.wrong[variant]
     screen.line(screen.paint("bold", f"{test.name}:wrong_{variant}"))
     for line in _story(test.folder / "wrong" / f"{variant}.cc"):
@@ -128,9 +128,9 @@ def _who_knows_better(test: lab.LabTest, found: Sequence[Verdict]) -> list[str]:
         for kind in dict.fromkeys(verdict.kind for verdict in found)
     ]
     text = (
-        "It ends with Main: PASS, but that is what the program believes of"
-        " itself, and it does not see its own mistake."
+        "It ends with Main: PASS, but that is only what the program says of"
+        " itself: it does not see its own mistake."
     )
     if judges:
-        text += f" What knows better: {'; '.join(judges)}."
+        text += f" What does see it: {'; '.join(judges)}."
     return textwrap.wrap(text, 80)

@@ -3,8 +3,8 @@
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 
-# Who may name the program of a lab: the syllabus, the harness, which runs every
-# lab in the course and in the explorer, and the tools, which read its sources.
+# Packages that may name the program of a lab: the syllabus; the harness, which
+# runs every lab in the course and the explorer; the tools, which read sources.
 _READERS = [
     "//harness:__pkg__",
     "//labs:__pkg__",
@@ -14,7 +14,7 @@ _READERS = [
 # The folder of a learner, made by //harness:learn.
 _LEARNER = ["//my:__pkg__"]
 
-# A body that is still to be written uses nothing of what is there for it.
+# A function that is still to be written leaves its parameters and helpers unused.
 _UNFINISHED = [
     "-Wno-unused",
     "-Wno-unused-parameter",
@@ -51,10 +51,10 @@ def ipc_lab(
       wrong_deps: what a variant needs beyond `deps`, by its name.
       raw: whether there is a raw.cc, which tells the lab's story by system calls
         alone: `bazel run //labs/<name>:raw`. A wrong variant whose name begins
-        with "raw_" is made as it is.
+        with "raw_" is built in the same way as raw.cc.
       writes: the exercises of exercises.toml in which a student writes a part of
         the lab, with the names of their wrong solutions: {"receive": ["no_end"]}.
-      write_files: the source that is written in, where that is not main.cc.
+      write_files: the source that the student writes in, if it is not main.cc.
       copts: options of the compiler for the lab's own sources, where the speed
         of what it computes matters.
       size: the size of the test: "medium" allows it 300 seconds. A quiet machine
@@ -113,14 +113,14 @@ def ipc_lab(
             own or srcs + try_srcs,
             copts,
             data,
-            # Of these a program takes what it does not have itself.
+            # The linker takes from these only what the program itself lacks.
             deps + ([":%s_parts" % name] if own else []),
         )
 
     # What the chapter quotes and links to.
     native.filegroup(
         name = name + "_sources",
-        # Also variants that no target is made of: the test complains of them.
+        # Also variants without a target: the test complains about them.
         srcs = native.glob(
             [
                 "README.md",
@@ -131,7 +131,7 @@ def ipc_lab(
                 "*_test.py",
                 "wrong/*.cc",
             ],
-            # Not each lab has a header, which Bazel 8 would refuse.
+            # Not every lab has a header; Bazel 8 refuses an empty pattern.
             allow_empty = True,
         ) + data,
         visibility = _READERS,
@@ -158,13 +158,13 @@ def ipc_lab(
         size = size,
         srcs = [name + "_test.py"],
         python_version = "PY3",
-        # Whoever changes a lab waits for this one test alone.
+        # A person who changes a lab waits for this one test alone.
         shard_count = 2,
         tags = tags,
         deps = [":%s_checks" % name],
     )
 
-    # The items of "Try": that each answer of the chapter is what one sees.
+    # The items of "Try": each answer in the chapter is what a reader will see.
     py_test(
         name = name + "_tries_test",
         size = size,
@@ -184,7 +184,7 @@ def ipc_lab(
     if type(writes) != "dict":
         fail("writes of %s must be a dict: {\"receive\": [\"no_end\"]}" % name)
 
-    # Without them a lab has nothing to do, and is to be looked at only.
+    # A lab without exercises has nothing to solve: it can only be looked at.
     if native.glob(["exercises.toml"], allow_empty = True):
         _exercises(
             name,

@@ -1,9 +1,9 @@
-// What the raw programs share and is not their subject: a line of the
+// What all raw programs need but do not teach: printing a line of the
 // transcript, a child that does not outlive its parent, and the verdict.
 //
 // A raw program (raw.cc of a lab) tells the lab's story by system calls alone.
-// It may use this header, common/base/errors.h, raw_turns.h where the story has
-// an order of steps, and nothing else of ours.
+// It may use this header, common/base/errors.h, and raw_turns.h if the order of
+// the steps matters, but nothing else of this project.
 #pragma once
 
 #include <dirent.h>
@@ -26,9 +26,9 @@
 
 namespace raw {
 
-// Prints "<speaker>: <text>", a whole line by one write(2) so that the lines of
-// several processes do not mix. Only where there is no room for all of it, as
-// on a disk that is almost full, is there a second one, which fails.
+// Prints "<speaker>: <text>", the whole line with one write(2), so that lines
+// of several processes do not mix. If only a part of it has room, as on a disk
+// that is almost full, a second write(2) follows and throws what has failed.
 inline void say(std::string_view speaker, std::string_view text) {
   std::string line;
   line.append(speaker).append(": ").append(text).append("\n");
@@ -41,10 +41,10 @@ inline void say(std::string_view speaker, std::string_view text) {
   }
 }
 
-// Makes of what this process has inherited what all raw programs rely on. A
-// standard stream that is closed becomes /dev/null, since what is opened first
-// would be taken for it. And the kernel keeps how a child has ended, which it
-// does not for a process that ignores SIGCHLD.
+// Repairs what this process may have inherited from its parent. A standard
+// stream that is closed becomes /dev/null, because the next file to be opened
+// would get its number. SIGCHLD is no longer ignored, because the kernel keeps
+// the exit status of a child only for a parent that does not ignore it.
 inline void mend_inheritance() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (ipc::retry([&] { return ::fcntl(fd, F_GETFD); }) != -1) continue;
@@ -53,21 +53,21 @@ inline void mend_inheritance() {
   ::signal(SIGCHLD, SIG_DFL);
 }
 
-// What ends a program from outside.
+// The signals that end a program from outside.
 constexpr std::array kEnding{SIGHUP,  SIGINT,  SIGQUIT,
                              SIGPIPE, SIGTERM, SIGXFSZ};
 
-// Whether whoever has started this program wants it to go on at this signal,
-// as nohup(1) does at SIGHUP.
+// Whether this program was started with the signal ignored, as nohup(1) does
+// with SIGHUP: then the signal is not to end it.
 inline bool is_ignored(int number) {
   struct sigaction action {};
   ipc::check(::sigaction(number, nullptr, &action), "sigaction");
   return action.sa_handler == SIG_IGN;
 }
 
-// Has `handler` called once if such a signal comes, unless that is ignored. The
-// handler removes what would be left, and then calls raise(3): the signal waits
-// until the handler returns, and ends the process.
+// Lets the first such signal call `handler`, unless the signal is ignored. The
+// handler removes what would be left behind, and then calls raise(3): the
+// signal is pending until the handler returns, and then ends the process.
 inline void at_end(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
@@ -78,11 +78,11 @@ inline void at_end(void (*handler)(int)) {
   }
 }
 
-// What a child does after fork(2): has its name, for ps(1) and for whoever
-// explains a hang; is killed by the kernel once its parent is dead, which
-// `parent` may be already (PR_SET_PDEATHSIG in prctl(2)); plays its role, and
-// ends. It never returns: what is on the parent's stack is not the child's to
-// unwind. An exception becomes a line on standard error and exit status 1.
+// What a child does after fork(2). It sets its name, which ps(1) and the
+// explanation of a hang show. It asks the kernel to kill it when its parent
+// dies (PR_SET_PDEATHSIG in prctl(2)), and ends at once if `parent` is already
+// dead. It plays its role, and exits without unwinding the parent's stack. An
+// exception becomes a line on standard error and exit status 1.
 template <typename Role>
 [[noreturn]] void be_child(const char* name, pid_t parent, Role role) {
   try {
@@ -97,8 +97,8 @@ template <typename Role>
   ::_exit(0);
 }
 
-// Runs the lesson as Main, and says how it went, as all labs do: the reason why
-// it failed, or "". Returns the exit status of the program.
+// Runs the lesson as Main, and prints PASS or FAIL, as all labs do. The lesson
+// returns why it failed, or "". Returns the exit status of the program.
 template <typename Lesson>
 int run(Lesson lesson) {
   std::string why_not;
@@ -119,7 +119,7 @@ int run(Lesson lesson) {
   return why_not.empty() ? 0 : 1;
 }
 
-// Removes a folder and the files in it, as far as that can be done.
+// Removes a folder and the files in it, as far as possible: errors are ignored.
 inline void remove_folder(const char* path) {
   const int folder = ipc::retry(
       [&] { return ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
@@ -136,11 +136,11 @@ inline void remove_folder(const char* path) {
   ::rmdir(path);
 }
 
-// The same for a lesson that needs files: lesson(folder) has a folder of its
-// own in /tmp, in which it makes no other folders. Main is a child here. The
-// first process waits for Main's end, or for a signal that would end itself,
-// and removes the folder when no process is left that could write into it. Only
-// SIGKILL to the first process leaves the folder behind.
+// Like run(), for a lesson that needs files: lesson(folder) gets a folder of
+// its own in /tmp, in which it makes no other folders. Main is a child here.
+// The first process waits for Main's end, or for a signal that would end the
+// first process itself, and removes the folder when no process is left that
+// could write into it. Only SIGKILL to the first process leaves it behind.
 template <typename Lesson>
 int run_in_folder(Lesson lesson) {
   const auto fail = [](const char* call) {
@@ -152,7 +152,7 @@ int run_in_folder(Lesson lesson) {
   } catch (const std::exception& error) {
     return run([&] { return std::string(error.what()); });
   }
-  struct sigaction ends_only {};  // Nobody's stopping is a SIGCHLD.
+  struct sigaction ends_only {};  // A child that stops sends no SIGCHLD.
   ends_only.sa_flags = SA_NOCLDSTOP;
   ::sigaction(SIGCHLD, &ends_only, nullptr);
   sigset_t awaited;
@@ -165,7 +165,7 @@ int run_in_folder(Lesson lesson) {
   ::sigprocmask(SIG_BLOCK, &awaited, &before);
   std::string folder = "/tmp/ipc-labs-raw-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) return fail("mkdtemp");
-  // Whoever loses its parent becomes our child, so we can wait for it.
+  // A descendant that loses its parent becomes our child: we can wait for it.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t self = ::getpid();
   const pid_t main = ::fork();
@@ -181,13 +181,13 @@ int run_in_folder(Lesson lesson) {
     number = ipc::retry([&] { return ::sigwaitinfo(&awaited, nullptr); });
     if (number != SIGCHLD) ::kill(main, SIGKILL);
     ipc::retry([&] { return ::waitpid(main, &status, 0); });
-    if (WIFSIGNALED(status) && number == SIGCHLD) {  // It could not say so.
+    if (WIFSIGNALED(status) && number == SIGCHLD) {  // Main could not say so.
       ::dprintf(STDERR_FILENO, "Main: failed: killed by SIG%s\n",
                 ::sigabbrev_np(WTERMSIG(status)));
     }
     status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
-  // With Main dead, the kernel kills its children.
+  // Main is dead, so the kernel kills its children.
   while (ipc::retry([] { return ::waitpid(-1, nullptr, 0); }) > 0) {
   }
   remove_folder(folder.c_str());

@@ -1,8 +1,9 @@
-// Turns for the raw programs whose story has an order of steps, such as ABAB.
+// Turns for the raw programs in which the order of the steps matters. ABAB is
+// such an order: process A does a step, then process B, then A, then B.
 //
-// Main gives a process its turn by one byte, and hears by another where that
-// has led, before it gives the next one. So an order is made by messages, and
-// neither by sleeping nor by luck. The labs have it from ipc::Schedule.
+// Main sends a process one byte to give it a turn. Before it gives the next
+// turn, it waits for the byte with which the process says where it has stopped.
+// So messages make the order, not sleeping or luck. Labs use ipc::Schedule.
 //
 //   std::vector<raw::Actor> actors;
 //   actors.push_back(raw::start("Worker 0", [&] { increment(counter); }));
@@ -33,7 +34,7 @@ struct Actor {
   std::string name;
   pid_t pid = -1;
   int turns = -1;      // Main's end of the socket pair.
-  bool waits = false;  // For a lock, and so not for a turn.
+  bool waits = false;  // For a lock, so it gets no turns.
   bool ended = false;
   int status = 0;  // As waitpid(2) returns it, once it has ended.
 };
@@ -43,7 +44,7 @@ namespace internal {
 constexpr char kAtPoint = '.';
 constexpr char kHasToWait = 'w';
 
-// In a child: its end of the socket pair, or -1 if nobody gives it turns.
+// In a child: its end of the socket pair, or -1 if it gets no more turns.
 inline int turns = -1;
 
 inline void tell(char where) {
@@ -52,7 +53,7 @@ inline void tell(char where) {
              "send");
 }
 
-// Waits for the next turn. End of file: there are no more, go on to the end.
+// Waits for the next turn. After end of file the child runs on without turns.
 inline void take_turn() {
   char turn = 0;
   if (turns == -1) return;
@@ -75,11 +76,11 @@ inline void point() {
   internal::take_turn();
 }
 
-// In a child: says that it is going to wait for a lock. When it has the lock it
-// stops at a point. Main gives it no turn until then, or afterwards.
+// In a child: tells Main that it is going to wait for a lock. Main gives it no
+// more turns. When the child has the lock, it stops at a point until finish().
 inline void has_to_wait() { internal::tell(internal::kHasToWait); }
 
-// Forks a child that plays `role` from its first turn on.
+// Forks a child that begins to play `role` at its first turn.
 template <typename Role>
 Actor start(std::string_view name, Role role) {
   std::array<int, 2> ends{};
@@ -95,12 +96,12 @@ Actor start(std::string_view name, Role role) {
       role();
     });
   }
-  ::close(ends[1]);  // The end of the child is now the end of its answers.
+  ::close(ends[1]);  // So that the child's death is end of file for recv(2).
   return actor;
 }
 
-// Gives turns in this order: A is the first of the actors. One that waits for a
-// lock, or has ended, is passed over.
+// Gives turns in this order: A is the first of the actors, B the second. Skips
+// an actor that waits for a lock or has ended. Blocks until each turn is over.
 inline void play(std::vector<Actor>& actors, const std::string& order) {
   say("Main", "Order " + order);
   for (const char letter : order) {
@@ -124,8 +125,8 @@ inline void play(std::vector<Actor>& actors, const std::string& order) {
   }
 }
 
-// Lets all go on without turns, and waits for their ends. Returns which one has
-// failed, or "".
+// Lets all actors run on without turns, and waits until they have ended.
+// Returns "<name> failed" for one of those that failed, or "".
 inline std::string finish(std::vector<Actor>& actors) {
   std::string problem;
   for (const Actor& actor : actors) ::shutdown(actor.turns, SHUT_WR);

@@ -3,7 +3,7 @@
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 
-# In the order in which they are listed.
+# All projects, in the order in which `learn` lists them.
 PROJECTS = [
     "echo_server",
     "pipe_queue",
@@ -29,15 +29,16 @@ def ipc_project(
     """Declares the programs of a project and the test that judges them.
 
     The package holds README.md, skeleton.cc, solution.cc, wrong/<variant>.cc,
-    <name>_test.py and exercises.toml. A program is one source and what this
-    names; a learner's program is made of skeleton.cc as the target `skeleton` is.
+    <name>_test.py and exercises.toml. A program is built from one source, and
+    from the deps and the frame below. A learner's program starts as a copy of
+    skeleton.cc, and is built in the same way as the target `skeleton`.
 
     Args:
-      name: the project, and the program that is made of solution.cc.
+      name: the project, and the program that is built from solution.cc.
       wrong: the names of the wrong solutions.
       deps: what any program of the project may use.
       frame: the header that says what the learner's source must define; the
-        rest of the program is in main.cc. Without it the source has a main().
+        rest of the program is in main.cc. Without one the source has main().
       frame_deps: what the frame uses.
       peers: whether there is a peers.py, which judges a program as it runs.
       size: the size of the test.

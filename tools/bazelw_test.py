@@ -166,7 +166,7 @@ class BazelwTest(unittest.TestCase):
                 " it takes [0-9.]+ or later\n\\Z",
             )
 
-    def test_what_is_not_there_is_told(self) -> None:
+    def test_what_is_missing_is_named(self) -> None:
         (self.bin / "bazelisk").unlink()
         self.assert_told("there is no Bazel here; install bazelisk .*")
         self.program("bazelisk", _BAZEL)
@@ -175,7 +175,7 @@ class BazelwTest(unittest.TestCase):
         self.program("gcc", "#!/bin/sh\nexit 1\n")
         self.assert_told("gcc does not compile C\\+\\+; install .*")
 
-    def test_missing_libraries_are_told_by_the_names_of_packages(self) -> None:
+    def test_missing_libraries_are_named_by_their_packages(self) -> None:
         self.compiler(
             'version 12 12\\nlacking "fmt/format.h"\\n'
             'lacking "gtest/gtest.h"\\nlacking "gmock/gmock.h"\\n'

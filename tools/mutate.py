@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Plants mistakes, one at a time, and tells which of them no test has seen.
+"""Plants mistakes, one at a time, and reports those that no test has seen.
 
     tools/mutate.py                       all that were not tried before
     tools/mutate.py common/queue 'unlink' those whose file or name has this
     tools/mutate.py --survivors           again those that survived
-    tools/mutate.py --list                what there is, and what came of it
+    tools/mutate.py --list                the mistakes, with their results
     tools/mutate.py --check               whether each can still be planted
     tools/mutate.py -- --test_env=IPC_LABS_TIME_SCALE=4     options for Bazel
 
@@ -12,13 +12,13 @@ It works on a copy of the tree as git has it, changes of tracked files
 included, with Bazel's output in a folder of its own that is used again. First
 all tests that are named run on the copy as it is. Then for each mistake: it is
 planted, the tests run that should see it, and, if they do not, all tests of
-its package that depend on the file. What came of it is written down at once,
-so a run can be ended and goes on where it was. That takes hours: this is for
-hands, and for nights.
+its package that depend on the file. The result is written down at once,
+so a run can be ended, and the next one continues. A run takes hours: start it
+by hand, or for a night.
 
 A mistake is an entry in one of tools/mutations/*.toml:
 
-    [tests]                        # Who should see a mistake in a file.
+    [tests]                        # Which tests should see a mistake.
     "common/pool/pool.h" = ["//common/pool:pool_test"]
 
     [[mistake]]
@@ -87,12 +87,12 @@ class Mistake:
 
     @property
     def title(self) -> str:
-        """How it is called for people, and found by patterns."""
+        """Its name for people, which patterns are searched in."""
         return f"{self.file}: {self.name}"
 
     @property
     def key(self) -> str:
-        """What of it must be the same for an old result to hold."""
+        """The parts that must be the same for an old result to hold."""
         text = "\0".join((self.file, self.old, self.new))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -103,7 +103,7 @@ class Mistake:
         except FileNotFoundError:
             return "there is no such file"
         if count != 1:
-            return f"its text is there {count} times, not once"
+            return f"its text occurs {count} times, not once"
         if self.old == self.new:
             return "it changes nothing"
         if not self.tests:
@@ -113,10 +113,10 @@ class Mistake:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of a mistake."""
+    """The result of a mistake."""
 
     kind: str
-    test: str = ""  # Which has seen it first.
+    test: str = ""  # The first test that has seen it.
     line: str = ""  # What it said.
     seconds: float = 0
 
@@ -177,7 +177,7 @@ def problems(lists: dict[str, list[Mistake]], root: Path) -> list[str]:
         if problem := mistake.problem(root):
             found.append(f"{mistake.title}: {problem}")
         if mistake.title in seen:
-            found.append(f"{mistake.title}: another one has this name")
+            found.append(f"{mistake.title}: another mistake has this name")
         seen.add(mistake.title)
     return found
 
@@ -191,7 +191,7 @@ def matches(mistake: Mistake, patterns: Sequence[str]) -> bool:
 
 
 class Results:
-    """What came of the mistakes, kept in a file."""
+    """The results of the mistakes, kept in a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -201,13 +201,13 @@ class Results:
             self._known = {key: Result(**one) for key, one in known.items()}
 
     def of(self, mistake: Mistake) -> Result:
-        """What is known of it."""
+        """What is known of a mistake."""
         if mistake.equivalent:
             return Result(EQUIVALENT, line=mistake.equivalent)
         return self._known.get(mistake.key, Result(NOT_TRIED))
 
     def add(self, mistake: Mistake, result: Result) -> None:
-        """Writes down what came of it."""
+        """Writes down a result."""
         self._known[mistake.key] = result
         whole = {k: dataclasses.asdict(v) for k, v in self._known.items()}
         new = self._path.with_suffix(".new")
@@ -230,7 +230,7 @@ def planted(mistake: Mistake, root: Path) -> Iterator[None]:
 
 
 def try_one(mistake: Mistake, root: Path, tests: Tests, widens: bool) -> Result:
-    """Plants the mistake, and tells which test sees it."""
+    """Plants the mistake, and returns which test sees it."""
     begin = time.monotonic()
     with planted(mistake, root):
         result = Result(SURVIVED)
@@ -259,7 +259,7 @@ def summary(title: str, results: Iterable[Result]) -> str:
 
 
 def describe(mistake: Mistake, result: Result) -> str:
-    """A mistake and what came of it, in a line or two."""
+    """A mistake and its result, in a line or two."""
     text = f"{result.kind}: {mistake.title}"
     if result.seconds:
         text += f" ({result.seconds:.0f} s)"
@@ -340,7 +340,7 @@ class BazelTests:
             "--noshow_progress",
             "--color=no",
             "--test_output=summary",
-            # What is planted here is of no use to any other build.
+            # A build with a mistake is of no use to any other build.
             "--remote_upload_local_results=false",
             f"--test_timeout={_TEST_LIMIT_S}",
             *self._options,
@@ -425,7 +425,7 @@ def run_all(
     results: Results,
     widens: bool,
 ) -> None:
-    """Tries the mistakes one after the other, and says what comes of each."""
+    """Tries the mistakes one after the other, and prints each result."""
     if not chosen:
         return
     named = sorted({test for mistake in chosen for test in mistake.tests})
@@ -445,7 +445,7 @@ def run_all(
 
 
 def report(lists: dict[str, list[Mistake]], results: Results) -> bool:
-    """Says what is known of all; whether no test has to be mended."""
+    """Prints all results; returns whether no test has to be mended."""
     good = True
     print()
     for name, mistakes in lists.items():

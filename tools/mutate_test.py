@@ -104,7 +104,7 @@ def run_all(root: Path, widens: bool = True) -> tuple[str, mutate.Results]:
 class MutateTest(unittest.TestCase):
     """A run over a small tree."""
 
-    def test_a_caught_mistake_is_told_with_its_test_and_its_words(self) -> None:
+    def test_a_caught_mistake_is_shown_with_its_test_and_words(self) -> None:
         with small_tree() as root:
             said, _ = run_all(root)
         self.assertIn("caught: common/pick.py: the smaller", said)
@@ -157,9 +157,9 @@ class MutateTest(unittest.TestCase):
             self.assertEqual(
                 mutate.problems(lists, root),
                 [
-                    "common/pick.py: the last word: its text is there 0 "
+                    "common/pick.py: the last word: its text occurs 0 "
                     "times, not once",
-                    "common/pick.py: none: its text is there 0 times, not "
+                    "common/pick.py: none: its text occurs 0 times, not "
                     "once",
                 ],
             )
@@ -214,7 +214,7 @@ class FirstFailureTest(unittest.TestCase):
             "FAIL: test_x (a.B.test_x) AssertionError: 1 != 2",
         )
 
-    def test_a_shard_that_has_passed_is_told_from_one_that_has_not(
+    def test_a_shard_that_has_passed_is_recognized(
         self,
     ) -> None:
         self.assertTrue(mutate.passed("[  PASSED  ] 3 tests.\n"))

@@ -3,7 +3,7 @@
     ./bazelw build --config=tidy //common/... //labs/... //projects/...
     ./bazelw build --config=aarch64 //common/... //labs/... //projects/...
 
-What came of a source is kept in a cache of the user's, outside of Bazel's
+What came of a source is kept in a cache of the user's, outside Bazel's
 folders, so that no clone on a machine looks at it twice. tools/check runs the
 first, .ci/run the second.
 """

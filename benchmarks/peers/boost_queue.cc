@@ -1,5 +1,6 @@
-// Boost.Interprocess: message_queue, the nearest thing to ipc::Queue that
-// others have. In queue_bench if the headers are installed; see BUILD.bazel.
+// Boost.Interprocess: message_queue, which of all other libraries' queues is
+// the most similar to ipc::Queue. This is part of queue_bench if the headers
+// are installed; see BUILD.bazel.
 #include <unistd.h>
 
 #include <boost/interprocess/ipc/message_queue.hpp>
@@ -19,7 +20,7 @@ class BoostQueue {
       : size_bytes_(load.size_bytes),
         name_(new_name()),
         queue_(bi::create_only, name_.c_str(), load.slots(), load.size_bytes) {
-    // It is mapped, and so will be in the children.
+    // It stays mapped here, and so in the children.
     bi::message_queue::remove(name_.c_str());
   }
   void put(const char* bytes) { queue_.send(bytes, size_bytes_, 0); }

@@ -1,9 +1,9 @@
-"""Python's own multiprocessing, doing what the benchmarks of common do.
+"""Does with Python's own multiprocessing what the benchmarks of common do.
 
     python_peer.py <placement> <work> [arguments]
 
-Prints nanoseconds an operation. Each work is a function below, named as it is
-asked for.
+Prints the nanoseconds of one operation. Each <work> is the name of a function
+below.
 """
 
 import math
@@ -21,7 +21,7 @@ _WARM_S = 0.01
 
 
 def pin(placement: str, lane: int) -> None:
-    """Puts this process where the same lane of a C++ contender is."""
+    """Pins this process to the CPU of the same lane of a C++ contender."""
     if placement == "free":
         return
     cpus = sorted(_CPUS)
@@ -33,7 +33,7 @@ _CPUS = os.sched_getaffinity(0)
 
 
 def repeat(operation: Callable[[], object]) -> float:
-    """Returns the nanoseconds that `operation` takes, done over and over."""
+    """Repeats `operation`; returns the nanoseconds that one takes."""
     end = time.monotonic() + _WARM_S
     while time.monotonic() < end:
         operation()
@@ -54,7 +54,7 @@ def one_way(
     send: Callable[[bytes], None],
     receive: Callable[[], bytes],
 ) -> float:
-    """One message from a process that sends to one that receives."""
+    """Returns the time of a message from a sending to a receiving process."""
     over = mp.Event()
 
     def work() -> None:
@@ -77,13 +77,13 @@ def one_way(
 
 
 def queue(placement: str, size_bytes: str, slots: str) -> float:
-    """One message from a producer to a consumer."""
+    """Returns the time of a message from a producer to a consumer."""
     items: "mp.Queue[bytes]" = mp.Queue(int(slots))
     return one_way(placement, size_bytes, items.put, items.get)
 
 
 def counter(placement: str) -> float:
-    """Two processes increment one number under its lock."""
+    """Returns the time of an increment by two processes, under the lock."""
     number: Any = mp.Value("q", 0)
     over = mp.Event()
 
@@ -113,7 +113,7 @@ def empty(number: int) -> int:
 
 
 def pool(placement: str) -> Pool:
-    """Two workers, placed in the order in which they come."""
+    """Returns a pool of two workers, placed in their order of arrival."""
     pin(placement, 0)
     lanes: "mp.SimpleQueue[int]" = mp.SimpleQueue()
     for lane in range(2):
@@ -122,7 +122,7 @@ def pool(placement: str) -> Pool:
 
 
 def pool_task(placement: str) -> float:
-    """One empty task in a map with chunks of one."""
+    """Returns the time of one empty task in a map with chunks of one."""
     count = 500
     with pool(placement) as workers:
         return (
@@ -137,7 +137,7 @@ def sum_terms(numbers: "array[float]") -> float:
 
 
 def pool_sum(placement: str) -> float:
-    """One number of a sum, in slices of the best of some sizes."""
+    """Returns the time per number of a sum, with the best of some sizes."""
     numbers = array("d", range(1, 200_001))
 
     def summed(workers: Pool, size: int) -> float:
@@ -150,7 +150,7 @@ def pool_sum(placement: str) -> float:
 
 
 def pipe_round_trip(placement: str, size_bytes: str) -> float:
-    """A message there and back through Pipe()."""
+    """Returns the time of a message there and back through Pipe()."""
     here, there = mp.Pipe()
 
     def echo() -> None:
@@ -174,14 +174,14 @@ def pipe_round_trip(placement: str, size_bytes: str) -> float:
 
 
 def pipe_one_way(placement: str, size_bytes: str) -> float:
-    """A message from one end of Pipe() to the other."""
+    """Returns the time of a message from one end of Pipe() to the other."""
     here, there = mp.Pipe()
     return one_way(placement, size_bytes, there.send_bytes, here.recv_bytes)
 
 
 def manager(placement: str) -> float:
     """A call of an object in the server of a Manager."""
-    pin(placement, 0)  # It inherits that.
+    pin(placement, 0)  # The server inherits that.
     with mp.Manager() as server:
         value = server.Value("i", 7)
         pin(placement, 1)

@@ -1,6 +1,6 @@
-// ZeroMQ: push and pull over a socket of the kernel, which it fills and empties
-// in batches by a thread of its own in each process. In queue_bench if the
-// library is installed; see BUILD.bazel.
+// ZeroMQ: push and pull over a socket of the kernel. In each process a thread
+// of ZeroMQ fills or empties the socket in batches. This is part of queue_bench
+// if the library is installed; see BUILD.bazel.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,8 +16,8 @@
 namespace ipc::bench {
 namespace {
 
-// Each process makes its end when it first uses it: a context is not for use
-// after a fork.
+// Each process creates its end when it first uses it, because a context must
+// not be used after a fork.
 class ZmqQueue {
  public:
   explicit ZmqQueue(const QueueLoad& load)
@@ -36,7 +36,7 @@ class ZmqQueue {
   void put(const char* bytes) {
     if (socket_ == nullptr) open(ZMQ_PUSH);
     if (::zmq_send(socket_, bytes, size_bytes_, 0) < 0) fail("zmq_send");
-    if (bytes[0] == 'E') {  // The last: wait until it has gone.
+    if (bytes[0] == 'E') {  // The last one: wait until it is sent.
       ::zmq_close(socket_);
       ::zmq_ctx_term(context_);
       socket_ = nullptr;
@@ -61,7 +61,7 @@ class ZmqQueue {
     if (::zmq_setsockopt(socket_, option, &slots_, sizeof slots_) != 0) {
       fail("zmq_setsockopt");
     }
-    // Whoever comes before the other end is there tries again soon.
+    // If this end connects before the other end is there, it tries again soon.
     const int again_ms = 1;
     if (::zmq_setsockopt(socket_, ZMQ_RECONNECT_IVL, &again_ms,
                          sizeof again_ms) != 0) {

@@ -6,7 +6,7 @@
 namespace ipc {
 
 void fail_check(const char* condition, const char* file, int line) {
-  // dprintf is one write(2): lines of several processes do not mix.
+  // dprintf(3) makes one write(2), so lines of several processes do not mix.
   dprintf(2, "%s:%d: check failed: %s\n", file, line, condition);
   abort();
 }

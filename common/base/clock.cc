@@ -41,7 +41,7 @@ void set_time_scale(const char* text) {
   const double value = ::strtod(text, &end);
   if (*end != '\0' || !(value > 0 && value <= kScaleMost)) {
     throw std::invalid_argument(
-        std::string("IPC_LABS_TIME_SCALE is to be a number above 0: ") + text);
+        std::string("IPC_LABS_TIME_SCALE must be a number above 0: ") + text);
   }
   scale = value;
 }
@@ -60,7 +60,7 @@ int64_t Deadline::left_ns() const {
 
 int Deadline::poll_ms() const {
   if (is_never()) return -1;
-  // Rounded up: rounded down, the last millisecond would be a busy loop.
+  // Rounding down would make the last millisecond a busy loop.
   const int64_t ms = (left_ns() + kNsPerMs - 1) / kNsPerMs;
   return static_cast<int>(
       std::min<int64_t>(ms, std::numeric_limits<int>::max()));

@@ -25,7 +25,7 @@ TEST(Clock, ADeadlineInTheFutureHasNotExpired) {
   EXPECT_GT(later.poll_ms(), 3'000'000);
 }
 
-TEST(Clock, NeverDoesNotExpireAndIsMinusOneForPoll) {
+TEST(Clock, NeverDoesNotExpireAndBecomesMinusOneForPoll) {
   EXPECT_FALSE(Deadline::never().expired());
   EXPECT_EQ(Deadline::never().poll_ms(), -1);
   EXPECT_TRUE(Deadline::after(1e30).is_never());
@@ -56,7 +56,7 @@ TEST(Clock, TheSoonerOfTwoDeadlinesIsTheEarlierOne) {
   EXPECT_EQ(soon.sooner(Deadline::at_ns(9)).ns(), 5);
 }
 
-TEST(Clock, AScaleThatIsNoNumberAboveZeroIsRefused) {
+TEST(Clock, AScaleThatIsNotANumberAboveZeroIsRefused) {
   const double before = ipc::time_scale();
   for (const char* const wrong : {"abc", "2x", "0", "-1", "nan", "inf"}) {
     EXPECT_THROW(ipc::set_time_scale(wrong), std::invalid_argument) << wrong;

@@ -21,8 +21,8 @@ class NotingGate final : public ipc::Gate {
 };
 
 TEST(Point, IsPassedIfThereIsNoGate) {
-  ipc::point("nobody asks");
-  ipc::inner_point("nobody asks");
+  ipc::point("without a gate");
+  ipc::inner_point("without a gate");
   EXPECT_EQ(ipc::gate(), nullptr);
 }
 
@@ -69,10 +69,10 @@ int count_instructions(void (*work)()) {
 
 volatile int touched = 0;
 
-TEST(Point, CostsThreeInstructionsIfNobodyAsks) {
+TEST(Point, CostsThreeInstructionsIfThereIsNoGate) {
   const int without = count_instructions([] { touched = 1; });
   const int with = count_instructions([] {
-    ipc::point("nobody asks");
+    ipc::point("without a gate");
     touched = 1;
   });
   printf("A point costs %d instructions in this build\n", with - without);

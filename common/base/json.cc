@@ -19,9 +19,9 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-// Goes through a text and tells the brackets and commas that are not in a
-// string: visit(character, place, depth), the depth being that outside of it.
-// True once `visit` is, and the rest is not looked at then.
+// Goes through a text and calls visit(character, place, depth) for each
+// bracket, comma and colon outside strings; for a bracket, depth is that
+// outside it. Stops and returns true as soon as `visit` returns true.
 template <typename Visit>
 bool scan(std::string_view text, Visit visit) {
   int depth = 0;
@@ -40,13 +40,13 @@ bool scan(std::string_view text, Visit visit) {
   return false;
 }
 
-// Before the parser, so that no text makes it keep a million open brackets.
+// Called before the parser, which would keep a million open brackets in memory.
 bool is_too_deep(std::string_view text) {
   return scan(text,
               [](char, size_t, int depth) { return depth >= Json::kMaxDepth; });
 }
 
-// A text between quotation marks, as JSON.
+// The text that a JSON string, with its quotation marks, stands for.
 std::string unquote(std::string_view literal) {
   if (literal.find('\\') == std::string_view::npos) {
     return std::string(literal.substr(1, literal.size() - 2));
@@ -65,7 +65,7 @@ Json::Json(std::string_view value) {
   const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
     return c >= ' ' && c <= '~' && c != '"' && c != '\\';
   });
-  if (plain) {  // Nothing to escape, and UTF-8.
+  if (plain) {  // It is ASCII, and nothing needs an escape.
     text_.assign(1, '"').append(value).append(1, '"');
     return;
   }
@@ -101,10 +101,10 @@ Json Json::object(const std::map<std::string, Json>& fields) {
 Json Json::parse(std::string_view text) {
   text = trim(text);
   if (is_too_deep(text)) throw JsonError("JSON is nested too deeply");
-  // The parser takes a 0 for the end of its text.
+  // The parser takes a NUL for the end of its text.
   const bool has_zero = text.find('\0') != std::string_view::npos;
   if (has_zero || !nlohmann::json::accept(text)) {
-    throw JsonError("this is no JSON");
+    throw JsonError("this is not JSON");
   }
   return trusted(text);
 }
@@ -140,7 +140,7 @@ void Json::refuse(const char* wanted) const {
 }
 
 bool Json::as_bool() const {
-  if (kind() != Kind::boolean) refuse("a truth value");
+  if (kind() != Kind::boolean) refuse("true or false");
   return text_ == "true";
 }
 
@@ -148,7 +148,7 @@ int64_t Json::as_int() const {
   int64_t value = 0;
   const char* const end = text_.data() + text_.size();
   const auto [stop, error] = std::from_chars(text_.data(), end, value);
-  if (error != std::errc() || stop != end) refuse("an integer of 64 bits");
+  if (error != std::errc() || stop != end) refuse("a 64-bit integer");
   return value;
 }
 
@@ -157,7 +157,7 @@ double Json::as_double() const {
   const char* const end = text_.data() + text_.size();
   const auto [stop, error] = std::from_chars(text_.data(), end, value);
   if (kind() != Kind::number || stop != end) refuse("a number");
-  // Too small for a double is as good as 0, and `value` is 0 then.
+  // If it is out of range it is too close to 0 for a double, and `value` is 0.
   return error == std::errc() ? value : 0;
 }
 
@@ -166,7 +166,7 @@ std::string Json::as_text() const {
   return unquote(text_);
 }
 
-// What stands between the outermost brackets, cut at its commas and colons.
+// The text between the outermost brackets, cut at its commas and colons.
 std::vector<std::string_view> Json::parts() const {
   std::vector<std::string_view> parts;
   const std::string_view text = text_;

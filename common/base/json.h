@@ -1,20 +1,20 @@
-// A JSON value, as its text: what goes over a wire is what is in memory.
+// A JSON value, kept as its text: the same bytes are in memory and on the wire.
 //
 //   ipc::Json number = 42;
 //   ipc::Json row = ipc::Json::list({"Item", 3, true});   // ["Item",3,true]
-//   const auto value = ipc::Json::parse(text_of_a_stranger);
+//   const auto value = ipc::Json::parse(untrusted_text);
 //   say("{}", value.at("name").as_text());
 //
-// Nothing is read before it is asked for, so a value that only passes through
-// costs no more than its text.
+// A part of a value is read only when it is asked for, so a value that a
+// program only passes on costs no more than its text.
 //
-// Rules:  parse() takes RFC 8259 and no more, in UTF-8, at most kMaxDepth lists
-//         and objects deep. Of a key that comes twice the last one counts. A
-//         number too big for a double is refused; as_int() takes integers that
-//         fit into 64 bits, written without fraction and exponent. -0 is 0.
-//         Equal is equal text: 1 and 1.0 are not.
-// Errors: JsonError if a text is no JSON, if a value is not of the kind that is
-//         asked for, if a text is not UTF-8 or a double is not finite.
+// Rules:  parse() takes exactly RFC 8259, in UTF-8, with lists and objects at
+//         most kMaxDepth deep. If a key occurs twice, its last value counts. A
+//         number too big for a double is refused. as_int() takes integers that
+//         fit into 64 bits, written without a fraction or an exponent. -0 is 0.
+//         Two values are equal if their texts are: 1 and 1.0 are not equal.
+// Errors: JsonError if a text is not JSON or not UTF-8, if a value is not of
+//         the kind that is asked for, or if a double is not finite.
 #pragma once
 
 #include <cstdint>
@@ -52,10 +52,10 @@ class Json {
   static Json list(const std::vector<Json>& items);
   static Json object(const std::map<std::string, Json>& fields);
 
-  // Checks all of the text, which may be anything.
+  // Checks all of the text, which may be any bytes.
   static Json parse(std::string_view text);
 
-  // For a text that parse() has seen, or that was made here.
+  // Does not check: for a text that parse() has accepted or this class made.
   static Json trusted(std::string_view text);
 
   [[nodiscard]] const std::string& text() const { return text_; }
@@ -67,15 +67,16 @@ class Json {
   [[nodiscard]] double as_double() const;
   [[nodiscard]] std::string as_text() const;
 
-  // The parts of a list, or of an object.
+  // The items of a list, and the fields of an object.
   [[nodiscard]] std::vector<Json> items() const;
   [[nodiscard]] std::map<std::string, Json> fields() const;
 
-  // One of them; JsonError if there is none.
+  // One item or one field; JsonError if it does not exist.
   [[nodiscard]] Json at(size_t index) const;
   [[nodiscard]] Json at(const std::string& key) const;
 
-  // The sum of two numbers: an integer if both are, and if that fits.
+  // The sum of two numbers: an integer if both are integers and the sum fits
+  // into 64 bits, a double if not.
   [[nodiscard]] Json plus(const Json& other) const;
 
   friend bool operator==(const Json& a, const Json& b) {

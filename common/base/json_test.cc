@@ -59,7 +59,7 @@ TEST(JsonTest, SumsStayIntegersAsLongAsTheyFit) {
   EXPECT_THROW((void)Json(1).plus(true), JsonError);
 }
 
-// R27: one rule for each case.
+// One rule for each case.
 TEST(JsonTest, EachOddTextHasItsRule) {
   const std::string refused[] = {
       "",

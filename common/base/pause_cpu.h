@@ -1,4 +1,4 @@
-// Tells the CPU that this is a loop that waits; some 10 to 50 ns.
+// Tells the CPU that it runs a loop that waits. Takes some 10 to 50 ns.
 #pragma once
 
 namespace ipc {

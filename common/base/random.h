@@ -1,7 +1,8 @@
-// Numbers that nobody can guess, from the kernel: for keys, and for names that
-// nobody else has.
+// Random numbers from the kernel, which no other process can guess: for keys
+// and for unique names.
 //
-// Blocks: only while a machine that is starting has gathered too little.
+// Blocks: only soon after the machine has started, until the kernel has
+//         gathered enough randomness.
 // Errors: std::system_error.
 // See:    getrandom(2).
 #pragma once
@@ -10,8 +11,8 @@
 
 namespace ipc {
 
-// Fills `bytes`, of which there are at most 256: the kernel gives so many in
-// one piece.
+// Fills `size_bytes` bytes: at most 256, because getrandom(2) returns that many
+// in one call.
 void fill_random(void* bytes, size_t size_bytes);
 
 template <typename Number>

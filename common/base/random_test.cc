@@ -14,7 +14,7 @@ TEST(Random, NumbersDiffer) {
   EXPECT_EQ(numbers.size(), 1000U);
 }
 
-TEST(Random, AllBytesAreFilledAndNoneBehindThem) {
+TEST(Random, AllBytesAreFilledAndNoneAfterThem) {
   constexpr size_t kSize = 256;
   std::array<unsigned char, kSize + 1> seen{};
   for (int i = 0; i < 10; ++i) {
@@ -26,7 +26,7 @@ TEST(Random, AllBytesAreFilledAndNoneBehindThem) {
   EXPECT_EQ(seen[kSize], 0);
 }
 
-TEST(RandomDeathTest, MoreThanThereIsInOnePieceIsRefused) {
+TEST(RandomDeathTest, MoreThanOneCallCanReturnIsRefused) {
   std::array<unsigned char, 257> bytes{};
   EXPECT_DEATH(ipc::fill_random(bytes.data(), bytes.size()), "kOnePiece");
 }

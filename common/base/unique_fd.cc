@@ -10,7 +10,7 @@ int UniqueFd::move_up(int fd) {
   const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   const int error = errno;
   ::close(fd);
-  if (moved == -1) throw_error(error, "move a descriptor above the standard");
+  if (moved == -1) throw_error(error, "move a descriptor above 2");
   return moved;
 }
 

@@ -3,15 +3,16 @@
 // Lifetime: closed by the destructor, reset() or assignment; release() gives
 //           the descriptor up without closing it.
 // Numbers:  never 0, 1 or 2. A program that was started without its standard
-//           streams gets these for what it opens first, and would then print
-//           into its own pipe. Such a descriptor is moved up, close-on-exec.
-// Errors:   std::system_error, EMFILE, if it cannot be moved; then it has been
-//           closed. Closing reports none: close(2) is not repeated after EINTR,
-//           because Linux has freed the descriptor by then and another thread
-//           may already own the number; see close(2), "Dealing with error
-//           returns".
-// Fork:     the child owns a copy of its own. Each copy of a pipe's write end
-//           keeps the stream open until it is closed too.
+//           streams gets these numbers for the first files that it opens, and
+//           would then print into its own pipe. The constructor and reset()
+//           move such a descriptor to a higher number, with close-on-exec.
+// Errors:   std::system_error, EMFILE, if the descriptor cannot be moved; it
+//           has been closed then. Closing reports no error. close(2) is not
+//           repeated after EINTR, because Linux has freed the descriptor by
+//           then and another thread may already own the number; see close(2),
+//           "Dealing with error returns".
+// Fork:     the child owns a copy of its own. A reader of a pipe sees the end
+//           of file only after every copy of the write end has been closed.
 #pragma once
 
 #include <unistd.h>

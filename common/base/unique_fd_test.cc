@@ -28,7 +28,7 @@ TEST(UniqueFd, ReleaseLeavesTheDescriptorOpen) {
   ::close(number);
 }
 
-TEST(UniqueFd, MovingPassesOwnershipAndClosesWhatWasThere) {
+TEST(UniqueFd, MovingPassesOwnershipAndClosesTheOldDescriptor) {
   ipc::UniqueFd from(open_null());
   ipc::UniqueFd to(open_null());
   const int moved = from.get();

@@ -11,7 +11,7 @@
 namespace ipc {
 namespace {
 
-// False if this process is not arranged.
+// False if this process has no gate, or its gate leaves the wait to the kernel.
 bool wait_at_gate(std::span<pollfd> fds, Deadline deadline) {
   Gate* const own = gate();
   if (own == nullptr) [[likely]] {
@@ -21,7 +21,7 @@ bool wait_at_gate(std::span<pollfd> fds, Deadline deadline) {
     return (one.events & POLLIN) != 0;
   });
   const auto is_ready = [fds] {
-    return ::poll(fds.data(), fds.size(), 0) != 0;  // Or has failed.
+    return ::poll(fds.data(), fds.size(), 0) != 0;  // Ready, or an error.
   };
   return own->wait_until(
       is_ready, reads ? "something to read" : "room to write", deadline.ns());

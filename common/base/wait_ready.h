@@ -1,7 +1,7 @@
-// Waiting until a descriptor is ready, which an explorer can see.
+// Waits until a descriptor is ready, in a way that the explorer can see.
 //
-// Blocks: at most until the deadline: in poll(2), or, if a Schedule gives this
-//         process a time of its own, at its gate.
+// Blocks: at most until the deadline, in poll(2). If a Schedule gives this
+//         process a time of its own, it waits at its gate instead.
 // Errors: std::system_error.
 // See:    poll(2), hooks.h.
 #pragma once
@@ -14,7 +14,8 @@
 
 namespace ipc {
 
-// Waits until one of `fds` is ready; false at the deadline.
+// Waits until one of `fds` is ready, and sets `revents` as poll(2) does; false
+// at the deadline. EINTR does not end the wait.
 bool wait_ready(std::span<pollfd> fds, Deadline deadline);
 
 // The same for one descriptor.
@@ -23,12 +24,13 @@ inline bool wait_ready(int fd, int16_t events, Deadline deadline) {
   return wait_ready({&poll_fd, 1}, deadline);
 }
 
-// Whether a read or a write waits in the kernel, or fails with EAGAIN: for all
-// who have a copy of this descriptor.
+// Sets whether a read or a write waits in the kernel or fails with EAGAIN. This
+// holds for every process that has a copy of this descriptor.
 void set_blocking(int fd, bool blocking);
 
-// Waits for ever before a read or a write that blocks by itself; only at the
-// gate, since without one the call itself will do.
+// To be called before a read or a write that blocks. Waits at the gate, without
+// a limit, until the descriptor is ready; without a gate it returns at once,
+// since the read or write itself will wait.
 void wait_at_gate(int fd, int16_t events);
 
 }  // namespace ipc

@@ -12,7 +12,7 @@
 
 namespace {
 
-TEST(Ready, TellsWhoIsReadyAndWhoIsNot) {
+TEST(Ready, SaysWhichDescriptorsAreReady) {
   const ipc::Pipe full = ipc::make_pipe();
   const ipc::Pipe empty = ipc::make_pipe();
   ipc::write_all(full.writer, std::as_bytes(std::span("x", 1)));
@@ -31,7 +31,7 @@ TEST(Ready, WaitsUntilTheDeadline) {
   EXPECT_TRUE(ipc::wait_ready(empty.writer.get(), POLLOUT, soon));
 }
 
-TEST(Ready, AReadBlocksOrNotAsItWasSet) {
+TEST(Ready, AReadBlocksOrFailsAsItWasSet) {
   const ipc::Pipe pipe = ipc::make_pipe();
   const int fd = pipe.reader.get();
   char byte = 0;
@@ -44,7 +44,7 @@ TEST(Ready, AReadBlocksOrNotAsItWasSet) {
   EXPECT_THROW(ipc::set_blocking(-1, true), std::system_error);
 }
 
-TEST(Ready, DoesNotWaitAtAGateThatIsNotThere) {
+TEST(Ready, DoesNotWaitIfThereIsNoGate) {
   const ipc::Pipe empty = ipc::make_pipe();
   ipc::wait_at_gate(empty.reader.get(), POLLIN);
 }

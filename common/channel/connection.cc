@@ -19,12 +19,12 @@ using channel_internal::Wire;
 
 namespace {
 
-// A socket pair has room for two of these, or for what the kernel allows; see
-// socket(7). It doubles what it is asked for.
+// The size of a socket's send buffer. The kernel doubles the number, up to a
+// limit; see SO_SNDBUF in socket(7).
 constexpr int kRoomBytes = 512 << 10;
 
-// Counted in each process: those made before fork(2) have the same number in
-// the whole family.
+// Each process counts its own. A connection made before fork(2) has the same
+// number in the parent and in its descendants.
 std::string next_channel() {
   static std::atomic<int> channel = 0;
   return "Connection " + std::to_string(++channel);
@@ -73,7 +73,7 @@ Transfer Connection::send_until(std::string_view message, Deadline deadline) {
   if (before != Transfer::ok) return before;
   log(EventKind::send, side_, ++sent_count_);
   const Transfer status = outgoing_.send(wire_, message, deadline);
-  // The next one has its number.
+  // It was not sent, so the next message gets its number.
   if (status == Transfer::timed_out) --sent_count_;
   return status;
 }

@@ -1,40 +1,44 @@
-// Messages, not bytes, over a pipe or a socket; after Python's
-// multiprocessing.connection.Connection.
+// Sends messages rather than a byte stream over a pipe or a socket; modelled on
+// Python's multiprocessing.connection.Connection.
 //
 //   auto [parent_end, child_end] = ipc::make_connections();
 //   parent_end.send("hello");
 //   while (const auto message = child_end.receive()) say("{}", *message);
 //
-// Layout:   each message is its length, 4 bytes, big-endian, signed, and then
-//           so many bytes; from 2^31 bytes on the length is -1 and 8 bytes with
-//           the true length follow. A Python process understands it
-//           (send_bytes and recv_bytes), but not from make_connections(): there
-//           the same bytes go in packets, and none has bytes of two messages.
+// Layout:   each message is a header and its bytes. The header is the length: 4
+//           bytes, big-endian, signed. For 2^31 bytes or more these 4 bytes are
+//           -1, and 8 bytes with the true length follow. Python's send_bytes()
+//           and recv_bytes() use the same format, but not on the sockets of
+//           make_connections(): there the same bytes travel in packets, and no
+//           packet has bytes of two messages.
 // Lifetime: an end is closed by close(), its destructor, or its process's end.
-// Blocks:   send while the buffer is full, receive while no whole message has
-//           come; the forms with a deadline only until then.
-// Time-out: a deadline never cuts a message in two. send_until says whether the
-//           message is still the caller's (`timed_out`: nothing of it has gone;
-//           sending it again does not double it) or the end's (`partial`: its
-//           beginning has gone, the rest goes with the next call; sending it
-//           again would double it). What receive_until had of a message when
-//           its time was up stays, and the next call goes on with it.
+// Blocks:   send while the buffer is full, and receive until a whole message
+//           has come. The forms with a deadline block at most until the
+//           deadline.
+// Time-out: a deadline never cuts a message in two. send_until says whose the
+//           message is then. `timed_out`: no byte has been sent, and the caller
+//           may send it again. `partial`: its beginning has been sent, and the
+//           end sends the rest with the next call; a caller that sent it again
+//           would send it twice. If the time of receive_until is up inside a
+//           message, the end keeps the part that has come, and the next call
+//           continues with it.
 // Ordering: messages arrive in the order sent. What the sender did before
 //           sending is visible to the receiver after receiving.
 // Servers:  poll fd() for many connections at once. With Deadline::at_ns(0)
-//           receive_until() takes what has come and does not wait; it reads no
-//           byte beyond the message, so poll(2) tells of the next one, unless
-//           it was asked to read_ahead(). Messages go out by queue() and
-//           flush_until(); while unsent() is not 0, poll for POLLOUT too.
-// Processes: one sender and one receiver an end. Two processes that send
-//           through copies of one end would mix their messages.
+//           receive_until() takes what has come and does not wait. Unless
+//           read_ahead() was called it reads no byte beyond the message, so
+//           poll(2) reports the next one. queue() and flush_until() send
+//           messages; while unsent() is not 0, poll for POLLOUT too.
+// Processes: at most one sender and one receiver use an end. Two processes that
+//           send through copies of one end would mix their messages.
 // Fork:     the child has a copy of the end; close what you do not use.
-// Death:    a dead peer is `closed`, or `truncated` if it died inside a
-//           message. Nothing hangs, if nobody else holds a copy of its end.
-// Errors:   std::system_error if the environment fails; a length that is
-//           negative or above `max_bytes` is EMSGSIZE before any allocation.
-//           std::bad_alloc if there is no memory for a message: it stays, and
-//           the next receive() tries again.
+// Death:    after the death of the peer, calls return `closed`, or `truncated`
+//           if it died inside a message. While another process holds a copy of
+//           the peer's end, receive() still waits for it.
+// Errors:   std::system_error if the environment fails. A length that is
+//           negative or above `max_bytes` is EMSGSIZE, before any memory is
+//           allocated. std::bad_alloc if there is no memory for a message: the
+//           message is kept, and the next receive() tries again.
 // See:      pipe(7), unix(7), socketpair(2).
 #pragma once
 
@@ -57,9 +61,9 @@ namespace ipc {
 class Connection;
 struct ConnectionPair;
 
-// Two ends of a socket pair: each sends and receives. Python's Pipe(). It is of
-// the kind that keeps packets apart, so that one read(2) takes a message whole
-// and nothing of the next.
+// Two ends of a socket pair: each sends and receives. Python's Pipe(). The
+// sockets keep packets apart (SOCK_SEQPACKET), so that one read(2) takes a
+// whole message and no byte of the next.
 ConnectionPair make_connections();
 
 // Two ends of a pipe: `first` receives, `second` sends. Pipe(duplex=False).
@@ -70,10 +74,12 @@ class Connection {
   static constexpr int64_t kMaxBytes = 64 << 20;
 
   Connection() : Connection(channel_internal::Wire(), kMaxBytes) {}
-  // An end that reads from and writes to `fd`, a socket (SOCK_STREAM, or
-  // SOCK_SEQPACKET for the other end of which see above); it will block.
+  // An end that reads from and writes to the socket `fd`: SOCK_STREAM, or
+  // SOCK_SEQPACKET, whose other end must send packets as in Layout. Clears
+  // O_NONBLOCK of `fd`.
   explicit Connection(UniqueFd fd, int64_t max_bytes = kMaxBytes);
-  // An end that only reads, or only writes, for a pipe; it will not block.
+  // An end of a pipe that only reads, or only writes. Sets O_NONBLOCK of `fd`;
+  // send() and receive() wait in poll(2) instead.
   static Connection reading(UniqueFd fd, int64_t max_bytes = kMaxBytes);
   static Connection writing(UniqueFd fd);
 
@@ -81,19 +87,19 @@ class Connection {
   [[nodiscard]] Transfer send(std::string_view message) {
     return send_until(message, Deadline::never());
   }
-  // The same, or timed_out: nothing of the message has gone or is kept. Or
-  // partial: a part of it has gone, and the end keeps the rest, which goes with
+  // The same, or timed_out: no byte of the message was sent, and none is kept.
+  // Or partial: a part of it was sent. The end keeps the rest and sends it in
   // flush_until() or before the next message.
   [[nodiscard]] Transfer send_until(std::string_view message,
                                     Deadline deadline);
 
-  // Goes on with what has not gone yet: ok when nothing is left of it, closed,
-  // or timed_out, when something is.
+  // Sends what is unsent: ok when nothing is left, closed, or timed_out when
+  // something is left.
   [[nodiscard]] Transfer flush_until(Deadline deadline);
 
-  // For a server that never waits for a peer: adds a message to what flush
-  // sends, whatever has not gone before it. A peer that does not read makes
-  // unsent() bytes grow; close it when they are too many.
+  // For a server that never waits for a peer: adds a message behind all that is
+  // unsent, for flush_until() to send. If a peer does not read, unsent() grows;
+  // close the connection when there are too many bytes.
   void queue(std::string_view message);
   [[nodiscard]] size_t unsent() const { return outgoing_.unsent(); }
 
@@ -102,26 +108,28 @@ class Connection {
   [[nodiscard]] Received receive() { return receive_until(Deadline::never()); }
   [[nodiscard]] Received receive_until(Deadline deadline);
 
-  // True once receive() would not wait for a first byte, or the peer has gone;
-  // false at the deadline. Python's poll().
+  // True once there is a byte to receive, or the peer has closed its end; false
+  // at the deadline. Python's poll().
   [[nodiscard]] bool poll_until(Deadline deadline) const;
 
   // From now on a read(2) takes all that has come, up to 64 KiB, and the end
-  // keeps what is of later messages: one call of the kernel a message or less,
-  // in place of two. For an end that has no copy in another process.
-  // poll(2) does not tell of what is kept, so receive while holds_message().
+  // keeps the bytes of later messages. That is at most one system call a
+  // message instead of two. Only for an end that has no copy in another
+  // process. poll(2) does not report what is kept, so receive while
+  // holds_message().
   void read_ahead() { incoming_.read_ahead(); }
-  // receive() would return a message that was read with an earlier one.
+  // True if receive() would return without a read(2): it would return a message
+  // that was read with an earlier one, or refuse its length.
   [[nodiscard]] bool holds_message() const { return incoming_.holds_message(); }
 
-  // The longest message that is taken from now on.
+  // The longest message, in bytes, that is accepted from now on.
   void set_max_bytes(int64_t max_bytes) { incoming_.set_max_bytes(max_bytes); }
 
-  // Names the channel in the event log; the same at both ends, with the sides
-  // 'a' and 'b'. Then each send is paired with its receive.
+  // Names the channel in the event log, which can then pair each send with its
+  // receive. Use the same name at both ends, with the sides 'a' and 'b'.
   void name_channel(std::string channel, char side);
 
-  // For poll(2) beside other descriptors: readable, or writable.
+  // The descriptor, to poll(2) it along with others; -1 after close().
   [[nodiscard]] int fd() const { return wire_.fd(); }
   explicit operator bool() const { return wire_.fd() != -1; }
   void close();

@@ -24,7 +24,7 @@
 #include "common/process/process.h"
 #include "common/testing/test_basics.h"
 
-// The largest piece of memory that can be had.
+// The largest block that operator new gives out.
 static size_t allocation_max = std::numeric_limits<size_t>::max();
 
 void* operator new(size_t size) {
@@ -41,7 +41,7 @@ using ipc::Connection;
 using ipc::Deadline;
 using ipc::Transfer;
 
-// A connection and the bare other end of its socket.
+// A connection, and the other end of its socket as a bare descriptor.
 struct Bare {
   Connection connection;
   ipc::UniqueFd peer;
@@ -63,8 +63,8 @@ std::string bytes_of(std::initializer_list<unsigned> values) {
   return bytes;
 }
 
-// A header may announce more than this process can have at the moment.
-TEST(Connection, WhatFoundNoMemoryIsReceivedWhenThereIsSome) {
+// A header may announce more bytes than this process can allocate now.
+TEST(Connection, AMessageThatFoundNoMemoryIsReceivedWhenThereIsSome) {
   Bare bare = make_bare();
   write_bytes(bare.peer, bytes_of({0, 0, 0, 3}) + "one");
   EXPECT_EQ(*bare.connection.receive(), "one");
@@ -148,7 +148,7 @@ TEST(Connection, RefusesALengthThatIsNegativeOrTooLargeBeforeAllocating) {
             {255, 255, 255, 255, 127, 255, 255, 255, 255, 255, 255, 255})}) {
     Bare bare = make_bare();
     write_bytes(bare.peer, header);
-    for (int i = 0; i < 2; ++i) {  // And again, whoever asks again.
+    for (int i = 0; i < 2; ++i) {  // The second call refuses it again.
       EXPECT_EQ(
           ipc::testing::error_of([&] { (void)bare.connection.receive(); }),
           EMSGSIZE);
@@ -156,14 +156,14 @@ TEST(Connection, RefusesALengthThatIsNegativeOrTooLargeBeforeAllocating) {
   }
 }
 
-TEST(Connection, APeerThatEndsInsideAMessageIsTruncated) {
+TEST(Connection, APeerThatEndsInsideAMessageLeavesItTruncated) {
   Bare bare = make_bare();
   write_bytes(bare.peer, bytes_of({0, 0, 0, 9}) + "half");
   bare.peer.reset();
   EXPECT_EQ(bare.connection.receive().status, Transfer::truncated);
 }
 
-TEST(Connection, APeerThatHasGoneIsClosed) {
+TEST(Connection, IsClosedAfterThePeerHasGone) {
   Bare bare = make_bare();
   bare.peer.reset();
   EXPECT_EQ(bare.connection.send("x"), Transfer::closed);
@@ -182,7 +182,7 @@ TEST(Connection, ReceivingStopsAtTheDeadlineAndLosesNothing) {
   EXPECT_EQ(*bare.connection.receive(), "abcd");
 }
 
-TEST(Connection, SendingStopsAtTheDeadlineAndGoesOnLater) {
+TEST(Connection, SendingStopsAtTheDeadlineAndContinuesLater) {
   auto [reader, writer] = ipc::make_one_way_connections();
   const std::string large(1 << 20, 'x');
   EXPECT_EQ(writer.send_until(large, Deadline::after(0.005)),
@@ -213,7 +213,7 @@ std::vector<ipc::ConnectionPair> all_kinds() {
   return all;
 }
 
-// Receives a message of which a part may not have gone yet.
+// Receives a message of which a part may not have been sent yet.
 std::string receive_of(Connection& from, Connection& to) {
   const Deadline now = Deadline::at_ns(0);
   ipc::Received got = to.receive_until(now);
@@ -224,8 +224,8 @@ std::string receive_of(Connection& from, Connection& to) {
   return got.message;
 }
 
-// Somebody who takes `timed_out` for "not sent" and all else for "sent" has it
-// right: exactly what was sent comes, and in its order.
+// A sender may take `timed_out` for "not sent" and all else for "sent": exactly
+// the messages that it takes for sent arrive, in their order.
 void expect_each_once(Connection& here, Connection& there, size_t size) {
   constexpr int kRefusals = 40;
   const Deadline now = Deadline::at_ns(0);
@@ -241,7 +241,7 @@ void expect_each_once(Connection& here, Connection& there, size_t size) {
     if (status != Transfer::timed_out) sent.push_back(message);
     if (status == Transfer::timed_out) {
       ++refused;
-      EXPECT_LE(here.unsent(), unsent) << "something of it was kept";
+      EXPECT_LE(here.unsent(), unsent) << "a part of it was kept";
     } else {
       EXPECT_EQ(here.unsent() > 0, status == Transfer::partial);
     }
@@ -261,7 +261,7 @@ void expect_each_once(Connection& here, Connection& there, size_t size) {
   EXPECT_EQ(here.unsent(), 0U);
 }
 
-TEST(Connection, ASenderKnowsOfEachMessageWhetherItWasSentWhenTheTimeIsUp) {
+TEST(Connection, WhenTheTimeIsUpASenderKnowsWhetherEachMessageWasSent) {
   for (auto& [here, there] : all_kinds()) {
     for (const size_t size : {size_t{10}, size_t{3000}, size_t{700'000}}) {
       expect_each_once(here, there, size);
@@ -306,7 +306,7 @@ TEST(Connection, APeerThatHasGoneRaisesNoSignal) {
   }
 }
 
-TEST(Connection, OfAPairReceivingTakesOneMessageAndNoByteOfTheNext) {
+TEST(Connection, InAPairReceivingTakesOneMessageAndNoByteOfTheNext) {
   auto [here, there] = ipc::make_connections();
   for (const char* const message : {"one", "two", "three"}) {
     EXPECT_EQ(here.send(message), Transfer::ok);
@@ -319,7 +319,7 @@ TEST(Connection, OfAPairReceivingTakesOneMessageAndNoByteOfTheNext) {
   EXPECT_EQ(*there.receive(), "three");
 }
 
-TEST(Connection, OfAPairALongMessagePassesABufferThatIsTooSmallForIt) {
+TEST(Connection, InAPairALongMessagePassesABufferThatIsTooSmallForIt) {
   auto [here, there] = ipc::make_connections();
   const int size_bytes = 4096;
   ipc::check(::setsockopt(here.fd(), SOL_SOCKET, SO_SNDBUF, &size_bytes,
@@ -339,7 +339,7 @@ TEST(Connection, OfAPairALongMessagePassesABufferThatIsTooSmallForIt) {
   EXPECT_EQ(sender.join(), 0);
 }
 
-TEST(Connection, OfAPairAMessageThatIsLateGoesOnBeforeTheNextOnes) {
+TEST(Connection, InAPairTheRestOfAMessageIsSentBeforeTheNextOnes) {
   for (const size_t size : {70'000U, 3U << 20U}) {
     auto [here, there] = ipc::make_connections();
     const std::string large(size, 'x');
@@ -361,7 +361,7 @@ TEST(Connection, OfAPairAMessageThatIsLateGoesOnBeforeTheNextOnes) {
   }
 }
 
-TEST(Connection, OfAPairAPacketThatIsTooLongIsRefused) {
+TEST(Connection, InAPairAPacketThatIsTooLongIsRefused) {
   std::array<int, 2> fds{};
   ipc::check(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds.data()),
              "socketpair");
@@ -374,7 +374,7 @@ TEST(Connection, OfAPairAPacketThatIsTooLongIsRefused) {
   EXPECT_THROW((void)here.receive(), std::system_error);
 }
 
-TEST(Connection, ReadingAheadKeepsWhatIsOfLaterMessages) {
+TEST(Connection, ReadingAheadKeepsTheBytesOfLaterMessages) {
   Bare bare = make_bare();
   bare.connection.read_ahead();
   write_bytes(bare.peer, bytes_of({0, 0, 0, 3}) + "one" +
@@ -395,7 +395,7 @@ TEST(Connection, ReadingAheadKeepsWhatIsOfLaterMessages) {
   EXPECT_THROW((void)bare.connection.receive(), std::system_error);
 }
 
-TEST(Connection, ReadingAheadTellsWhetherThePeerWentInsideAMessage) {
+TEST(Connection, ReadingAheadSaysWhetherThePeerLeftInsideAMessage) {
   for (const bool inside : {false, true}) {
     Bare bare = make_bare();
     bare.connection.read_ahead();
@@ -408,7 +408,7 @@ TEST(Connection, ReadingAheadTellsWhetherThePeerWentInsideAMessage) {
   }
 }
 
-TEST(Connection, PollTellsOfAMessageOrOfTheEnd) {
+TEST(Connection, PollReportsAMessageOrTheEnd) {
   auto [reader, writer] = ipc::make_one_way_connections();
   EXPECT_FALSE(reader.poll_until(Deadline::at_ns(0)));
   EXPECT_FALSE(reader.poll_until(Deadline::after(0.005)));
@@ -478,8 +478,9 @@ TEST(Connection, SpeaksWithPython) {
   EXPECT_EQ(peer.join(), 0);
 }
 
-// A program that a peer starts would otherwise keep the other one waiting.
-TEST(Connection, ProgramsThatAreStartedDoNotGetIt) {
+// A program that a peer starts would keep a copy of the end open, and the other
+// peer would wait.
+TEST(Connection, AProgramThatAPeerStartsDoesNotInheritIt) {
   const auto is_closed_on_exec = [](const ipc::ConnectionPair& ends) {
     return ::fcntl(ends.first.fd(), F_GETFD) == FD_CLOEXEC &&
            ::fcntl(ends.second.fd(), F_GETFD) == FD_CLOEXEC;

@@ -24,43 +24,45 @@
 //              get moves it                     put moves it
 //
 // All that a put or a get does becomes visible by the one store that moves its
-// mark: a process that was killed before has done nothing, one that was killed
-// after has done all. So there is nothing to repair when the owner of a mutex
-// has died here. The mutexes only make putters, and takers, take turns; nobody
-// holds one while it waits for room or for a message.
+// mark. A process that was killed before that store has done nothing; one that
+// was killed after it has done all. So there is nothing to repair when the
+// owner of a mutex has died here. One mutex makes putters take turns, the other
+// one takers; no process holds one while it waits for room or for a message.
 //
-// Sleeping. Who finds no message sleeps on the tail, who finds no room on the
-// head: futex(2) on that half of the word which has the count and two flags.
-// The flag `waiting` lies beside the count so that raising it, moving the mark
-// and finding it raised are steps of one word:
+// Sleeping. A taker that finds no message sleeps on the tail, and a putter that
+// finds no room on the head: in futex(2), on the half of the word that has the
+// count and two flags. The flag `waiting` lies beside the count so that raising
+// it, moving the mark and finding it raised are atomic steps on one word:
 //
 //   sleeper                               waker
 //   reads the mark, and nothing is there
 //   S1 raise the flag, if the mark is     W1 move the mark, and see whether the
-//      as it was (CAS); or look again        flag is up (CAS; the flag stays)
-//   S2 futex_wait while it is so          W2 if it is: futex_wake one
-//                                         W3 if nobody slept: lower the flag,
-//                                            if the mark is as it was (CAS),
+//      as it was (CAS); if not, look         flag is up (CAS; the flag stays)
+//      again                              W2 if it is up: futex_wake one
+//   S2 futex_wait, if the word is         W3 if W2 woke none: lower the flag,
+//      still as S1 left it                   if the mark is as it was (CAS),
 //                                         W4 and then futex_wake all
 //
+// The orders in which these steps can come (W1' and W2': of another waker):
+//
 //   W1 S1     S1 fails, and the sleeper looks again.
-//   S1 W1 S2  The mark has moved: the kernel does not let it sleep.
+//   S1 W1 S2  The mark has moved: the kernel does not let the sleeper sleep.
 //   S1 S2 W1  W1 sees the flag, and W2 wakes one sleeper for one message.
-//   W2 S2 W3  It came too late for W2 and its flag is gone: hence W4. Awake it
-//             looks again, and raises the flag anew.
-//   W2 W3 S2  The flag has changed: the kernel does not let it sleep.
-//   W2 W1' W3 Another waker has moved the mark: W3 fails, and W2' is to come.
+//   W2 S2 W3  The sleeper came too late for W2, and W3 lowers its flag. So W4
+//             wakes it; it looks again, and raises the flag again.
+//   W2 W3 S2  The flag has changed: the kernel does not let the sleeper sleep.
+//   W2 W1' W3 Another waker has moved the mark: W3 fails, and W2' will follow.
 //
 // The flag stays up while there are sleepers, so each message wakes one of them
-// and never a crowd, and a wake without a sleeper happens once and not again.
-// It is no count, because a count is too high for ever when a sleeper is
-// killed.
+// and never a crowd, and a futex_wake that finds no sleeper is not repeated.
+// The flag is not a count, because the death of a sleeper would leave a count
+// too high forever.
 //
-// What is killed between W1 and W4, or after it was woken and before it has
-// looked, leaves others asleep: for at most kRecheckSeconds, see clock.h. So
-// may a message that is taken and makes room for several small ones, or for
-// none of those who are woken; the first of the several wakes the next
-// (pass_on).
+// A process may be killed between W1 and W4, or after it was woken and before
+// it has looked. Others then stay asleep, but for at most kRecheckSeconds; see
+// clock.h. The same can happen when a message is taken: there may be room for
+// several small messages, or for none of those whose putters are woken. The
+// first of several putters wakes the next one (pass_on).
 
 namespace ipc {
 namespace {
@@ -71,7 +73,7 @@ constexpr uint64_t kUnitBytes = 8;
 constexpr size_t kCacheLine = 64;
 
 // The value of a mark: how much has passed it since the queue was made.
-//   bit 0        somebody may be asleep until the mark moves
+//   bit 0        a process may be asleep until the mark moves
 //   bit 1        the queue is closed
 //   bits 2..31   messages, modulo 2^30
 //   bits 32..63  units, modulo 2^32
@@ -100,8 +102,8 @@ struct Mark {
   }
 };
 
-// Both marks of a new queue: shortly before their counts wrap, so that every
-// test goes through that and not only a queue that has been used for days.
+// Both marks of a new queue. Their counts wrap soon, so that every test passes
+// this place, and not only a queue that has been used for days.
 constexpr Mark kStart{(uint64_t{0} - 500) << 32 | (uint32_t{0} - 400)};
 static_assert(!kStart.waiting() && !kStart.closed());
 
@@ -114,7 +116,7 @@ uint32_t units_between(Mark head, Mark tail) {
 }
 
 struct FrameHeader {
-  uint32_t size;    // So none is longer; see max_item_bytes().
+  uint32_t size;    // This limits the length; see max_item_bytes().
   uint32_t number;  // Mark::items() when it was put: shows a damaged ring.
 };
 static_assert(sizeof(FrameHeader) == kUnitBytes);
@@ -123,22 +125,23 @@ uint64_t frame_units(uint64_t size_bytes) {
   return 1 + (size_bytes + kUnitBytes - 1) / kUnitBytes;
 }
 
-// What the putters, or the takers, have for themselves.
+// What belongs to the putters, or to the takers.
 struct Side {
   alignas(kCacheLine) RobustMutex mutex{RobustMutex::Kind::internal};
-  // The other side's mark when it was last looked at; changed by who has the
-  // mutex. An old one promises less than there is, so it is read again only if
-  // it is not enough: that cache line belongs to a process on another CPU.
+  // The other side's mark when this side last looked; the holder of the mutex
+  // changes it. An old mark shows less than there is, so the real one is read
+  // again only if that is not enough: its cache line is on another CPU.
   AtomicMark other{kStart.bits};
-  // It has a line of its own, because the other side reads it.
+  // It has a cache line of its own, because the other side reads it.
   alignas(kCacheLine) AtomicMark mark{kStart.bits};
-  // Where it was moved last.
+  // The CPU on which the mark was moved last.
   std::atomic<int> cpu{-1};
 };
 
-// Holds the mutex of a side. A deadline that has passed is no reason to give up
-// at once, since a turn is only as long as one copy; but whoever has the turn
-// may have been stopped in the middle of it, and no deadline waits for that.
+// Holds the mutex of a side. A call does not give up at once when its deadline
+// has passed, since a turn is only as long as one copy. But the process that
+// has the turn may have been stopped in the middle of it, so a call with a
+// deadline does not wait until that process continues.
 class Turn {
  public:
   Turn(RobustMutex& mutex, Deadline deadline) : guard_(mutex, last(deadline)) {
@@ -160,19 +163,21 @@ const std::atomic<uint32_t>& futex_word(const AtomicMark& mark) {
   return reinterpret_cast<const std::atomic<uint32_t>&>(mark);
 }
 
-// Whether it is worth the while to look again instead of going to sleep.
+// Polls the mark for a while; true if it has moved, so that there is no need to
+// sleep.
 bool moves_soon(const Side& side, Mark seen, Spin& spin) {
-  // Whoever was here last has to wait for us to go away.
+  // The process that last moved the mark needs this CPU to move it again.
   const bool is_here =
       side.cpu.load(std::memory_order_relaxed) == ::sched_getcpu();
   if (is_here) return false;
   const AtomicMark& mark = side.mark;
-  // Relaxed: who looks again under the mutex synchronizes.
+  // Relaxed: the caller looks again under the mutex, and that synchronizes.
   return spin.until(
       [&] { return mark.load(std::memory_order_relaxed) != seen.bits; });
 }
 
-// S1 and S2: sleeps while the mark is as it was `seen`, or nearly so long.
+// S1 and S2: sleeps until the mark differs from `seen`, or until the deadline;
+// may return earlier.
 void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
   inner_point("queue: before the flag");
   const Mark raised{seen.bits | Mark::kWaiting};
@@ -187,18 +192,18 @@ void sleep_while(AtomicMark& mark, Mark seen, Deadline deadline) {
   futex_wait(futex_word(mark), raised.half(), deadline);
 }
 
-// W1: moves the mark from where it `is`, which then is where it has moved to.
-// False if it `stops_if_closed`, and somebody has closed the queue meanwhile.
+// W1: moves the mark from `is`, and sets `is` to the new mark. False if
+// `stops_if_closed` and the queue has been closed meanwhile.
 inline bool move(Side& side, Mark& is, uint64_t by_units,
                  bool stops_if_closed) {
   AtomicMark& mark = side.mark;
-  // Relaxed: a hint, and each 16th time is enough for it.
+  // Relaxed: the CPU is a hint, and updating it each 16th time is enough.
   if (is.items() % 16 == 0) {
     side.cpu.store(::sched_getcpu(), std::memory_order_relaxed);
   }
-  // Release: who loads the mark with acquire, on the other side, finds the
-  // message written, or by a taker read, so that its bytes may be used anew.
-  // Only a flag may have changed meanwhile; then `is` follows.
+  // Release: a process of the other side that loads the mark with acquire finds
+  // the message written; or, after a taker, read, so its bytes may be reused.
+  // Only a flag may have changed meanwhile; the CAS then updates `is`.
   while (!mark.compare_exchange_weak(is.bits, is.moved(by_units).bits,
                                      std::memory_order_release,
                                      std::memory_order_relaxed)) {
@@ -208,12 +213,13 @@ inline bool move(Side& side, Mark& is, uint64_t by_units,
   return true;
 }
 
-// W2 to W4: wakes one of those who sleep until the mark is what it now `is`.
+// W2 to W4: wakes one process that waits for the mark to move. `is` is the mark
+// to which it has moved.
 inline void wake_one(AtomicMark& mark, Mark is) {
   if (!is.waiting()) return;
   inner_point("queue: before wake");
   if (futex_wake(futex_word(mark), 1) > 0) return;
-  inner_point("queue: nobody woken");
+  inner_point("queue: none woken");
   const uint64_t lowered = is.bits & ~Mark::kWaiting;
   if (mark.compare_exchange_strong(is.bits, lowered,  // Relaxed: as above.
                                    std::memory_order_relaxed)) {
@@ -223,7 +229,8 @@ inline void wake_one(AtomicMark& mark, Mark is) {
 }
 
 void mark_closed(AtomicMark& mark) {
-  // Release: what was done before close() is visible to who finds it closed.
+  // Release: a process that finds the queue closed sees what was done before
+  // close().
   mark.fetch_or(Mark::kClosed, std::memory_order_release);
   inner_point("queue: closed, before wake");
   futex_wake_all(futex_word(mark));
@@ -238,13 +245,13 @@ struct Queue::Ring {
   Side putters;               // Its mark is the tail.
   Side takers;                // Its mark is the head.
 
-  // The ring itself begins behind this struct.
+  // The ring itself begins right after this struct.
   [[nodiscard]] std::byte* at(uint64_t position_bytes) {
     return reinterpret_cast<std::byte*>(this + 1) +
            (position_bytes & (size_bytes - 1));
   }
 
-  // How many of `count` bytes come before the place where the ring begins anew.
+  // How many of `count` bytes fit before the end of the ring, where it wraps.
   [[nodiscard]] size_t before_end(uint64_t position_bytes, size_t count) const {
     return std::min(count, size_bytes - (position_bytes & (size_bytes - 1)));
   }
@@ -274,9 +281,9 @@ struct Queue::Ring {
     position += sizeof(header);
     const size_t first = before_end(position, header.size);
     if (item.size() == header.size) {
-      ::memcpy(item.data(), at(position), first);  // As most are that go on.
+      ::memcpy(item.data(), at(position), first);  // The usual case in a loop.
     } else {
-      item.reserve(header.size);  // All that can fail, before a change.
+      item.reserve(header.size);  // Only this can fail; `item` is unchanged.
       item.assign(reinterpret_cast<const char*>(at(position)), first);
       item.resize(header.size);
     }
@@ -285,7 +292,8 @@ struct Queue::Ring {
     }
   }
 
-  // Both marks at one instant: the tail was so while the head did not change.
+  // Both marks at one instant: while the tail was loaded, the head did not
+  // move.
   [[nodiscard]] std::pair<Mark, Mark> head_and_tail() const {
     while (true) {
       // Acquire: keeps the three loads in this order.
@@ -306,7 +314,8 @@ uint64_t checked_units(size_t max_bytes) {
   return max_bytes / kUnitBytes;
 }
 
-// One wait for the event log, however often it is slept in between.
+// For the event log one wait is one `wait` and one `wake`, however often the
+// process sleeps in between.
 class WaitEvents {
  public:
   explicit WaitEvents(const Queue* queue) : queue_(queue) {}
@@ -319,7 +328,7 @@ class WaitEvents {
   }
 
   [[nodiscard]] bool begun() const { return begun_; }
-  // `part` is what of the queue is waited for, as in "room in".
+  // `part` is what it waits for in the queue, as in "room in".
   void begin(std::string_view part) {
     if (std::exchange(begun_, true)) return;
     object_event(EventKind::wait, "Queue", queue_, part);
@@ -334,7 +343,7 @@ QueueStatus when_empty(Mark tail) {
   return tail.closed() ? QueueStatus::closed : QueueStatus::empty;
 }
 
-// `mark` is where it begins.
+// `mark` is where the message begins.
 void log_message(EventKind kind, const Queue* queue, Mark mark) {
   const uint32_t number = items_between(kStart, mark);
   object_event(kind, "Queue", queue, std::to_string(number));
@@ -367,7 +376,7 @@ Queue::Queue(uint32_t max_items, size_t max_bytes)
 QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
   if (item.size() > max_item_bytes()) {
     throw std::length_error(
-        "ipc::Queue: a message longer than the queue, or 4 GiB");
+        "ipc::Queue: the message is longer than max_item_bytes()");
   }
   WaitEvents events(this);
   Seen seen;
@@ -378,8 +387,8 @@ QueueStatus Queue::put_until(std::string_view item, Deadline deadline) {
     if (!moves) {
       events.begin("room in");
       sleep_while(ring_.takers.mark, head, deadline);
-      // Room for one message is hardly worth the way. If the consumer waits for
-      // this CPU, let it make more before all of us take turns at each.
+      // A context switch for each message would be expensive. If the consumer
+      // waits for this CPU, let it take more messages before we put the next.
       ::sched_yield();
     }
     status = try_put(item, deadline, seen);
@@ -397,7 +406,8 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
   {
     const Turn turn(putters.mutex, deadline);
     if (!turn) return QueueStatus::busy;
-    // Relaxed: only who has the turn moves it, and move() sees it closed.
+    // Relaxed: only the process that has the turn moves the mark, and move()
+    // notices if the queue is closed.
     tail.bits = putters.mark.load(std::memory_order_relaxed);
     if (tail.closed()) return QueueStatus::closed;
     Mark head{putters.other.load(std::memory_order_relaxed)};
@@ -419,7 +429,7 @@ QueueStatus Queue::try_put(std::string_view item, Deadline deadline,
   return QueueStatus::ok;
 }
 
-// Wakes the next who waits for room if there is more than was needed here.
+// Wakes the next process that waits for room, if there is still room.
 void Queue::pass_on() {
   const auto [head, tail] = ring_.head_and_tail();
   if (ring_.has_room(head, tail, 1)) wake_one(ring_.takers.mark, head);
@@ -446,12 +456,13 @@ QueueStatus Queue::look_until(Deadline deadline, bool takes,
 QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
                             Seen& seen) {
   Side& takers = ring_.takers;
-  // Acquire, both: the head is loaded before the tail, and if it has not fallen
-  // behind by then, there was nothing between the two.
+  // Acquire, both times: the head is loaded before the tail. If the tail is not
+  // ahead of this head, the queue was empty when the tail was loaded.
   Mark head{takers.mark.load(std::memory_order_acquire)};
   Mark tail{takers.other.load(std::memory_order_relaxed)};
   if (items_between(head, tail) == 0) {
-    // Whoever waits asks this first, and needs no mutex for it.
+    // A waiting consumer can find out here that the queue is empty, without the
+    // mutex.
     tail.bits = ring_.putters.mark.load(std::memory_order_acquire);
     seen = {tail.bits, items_between(head, tail)};
     if (seen.count == 0) return when_empty(tail);
@@ -460,7 +471,7 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
   {
     const Turn turn(takers.mutex, deadline);
     if (!turn) return QueueStatus::busy;
-    // Relaxed: only who has the turn moves it.
+    // Relaxed: only the process that has the turn moves it.
     head.bits = takers.mark.load(std::memory_order_relaxed);
     tail.bits = takers.other.load(std::memory_order_relaxed);
     if (items_between(head, tail) == 0) {
@@ -483,7 +494,7 @@ QueueStatus Queue::try_look(Deadline deadline, bool takes, std::string& item,
   return QueueStatus::ok;
 }
 
-// Without a turn, which a process that was stopped may have.
+// Takes no turn, because a process that was stopped may have it.
 void Queue::close() {
   mark_closed(ring_.putters.mark);
   mark_closed(ring_.takers.mark);  // Only to wake those who wait for room.

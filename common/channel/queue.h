@@ -1,5 +1,5 @@
-// A bounded queue of messages between any number of processes; after Python's
-// multiprocessing.Queue.
+// A bounded queue of messages between any number of processes; modelled on
+// Python's multiprocessing.Queue.
 //
 //   ipc::Queue queue(100);                          // before the fork
 //   queue.put("Item 0");                            // in some processes
@@ -7,39 +7,45 @@
 //     ipc::say("Got {}", *item);
 //   }
 //
-// Lifetime: in memory without a name, shared with the children forked after.
+// Lifetime: in memory without a name, shared with the children forked later.
 // Limits:   max_items messages and max_bytes bytes, at most 16 GiB. A message
 //           takes its size, rounded up to a multiple of 8, and 8 bytes more. No
 //           message is longer than 4 GiB - 1, however big the queue is.
-// Blocks:   put waits for room and get for a message; the forms with a deadline
-//           wait until then, and try_put and try_get do not wait for either.
+// Blocks:   put waits for room, and get for a message. The forms with a
+//           deadline wait until then; try_put and try_get wait for neither.
 //           Each call also waits for its turn while another process copies one
-//           message. A process that was stopped during its copy keeps the turn:
-//           put and get then wait until it goes on, the others are `busy` at
-//           their deadline, or after kTurnSeconds if it has passed already.
-//           close, size, empty and full never wait. Before a call sleeps it
-//           looks for some 20 us, unless that was in vain before (spin.h).
-// Time-out: `full`, `empty` and `busy` have done nothing: the message is still
-//           the caller's, or still in the queue, and the call may be repeated.
+//           message. A process that was stopped during its copy keeps the turn.
+//           Then put and get wait until it continues. The other calls return
+//           `busy` at their deadline, or after kTurnSeconds if it has passed
+//           already. close, size, empty and full never wait. Before a call
+//           sleeps, it polls for some 20 us, unless that was in vain before
+//           (spin.h).
+// Time-out: a call that returns `full`, `empty` or `busy` has done nothing: the
+//           message is still the caller's, or still in the queue, and the call
+//           may be repeated.
 // Threads:  any number of threads of each process may use one Queue at the same
 //           time. Each of them is a producer or a consumer, as a process with
 //           one thread is.
-// Ordering: messages leave in the order in which they came in: those of one
-//           producer in its order, those of several in no certain one. Each of
-//           several consumers sees a part of it, in this order. What was done
-//           before put is visible after the get that returns its message.
-// Fairness: a big message waits until it has room at once; smaller ones of
-//           other producers may overtake it.
-// Delivery: at most once. What put has accepted is returned by one get, unless
-//           that consumer is killed in the middle of it.
-// Death:    a killed producer has put its message wholly or not at all, and the
-//           room comes back. A killed consumer takes at most one message with
-//           it; a process with several threads in get, one for each. No process
-//           holds anything while it waits, so nobody else is held up: a wake-up
-//           that died with its sender or its receiver is made good within
-//           kRecheckSeconds (clock.h).
-// Errors:   put: std::length_error if the message would not fit even into the
-//           empty queue; get: std::bad_alloc, and the message stays.
+// Ordering: messages leave in the order in which they came in. Those of one
+//           producer keep its order; those of several producers come in any
+//           order. Each of several consumers sees a part of the messages, in
+//           this order. What was done before put is visible after the get that
+//           returns its message.
+// Fairness: a big message waits until there is room for all of it; smaller
+//           messages of other producers may overtake it.
+// Delivery: at most once. One get returns each message that put has accepted,
+//           unless that consumer is killed in the middle of it.
+// Death:    a killed producer has put its message wholly or not at all, and its
+//           room is free again. With a killed consumer at most one message is
+//           lost; with a process that has several threads in get, one for each.
+//           No process holds a lock while it waits, so a death holds up no
+//           other process. If a wake-up is lost because its sender or its
+//           receiver died, the others look again within kRecheckSeconds
+//           (clock.h).
+// Errors:   put throws std::length_error if the message would not fit even into
+//           the empty queue. get throws std::bad_alloc, and the message stays.
+//           The constructor aborts (check.h) if max_items is 0, if max_bytes is
+//           below 8, or if either is too large.
 // See:      queue.cc for the layout, robust_mutex.h, futex.h.
 #pragma once
 
@@ -66,8 +72,8 @@ enum class QueueStatus {
 // "ok", "full", "empty", "closed" or "busy".
 const char* describe(QueueStatus status);
 
-// For a caller that takes success for granted: std::runtime_error, which says
-// what it is instead, unless the status is `ok`.
+// For a caller that takes success for granted: throws std::runtime_error, which
+// names the status, unless it is `ok`.
 void ensure(QueueStatus status);
 
 // What get() returns: a message, or why there is none.
@@ -83,8 +89,8 @@ struct Taken {
 class Queue {
  public:
   static constexpr size_t kMaxBytes = 1 << 20;
-  // How long a call whose deadline has passed waits for its turn: longer than
-  // most copies take, and no time at all unless somebody has the turn.
+  // How long a call whose deadline has passed waits for its turn, if another
+  // process has it: longer than most copies take.
   static constexpr double kTurnSeconds = 0.05;
 
   explicit Queue(uint32_t max_items, size_t max_bytes = kMaxBytes);
@@ -108,44 +114,45 @@ class Queue {
     taken.status = look_until(deadline, true, taken.item);
     return taken;
   }
-  // The same as get(), into a string whose memory is used again: for a loop
-  // over small messages, a third of whose time it is to allocate them. Unless
-  // it is ok the string stays as it was.
+  // The same as get(), but into a string whose memory is used again. In a loop
+  // over small messages, allocating them takes a third of the time. Unless the
+  // status is ok, the string stays as it was.
   [[nodiscard]] QueueStatus get_into(std::string& item) {
     return look_until(Deadline::never(), true, item);
   }
 
-  // The oldest message, which stays where it is: ok or closed. For a
-  // queue with one consumer, which is to note what it does before it does it;
-  // with several, another one may take it meanwhile.
+  // Copies the oldest message and leaves it in the queue: ok or closed. For a
+  // queue with one consumer that has to note what it will do before it does it.
+  // With several consumers, another one may take the message meanwhile.
   [[nodiscard]] Taken peek() {
     Taken taken;
     taken.status = look_until(Deadline::never(), false, taken.item);
     return taken;
   }
 
-  // From here on every put is refused, one that is under way as well; get
-  // returns what is left and then `closed`. Whoever waits is woken. May be
-  // repeated.
+  // From now on every put is refused, also one that is under way. get returns
+  // the messages that are left and then `closed`. Wakes all waiting callers.
+  // May be repeated.
   void close();
   [[nodiscard]] bool closed() const;
 
-  // How many messages there are: true when it was counted and maybe no longer
-  // when you read it, so none of these three is a reason to skip a try_put or a
-  // try_get. (Python's answers are not even true when they are given: a message
-  // that put() has accepted may not have arrived.)
+  // How many messages there are. This was true when they were counted and may
+  // be out of date when you read it, so do not skip a try_put or a try_get
+  // because of size(), empty() or full(). (Python's answers may be wrong even
+  // when they are given: a message that put() has accepted may not have
+  // arrived.)
   [[nodiscard]] size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
-  // Whether not even an empty message has room.
+  // Whether there is no room even for an empty message.
   [[nodiscard]] bool full() const;
 
-  // The size of the biggest message that put() can take.
+  // The size in bytes of the biggest message that put() can take.
   [[nodiscard]] size_t max_item_bytes() const;
 
  private:
   struct Ring;
-  // What was seen of the other side: its mark, and how many messages, or rooms
-  // for one, were there.
+  // What was seen of the other side: its mark, and how many messages there
+  // were, or for how many more there was room.
   struct Seen {
     uint64_t mark_bits = 0;
     uint32_t count = 0;

@@ -1,5 +1,5 @@
-// Two producers and two consumers, and one of them after the other is killed
-// and replaced. Nobody else may notice.
+// Two producers and two consumers are killed and replaced, one after the other.
+// The other processes must not notice.
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ constexpr uint32_t kMaxItems = 20;
 constexpr size_t kMaxBytes = 4 << 20;
 constexpr double kStallMaxS = 1.0;
 
-// A producer is one life: whoever replaces it has another number.
+// Each producer has a number, its life; its replacement has another one.
 constexpr uint32_t kLivesMax = kKills + 2;
 constexpr uint32_t kMessagesMax = 1 << 17;
 constexpr uint32_t kNobody = kLivesMax;  // Tells a consumer to end.
@@ -48,7 +48,8 @@ struct Board {
   std::atomic<uint32_t> torn{0};
   std::atomic<uint32_t> repeated{0};
   std::atomic<uint32_t> out_of_order{0};
-  // How often an owner of a mutex was found dead, by the role of both.
+  // How often a process found that the owner of a mutex had died, by its role;
+  // the owner had the same role.
   std::array<std::atomic<uint32_t>, kRoles> owners_died{};
   // Whether the process in this place is in a call of the queue.
   std::array<std::atomic<bool>, 4> inside{};
@@ -70,8 +71,8 @@ Function next_definition(const char* name) {
 
 }  // namespace
 
-// In place of the C library's: the queue is the same, and on demand its locks
-// are not robust.
+// Replaces the C library's function: the queue is unchanged, but its locks are
+// not robust if a test wants that.
 extern "C" int pthread_mutexattr_setrobust(pthread_mutexattr_t* attributes,
                                            int robustness) noexcept {
   if (!locks_are_robust) return 0;
@@ -81,7 +82,8 @@ extern "C" int pthread_mutexattr_setrobust(pthread_mutexattr_t* attributes,
   return next(attributes, robustness);
 }
 
-// It is called by who gets the mutex of a dead owner: the kill hit its mark.
+// A process that gets the mutex of a dead owner calls this: the kill came while
+// the victim held it.
 extern "C" int pthread_mutex_consistent(pthread_mutex_t* mutex) noexcept {
   if (my_board != nullptr) my_board->owners_died.at(my_role) += 1;
   static const auto next = next_definition<decltype(&pthread_mutex_consistent)>(
@@ -91,8 +93,8 @@ extern "C" int pthread_mutex_consistent(pthread_mutex_t* mutex) noexcept {
 
 namespace {
 
-// What messages are cut from: no piece is equal to one from another place.
-// Every process has its own copy, made here before the first fork.
+// Messages are cut from this: no piece is equal to a piece from another place.
+// It is made before the first fork, and each process has its own copy.
 std::string pattern = [] {
   std::mt19937_64 random(kSeed);
   std::string bytes;
@@ -108,8 +110,8 @@ struct Header {
   uint32_t number;
 };
 
-// Where in the pattern a message is cut out, and how long it is: every fourth
-// is so big that its copy takes long, and many kills come in the middle of it.
+// Where in the pattern a message is cut out, and how long it is. Every fourth
+// is so big that many kills come while it is being copied.
 struct Cut {
   size_t start;
   size_t size;
@@ -125,8 +127,8 @@ Cut cut(Header header) {
 void produce(Queue& queue, Board& board, uint32_t life, size_t place) {
   for (Header header{life, 0}; header.number < kMessagesMax; ++header.number) {
     if (board.stop) return;
-    // The header is written over the bytes in front of the cut and not copied
-    // together with it: as little as possible is to happen outside of put().
+    // The header is written over the bytes in front of the cut, instead of
+    // copying both, so that as little time as possible passes outside put().
     const auto [start, size] = cut(header);
     const std::string_view message = std::string_view(pattern).substr(
         start - sizeof(Header), sizeof(Header) + size);
@@ -162,7 +164,7 @@ void consume(Queue& queue, Board& board, size_t place) {
   }
 }
 
-// The four processes, and who takes the place of whom.
+// The four processes, each in a place. A replacement gets the same place.
 class Crew {
  public:
   Crew(Queue& queue, Board& board) : queue_(queue), board_(board) {
@@ -207,8 +209,8 @@ struct Toll {
   int64_t stall_ns_max = 0;
 };
 
-// Waits until some more messages have come through; false if none do. A look
-// that comes late is the fault of a busy machine, and does not count as long.
+// Waits until some more messages have been received; false if they are not. A
+// pause counts as 1 ms at most: on a busy machine it may last longer.
 bool await_progress(const Board& board) {
   const uint64_t before = board.received_total;
   const auto patience_ns = ipc::to_ns(kStallMaxS * ipc::time_scale());
@@ -222,7 +224,7 @@ bool await_progress(const Board& board) {
   return true;
 }
 
-// Kills one after the other, until they hang or kKills have died.
+// Kills one process after the other, until they hang or kKills have died.
 Toll kill_at_random(Board& board, Crew& crew) {
   Toll toll;
   std::mt19937 random(kSeed);
@@ -262,7 +264,7 @@ void print(const Board& board, const Toll& toll) {
             << toll.stall_ns_max / 1'000'000 << " ms\n";
 }
 
-// How many messages put() has accepted and nobody has received.
+// How many messages put() has accepted and no consumer has received.
 uint32_t count_lost(const Board& board, uint32_t lives) {
   uint32_t lost = 0;
   for (uint32_t life = 0; life < lives; ++life) {
@@ -273,7 +275,7 @@ uint32_t count_lost(const Board& board, uint32_t lives) {
   return lost;
 }
 
-// All the room that a new queue has.
+// Expects that the queue has as much room as a new one.
 void expect_all_room(Queue& queue) {
   EXPECT_EQ(queue.size(), 0);
   const std::string biggest(queue.max_item_bytes(), 'x');
@@ -286,7 +288,7 @@ void expect_all_room(Queue& queue) {
   EXPECT_EQ(queue.try_put(""), ipc::QueueStatus::full);
 }
 
-TEST(QueueUnderFire, ADeathCostsNobodyElseMoreThanTheMessageInTheHand) {
+TEST(QueueUnderFire, ADeathCostsAtMostTheMessageThatTheConsumerWasTaking) {
   locks_are_robust = true;
   const Shared<Board> board;
   Queue queue(kMaxItems, kMaxBytes);
@@ -311,13 +313,13 @@ TEST(QueueUnderFire, ADeathCostsNobodyElseMoreThanTheMessageInTheHand) {
             << " consumers\n";
   EXPECT_LE(lost, toll.killed.at(kConsumer));
   expect_all_room(queue);
-  // Or the test would prove nothing.
+  // If there were none of these, the test would prove nothing.
   EXPECT_GT(board->owners_died.at(kProducer), 0);
   EXPECT_GT(board->owners_died.at(kConsumer), 0);
   EXPECT_GT(toll.asleep, 0);
 }
 
-TEST(QueueUnderFire, TheSameFailsWithoutRobustLocks) {
+TEST(QueueUnderFire, WithoutRobustLocksADeathMakesTheOthersHang) {
   locks_are_robust = false;
   const Shared<Board> board;
   Queue queue(kMaxItems, kMaxBytes);

@@ -23,13 +23,14 @@
 
 namespace {
 
-// Whether a process that sleeps in futex_wait looks again after a while. These
-// looks mend what a death has broken; without a death all must go well without
-// them, and then a wake-up that is lost is a hang.
+// Whether a process that sleeps in futex_wait looks again after a while. It
+// does so because a death may have swallowed a wake-up. Without a death the
+// queue must work without these looks; if they are off, a lost wake-up is a
+// hang.
 bool looks_again = true;
 
-// Then each process also dawdles before and after it sleeps or wakes, now more
-// and now less, so that rare meetings become common.
+// If they are off, each process also pauses before and after it sleeps or wakes
+// another one, for varying times, so that rare orders become common.
 void dawdle() {
   static uint32_t state = 0;
   if (state == 0) state = ::getpid();
@@ -39,8 +40,9 @@ void dawdle() {
 
 }  // namespace
 
-// In place of the C library's, for futex_wait(). It takes six arguments, as the
-// kernel does, however many there are, and AddressSanitizer would complain.
+// Replaces the C library's function, for futex_wait(). Like the kernel it
+// always takes six arguments, even if there are fewer; AddressSanitizer would
+// report that.
 extern "C" __attribute__((no_sanitize_address)) long syscall(long number,
                                                              ...) noexcept {
   using Syscall = long (*)(long, ...);
@@ -61,8 +63,8 @@ extern "C" __attribute__((no_sanitize_address)) long syscall(long number,
   return result;
 }
 
-// The same for the queue, which does not spin for somebody on its own CPU: in
-// these tests all are, so that who waits falls asleep.
+// A queue does not spin if the other process is on the same CPU. In these tests
+// all processes seem to be, so that a process that waits falls asleep.
 extern "C" int sched_getcpu() noexcept {
   static const auto next =
       reinterpret_cast<int (*)()>(::dlsym(RTLD_NEXT, "sched_getcpu"));
@@ -91,7 +93,7 @@ std::string message_of(size_t size, size_t number) {
   return message;
 }
 
-// A child that takes one message and ends with 0 if it is the one expected.
+// A child that takes one message, with exit status 0 if it is the expected one.
 Process taker(Queue& queue, const char* expected) {
   return Process("Taker", [&queue, expected] {
     const Taken item = queue.get();
@@ -99,13 +101,13 @@ Process taker(Queue& queue, const char* expected) {
   });
 }
 
-// A child that puts one message and ends with the status of that.
+// A child that puts one message; its exit status is the QueueStatus.
 Process putter(Queue& queue, const char* item) {
   return Process(
       "Putter", [&queue, item] { ::_exit(static_cast<int>(queue.put(item))); });
 }
 
-// The tests in which nobody looks again.
+// The tests in which no sleeper looks again.
 class QueueWakeUps : public testing::Test {
  protected:
   void SetUp() override { looks_again = false; }
@@ -144,7 +146,7 @@ TEST(Queue, TakesIntoAStringThatIsUsedAgain) {
   EXPECT_EQ(item, message_of(100, 99)) << "it stays as it was";
 }
 
-TEST(Queue, SaysWhyNotAndEachReasonIsAnother) {
+TEST(Queue, HasADifferentStatusForEachReasonToRefuse) {
   Queue queue(1);
   EXPECT_EQ(queue.try_get().status, QueueStatus::empty);
   EXPECT_EQ(queue.try_put("a"), QueueStatus::ok);
@@ -166,7 +168,7 @@ TEST(Queue, SaysWhyNotAndEachReasonIsAnother) {
   EXPECT_THROW(ensure(QueueStatus::closed), std::runtime_error);
 }
 
-TEST(Queue, ALookAtTheOldestMessageLeavesItThere) {
+TEST(Queue, PeekLeavesTheOldestMessageInTheQueue) {
   Queue queue(3);
   Process producer("Producer", [&] {
     ipc::ensure(queue.put("a"));
@@ -181,7 +183,7 @@ TEST(Queue, ALookAtTheOldestMessageLeavesItThere) {
   EXPECT_EQ(ipc::testing::status_of(producer), 0);
 }
 
-TEST(Queue, WhatWasInItWhenItWasClosedIsStillTaken) {
+TEST(Queue, MessagesThatItHadWhenItWasClosedCanStillBeTaken) {
   Queue queue(3);
   for (const char* item : {"a", "b", "c"}) ipc::ensure(queue.put(item));
   queue.close();
@@ -240,11 +242,11 @@ TEST(Queue, AMessageBiggerThanTheQueueIsAnErrorAtOnce) {
   EXPECT_EQ(*queue.get(), message_of(88, 1));
 }
 
-TEST(Queue, AMessageThatItsHeaderCannotCountIsAnErrorAtOnce) {
+TEST(Queue, AMessageTooLongForItsHeaderIsAnErrorAtOnce) {
   const size_t too_long = (size_t{1} << 32) + 16;
   Queue queue(5, too_long + (1 << 20));
   EXPECT_EQ(queue.max_item_bytes(), (size_t{1} << 32) - 1);
-  // Of these bytes there is only the first: nobody looks at them.
+  // Only the first of these bytes exists: no call looks at the others.
   const std::string_view item("x", too_long);
   EXPECT_THROW((void)queue.put(item), std::length_error);
   EXPECT_THROW((void)queue.try_put(item), std::length_error);
@@ -252,7 +254,7 @@ TEST(Queue, AMessageThatItsHeaderCannotCountIsAnErrorAtOnce) {
   EXPECT_EQ(*queue.get(), "next");
 }
 
-TEST(Queue, MessagesOfAllSizesComeRoundTheEndOfTheRingWhole) {
+TEST(Queue, MessagesOfAllSizesStayWholeAtTheEndOfTheRing) {
   Queue queue(2, 7000);
   for (unsigned size = 0; size <= 3072; ++size) {
     ASSERT_EQ(queue.try_put(message_of(size, size)), QueueStatus::ok);
@@ -274,7 +276,7 @@ TEST(Queue, ATimedPutAndGetGiveUpAtTheDeadlineAndNotBefore) {
   EXPECT_EQ(*queue.get_until(deadline), "a") << "there is one: no need to wait";
 }
 
-// Ends the process unless what it asks for is true.
+// Ends the process with 1 unless `holds`.
 void require(bool holds) {
   if (!holds) ::_exit(1);
 }
@@ -320,7 +322,7 @@ TEST(Queue, AConsumerThatIsStoppedInItsGetHoldsUpNoCallWithADeadline) {
   EXPECT_EQ(queue.try_get().status, QueueStatus::closed);
 }
 
-TEST(Queue, AShortTurnOfAnotherIsNoReasonForATryToGiveUp) {
+TEST(Queue, ATryDoesNotGiveUpBecauseOfAShortTurnOfAnother) {
   constexpr int kRounds = 2000;
   Queue queue(100);
   const Shared<std::atomic<int>> busy(0);
@@ -339,10 +341,10 @@ TEST(Queue, AShortTurnOfAnotherIsNoReasonForATryToGiveUp) {
   for (int i = 0; i < 3 * kRounds; ++i) ASSERT_EQ(*queue.get(), "a");
   for (Process& process : putters) EXPECT_EQ(status_of(process), 0);
   EXPECT_LT(*busy, kRounds / 100)
-      << "some had no CPU for long while it was theirs";
+      << "some processes had no CPU for long while they had the turn";
 }
 
-TEST_F(QueueWakeUps, AMessageWakesOneWhoWaitsForIt) {
+TEST_F(QueueWakeUps, AMessageWakesAProcessThatWaitsForIt) {
   Queue queue(1);
   Process waits = taker(queue, "a");
   await_asleep(waits);
@@ -350,7 +352,7 @@ TEST_F(QueueWakeUps, AMessageWakesOneWhoWaitsForIt) {
   EXPECT_EQ(status_of(waits), 0);
 }
 
-TEST_F(QueueWakeUps, RoomWakesOneWhoWaitsForIt) {
+TEST_F(QueueWakeUps, RoomWakesAProcessThatWaitsForIt) {
   Queue queue(1);
   ipc::ensure(queue.put("a"));
   Process waits = putter(queue, "b");
@@ -360,7 +362,7 @@ TEST_F(QueueWakeUps, RoomWakesOneWhoWaitsForIt) {
   EXPECT_EQ(*queue.get(), "b");
 }
 
-TEST_F(QueueWakeUps, OneBigMessageTakenMakesRoomForSeveralWhoWait) {
+TEST_F(QueueWakeUps, TakingOneBigMessageWakesSeveralThatWaitForRoom) {
   Queue queue(100, 1000);
   ipc::ensure(queue.put(message_of(queue.max_item_bytes(), 0)));
   std::vector<Process> putters;
@@ -371,7 +373,7 @@ TEST_F(QueueWakeUps, OneBigMessageTakenMakesRoomForSeveralWhoWait) {
   EXPECT_EQ(queue.size(), 4);
 }
 
-TEST_F(QueueWakeUps, CloseWakesAllWhoWaitForAMessage) {
+TEST_F(QueueWakeUps, CloseWakesAllThatWaitForAMessage) {
   Queue queue(1);
   std::vector<Process> takers;
   for (int i = 0; i < 3; ++i) {
@@ -388,7 +390,7 @@ TEST_F(QueueWakeUps, CloseWakesAllWhoWaitForAMessage) {
 }
 
 TEST_F(QueueWakeUps,
-       CloseWakesAllWhoWaitForRoomAndLosesNothingThatWasAccepted) {
+       CloseWakesAllThatWaitForRoomAndLosesNothingThatWasAccepted) {
   Queue queue(1);
   ipc::ensure(queue.put("a"));
   std::vector<Process> putters;
@@ -403,7 +405,7 @@ TEST_F(QueueWakeUps,
   EXPECT_EQ(queue.get().status, QueueStatus::closed);
 }
 
-TEST_F(QueueWakeUps, NoneIsLostBetweenTwoWhoWaitForEachOther) {
+TEST_F(QueueWakeUps, NoneIsLostBetweenTwoProcessesThatWaitForEachOther) {
   constexpr int kRounds = 3000;
   Queue there(1);
   Queue back(1);
@@ -420,7 +422,7 @@ TEST_F(QueueWakeUps, NoneIsLostBetweenTwoWhoWaitForEachOther) {
   EXPECT_EQ(status_of(echo), 0);
 }
 
-TEST_F(QueueWakeUps, NoneIsLostAmongManyWhoAllWaitMostOfTheTime) {
+TEST_F(QueueWakeUps, NoneIsLostAmongManyThatAllWaitMostOfTheTime) {
   constexpr int kProcesses = 4;
   constexpr int kRounds = 4000;
   Queue queue(2);
@@ -513,7 +515,7 @@ TEST(Queue, AKilledWaiterTakesNeitherAMessageNorAWakeUpWithIt) {
     Process survivor = taker(queue, "a");
     await_asleep(survivor);
     killed.kill();
-    // Maybe before its death is complete: the wake-up may still go to it.
+    // It may not be dead yet, so the wake-up may still go to it.
     ensure(queue.put("a"));
     EXPECT_EQ(killed.join(), -SIGKILL);
     EXPECT_EQ(status_of(survivor), 0);

@@ -1,4 +1,4 @@
-// A queue that several threads of each of several processes use.
+// Tests of a queue that several processes use, each with several threads.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -23,8 +23,8 @@ using ipc::Shared;
 using ipc::testing::limit;
 using ipc::testing::status_of;
 
-constexpr size_t kPutters = 4;      // And as many that take.
-constexpr size_t kMessages = 4000;  // Of each of them.
+constexpr size_t kPutters = 4;      // And as many takers.
+constexpr size_t kMessages = 4000;  // Of each putter.
 
 struct Received {
   std::array<std::atomic<uint8_t>, kPutters * kMessages> count{};
@@ -62,8 +62,8 @@ void take_all(Queue& queue, Received& received) {
   }
 }
 
-// So many processes with as many threads each that there are kPutters of either
-// kind.
+// Starts `process_count` processes, with as many threads each as are needed for
+// kPutters putters and as many takers in all.
 void expect_each_message_once(size_t process_count) {
   const size_t thread_count = kPutters / process_count;
   const Shared<Received> received;
@@ -92,13 +92,14 @@ TEST(QueueThreads, OfOneProcessTakeEachMessageOnceAndInItsPuttersOrder) {
 TEST(QueueThreads, OfTwoProcessesTakeEachMessageOnceAndInItsPuttersOrder) {
 #if defined(__SANITIZE_THREAD__)
   // A thread of the other process may have seen that a message was taken, and
-  // passed that on to one of ours by the mutex: half of it is out of sight.
+  // may have passed that on to one of ours through the mutex. The sanitizer
+  // sees only the half of this in our process.
   GTEST_SKIP() << "the thread sanitizer does not see the other process";
 #endif
   expect_each_message_once(2);
 }
 
-TEST(QueueThreads, OneThatWaitsDoesNotKeepAnotherOfItsProcessFromPutting) {
+TEST(QueueThreads, AThreadThatWaitsDoesNotKeepAnotherOneFromPutting) {
   Queue queue(1);
   Process process("Process", [&] {
     std::atomic<pid_t> taker_id{0};
@@ -141,7 +142,7 @@ TEST(QueueThreads, OfAKilledProcessTakeAtMostOneMessageEachWithThem) {
     };
     Process victim("Victim", [&] { take(&taken->by_victim); });
     size_t number = 0;
-    // It has room for 16, so the victim takes the others.
+    // The queue has room for 16, so the victim has to take the others.
     while (number < kAll / 2 + 10 * trial) {
       ipc::ensure(queue.put_until(std::to_string(number++), limit()));
     }

@@ -25,8 +25,8 @@ using ipc::SpscRing;
 using ipc::testing::limit;
 using ipc::testing::status_of;
 
-// More bytes than a cache line has, and all of them depend on the number: what
-// comes half old and half new is seen.
+// Has more bytes than a cache line, and all of them depend on the number, so
+// that the tests notice an item that is half old and half new.
 struct Item {
   std::array<uint32_t, 20> words{};
 };
@@ -65,8 +65,8 @@ TEST(SpscRing, WhatIsPutIsTakenInTheSameOrder) {
   }
 }
 
-// Also where the number of slots is greater than that of the items, and however
-// full it is when the slots begin anew.
+// Also with more slots than max_items, and however full the ring is when its
+// slots wrap.
 TEST(SpscRing, IsFullWithMaxItemsAndEmptyWithNone) {
   for (const uint32_t max_items : {1U, 2U, 3U, 4U, 5U}) {
     SpscRing ring(max_items, sizeof(Item));
@@ -100,7 +100,7 @@ TEST(SpscRing, ItsCountersOnlyGrow) {
   EXPECT_EQ(ring.head(), 100U);
 }
 
-// No byte outside of the item is read or written.
+// No byte outside the item is read or written.
 TEST(SpscRing, TakesItemsOfAnySize) {
   for (const size_t size : {1U, 63U, 64U, 65U, 5000U}) {
     SpscRing ring(3, size);
@@ -150,7 +150,7 @@ TEST(SpscRing, CarriesItemsFromOneThreadToAnother) {
   EXPECT_EQ(good, kItems);
 }
 
-TEST(SpscRing, TellsWhatItSendsAndReceives) {
+TEST(SpscRing, LogsWhatItSendsAndReceives) {
   static std::vector<std::pair<ipc::EventKind, std::string>> told;
   SpscRing ring(1, 1);
   char byte = 'x';
@@ -167,17 +167,17 @@ TEST(SpscRing, TellsWhatItSendsAndReceives) {
   EXPECT_EQ(told, expected);
 }
 
-// What was received, and whether it was right; in shared memory, so that the
-// successor of a consumer goes on with it.
+// What was received, and whether it was right. It is in shared memory, so that
+// the successor of a consumer continues the counts.
 struct Board {
   std::atomic<uint32_t> got{0};
   std::atomic<uint32_t> wrong{0};
 };
 
-// A killed producer is replaced by one that goes on at the tail; a killed
-// consumer by one that goes on at the head. So no item is put twice, and none
-// is missing, but the one that a consumer had taken and not yet looked at.
-TEST(SpscRing, ASuccessorGoesOnWhereTheKilledOneWas) {
+// The successor of a killed producer continues at the tail, that of a killed
+// consumer at the head. So no item is put twice, and none is missing except one
+// that a consumer had taken and not yet looked at.
+TEST(SpscRing, ASuccessorContinuesWhereTheKilledOneWas) {
   constexpr int kKills = 300;
   SpscRing ring(3, sizeof(Item));
   const Shared<Board> board;
@@ -204,7 +204,7 @@ TEST(SpscRing, ASuccessorGoesOnWhereTheKilledOneWas) {
     } else {
       consumer = Process("Consumer", consume);
     }
-    // Nobody is held up.
+    // The others are not held up.
     const uint32_t before = board->got;
     const Deadline deadline = limit();
     while (board->got - before < 10) {

@@ -10,16 +10,16 @@ namespace ipc {
 enum class Transfer {
   ok,
   closed,     // The other end is closed, and no message is left.
-  timed_out,  // The deadline has passed, and nothing was sent or received.
-  truncated,  // The peer went away inside a message.
-  partial,    // The deadline has passed inside a message that is being sent.
+  timed_out,  // The deadline has passed: no message was sent or received.
+  truncated,  // The peer closed its end, or died, inside a message.
+  partial,    // The deadline has passed after a part of a message was sent.
 };
 
 // "ok", "closed", "timed out", "truncated" or "partial".
 const char* describe(Transfer status);
 
-// For a caller that takes success for granted: std::runtime_error, which says
-// what it is instead, unless the status is `ok`.
+// For a caller that takes success for granted: throws std::runtime_error, which
+// names the status, unless it is `ok`.
 void ensure(Transfer status);
 
 // What receive() returns: a message, or why there is none.

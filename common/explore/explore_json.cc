@@ -136,7 +136,7 @@ std::string take_text(Fields& fields, const char* name) {
   return text;
 }
 
-// Says at once, and then a few times a second, how far an exploration is.
+// Reports at once, and then a few times a second, how far an exploration is.
 class Progress {
  public:
   void operator()(int64_t schedules) {
@@ -202,7 +202,7 @@ Json answer(const std::vector<NamedScenario>& scenarios, Fields fields) {
   const bool plays = fields.count("schedule") > 0;
   const std::string schedule = take_text(fields, "schedule");
   if (!fields.empty()) {
-    throw std::invalid_argument("unknown: " + fields.begin()->first);
+    throw std::invalid_argument("unknown field: " + fields.begin()->first);
   }
   return plays ? to_json(replay(named.scenario, options, schedule))
                : to_json(explore(named.scenario, options));

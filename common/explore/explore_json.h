@@ -1,14 +1,18 @@
 // Explorations as JSON: how the harness asks a lab for one, and what it gets.
 //
-// The request is an object; what is left out is as the lab has declared it:
+// The request is an object. Instead of a field that it leaves out, the option
+// that the lab has declared is used:
 //   scenario (text), kills, max_preemptions, max_schedules, random, seed
 //   (integers), inner, reduce (true or false), schedule (text: play this one),
 //   record (true: answer with the tree of all states, as "recorded": each has
 //   views, processes, options, next, kind and text, and each of its next a step
 //   and the number of the state that it leads to),
 //   progress (true: a line "explored <n>" on standard error now and then).
-// A request {"list": true} asks which scenarios there are, and how each is
-// explored unless told otherwise.
+// The request {"list": true} asks which scenarios there are, with their
+// options.
+//
+// The answer is an Exploration, or a Replay if there is a schedule, as an
+// object whose fields have the names of their members (explorer.h).
 #pragma once
 
 #include <string>
@@ -19,15 +23,17 @@
 
 namespace ipc {
 
-// A scenario of a lab, and how it is explored unless told otherwise.
+// A scenario of a lab, and the options that are used unless a request has
+// others.
 struct NamedScenario {
   std::string name;
   Scenario scenario;
   ExploreOptions options;
 };
 
-// Answers a request. Errors: std::invalid_argument if it is none, names a
-// scenario that does not exist, or a schedule that cannot be played.
+// Answers a request; without a `scenario`, for the first one. Errors:
+// std::invalid_argument if the request is not valid, or if it names a scenario
+// that does not exist or a schedule that cannot be played.
 std::string answer_exploration(const std::vector<NamedScenario>& scenarios,
                                std::string_view request);
 

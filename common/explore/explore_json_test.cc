@@ -37,7 +37,7 @@ ipc::Json answer(std::string_view request) {
   return ipc::Json::parse(ipc::answer_exploration(scenarios, request));
 }
 
-TEST(ExploreJson, TellsTheOutcomesWithTheirCounts) {
+TEST(ExploreJson, ReportsTheOutcomesWithTheirCounts) {
   const ipc::Json found = answer("{}");
   EXPECT_EQ(found.at("schedules").as_int(), 6);
   EXPECT_TRUE(found.at("complete").as_bool());
@@ -92,7 +92,7 @@ TEST(ExploreJson, WithoutRecordThereIsNoTree) {
   EXPECT_EQ(answer("{}").at("recorded").items().size(), 0U);
 }
 
-TEST(ExploreJson, TakesWhatIsNotAsDeclaredFromTheRequest) {
+TEST(ExploreJson, AFieldOfTheRequestReplacesWhatWasDeclared) {
   EXPECT_EQ(answer(R"({"max_preemptions":0})").at("schedules").as_int(), 2);
   EXPECT_FALSE(answer(R"({"max_preemptions":0})").at("complete").as_bool());
   EXPECT_EQ(answer(R"({"random":5,"seed":3})").at("schedules").as_int(), 5);
@@ -104,7 +104,7 @@ TEST(ExploreJson, TakesWhatIsNotAsDeclaredFromTheRequest) {
             6);
 }
 
-TEST(ExploreJson, TellsHowFarItIsIfAsked) {
+TEST(ExploreJson, ReportsProgressIfAsked) {
   testing::internal::CaptureStderr();
   (void)answer(R"({"progress":true})");
   const std::string told = testing::internal::GetCapturedStderr();
@@ -136,7 +136,7 @@ TEST(ExploreJson, ListsItsScenarios) {
             R"("random":0,"reduce":false,"seed":0})");
 }
 
-TEST(ExploreJson, RefusesWhatItCannotAnswerInOneLine) {
+TEST(ExploreJson, RefusesInOneLineWhatItCannotAnswer) {
   const auto refusal = [](std::string_view request) -> std::string {
     try {
       (void)answer(request);
@@ -145,18 +145,18 @@ TEST(ExploreJson, RefusesWhatItCannotAnswerInOneLine) {
     }
     return "";
   };
-  EXPECT_EQ(refusal("{"), "this is no JSON");
-  EXPECT_EQ(refusal(R"({"colour":1})"), "unknown: colour");
+  EXPECT_EQ(refusal("{"), "this is not JSON");
+  EXPECT_EQ(refusal(R"({"colour":1})"), "unknown field: colour");
   EXPECT_NE(refusal(R"({"kills":"x"})"), "");
   EXPECT_EQ(refusal(R"({"scenario":"x"})"),
             "there is no scenario x; there are: adders, with a death");
   EXPECT_EQ(refusal(R"({"schedule":"AAA"})"),
-            "AAA: choice 3, A: cannot be chosen, it is finished (exit status "
-            "0); possible are B");
+            "AAA: choice 3: A cannot be chosen: it is finished (exit status "
+            "0); possible: B");
   EXPECT_EQ(refusal(R"({"schedule":"AABBA"})"),
-            "AABBA is too long: all has ended after 4 of its 5 choices");
+            "AABBA is too long: all processes ended after 4 of 5 choices");
   EXPECT_EQ(refusal(R"({"schedule":"Q"})"),
-            "Q: choice 1, Q: is no process; possible are AB");
+            "Q: choice 1: Q is not a process; possible: AB");
   try {
     (void)ipc::answer_exploration({}, "{}");
     FAIL();

@@ -26,7 +26,7 @@ bool same_process(char a, char b) { return (a | 0x20) == (b | 0x20); }
 // Thrown through the scenario when its schedule is of no more interest.
 struct GivenUp {};
 
-// What a choice has touched.
+// The memory that a choice has touched.
 struct Footprint {
   std::vector<MemoryAccess> accesses;
   bool all = true;
@@ -44,13 +44,14 @@ bool conflict(const Footprint& a, const Footprint& b) {
   });
 }
 
-// A choice that was tried at some node, and what it touched there.
+// A choice that was tried at some node, and the memory that it touched there.
 struct Tried {
   Choice choice;
   Footprint footprint;
 };
 
-// Whether the two, one after the other, lead to the same in either order.
+// Whether the two choices, one after the other, lead to the same state in
+// either order.
 bool independent(const Tried& a, const Tried& b) {
   if (a.choice.process == b.choice.process) return false;
   return !conflict(a.footprint, b.footprint);
@@ -59,10 +60,10 @@ bool independent(const Tried& a, const Tried& b) {
 // A state in which there is something to choose.
 struct Node {
   std::vector<Choice> options;  // In the order in which they are tried.
-  size_t taken = 0;             // Which is being tried.
-  Footprint footprint;          // Of that.
+  size_t taken = 0;             // The option that is being tried.
+  Footprint footprint;          // Of that option.
   std::vector<Tried> asleep;    // These lead nowhere new from here.
-  int preemptions = 0;          // Before it.
+  int preemptions = 0;          // Before this node.
   int time_passed = 0;
 
   [[nodiscard]] Choice choice() const { return options[taken]; }
@@ -78,7 +79,7 @@ bool has(std::span<const Choice> options, Choice choice) {
   return std::find(options.begin(), options.end(), choice) != options.end();
 }
 
-// Takes one schedule after the other, depth first.
+// Plays one schedule after the other, depth first.
 class Search final : public Schedule::Director {
  public:
   explicit Search(const ExploreOptions& options)
@@ -95,7 +96,7 @@ class Search final : public Schedule::Director {
     return nodes_[depth_].choice();
   }
 
-  // What the earlier ones touch is known from the schedules before.
+  // What the earlier choices touch is known from the schedules before.
   bool wants_accesses() override {
     return options_.reduce && depth_ + 1 == nodes_.size();
   }
@@ -153,7 +154,8 @@ class Search final : public Schedule::Director {
     if (depth_ > 0) {
       const Node& before = nodes_[depth_ - 1];
       node.preemptions = before.preemptions + preempts(before);
-      // Who ran goes on: so the first schedules have few switches.
+      // The process that ran continues, so the first schedules have few
+      // switches.
       const Choice goes_on{before.choice().process};
       auto& all = node.options;
       const auto place = std::find(all.begin(), all.end(), goes_on);
@@ -171,7 +173,8 @@ class Search final : public Schedule::Director {
     throw GivenUp();
   }
 
-  // Moves on to an option that is to be tried, if the present one is not.
+  // Moves on to the next option that should be tried; stays if the present one
+  // should. False if there is none.
   bool find_allowed(Node& node) {
     for (; node.taken < node.options.size(); ++node.taken) {
       if (node.sleeps(node.choice())) continue;
@@ -182,7 +185,7 @@ class Search final : public Schedule::Director {
     return false;
   }
 
-  // 1 if the choice taken leaves a process that could have gone on.
+  // 1 if the choice switches away from a process that could have continued.
   [[nodiscard]] int preempts(const Node& node) const {
     const auto place = static_cast<size_t>(&node - nodes_.data());
     const size_t depth = place < nodes_.size() ? place : nodes_.size();
@@ -228,7 +231,7 @@ std::string letters_of(std::span<const Choice> options) {
   return letters;
 }
 
-// Lets another director choose, and keeps what comes of each choice.
+// Lets another director choose, and keeps the state after each choice.
 class Recorder final : public Schedule::Director {
  public:
   Recorder(Director& director, std::vector<RecordedState>& states)
@@ -304,7 +307,7 @@ const char* describe(BadEnd::Kind kind) {
   return kWords[static_cast<int>(kind)];
 }
 
-// What came of a schedule: its kind and its text.
+// How a schedule ended: the kind and the text of its outcome.
 using Ending = std::pair<std::string, std::string>;
 
 // Calls the scenario once.
@@ -397,7 +400,7 @@ Exploration explore(const Scenario& scenario, const ExploreOptions& given) {
 
 namespace {
 
-// Plays what is written, and gives up after that.
+// Plays the letters of a schedule, and gives up after the last one.
 class Player final : public Schedule::Director {
  public:
   Player(std::string_view letters, Replay& replay)
@@ -432,24 +435,24 @@ class Player final : public Schedule::Director {
     replay_.processes = processes_of(schedule);
     replay_.options.clear();
     if (place_ == letters_.size()) return;
-    throw std::invalid_argument(
-        fmt::format("{} is too long: all has ended after {} of its {} choices",
-                    letters_, place_, letters_.size()));
+    throw std::invalid_argument(fmt::format(
+        "{} is too long: all processes ended after {} of {} choices", letters_,
+        place_, letters_.size()));
   }
 
  private:
   [[noreturn]] void throw_impossible(const Schedule& schedule,
                                      char letter) const {
     const auto index = static_cast<size_t>((letter | 0x20) - 'a');
-    std::string reason = "is no process";
+    std::string reason = "is not a process";
     if (index < schedule.size()) {
-      reason = fmt::format("cannot be chosen, it is {} ({})",
+      reason = fmt::format("cannot be chosen: it is {} ({})",
                            kStates[static_cast<int>(schedule.state(index))],
                            schedule.place(index));
     }
     throw std::invalid_argument(
-        fmt::format("{}: choice {}, {}: {}; possible are {}", letters_,
-                    place_ + 1, letter, reason, replay_.options));
+        fmt::format("{}: choice {}: {} {}; possible: {}", letters_, place_ + 1,
+                    letter, reason, replay_.options));
   }
 
   std::string_view letters_;

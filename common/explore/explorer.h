@@ -1,5 +1,5 @@
-// Every order in which the steps of several real processes can come, and what
-// comes of them.
+// Runs several real processes in every order in which their steps can come, and
+// reports the outcomes.
 //
 //   std::string two_increments(ipc::Schedule& schedule) {
 //     const ipc::Shared<Counter> counter(0);
@@ -12,21 +12,24 @@
 //   }
 //   ipc::explore(two_increments, {});    // "1" in 4 of 6, "2" in 2 of 6
 //
-// A scenario makes what its processes share, adds them, runs them, and returns
-// the outcome. It is called anew for each schedule, with fresh processes; the
-// first choice that has not been tried is then the next to be tried, depth
-// first, after the same choices as before.
+// A scenario makes the objects that its processes share, adds the processes,
+// runs them, and returns the outcome. explore() calls it for each schedule,
+// with fresh processes. Each call repeats the choices of the one before up to
+// some point and then makes a choice that has not been tried there: a
+// depth-first search.
 //
-// A schedule is written as one letter for each choice: A is a step of the first
-// process, and a is its death where it stands.
+// A schedule is written as one letter for each choice. A is a step of the first
+// process; a is its death at the place where it is.
 //
-// Reduction: two choices one after the other that touch no common memory lead
-//   to the same state in either order. With `reduce` only one of the two is
-//   tried (sleep sets). What is touched is not declared but seen
-//   (memory_watch.h), so this is for scenarios whose processes share memory and
-//   nothing else. All outcomes are found; they are no longer counted by orders.
+// Reduction: two consecutive choices that touch no common memory lead to the
+//   same state in either order. With `reduce` only one of the two orders is
+//   tried (sleep sets). Scenarios need not declare what they touch; the
+//   explorer observes it (memory_watch.h). So this works only if the processes
+//   share memory and nothing else. All outcomes are found, but their counts are
+//   no longer those of all orders.
 // Requires: a scenario in which the same choices always have the same effect;
-//   std::logic_error otherwise. No threads.
+//   if not, explore() throws std::logic_error. Neither the caller nor the
+//   processes of the scenario have other threads.
 // Blocks: until all is explored; see ExploreOptions for limits. The first
 //   schedule that seems to have no end ends the exploration.
 // See: Godefroid 1996, "Partial-Order Methods for the Verification of
@@ -50,34 +53,39 @@ namespace ipc {
 using Scenario = std::function<std::string(Schedule& schedule)>;
 
 struct ExploreOptions {
-  int kills = 0;               // So many processes may be killed, anywhere.
-  bool inner = false;          // Also at the points inside of the library.
+  int kills = 0;               // How many processes may be killed, anywhere.
+  bool inner = false;          // Also stop at the points inside the library.
   bool memory_only = false;    // The processes share memory, and nothing else.
-  bool reduce = false;         // One order of all that make no difference.
-  int max_preemptions = -1;    // At most so many switches from a process that
-                               // could have gone on; -1 for any number.
-  int64_t max_schedules = -1;  // Stop after so many; -1 for never.
-  int64_t random = 0;          // So many schedules at random, instead of all.
-  unsigned seed = 0;           // Of these.
+  bool reduce = false;         // Try one of several orders that are equivalent.
+                               // Works only with memory_only, and neither with
+                               // max_preemptions nor with random.
+  int max_preemptions = -1;    // The most switches away from a process that
+                               // could have continued; -1 for any number.
+  int64_t max_schedules = -1;  // Stop after this many; -1 for never.
+  int64_t random = 0;          // If not 0: play this many schedules at random,
+                               // instead of all.
+  unsigned seed = 0;           // Of the random schedules.
   bool record = false;         // Keep each state, in Exploration::recorded.
-  // Is told after each schedule how many there were, cut ones included.
+  // Called after each schedule with the number of schedules so far, including
+  // those that were cut.
   std::function<void(int64_t schedules)> progress = {};
 };
 
-// What came of schedules, and of how many.
+// One outcome, and how many schedules led to it.
 struct FoundOutcome {
   std::string kind;  // "outcome", or "deadlock", "broken", "failed", "endless";
                      // see BadEnd.
   std::string text;
   int64_t count = 0;
-  std::string witness;  // The one with the fewest switches, then the shortest.
+  std::string witness;  // Of these schedules the one with the fewest switches,
+                        // and of those the shortest.
 };
 
 // One choice of a schedule that was played for people to look at.
 struct ReplayStep {
   char letter;
   std::string from;   // Where the process was.
-  std::string to;     // Where it came, or what it waits for.
+  std::string to;     // Where it stopped, or what it waits for.
   std::string notes;  // What it said and did, a line each.
   std::vector<std::pair<std::string, std::string>> views;  // What is shared.
 };
@@ -88,7 +96,7 @@ struct ReplayProcess {
   std::string place;
 };
 
-// A state that schedules led to, in the tree of all that were played.
+// A state in the tree of all schedules that were played.
 struct RecordedState {
   struct Next {
     ReplayStep step;  // With the views after it.
@@ -97,24 +105,24 @@ struct RecordedState {
   std::vector<std::pair<std::string, std::string>> views = {};
   std::vector<ReplayProcess> processes = {};
   std::string options = {};     // What could be chosen; "" if it has ended.
-  std::vector<Next> next = {};  // What was chosen, in the order of being tried.
+  std::vector<Next> next = {};  // One for each choice that was tried.
   std::string kind = {};        // As in FoundOutcome; "" if it has not ended.
   std::string text = {};
 };
 
 struct Exploration {
   std::vector<std::string> processes;  // A, B, ...
-  std::vector<FoundOutcome> outcomes;  // By kind and text.
-  int64_t schedules = 0;               // To their ends.
-  int64_t cut = 0;      // Begun and given up: they lead nowhere new.
-  int64_t choices = 0;  // Of all of them.
+  std::vector<FoundOutcome> outcomes;  // Sorted by kind and text.
+  int64_t schedules = 0;               // Schedules that were played to the end.
+  int64_t cut = 0;      // Schedules given up halfway: they lead nowhere new.
+  int64_t choices = 0;  // Of all schedules together.
   double seconds = 0;
   bool reduced = false;
-  bool complete = false;  // No limit and no bound has left anything out.
+  bool complete = false;  // All was explored: no limit left anything out.
   // The tree of the states, its root first; empty without `record`.
   std::vector<RecordedState> recorded = {};
 
-  // What came out, as texts with their kinds: "deadlock: ...".
+  // The outcomes as texts, with the kind in front of bad ones: "deadlock: ...".
   [[nodiscard]] std::vector<std::string> texts() const;
   // The outcome with this kind and text; null if it was not reached.
   [[nodiscard]] const FoundOutcome* find(std::string_view kind,
@@ -127,13 +135,13 @@ struct Replay {
   std::vector<std::pair<std::string, std::string>> first_views;
   std::vector<ReplayStep> steps;
   std::vector<ReplayProcess> processes;  // As they are at the end.
-  std::string options;  // What could come next; "" if it has ended.
+  std::string options;  // The letters that could come next; "" at the end.
   std::string kind;     // As in FoundOutcome; "" if it has not ended.
   std::string text;
 };
 
-// Plays a schedule, which may end early. Errors: std::invalid_argument if it
-// cannot be played so, with the reason.
+// Plays a schedule, which may stop before the processes have ended. Errors:
+// std::invalid_argument, with the reason, if it cannot be played.
 Replay replay(const Scenario& scenario, const ExploreOptions& options,
               std::string_view schedule);
 

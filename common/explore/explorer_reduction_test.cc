@@ -1,13 +1,14 @@
-// The explorer's reduction must leave out nothing that makes a difference, and
-// leave out all that makes none.
+// The explorer's reduction must leave out no order that makes a difference, and
+// leave out every order that makes none.
 //
-// Both are checked against a second opinion. Small programs of two and three
-// processes, all that can be made of a few accesses to two numbers, are also
-// run in this process, as plain function calls in every order. That tells what
-// can come out, and how many classes of orders there are: two orders are in one
-// class if they differ only in steps that do not conflict. Sleep sets play
-// exactly one schedule of each class. Kinds of access that are no loads and
-// stores, such as a wake-up or a death, are compared with all orders instead.
+// These tests check both against a second opinion. They also run small programs
+// in this process, as plain function calls in every order: all programs of two
+// and three processes that can be made of a few accesses to two numbers. This
+// shows which outcomes there are, and how many classes of orders: two orders
+// are in one class if they differ only in steps that do not conflict. Sleep
+// sets play exactly one schedule of each class. For what is neither a load nor
+// a store, such as a wake-up or a death, the tests compare with the exploration
+// of all orders instead.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <string.h>
@@ -53,7 +54,7 @@ ExploreOptions reduced(int kills = 0) {
 // for y: Read and keep what was read, Write, Add, Increment by a load and a
 // store, or do Nothing.
 //
-// What a process does is what its program says: {"rw", "aR"} are two.
+// A program has one text for each process: {"rw", "aR"} has two processes.
 using Program = std::vector<std::string>;
 
 struct Numbers {
@@ -120,14 +121,14 @@ bool conflict(char a, char b) {
   return same_number && !only_read;
 }
 
-// What should be found. A class of orders is written as the choices that
-// conflict, in their order.
+// What the explorer should find. A class of orders is written as its choices,
+// and the pairs of them that conflict, in their order.
 struct Expected {
   std::set<std::string> texts;
   std::set<std::string> classes;
 };
 
-// Plays all that can follow on `played`, and at most `kills` deaths.
+// Plays all orders of a program, with at most `kills` deaths.
 class Imagined {
  public:
   Imagined(const Program& program, int kills) : program_(program) {
@@ -156,7 +157,7 @@ class Imagined {
   void note(const std::string& played) {
     Numbers numbers;
     std::vector<size_t> steps(program_.size());
-    std::vector<std::string> done;  // "0.1r" is what process 0 did second.
+    std::vector<std::string> done;  // "0.1r": the second step of process 0.
     std::set<std::string> choices;
     for (const char letter : played) {
       const auto process = static_cast<size_t>((letter | 0x20) - 'a');
@@ -182,7 +183,7 @@ class Imagined {
     std::set<std::string> orders;
     for (size_t i = 0; i < done.size(); ++i) {
       for (size_t k = i + 1; k < done.size(); ++k) {
-        if (done[i][0] == done[k][0]) continue;  // Of one process.
+        if (done[i][0] == done[k][0]) continue;  // Both of one process.
         if (!conflict(done[i].back(), done[k].back())) continue;
         orders.insert(done[i] + "<" + done[k]);
       }
@@ -216,7 +217,7 @@ class Reduction : public ::testing::Test {
   }
 };
 
-// Each pair once: who is called first makes no difference.
+// Each pair once: which of the two is the first process makes no difference.
 TEST_F(Reduction, PlaysOneOrderOfEachClassOfTwoSteps) {
   const std::string kinds = "rwaRWn";
   Texts programs;
@@ -264,7 +265,7 @@ TEST_F(Reduction, PlaysOneOrderOfEachClassWithADeath) {
   }
 }
 
-// --- Bytes: who touches which of them, and how many at once.
+// --- Bytes: which process touches which of them, and how many at once.
 
 constexpr size_t kPageBytes = 4096;
 
@@ -273,8 +274,9 @@ struct Bytes {
   alignas(64) std::array<char, 32> kept{};
 };
 
-// Writes one byte, and another process reads a block of so many. If the byte is
-// one of the block's, or may be, there are two classes, and else one.
+// One process writes a byte, and another one reads a block of `block_bytes`. If
+// the byte is in the block, or may be, there are two classes of orders; if not,
+// one.
 Exploration write_and_read(size_t written, size_t block, size_t block_bytes) {
   const auto scenario = [=](Schedule& schedule) -> std::string {
     const Shared<Bytes> bytes;
@@ -305,7 +307,7 @@ TEST_F(Reduction, SeesEachByteThatTwoStepsHaveInCommon) {
   }
 }
 
-TEST_F(Reduction, TakesNeighboursForTwo) {
+TEST_F(Reduction, DoesNotTakeNeighboursForOneNumber) {
   struct Words {
     alignas(64) std::array<std::atomic<int64_t>, 3> all{};
     alignas(64) std::atomic<int64_t> kept{0};
@@ -324,10 +326,10 @@ TEST_F(Reduction, TakesNeighboursForTwo) {
   }
 }
 
-// --- What is no load and no store.
+// --- What is neither a load nor a store.
 
-// Also how many schedules there are, with and without the reduction: a number
-// that has changed is a change of what is taken for a conflict.
+// Also checks how many schedules there are, with and without the reduction. If
+// a number changes, the explorer takes other pairs of steps for conflicts.
 void expect_same(const char* name, const Scenario& scenario, int kills,
                  int64_t all, int64_t fewer, const Texts& texts) {
   ExploreOptions options = reduced(kills);
@@ -345,7 +347,7 @@ struct Sleep {
   alignas(64) std::array<std::atomic<int>, 3> seen{};
 };
 
-// Whoever slept first is woken first; the other one sleeps for ever.
+// The process that slept first is woken first; the other one sleeps forever.
 std::string one_wake_up_for_two(Schedule& schedule) {
   const Shared<Sleep> board;
   for (int i = 0; i < 2; ++i) {
@@ -358,7 +360,8 @@ std::string one_wake_up_for_two(Schedule& schedule) {
   return "";
 }
 
-// Which place in the line of the sleepers is woken.
+// The outcome is the place, in the line of the sleepers, of the one that is
+// woken.
 std::string a_wake_up_for_the_first(Schedule& schedule) {
   struct Board {
     Sleep sleep;
@@ -379,7 +382,7 @@ std::string a_wake_up_for_the_first(Schedule& schedule) {
   return std::to_string(board->woken);
 }
 
-// The word is not touched by the waker: only the wake-up itself conflicts.
+// The waker does not touch the word: only the wake-up itself conflicts.
 std::string a_wake_up_and_a_sleep(Schedule& schedule) {
   const Shared<Sleep> board;
   schedule.add("Sleeper",
@@ -390,7 +393,7 @@ std::string a_wake_up_and_a_sleep(Schedule& schedule) {
   return std::to_string(board->seen[1]) + " woken";
 }
 
-TEST_F(Reduction, WakesWhoeverSleptFirst) {
+TEST_F(Reduction, WakesTheProcessThatSleptFirst) {
   expect_same("the first of the line", a_wake_up_for_the_first, 0, 10, 10,
               {"0", "1"});
 }
@@ -407,7 +410,7 @@ TEST_F(Reduction, SeesThatSleepsAndWakeUpsConflict) {
               {"0 woken", "1 woken"});
 }
 
-// Nobody waits: what is seen is whether it was free.
+// No process waits: the outcome shows whether the lock was free.
 std::string a_lock_that_is_tried(Schedule& schedule) {
   struct Board {
     ipc::Lock lock;
@@ -427,14 +430,15 @@ std::string a_lock_that_is_tried(Schedule& schedule) {
   return std::to_string(board->got[0]);
 }
 
-TEST_F(Reduction, SeesThatLocksConflictAlsoWithTheDeathOfTheOwner) {
+TEST_F(Reduction, SeesThatALockConflictsWithATryAndWithTheDeathOfItsOwner) {
   expect_same("a lock that is tried", a_lock_that_is_tried, 0, 3, 3,
               {"0", "1"});
   expect_same("a lock that is tried, a death", a_lock_that_is_tried, 1, 11, 8,
               {"0", "1", "2"});
 }
 
-// Looks who lives while the other one comes to its end, or is killed.
+// One process looks whether the other one is alive, while that one ends or is
+// killed.
 std::string a_look_and_an_end(Schedule& schedule) {
   struct Board {
     ipc::Holder holder{};
@@ -457,13 +461,14 @@ std::string a_look_and_an_end(Schedule& schedule) {
   return std::to_string(board->seen);
 }
 
-TEST_F(Reduction, SeesThatEndsAndLooksWhoLivesConflict) {
+TEST_F(Reduction, SeesThatAnEndConflictsWithALookWhetherItLives) {
   expect_same("a look and an end", a_look_and_an_end, 0, 6, 3, {"0", "1", "2"});
   expect_same("a look and a death", a_look_and_an_end, 1, 24, 10,
               {"0", "1", "2"});
 }
 
-// The death of a sleeper, and of two who may die, of whom only one does.
+// The death of a sleeper; and two processes that may die, of which only one
+// does.
 std::string two_sleepers_and_a_wake_up(Schedule& schedule) {
   const Shared<Sleep> board;
   for (size_t i = 0; i < 2; ++i) {
@@ -484,8 +489,8 @@ TEST_F(Reduction, SeesThatTheDeathOfASleeperAndAWakeUpConflict) {
               64, 50, {"010", "011", "100", "101", "110", "111"});
 }
 
-// The first to die decides what the waker sees, the waker what the reader sees,
-// and the reader may die after that.
+// The first death decides what the waker sees, the waker decides what the
+// reader sees, and the reader may die after that.
 std::string a_death_that_comes_late(Schedule& schedule) {
   struct Board {
     Sleep sleep;
@@ -519,8 +524,9 @@ TEST_F(Reduction, SeesADeathAfterEachStepOfTheSameProcess) {
                "210", "211", "230", "231"});
 }
 
-// When the last who could go on has died, those who sleep look again one after
-// the other; whoever dies after its look has used up time, and before it not.
+// When the last process that could continue has died, the sleepers look again
+// one after the other. A process that dies after its look has let time pass;
+// one that dies before it has not.
 std::string looks(Schedule& schedule) {
   struct Board {
     alignas(64) std::array<std::atomic<uint32_t>, 64> words{};
@@ -534,7 +540,7 @@ std::string looks(Schedule& schedule) {
   };
   schedule.add("Mortal", [&] { (void)sleep(0); });
   schedule.add("Other", [&] { board->tenths = 1 + sleep(32); });
-  schedule.add("Runner", [&] { ipc::point("never passed by some"); });
+  schedule.add("Runner", [&] { ipc::point("not always passed"); });
   schedule.run();
   return std::to_string(board->tenths);
 }
@@ -543,8 +549,8 @@ TEST_F(Reduction, SeesADeathAfterTimeHasPassed) {
   expect_same("looks", looks, 2, 450, 24, {"0", "2", "3", "601"});
 }
 
-// A death makes those who sleep look again soon, and one that comes when their
-// time is over does not. So it is not the same before and after.
+// A death makes the sleepers look again soon. A death that comes after their
+// deadline does not. So it makes a difference when the death comes.
 std::string deadlines(Schedule& schedule) {
   struct Board {
     alignas(64) std::array<std::atomic<uint32_t>, 64> words{};
@@ -566,8 +572,8 @@ TEST_F(Reduction, SeesWhatComesAfterTimeHasPassed) {
   expect_same("deadlines", deadlines, 1, 18, 5, {"0", "1", "61"});
 }
 
-// What memory does not show is taken to conflict with all: a wait at the gate,
-// and one in a system call that nobody has announced.
+// The explorer takes what it cannot see in memory to conflict with everything:
+// a wait at the gate, and a wait in a system call that no event announces.
 std::string a_pipe(Schedule& schedule, bool waits_at_gate) {
   struct Board {
     struct Kept {
@@ -592,7 +598,7 @@ std::string a_pipe(Schedule& schedule, bool waits_at_gate) {
   return {board->kept[0].byte, board->kept[1].byte};
 }
 
-TEST_F(Reduction, TakesWhatItDoesNotSeeForAConflict) {
+TEST_F(Reduction, TakesAllThatItDoesNotSeeForAConflict) {
   const auto pipe = [](Schedule& schedule) { return a_pipe(schedule, true); };
   expect_same("a pipe", pipe, 0, 10, 10, {"ab", "ba"});
   const auto calls = [](Schedule& schedule) { return a_pipe(schedule, false); };

@@ -96,7 +96,7 @@ std::string opposite_locks(Schedule& schedule) {
   return "both have eaten";
 }
 
-// The events are seen by its process only.
+// The waiter must not read the answer before it is set.
 std::string event_after_answer(Schedule& schedule) {
   struct Board {
     ipc::Event ready;
@@ -136,12 +136,12 @@ std::string describe(const Exploration& found) {
   return text;
 }
 
-TEST(Explorer, KnowsTheSixOrdersOfTwoIncrements) {
+TEST(Explorer, PlaysTheSixOrdersOfTwoIncrements) {
   EXPECT_EQ(describe(ipc::explore(increments(2), {})),
             "6; outcome 1 in 4, first ABBA; outcome 2 in 2, first AABB");
 }
 
-TEST(Explorer, KnowsTheNinetyOrdersOfThreeIncrements) {
+TEST(Explorer, PlaysTheNinetyOrdersOfThreeIncrements) {
   const Exploration found = ipc::explore(increments(3), {});
   EXPECT_EQ(describe(found),
             "90; outcome 1 in 48, first ABBCCA; outcome 2 in 36, first AABCCB; "
@@ -161,11 +161,11 @@ TEST(Explorer, FindsTheSameEachTime) {
   }
 }
 
-TEST(Explorer, FindsOneOutcomeIfThereIsALock) {
+TEST(Explorer, FindsOnlyOneOutcomeIfThereIsALock) {
   EXPECT_EQ(ipc::explore(locked_increments(3), {}).texts(), Texts{"3"});
 }
 
-TEST(Explorer, FindsADeadlockAndWhoWaitsForWhat) {
+TEST(Explorer, FindsADeadlockAndSaysWhichProcessWaitsForWhat) {
   const Exploration found = ipc::explore(opposite_locks, {});
   EXPECT_EQ(describe(found),
             "6; deadlock Philosopher 0 waits for Lock 'right', held by "
@@ -174,7 +174,7 @@ TEST(Explorer, FindsADeadlockAndWhoWaitsForWhat) {
             "first AABB");
 }
 
-TEST(Explorer, FindsWhatDoesNotAlwaysHold) {
+TEST(Explorer, FindsAConditionThatDoesNotAlwaysHold) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     const Shared<Counter> inside(0);
     schedule.always([&] { return inside->load() > 1 ? "two are inside" : ""; });
@@ -212,14 +212,15 @@ TEST(Explorer, FindsAProcessThatFails) {
 
 TEST(Explorer, KillsAProcessAtEachOfItsPoints) {
   const Exploration found = ipc::explore(locked_increments(2), {.kills = 1});
-  // Before the lock, inside of it twice, or while it waits; or nobody.
+  // One is killed before the lock, at a point inside it, or while it waits; or
+  // none is killed.
   EXPECT_EQ(found.texts(), (Texts{"1", "2"}));
   EXPECT_EQ(found.find("outcome", "1")->witness, "AAb");
   EXPECT_EQ(ipc::explore(increments(1), {.kills = 1}).texts(),
             (Texts{"0", "1"}));
 }
 
-TEST(Explorer, ReducedFindsWhatAllOrdersFind) {
+TEST(Explorer, FindsTheSameOutcomesWithAndWithoutReduction) {
   const struct {
     const char* name;
     Scenario scenario;
@@ -238,8 +239,8 @@ TEST(Explorer, ReducedFindsWhatAllOrdersFind) {
       {"opposite locks, inside", opposite_locks, 0, true},
       {"an event", event_after_answer},
       {"an event, one death", event_after_answer, 1},
-      {"work of one's own", private_work},
-      {"work of one's own, one death", private_work, 1},
+      {"separate work", private_work},
+      {"separate work, one death", private_work, 1},
   };
   if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
   for (const auto& small : spaces) {
@@ -270,7 +271,7 @@ TEST(Explorer, IsBoundedByPreemptions) {
   const Exploration one = ipc::explore(increments(3), {.max_preemptions = 1});
   EXPECT_EQ(one.texts(), (Texts{"1", "2", "3"}));
   EXPECT_LT(one.schedules, 90);
-  // A death is no pre-emption: it may come between any two steps.
+  // A death is not a pre-emption: it may come between any two steps.
   const Exploration deaths =
       ipc::explore(increments(1, 2), {.kills = 1, .max_preemptions = 0});
   EXPECT_EQ(deaths.texts(), (Texts{"0", "1", "2"}));
@@ -290,7 +291,7 @@ TEST(Explorer, TakesSamplesThatDependOnTheSeed) {
   EXPECT_NE(describe(sample(1)), describe(sample(2)));
 }
 
-TEST(Explorer, StopsAfterAsManySchedulesAsItMay) {
+TEST(Explorer, StopsAfterMaxSchedules) {
   const Exploration found = ipc::explore(increments(3), {.max_schedules = 7});
   EXPECT_EQ(found.schedules, 7);
   EXPECT_FALSE(found.complete);
@@ -317,7 +318,7 @@ TEST(Explorer, SeesWaitsInSystemCalls) {
   EXPECT_EQ(describe(ipc::explore(scenario, {})), describe(found));
 }
 
-// What a process that is not arranged does with what it is sent.
+// The server, a process that is not arranged: adds, and answers with the total.
 void serve(ipc::Connection& first, ipc::Connection& second) {
   ipc::Connection* const ends[] = {&first, &second};
   int total = 0;
@@ -338,7 +339,7 @@ void serve(ipc::Connection& first, ipc::Connection& second) {
   }
 }
 
-TEST(Explorer, CountsWhatAServerAnswersToTheStepOfWhoAsks) {
+TEST(Explorer, AnAnswerOfAServerBelongsToTheStepThatAsksForIt) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     struct Seen {
       std::array<std::atomic<int>, 2> totals{};
@@ -378,7 +379,7 @@ TEST(Explorer, CountsWhatAServerAnswersToTheStepOfWhoAsks) {
   }
 }
 
-TEST(Explorer, SeesExactlyWhoWaitsForAPipe) {
+TEST(Explorer, SeesExactlyWhichProcessWaitsForAPipe) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     ipc::Pipe pipe = ipc::make_pipe();
     const Shared<Counter> got(0);
@@ -405,13 +406,13 @@ TEST(Explorer, SeesExactlyWhoWaitsForAPipe) {
   }
 }
 
-// Anybody may be at work in the folders above, such as /tmp.
-TEST(Explorer, DoesNotCareForWhatHappensToOtherFiles) {
+// Other programs may be at work in the folders above, such as /tmp.
+TEST(Explorer, IgnoresChangesOfOtherFiles) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     const ipc::TempDir folder("explorer");
     schedule.add("Watcher", [&] {
       ipc::FileWatcher watcher(folder.file("awaited"));
-      watcher.wait();  // The first tells that it may have changed before.
+      watcher.wait();  // The first one ends: it may have changed before.
       watcher.wait();
     });
     schedule.add("Writer",
@@ -437,7 +438,7 @@ TEST(Explorer, LetsTheTimeOfAPollPass) {
   EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"1"});
 }
 
-TEST(Explorer, LetsNoTimePassForADeadlineThatIsOver) {
+TEST(Explorer, LetsNoTimePassForADeadlineInThePast) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     const Shared<ipc::Event> never;
     schedule.add("A", [&] {
@@ -451,7 +452,7 @@ TEST(Explorer, LetsNoTimePassForADeadlineThatIsOver) {
   EXPECT_EQ(ipc::explore(scenario, {}).texts(), Texts{"0"});
 }
 
-TEST(Explorer, LetsTimePassWhenNobodyCanGoOn) {
+TEST(Explorer, LetsTimePassWhenNoProcessCanGoOn) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     struct Board {
       ipc::Event never;
@@ -488,7 +489,7 @@ TEST(Explorer, StopsAtAScheduleThatHasNoEnd) {
   EXPECT_FALSE(found.complete);
 }
 
-TEST(Explorer, RefusesAScenarioThatIsNotTheSameAgain) {
+TEST(Explorer, RefusesAScenarioThatBehavesDifferentlyWhenItIsRepeated) {
   int calls = 0;
   const auto scenario = [&](Schedule& schedule) -> std::string {
     const int steps = 5 - ++calls;

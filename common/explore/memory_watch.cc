@@ -25,8 +25,8 @@ constexpr size_t kPageBytes = 4096;
 MemoryAccesses* noted = nullptr;
 std::span<const SharedRegion> watched;
 
-// The pages that the present instruction has been given: it may have two
-// operands, and each may lie across a border.
+// The pages that the present instruction may access now. It may have two
+// operands, and each may lie on two pages.
 std::array<void*, 4> open_pages{};
 size_t open_count = 0;
 
@@ -42,14 +42,14 @@ bool is_watched(const void* address) {
   });
 }
 
-constexpr long long kTrapFlag = 0x100;  // Of the register of flags.
-constexpr long long kIsWrite = 2;       // Of a page fault's error code.
+constexpr long long kTrapFlag = 0x100;  // A bit of the flags register.
+constexpr long long kIsWrite = 2;       // A bit of a page fault's error code.
 
 void on_access(int /*signal*/, siginfo_t* info, void* context) {
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   if (noted == nullptr || !is_watched(info->si_addr) ||
       open_count == open_pages.size()) {
-    // A crash like any other: it comes again, with nobody to handle it.
+    // A real crash: the instruction faults again, and without a handler.
     ::signal(SIGSEGV, SIG_DFL);
     return;
   }
@@ -147,13 +147,13 @@ size_t operand_bytes_max(const uint8_t* instruction) {
   while (true) {
     const uint8_t byte = *instruction;
     switch (byte) {
-      case 0x26:  // Of a segment.
+      case 0x26:  // Segment prefixes.
       case 0x2e:
       case 0x36:
       case 0x3e:
       case 0x64:
       case 0x65:
-      case 0x66:  // Of a size.
+      case 0x66:  // Size prefixes.
       case 0x67:
       case 0xf0:  // lock
       case 0xf2:  // repne

@@ -1,15 +1,16 @@
-// Which bytes of shared memory a step reads and writes. A part of Schedule,
-// which needs it to tell two orders that differ from two that do not.
+// Finds out which bytes of shared memory a step reads and writes. A part of
+// Schedule, which uses it to decide whether the order of two steps matters.
 //
-// The memory that is shared is taken away from the process. Each access is then
-// a SIGSEGV; its handler notes address and kind, gives the page back, and lets
-// the processor do one instruction, after which it takes the page away again
-// (SIGTRAP). So nothing need be declared, and nothing can be forgotten; an
-// access costs some 5 us instead of a nanosecond.
+// The process loses access to the shared memory (mprotect(2)), so each access
+// raises SIGSEGV. The handler notes the address and whether it is a write,
+// makes the page accessible, and lets the processor execute one instruction;
+// then SIGTRAP comes, and its handler protects the page again. So a scenario
+// need not declare its accesses and cannot forget one. An access then takes
+// some 5 us instead of a nanosecond.
 //
-// Requires: x86-64; elsewhere kMemoryWatchWorks is false. A system call that
-//           gets a pointer into those pages fails with EFAULT while they are
-//           watched, so a program that does so cannot be watched.
+// Requires: x86-64; elsewhere kMemoryWatchWorks is false. While the pages are
+//           watched, a system call that gets a pointer into them fails with
+//           EFAULT, so a program that makes such calls cannot be watched.
 // See:      mprotect(2), sigaction(2); Intel 64 and IA-32 Architectures
 //           Software Developer's Manual, volume 3, 18.3.1.4 (trap flag).
 #pragma once
@@ -36,8 +37,8 @@ struct MemoryAccess {
   bool writes = false;
 };
 
-// The accesses of a step: a plain list, since it is filled by a signal handler
-// and lies in memory that the controller reads.
+// The accesses of a step. A plain array, since a signal handler fills it and it
+// lies in memory that the controller reads.
 class MemoryAccesses {
  public:
   static constexpr size_t kMax = 500;
@@ -47,7 +48,8 @@ class MemoryAccesses {
     all_ = false;
   }
   void add(const void* address, size_t size_bytes, bool writes);
-  // More than there is room for, or of a kind that nobody sees.
+  // From now on the step counts as one that accesses everything: it does
+  // something that this watch cannot see.
   void add_all() { all_ = true; }
 
   [[nodiscard]] bool all() const { return all_; }
@@ -68,18 +70,18 @@ struct SharedRegion {
   size_t size_bytes = 0;
 };
 
-// What of its memory this process shares for reading and writing, the mapping
-// at `except` apart. See proc_pid_maps(5).
+// The memory that this process shares for reading and writing, without the
+// mapping at `except`. See proc_pid_maps(5).
 std::vector<SharedRegion> shared_regions(const void* except);
 
-// From here on the accesses of this process to the regions are added to
-// `accesses`; null ends it. The regions must be mapped, and stay where they
-// are.
+// From now on adds the accesses of this process to the regions to `accesses`;
+// null ends this. The regions must stay mapped, and the span must stay valid,
+// while they are watched.
 void watch_memory(std::span<const SharedRegion> regions,
                   MemoryAccesses* accesses);
 
-// How many bytes the instruction may read or write at its operand: 8, or more
-// if it is one of the vector instructions. For memory_watch.cc and its test.
+// The most bytes that the instruction can read or write at its operand: 8, or
+// more for a vector instruction. For memory_watch.cc and its test.
 size_t operand_bytes_max(const uint8_t* instruction);
 
 }  // namespace ipc

@@ -25,7 +25,7 @@ struct Board {
   char text[200] = {};
 };
 
-// Whether `accesses` has one that touches the object.
+// Whether one of `accesses` touches the object.
 template <typename T>
 bool touches(const MemoryAccesses& accesses, const T& object, bool writes) {
   const auto place = reinterpret_cast<uintptr_t>(&object);
@@ -70,7 +70,7 @@ TEST_F(MemoryWatch, SeesWhatIsReadAndWhatIsWritten) {
   EXPECT_EQ(board_->both.load(), 7);
 }
 
-// By instructions that write many bytes at a time.
+// memset(3) uses instructions that write many bytes at a time.
 TEST_F(MemoryWatch, SeesEachByteOfACopy) {
   for (size_t size = 1; size <= sizeof(Board::text); ++size) {
     const MemoryAccesses accesses =
@@ -83,7 +83,8 @@ TEST_F(MemoryWatch, SeesEachByteOfACopy) {
   }
 }
 
-// An instruction with two pages is given both, and must give both back.
+// An instruction that needs two pages gets both, and both must be protected
+// again after it.
 TEST_F(MemoryWatch, SeesWhatComesAfterAnAccessAcrossTwoPages) {
   constexpr size_t kPageBytes = 4096;
   struct Pages {
@@ -104,7 +105,7 @@ TEST_F(MemoryWatch, SeesWhatComesAfterAnAccessAcrossTwoPages) {
   }
 }
 
-TEST_F(MemoryWatch, IsOverWhenItIsToldSo) {
+TEST_F(MemoryWatch, NotesNothingAfterItWasEnded) {
   MemoryAccesses accesses = watched([&] { board_->written.store(1); });
   accesses.clear();
   board_->written.store(2);
@@ -112,7 +113,7 @@ TEST_F(MemoryWatch, IsOverWhenItIsToldSo) {
   EXPECT_EQ(board_->written.load(), 2);
 }
 
-TEST_F(MemoryWatch, SaysThatItHasSeenMoreThanItCanKeep) {
+TEST_F(MemoryWatch, SaysThatThereWereMoreAccessesThanItCanKeep) {
   ipc::Shared<std::array<int64_t, 2 * MemoryAccesses::kMax>> many;
   MemoryAccesses accesses;
   const std::vector<SharedRegion> regions{{many.get(), sizeof *many}};
@@ -138,7 +139,7 @@ TEST(SharedRegions, AreThoseThatAreMappedAsShared) {
   EXPECT_FALSE(has(regions, &local));
 }
 
-TEST(OperandBytes, AreThoseOfTheInstruction) {
+TEST(OperandBytes, DependOnTheInstruction) {
   const auto bytes_of = [](std::vector<uint8_t> instruction) {
     return ipc::operand_bytes_max(instruction.data());
   };

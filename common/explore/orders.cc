@@ -21,11 +21,11 @@ int count_switches(std::string_view order) {
 std::string order_problem(std::string_view order, int steps) {
   for (const char letter : order) {
     if (letter < 'A' || letter > 'Z') {
-      return fmt::format("'{}' is no process: an order is written as ABAB",
+      return fmt::format("'{}' is not a process: an order looks like ABAB",
                          letter);
     }
   }
-  if (order.empty()) return "an order is written as ABAB";
+  if (order.empty()) return "an order looks like ABAB";
   const auto last = static_cast<char>('A' + order_size(order) - 1);
   for (char letter = 'A'; letter <= last; ++letter) {
     const auto count = std::count(order.begin(), order.end(), letter);
@@ -79,7 +79,8 @@ Outcomes play_all(int processes, int steps, std::string_view what,
                   const Play& play) {
   processes = std::min(processes, 3);
   const std::vector<std::string> orders = all_orders(processes, steps);
-  say("Every order of {} processes, {} steps each", processes, steps);
+  say("Every order of {} processes, {} step{} each", processes, steps,
+      steps == 1 ? "" : "s");
   Outcomes outcomes = outcomes_of(orders, play);
   for (const auto& [text, outcome] : outcomes) {
     say("{} {} in {} of {} orders, first in {}", what, text, outcome.count,

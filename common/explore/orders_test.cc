@@ -4,7 +4,7 @@
 
 namespace {
 
-TEST(Orders, IsRefusedInOneLine) {
+TEST(Orders, ABadOrderIsRefusedInOneLine) {
   EXPECT_EQ(ipc::order_problem("ABAB", 2), "");
   EXPECT_EQ(ipc::order_problem("ABCCBA", 2), "");
   EXPECT_EQ(ipc::order_problem("ABA", 2),
@@ -14,14 +14,14 @@ TEST(Orders, IsRefusedInOneLine) {
   EXPECT_EQ(ipc::order_problem("ACAC", 2),
             "ACAC is too short: B takes 2 steps, not 0");
   EXPECT_EQ(ipc::order_problem("AB1B", 2),
-            "'1' is no process: an order is written as ABAB");
-  EXPECT_EQ(ipc::order_problem("", 2), "an order is written as ABAB");
+            "'1' is not a process: an order looks like ABAB");
+  EXPECT_EQ(ipc::order_problem("", 2), "an order looks like ABAB");
   EXPECT_EQ(ipc::order_rule(2)("all"), "");
   EXPECT_EQ(ipc::order_rule(1)("ABA"),
             "ABA is too long: A takes 1 step, not 2");
 }
 
-TEST(Orders, ThatChangeSeldomComeFirst) {
+TEST(Orders, TheOnesWithFewSwitchesComeFirst) {
   const auto orders = ipc::all_orders(2, 2);
   ASSERT_EQ(orders.size(), 6U);
   EXPECT_EQ(orders.front(), "AABB");

@@ -25,36 +25,39 @@
 namespace ipc {
 namespace {
 
-// Somebody who does not come to the gate in this time may be asleep elsewhere.
+// A process that does not come to the gate in this time may be asleep
+// elsewhere.
 constexpr int64_t kLookEveryNs = 500'000;
-// Whoever looks again so often, and nobody has got anywhere, waits for ever.
+// A sleeper that has looked again this often, while no process has ended, will
+// wait forever.
 constexpr int kRechecksMax = 2;
 
-// From here on what this process says is only in the event log.
+// From here on what this process prints to `fd` is lost; the event log still
+// has what it says.
 void silence(int fd) {
   static const int null =
       check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null");
   check(::dup2(null, fd), "dup2");
 }
 
-// What people call the objects of the run, as they are told by
-// describe_object().
+// The names that describe_object() has given to objects of this run.
 std::map<std::string, std::string, std::less<>> object_names;
 
 void see_names(EventKind kind, std::string_view object, std::string_view id) {
   if (kind == EventKind::name) object_names[std::string(object)] = id;
 }
 
-// Whether the owner of a robust mutex has ended without unlocking it, and
-// nobody has taken it since. Its first word is what futex(2) looks at.
+// Whether the owner of a robust mutex has ended without unlocking it, and no
+// other process has locked it since. Its first word is the one that futex(2)
+// uses.
 bool is_inherited(const void* mutex) {
   uint32_t word = 0;
   ::memcpy(&word, mutex, sizeof word);
   return (word & FUTEX_OWNER_DIED) != 0;
 }
 
-// What the death of a process changes in the memory that it shared: the kernel
-// marks its robust mutexes.
+// Finds out what the death of a process changes in the memory that it shared:
+// the kernel marks its robust mutexes.
 class DeathWatch {
  public:
   explicit DeathWatch(std::span<const SharedRegion> regions)
@@ -88,8 +91,8 @@ Schedule::BoardMemory::BoardMemory() {
       ::mmap(nullptr, sizeof(GateBoard), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw_error(errno, "mmap");
-  // Zeros are what it is at the beginning, and pages that nobody writes to cost
-  // nothing.
+  // A new GateBoard is all zeros, as these pages are. Pages that no process
+  // writes to cost nothing.
   board_ = static_cast<GateBoard*>(memory);
 }
 
@@ -106,9 +109,10 @@ Schedule::Schedule(Director& director, Rules rules)
   observe_events(see_names);
 }
 
-// The death of one can end the wait of another, which would go on for a moment,
-// before its turn to die: so all are stopped first. They sleep, and a process
-// that sleeps sees a signal before any other instruction of its own.
+// The death of one process can end the wait of another, which would then run
+// for a moment before it is killed too. So all are stopped first. They sleep,
+// and a sleeping process receives a signal before it executes another
+// instruction.
 Schedule::~Schedule() {
   if (director_ != nullptr) observe_events(nullptr);
   for (Actor& actor : actors_) (void)actor.process.send_signal(SIGSTOP);
@@ -131,7 +135,7 @@ void Schedule::add(const std::string& name,
   settle();
 }
 
-// All that the processes will share is there before the first of them is.
+// Called when the first process is added: all shared memory must exist by then.
 void Schedule::watch_regions() {
   const auto regions = shared_regions(&*board_);
   IPC_CHECK(regions.size() <= board_->regions.size());
@@ -143,7 +147,7 @@ Schedule::State Schedule::step(size_t index) {
   Actor& actor = actors_.at(index);
   IPC_CHECK(actor.state == State::at_point);
   take_step(index);
-  // One at a time: the next is let go when this one is still again.
+  // One at a time: the next one may run only when this one has stopped again.
   while (true) {
     const auto woken = std::find_if(
         actors_.begin(), actors_.end(),
@@ -157,7 +161,7 @@ Schedule::State Schedule::step(size_t index) {
   return actor.state;
 }
 
-// Lets a process go to where it stops next.
+// Lets a process run to where it stops next.
 void Schedule::take_step(size_t index) {
   GateBox& gate_box = box(index);
   gate_box.accesses.clear();
@@ -211,8 +215,8 @@ void Schedule::note_end(Actor& actor) {
   }
 }
 
-// Wakes who waits for a mutex that the process has not unlocked before its end,
-// as the kernel does.
+// As the kernel does: if the process ended without unlocking a mutex, wakes a
+// process that waits for it.
 void Schedule::hand_on_mutexes(size_t ended) {
   for (const size_t i : sleepers()) {
     const void* const mutex = box(i).object;
@@ -227,9 +231,11 @@ void Schedule::hand_on_mutexes(size_t ended) {
   }
 }
 
-// Takes over who has stopped, and returns whether all have.
+// Updates the states of the processes that have stopped; returns whether all
+// have.
 bool Schedule::note_stops() {
-  // First of all: who still runs may yet wake those who have stopped.
+  // This comes first: a process that still runs may wake some that have
+  // stopped.
   bool all = true;
   for (size_t i = 0; i < size(); ++i) {
     const bool ended = state(i) == State::finished;
@@ -266,7 +272,7 @@ bool Schedule::note_stops() {
   return all;
 }
 
-// Takes over who has ended, and returns whether anybody has.
+// Updates the states of the processes that have ended; returns whether any has.
 bool Schedule::note_ends() {
   std::vector<pollfd> fds;
   for (const Actor& actor : actors_) {
@@ -283,10 +289,11 @@ bool Schedule::note_ends() {
   return true;
 }
 
-// Looks at everybody once more; whether all sleep for good. The servers come
-// last: what a process had asked before this look at it, its server has
-// answered if that sleeps after it, and the answer would have woken the process
-// before the next look.
+// Looks again at each process that has not stopped at its gate, and at the
+// servers; returns whether all sleep until another process wakes them. The
+// servers come last. If a process has asked its server before this look at it,
+// and the server sleeps after that, then the server has answered, and the
+// answer would wake the process before the next look.
 bool Schedule::all_sleep() {
   bool asleep = true;
   for (size_t i = 0; i < size(); ++i) {
@@ -297,7 +304,7 @@ bool Schedule::all_sleep() {
       asleep = false;
       continue;
     }
-    // Each time: it may have gone on since, and sleep somewhere else.
+    // Set each time: it may have run since, and sleep somewhere else now.
     actor.state = State::waiting;
     const std::string_view told = box(i).waits_for.text();
     actor.place = told.empty() ? "a system call" : readable(told);
@@ -309,16 +316,18 @@ bool Schedule::all_sleep() {
   return asleep;
 }
 
-// Returns when nobody moves any more, and each who waits for a descriptor has
-// looked whether it is ready. If that is so for the process whose step this is,
-// it goes on: what it waited for was no step of another process.
+// Returns when no process runs any more, and each one that waits for a
+// descriptor has looked whether it is ready. If it is ready for the process
+// whose step this is, that process continues: it did not have to wait for a
+// step of another one.
 void Schedule::settle() {
   do {
     await_stillness();
   } while (ask_pollers());
 }
 
-// Returns whether a process goes on.
+// Lets the processes that wait for a descriptor look at it. Returns whether the
+// moving process continues.
 bool Schedule::ask_pollers() {
   for (size_t i = 0; i < size(); ++i) {
     GateBox& gate_box = box(i);
@@ -342,9 +351,10 @@ bool Schedule::ask_pollers() {
   return false;
 }
 
-// Returns when nobody moves any more. Where all are at their gates that is
-// seen at once. Else a step may also have ended the waits of others in system
-// calls, so all that wait there are looked at anew, and twice.
+// Returns when no process runs any more. If all are at their gates, the
+// controller sees that at once. If not, the step may have ended waits of others
+// in system calls, so the controller looks at all that wait there again, and
+// twice.
 void Schedule::await_stillness() {
   forget_looks();
   while (true) {
@@ -388,7 +398,7 @@ void Schedule::run() {
     }
     const std::vector<Choice> found = options();
     if (found.empty()) {
-      if (let_time_pass()) continue;  // It counts: that may go on for ever.
+      if (let_time_pass()) continue;  // Counts, since it may repeat forever.
       if (const std::string stuck = waits(); !stuck.empty()) {
         throw BadEnd(BadEnd::Kind::deadlock, stuck);
       }
@@ -412,8 +422,8 @@ void Schedule::forget_rechecks() {
   for (Actor& actor : actors_) actor.rechecks = 0;
 }
 
-// Who waits at a gate for what others must do, in the order in which they
-// began.
+// The processes that wait at their gates for something that others must do, in
+// the order in which they began to wait.
 std::vector<size_t> Schedule::sleepers() const {
   std::vector<size_t> found;
   for (size_t i = 0; i < size(); ++i) {
@@ -426,7 +436,7 @@ std::vector<size_t> Schedule::sleepers() const {
   return found;
 }
 
-// Called when nobody can go on; whether anybody can now.
+// Called when no process can continue; returns whether one can now.
 bool Schedule::let_time_pass() {
   const std::vector<size_t> asleep = sleepers();
   Deadline next = Deadline::never();
@@ -451,9 +461,10 @@ bool Schedule::let_time_pass() {
   return true;
 }
 
-// A death may have swallowed a wake-up. So those who sleep on an object look
-// again, one at a time, and each of them some times: who has found nothing new
-// by then never will. size() if nobody does.
+// A death may have swallowed a wake-up. So the processes that sleep on an
+// object look again, one at a time, and each at most kRechecksMax times: one
+// that has found nothing new by then never will. Returns the next one to look;
+// size() if there is none.
 size_t Schedule::who_looks_again(const std::vector<size_t>& asleep) const {
   const bool anybody_died =
       std::any_of(actors_.begin(), actors_.end(), [](const Actor& actor) {
@@ -511,8 +522,8 @@ std::string Schedule::notes(size_t index) const {
   return text;
 }
 
-// "Lock@7f12..." is no text for people, and in every schedule another one; so
-// are paths of temporary files, and numbers that count connections.
+// "Lock@7f12..." is not readable, and is different in every schedule. The same
+// holds for paths of temporary files, and for the numbers of connections.
 std::string Schedule::readable(std::string_view object) const {
   if (object.empty()) return "something";
   const size_t at = object.find('@');
@@ -542,7 +553,7 @@ std::string Schedule::held_by(std::string_view object) const {
   return holders;
 }
 
-// Who waits for what, and who has ended badly; "" if nobody waits.
+// Which processes wait for what, and which have ended badly; "" if none waits.
 std::string Schedule::waits() const {
   std::string text;
   bool anybody = false;
@@ -595,7 +606,7 @@ std::string Schedule::play_put_off(std::string letters) {
   }
 }
 
-// Why the play is not over, or not over well; "" if it is.
+// Why not all processes have ended, or have ended well; "" if they have.
 std::string Schedule::unfinished() const {
   std::string waits;
   for (const Actor& actor : actors_) {
@@ -611,7 +622,7 @@ std::string Schedule::unfinished() const {
       return fmt::format("{} ended: {}", name, actor.place);
     }
   }
-  return waits.empty() ? "" : "nobody can go on: " + waits;
+  return waits.empty() ? "" : "no process can go on: " + waits;
 }
 
 }  // namespace ipc

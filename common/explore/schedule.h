@@ -1,4 +1,4 @@
-// A given order of the steps of several real processes.
+// Plays a given order of the steps of several real processes.
 //
 //   ipc::Schedule schedule;
 //   schedule.add("Worker 0", [&] { increment(*counter); });
@@ -6,26 +6,28 @@
 //   const std::string problem = schedule.play("ABAB");
 //
 // Each process stops before its first step and at each ipc::point(). The
-// controller, which made the Schedule, lets one go at a time, A being the
-// first that was added, and then waits until all is still: each process is at
-// a point, has finished, or waits for something.
+// process that made the Schedule is the controller. It lets one process take a
+// step at a time (A is the first that was added) and then waits until all is
+// still: each process is at a point, has finished, or waits for something.
 //
-// Whoever waits for a lock, an event, a condition, a semaphore, a barrier or a
-// queue of this library does so at its gate (scheduled_process.h), and who
-// wakes it is known exactly. So is it in run() for who waits for a connection,
-// a pipe or a watched file: it looks at its gate whether its descriptor is
-// ready, after each step. Other waits are announced by events (EventKind::wait
-// and wake); whether one sleeps, also in a call that announces nothing, is seen
-// in /proc. A wait that ends is gone on with at once, up to the next point, as
-// a part of the step that it is in; only run() lets somebody else come first.
+// A process that waits for a lock, an event, a condition, a semaphore, a
+// barrier or a queue of this library does so at its gate (scheduled_process.h),
+// so the controller knows exactly which step wakes it. In run() this also holds
+// for a connection, a pipe or a watched file: after each step, the waiting
+// process looks at its gate whether its descriptor is ready. Other waits are
+// announced by events (EventKind::wait and wake). /proc shows whether a process
+// sleeps, even in a call that announces nothing. When its wait ends, a process
+// continues at once, up to the next point, as a part of the same step. Only
+// run() may let another process come first.
 //
 // Lifetime: the destructor kills and reaps the processes that are left. None of
-//           them goes on because another one has died.
-// Blocks:   add(), step(), play() and run() until all is still; a process that
-//           loops for ever is waited for, for ever.
-// Errors:   std::system_error if a process cannot be made.
+//           them continues because another one has died.
+// Blocks:   add(), step(), play() and run() block until all is still: forever
+//           if a process loops forever.
+// Errors:   std::system_error if a process cannot be made. More than 26
+//           processes abort (check.h).
 // Fork:     a child of an arranged process is not arranged.
-// Death:    a process that is killed has finished, with a status.
+// Death:    a process that is killed has finished; see status().
 // See:      futex(2), proc(5), explorer.h.
 #pragma once
 
@@ -43,14 +45,15 @@
 
 namespace ipc {
 
-// How a run of processes has ended, if not by all of them being done.
+// Thrown by run() if it ends in another way than by all processes finishing
+// well.
 class BadEnd : public std::runtime_error {
  public:
   enum class Kind {
-    deadlock,  // Nobody can go on.
-    broken,    // What should always hold does not.
-    failed,    // A process has not ended with status 0.
-    endless,   // Too many choices: it may never end.
+    deadlock,  // No process can continue, and not all have finished.
+    broken,    // A condition given to always() does not hold.
+    failed,    // A process has ended with a status other than 0.
+    endless,   // There were too many choices: it may never end.
   };
   BadEnd(Kind kind, const std::string& text)
       : std::runtime_error(text), kind_(kind) {}
@@ -63,14 +66,14 @@ class BadEnd : public std::runtime_error {
 class Schedule {
  public:
   enum class State {
-    running,   // It was let go, and has not come to anything yet.
-    at_point,  // It waits to be let go.
+    running,   // It takes a step, and has not stopped yet.
+    at_point,  // It has stopped at a point, and can take its next step.
     waiting,   // It waits for something that the others must do.
-    woken,     // Its wait is over; it waits to go on with the same step.
-    finished,
+    woken,     // Its wait is over, and it can continue the same step.
+    finished,  // It has ended.
   };
 
-  // What can be done next: a process takes a step, or is killed where it is.
+  // What may happen next: a process takes a step, or is killed where it is.
   struct Choice {
     size_t process = 0;
     bool kills = false;
@@ -79,7 +82,7 @@ class Schedule {
     }
   };
 
-  // Who decides in run().
+  // Decides in run() what happens next.
   class Director {
    public:
     Director() = default;
@@ -89,31 +92,32 @@ class Schedule {
     Director& operator=(Director&&) = delete;
     virtual ~Director() = default;
 
-    // One of `options`, of which there is at least one. What it throws leaves
-    // run().
+    // Returns one of `options`; there is at least one. If it throws, run()
+    // throws the same.
     virtual Choice choose(const Schedule& schedule,
                           std::span<const Choice> options) = 0;
-    // Whether accesses() is wanted after the choice that was just made; what is
-    // not watched runs faster.
+    // Whether accesses() will be asked for the choice that was just made. A
+    // step that is not watched runs faster.
     virtual bool wants_accesses() { return false; }
-    // It was done, and all is still again.
+    // Called after the choice was carried out, when all is still again.
     virtual void done(const Schedule& schedule, Choice choice) = 0;
   };
 
-  // What is arranged in run().
+  // Options of run().
   struct Rules {
-    int kills = 0;         // So many processes may be killed.
-    bool inner = false;    // Whether inner_point() is a point.
-    bool watches = false;  // Whether accesses() is ever wanted.
-    bool notes = false;    // Whether notes() is wanted.
+    int kills = 0;         // How many processes may be killed.
+    bool inner = false;    // Whether processes stop at inner_point() too.
+    bool watches = false;  // Whether accesses() may be asked for.
+    bool notes = false;    // Whether notes() may be asked for.
   };
 
-  // A narrated schedule says when a process has to wait, or ends badly. In one
-  // that is not, the processes are silent: nothing goes to standard output.
+  // A narrated schedule says when a process has to wait, or ends badly. If it
+  // is not narrated, the standard output of the processes is /dev/null.
   explicit Schedule(bool narrated = false);
 
-  // For run(): silent, standard error as well, and with a time of its own, that
-  // passes only when nobody can do anything else.
+  // For run(). The standard output and standard error of the processes are
+  // /dev/null. They have a time of their own, which passes only when none of
+  // them can continue.
   Schedule(Director& director, Rules rules);
 
   Schedule(const Schedule&) = delete;
@@ -125,34 +129,37 @@ class Schedule {
   // Forks the next process. It stops before its first step.
   void add(const std::string& name, const std::function<void()>& target);
 
-  // Names a server, which is not arranged and whose answers belong to the steps
-  // of those who ask it: all is still when it sleeps as well.
+  // Adds a server: a process that is not arranged. Its answer belongs to the
+  // step of the process that asks, so all is still only when the server sleeps
+  // too.
   void add_server(pid_t pid) { servers_.push_back({pid, {}}); }
 
-  // Lets a process that is at a point take one step. Returns what it is then.
+  // Lets a process take one step; it must be at a point. Returns its state
+  // after that.
   State step(size_t index);
 
-  // Plays one step for each letter, A for the first process. The turn of a
-  // process that waits is put off to the end. Returns "", or the reason why
-  // not all processes have ended well.
+  // Plays one step for each letter, A for the first process. If a process waits
+  // when its turn comes, the turn is put off to the end. Returns "", or the
+  // reason why not all processes have ended well.
   [[nodiscard]] std::string play(std::string_view order);
 
-  // Shows people what the processes share; asked after each step.
+  // Shows people, by `name`, something that the processes share. `view` is
+  // called for views(), and returns its present value as text.
   void show(const std::string& name, const std::function<std::string()>& view) {
     views_.emplace_back(name, view);
   }
 
-  // What must hold after each step of run(): `problem` returns what is wrong,
-  // or "".
+  // A condition that must hold before the first and after each step of run():
+  // `problem` returns what is wrong, or "".
   void always(const std::function<std::string()>& problem) {
     invariants_.push_back(problem);
   }
 
   // Runs the processes to their ends, as the director decides. A process whose
-  // wait has ended stops once more before it goes on. When nobody can, time
-  // passes: to the first deadline, or, if somebody has died, for as long as a
-  // sleep of the library may last (kRecheckSeconds). Errors: BadEnd; after
-  // kChoicesMax choices it is taken to be endless.
+  // wait has ended stops again before it continues. When no process can
+  // continue, time passes up to the first deadline; or, if a process has died,
+  // by kRecheckSeconds, after which a sleeper of the library looks again.
+  // Errors: BadEnd; after kChoicesMax choices the run counts as endless.
   static constexpr int kChoicesMax = 1000;
   void run();
 
@@ -170,11 +177,11 @@ class Schedule {
     return actors_[index].killed;
   }
 
-  // What the last choice of this process has read and written.
+  // The memory that the last step, or the death, of this process has touched.
   [[nodiscard]] const MemoryAccesses& accesses(size_t index) const {
     return board_->boxes[index].accesses;
   }
-  // What it has said and done in that, a line each: "say Loaded 0".
+  // What it has said and done in this step, a line each: "say Loaded 0".
   [[nodiscard]] std::string notes(size_t index) const;
   // What the processes share now, by the names given to show().
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> views() const;
@@ -189,10 +196,10 @@ class Schedule {
     std::string place = {};
     SleepWatch watch = {};
     int status = 0;
-    int rechecks = 0;  // Looks of a sleeper since anybody has got anywhere.
+    int rechecks = 0;  // Looks of this sleeper since any process has ended.
   };
 
-  // The gates' memory, mapped anew for each schedule.
+  // The memory of the gates. Each Schedule maps its own.
   class BoardMemory {
    public:
     BoardMemory();
@@ -208,8 +215,9 @@ class Schedule {
     GateBoard* board_;
   };
 
-  // How all comes to be still. Whenever the controller decides, and in all that
-  // is public, nobody moves, and for each process `state` agrees with its box:
+  // An invariant holds whenever the controller decides, and at the start and
+  // end of each public function: all is still, so no process runs, and the
+  // `state` of each one agrees with its box:
   //
   //   at_point   stop is at_point
   //   waiting    stop is asleep or polling and not woken, or running, and the
@@ -217,12 +225,12 @@ class Schedule {
   //   woken      stop is woken; or asleep or polling, and woken
   //   finished   it has been reaped
   //
-  // take_step() breaks that for one process, `moving_`, and settle() restores
-  // it: note_stops() and note_ends() take over what the boxes and the pidfds
-  // say, all_sleep() looks at those who are in a system call, and ask_pollers()
-  // lets each who waits for a descriptor look at it, since the step may have
-  // made it ready. open_gate() lets a process run; end_wait() only says that it
-  // may.
+  // take_step() breaks the invariant for one process, `moving_`, and settle()
+  // restores it: note_stops() and note_ends() take over what the boxes and the
+  // pidfds say. all_sleep() looks at the processes that are in a system call.
+  // ask_pollers() lets each process that waits for a descriptor look at it,
+  // since the step may have made it ready. open_gate() lets a process run;
+  // end_wait() only marks that it may.
   GateBox& box(size_t index) { return board_->boxes[index]; }
   void take_step(size_t index);
   void kill(size_t index);
@@ -255,7 +263,7 @@ class Schedule {
   Director* director_ = nullptr;
   Rules rules_;
   int kills_left_ = 0;
-  size_t moving_ = 0;  // Whose step this is; nobody's: size().
+  size_t moving_ = 0;  // Whose step this is; size() if it is no process's.
   int time_passed_ = 0;
   BoardMemory board_;
   std::vector<Actor> actors_;

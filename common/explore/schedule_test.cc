@@ -37,7 +37,7 @@ std::string final_value(const std::string& order) {
   return std::to_string(counter->load());
 }
 
-// A lock that sleeps in a system call which announces nothing: a byte in a
+// A lock that sleeps in a system call and does not announce it: a byte in a
 // pipe is the key.
 struct PipeLock {
   ipc::Pipe pipe = ipc::make_pipe();
@@ -49,7 +49,7 @@ struct PipeLock {
   void unlock() { ASSERT_EQ(::write(pipe.writer.get(), "k", 1), 1); }
 };
 
-// The same, announced.
+// The same, but it announces its waits.
 struct AnnouncedLock : PipeLock {
   void lock() {
     ipc::object_event(ipc::EventKind::wait, "Lock", this);
@@ -96,7 +96,7 @@ TEST(Schedule, ReachesEveryOutcomeOfTwoAndThreeProcesses) {
   EXPECT_EQ(three.at("3").witness, "AABBCC");
 }
 
-TEST(Schedule, TakesOneStepAtATimeAndTellsWhereEachProcessIs) {
+TEST(Schedule, TakesOneStepAtATimeAndKnowsWhereEachProcessIs) {
   using State = ipc::Schedule::State;
   Counter counter(0);
   ipc::Schedule schedule;
@@ -110,14 +110,14 @@ TEST(Schedule, TakesOneStepAtATimeAndTellsWhereEachProcessIs) {
   EXPECT_EQ(counter->load(), 1);
 }
 
-TEST(Schedule, GoesOnWithTheOthersWhileAProcessSleeps) {
+TEST(Schedule, PlaysTheOthersWhileAProcessSleeps) {
   PipeLock lock;
   for (const std::string& order : ipc::all_orders(2, 2)) {
     EXPECT_EQ(final_value_with(lock, order), "2") << order;
   }
 }
 
-TEST(Schedule, GoesOnWithTheOthersWhileAProcessSaysThatItWaits) {
+TEST(Schedule, PlaysTheOthersWhileAProcessSaysThatItWaits) {
   AnnouncedLock lock;
   const auto outcomes = ipc::outcomes_of(
       ipc::all_orders(3, 2),
@@ -135,7 +135,7 @@ TEST(Schedule, KnowsWhatAProcessWaitsFor) {
   EXPECT_EQ(schedule.place(0), "the Lock");
 }
 
-TEST(Schedule, SaysThatNobodyCanGoOn) {
+TEST(Schedule, SaysThatNoProcessCanGoOn) {
   AnnouncedLock left;
   AnnouncedLock right;
   const auto eat = [](AnnouncedLock& first, AnnouncedLock& second) {
@@ -149,7 +149,7 @@ TEST(Schedule, SaysThatNobodyCanGoOn) {
   schedule.add("Philosopher 0", [&] { eat(left, right); });
   schedule.add("Philosopher 1", [&] { eat(right, left); });
   EXPECT_EQ(schedule.play("ABAB"),
-            "nobody can go on: Philosopher 0 waits for the Lock, "
+            "no process can go on: Philosopher 0 waits for the Lock, "
             "Philosopher 1 waits for the Lock");
 }
 
@@ -179,7 +179,7 @@ TEST(Schedule, NoticesThatAProcessWasKilledOrFailed) {
   EXPECT_EQ(failed.play("A"), "A ended: exit status 3");
 }
 
-TEST(Schedule, HandsALockOnToWhoWaitsWhenItsOwnerEnds) {
+TEST(Schedule, HandsALockOnToAWaiterWhenItsOwnerEnds) {
   for (const bool dies : {true, false}) {
     const ipc::Shared<ipc::Lock> lock;
     Counter heirs(0);
@@ -239,7 +239,7 @@ TEST(Schedule, SaysThatAnOrderDoesNotFit) {
   EXPECT_EQ(play("AAC"), "the order has a C, but the processes are A to B");
 }
 
-// A server that takes its time, while who has asked it sleeps in read(2).
+// The server is slow, while the process that has asked it sleeps in read(2).
 TEST(Schedule, AnAnswerOfAServerBelongsToTheStepThatAsksForIt) {
   ipc::Pipe requests = ipc::make_pipe();
   ipc::Pipe replies = ipc::make_pipe();
@@ -265,8 +265,8 @@ TEST(Schedule, AnAnswerOfAServerBelongsToTheStepThatAsksForIt) {
   EXPECT_EQ(schedule.place(0), "answered");
   EXPECT_EQ(schedule.step(0), ipc::Schedule::State::finished);
 
-  // While the server is busy it sleeps in a call that nobody has told of; what
-  // it waits for in the end is something else.
+  // While the server is busy, process A sleeps in a call that no event
+  // announces; in the end A waits for something else.
   ipc::Schedule second;
   second.add_server(server.pid());
   const ipc::Pipe never = ipc::make_pipe();
@@ -287,7 +287,7 @@ TEST(Schedule, KillsWhatIsLeftWhenItEnds) {
     ipc::Schedule schedule;
     schedule.add("A", [&] {
       stopped->store(::getpid());
-      ipc::point("for ever");
+      ipc::point("never left");
     });
     (void)schedule.step(0);
     pid = stopped->load();
@@ -296,7 +296,7 @@ TEST(Schedule, KillsWhatIsLeftWhenItEnds) {
   EXPECT_EQ(errno, ESRCH);
 }
 
-TEST(Schedule, EndsWithoutLettingAnybodyGoOn) {
+TEST(Schedule, EndsWithoutLettingAnyProcessContinue) {
   Counter moves(0);
   for (int round = 0; round < 50; ++round) {
     ipc::Pipe nothing = ipc::make_pipe();

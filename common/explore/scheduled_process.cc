@@ -30,7 +30,7 @@ class ProcessGate final : public Gate {
   }
 
   bool sleep_on(const void* object, int64_t deadline_ns, bool mutex) override {
-    // Without a time of their own processes sleep their real one.
+    // Without a time of their own, processes sleep in real time, in the kernel.
     const bool timed = deadline_ns != Deadline::never().ns();
     if (timed && board_.time_ns == 0) return false;
     if (timed && deadline_ns <= board_.time_ns) return true;
@@ -41,7 +41,7 @@ class ProcessGate final : public Gate {
     box_.woken = false;
     depends_on(object);
     stop(Stop::asleep);
-    // Whoever woke it wrote there too, and another waker may come first.
+    // The waker wrote there too, and another waker may come first.
     depends_on(object);
     return true;
   }
@@ -54,10 +54,10 @@ class ProcessGate final : public Gate {
 
   bool wait_until(const std::function<bool()>& is_over, std::string_view what,
                   int64_t deadline_ns) override {
-    // Without a time of their own processes wait in the kernel.
+    // Without a time of their own, processes wait in the kernel.
     if (board_.time_ns == 0) return false;
     box_.accesses.add_all();
-    // If a server answers at once or a little later is not seen.
+    // If a server answers, it must make no difference how fast it does so.
     stopped_since_wait_ = true;
     while (!is_over() && deadline_ns > board_.time_ns) {
       box_.deadline_ns = deadline_ns;
@@ -83,7 +83,8 @@ class ProcessGate final : public Gate {
     box_.accesses.add(board_.lives.data(), board_.lives.size(), false);
   }
 
-  // The events tell what it waits for, and where a wait in a system call ends.
+  // Events say what the process waits for, and when a wait in a system call
+  // ends.
   void see(EventKind kind, std::string_view object) {
     if (board_.notes) note(kind, object);
     if (kind == EventKind::acquire) {
@@ -110,7 +111,8 @@ class ProcessGate final : public Gate {
  private:
   void stop(Stop why) {
     stopped_since_wait_ = true;
-    // While it is stopped the kernel must get at its locks, should it die.
+    // If it dies while it is stopped, the kernel must be able to write its
+    // locks.
     watch(nullptr);
     const uint32_t seen = box_.go.load();
     box_.stop.store(why);

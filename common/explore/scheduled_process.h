@@ -1,15 +1,16 @@
-// The two sides of a gate: what a Schedule and the processes that it arranges
-// write for each other into memory that they share. A part of Schedule.
+// The two sides of a gate: the shared memory through which a Schedule, the
+// controller, and the processes that it arranges talk to each other. A part of
+// Schedule.
 //
 //   process                                  controller
 //   box.stop = at_point, place = "..."       box.stop = running
 //   ring the bell, sleep on box.go           box.go += 1, wake; sleep on the
 //                                            bell
 //
-// One process runs at a time, so what is in here is written by one at a time:
-// by the process that was let go, or by the controller while all are still. The
-// exception are processes that were asleep in a system call and wake up by what
-// the running one does; they write only their own box.
+// One process runs at a time, so this memory has one writer at a time: the
+// process that was let go, or the controller while all are still. The exception
+// are processes that sleep in a system call and are woken by what the running
+// one does; they write only their own box.
 #pragma once
 
 #include <stddef.h>
@@ -25,17 +26,19 @@
 
 namespace ipc {
 
-// Why a process does not go on.
+// Why a process has stopped.
 enum class Stop : uint32_t {
-  running,   // It does, or sleeps in a system call.
-  at_point,  // It waits to be let go.
-  asleep,    // On an object, until another process wakes that.
-  polling,   // Until it sees that its wait is over: it looks when it is asked.
-  woken,     // From a system call; it waits to be let go.
-  finished,  // With its work; it has yet to end.
+  running,   // It has not: it runs, or sleeps in a system call.
+  at_point,  // It is at a point, and waits to be let go.
+  asleep,    // It sleeps on an object until another process wakes it.
+  polling,   // It waits until a look shows it that its wait is over. It looks
+             // whenever the controller asks.
+  woken,     // It has returned from a system call, and waits to be let go.
+  finished,  // Its work is done, but the process has not ended yet.
 };
 
-// What was noted for the people who read a step: no NUL, cut if too long.
+// A text of limited length in shared memory. It has no NUL at its end, and is
+// cut if it is too long.
 template <size_t kBytes>
 class Note {
  public:
@@ -56,23 +59,24 @@ class Note {
   std::array<char, kBytes> bytes_{};
 };
 
-// What one process and the controller write for each other.
+// What one process and the controller tell each other.
 struct GateBox {
   std::atomic<uint32_t> go{0};
   std::atomic<Stop> stop{Stop::running};
-  Note<200> place;      // Of at_point.
-  Note<200> waits_for;  // What the library has told that it waits for.
+  Note<200> place;      // The name of the point, for at_point.
+  Note<200> waits_for;  // What it waits for, as the library announced it.
 
-  // Of a process that is asleep on an object, or polls.
+  // For a process that is asleep on an object, or polls.
   const void* object = nullptr;
-  uint64_t ticket = 0;      // Who came first is woken first.
-  int64_t deadline_ns = 0;  // Of the caller.
-  bool mutex = false;
-  bool woken = false;
-  bool asked = false;  // It was let go only to look again,
-  bool ready = false;  // and found this.
+  uint64_t ticket = 0;      // The process with the lowest one is woken first.
+  int64_t deadline_ns = 0;  // The deadline of the call in which it waits.
+  bool mutex = false;       // Whether the object is a mutex.
+  bool woken = false;       // Whether its wait has ended.
+  bool asked = false;       // It was let go only to look again,
+  bool ready = false;       // and this is what it found.
 
-  // What it has acquired and not yet released, as events call it.
+  // The objects that it has acquired and not yet released, by their names in
+  // events.
   static constexpr size_t kHeldMax = 8;
   std::array<Note<60>, kHeldMax> held;
   [[nodiscard]] bool holds(std::string_view name) const {
@@ -81,25 +85,27 @@ struct GateBox {
                        [&](const auto& one) { return one.text() == name; });
   }
 
-  // Of the last choice.
+  // Of its last step.
   MemoryAccesses accesses;
   Note<3000> notes;  // What it said and did, a line each.
 };
 
-// All of it is zero at the beginning.
+// All of it must be zero at the beginning.
 struct GateBoard {
   static constexpr size_t kProcessesMax = 26;
 
-  std::atomic<uint32_t> bell{0};  // Rung by whoever stops.
+  std::atomic<uint32_t> bell{0};  // A process that stops rings it.
   uint64_t next_ticket = 0;
-  int64_t time_ns = 0;   // 0: that of the machine.
-  bool inner = false;    // Whether inner points are points.
+  int64_t time_ns = 0;   // The time of the processes; 0: that of the machine.
+  bool inner = false;    // Whether processes stop at inner points.
   bool notes = false;    // Whether what a step says and does is noted.
-  bool watches = false;  // Whether the present step is watched, and where.
+  bool watches = false;  // Whether the accesses of this step are watched: to
+                         // these regions.
   size_t region_count = 0;
   std::array<SharedRegion, 32> regions{};
-  // One byte for each process, written by its end: nothing is in them, but who
-  // looks at them and who changes them depend on each other.
+  // One byte for each process. The end of the process counts as a write to it,
+  // and a look whether processes are alive as a read, so the two conflict. The
+  // value is not used.
   std::array<std::atomic<bool>, kProcessesMax> lives{};
   std::array<GateBox, kProcessesMax> boxes{};
 
@@ -108,22 +114,25 @@ struct GateBoard {
   }
 };
 
-// Sleeps on a word of the board while it is `seen`, at most `limit_ns`; -1 for
-// ever. Futexes of the gate's own: they are not for Gate::sleep_on().
+// Sleeps on a word of the board while it is `seen`, at most `limit_ns`, or
+// without a limit if that is -1. These futexes belong to the gate; a primitive
+// calls Gate::sleep_on() instead.
 void gate_sleep(const std::atomic<uint32_t>& word, uint32_t seen,
                 int64_t limit_ns);
 void gate_wake(std::atomic<uint32_t>& word);
 
-// Wakes the first `count` of those who sleep on the object; how many it were.
-// The waking is a part of the step whose accesses are `accesses`.
+// Wakes the first `count` processes that sleep on the object; returns how many
+// it has woken. `accesses` are those of the step that wakes them.
 int wake_sleepers(GateBoard& board, const void* object, int count,
                   MemoryAccesses& accesses);
 
-// In the process: from here on it is arranged, as number `index` of `board`,
-// until it calls leave_gate().
+// Called in the process: from here on it is arranged, as number `index` of
+// `board`, until it calls leave_gate(). Returns when it may take its first
+// step.
 void enter_gate(GateBoard& board, size_t index);
 
-// Tells that the work is done.
+// Called in the process when its work is done. It no longer has a gate after
+// that.
 void leave_gate();
 
 }  // namespace ipc

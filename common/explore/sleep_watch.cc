@@ -19,8 +19,8 @@ std::string field(const std::string& file, const std::string& name) {
   return "";
 }
 
-// Whether the process sleeps only for a time, or until its line is printed:
-// nothing that another process could end.
+// Whether the process sleeps only for a time, or until its line is printed: no
+// other arranged process needs to end that wait.
 bool goes_on_by_itself(const std::string& folder) {
   std::ifstream file(folder + "syscall");
   std::string call;
@@ -32,8 +32,8 @@ bool goes_on_by_itself(const std::string& folder) {
   return call == std::to_string(SYS_clock_nanosleep);
 }
 
-// What the process is at, if it sleeps and its children do: numbers that grow
-// when they run.
+// If the process and its children sleep: their counts of context switches,
+// which grow when they run. "" if one of them does not sleep.
 std::string look_at(pid_t pid) {
   const std::string folder = fmt::format("/proc/{}/", pid);
   if (field(folder + "status", "State") != "S (sleeping)") return "";

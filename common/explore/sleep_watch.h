@@ -1,5 +1,6 @@
-// Whether a process sleeps for good, as seen from outside: for Schedule, whose
-// processes may sleep in system calls that it knows nothing of.
+// Finds out from outside whether a process sleeps until another one wakes it.
+// For Schedule, whose processes may sleep in system calls that it does not
+// know.
 //
 //   ipc::SleepWatch watch;
 //   while (!watch.is_asleep(pid)) ...
@@ -15,13 +16,13 @@ namespace ipc {
 
 class SleepWatch {
  public:
-  // Whether the process sleeps and has done so since the last look: whatever it
-  // had done before that was done between the two looks. Its living children
-  // must sleep too, since each may yet end the wait of its parent. Who sleeps
-  // only for a time, or until its line is printed, does not count as asleep.
+  // Whether the process sleeps and has slept since the last call, so the first
+  // call returns false. Its living children must sleep too, since each may
+  // still end the wait of its parent. A process that sleeps only for a time, or
+  // until its line is printed, does not count as asleep. Does not block.
   bool is_asleep(pid_t pid);
 
-  // Forgets the last look, since something has happened.
+  // Forgets the last call, because something has happened since.
   void forget() { last_look_.clear(); }
 
  private:

@@ -10,7 +10,8 @@
 
 namespace {
 
-// Looks until the process is seen asleep, or so often that it never will be.
+// Looks until the process is seen asleep, or for a time after which it never
+// will be.
 bool is_seen_asleep(pid_t pid) {
   ipc::SleepWatch watch;
   const ipc::Deadline limit = ipc::Deadline::after(0.2 * ipc::time_scale());
@@ -21,7 +22,7 @@ bool is_seen_asleep(pid_t pid) {
   return false;
 }
 
-TEST(Asleep, IsWhoReadsFromAnEmptyPipe) {
+TEST(Asleep, IsAProcessThatReadsFromAnEmptyPipe) {
   ipc::Pipe pipe = ipc::make_pipe();
   const ipc::Process reader("Reader", [&] {
     char byte = 0;
@@ -30,7 +31,7 @@ TEST(Asleep, IsWhoReadsFromAnEmptyPipe) {
   EXPECT_TRUE(is_seen_asleep(reader.pid()));
 }
 
-TEST(Asleep, IsNotWhoWorksOrWaitsForATime) {
+TEST(Asleep, IsNotAProcessThatWorksOrWaitsForATime) {
   const ipc::Process worker("Worker", [] {
     while (true) continue;
   });
@@ -39,7 +40,7 @@ TEST(Asleep, IsNotWhoWorksOrWaitsForATime) {
   EXPECT_FALSE(is_seen_asleep(sleeper.pid()));
 }
 
-TEST(Asleep, IsNotWhoWaitsForAChildThatWorks) {
+TEST(Asleep, IsNotAProcessThatWaitsForAChildThatWorks) {
   const ipc::Process parent("Parent", [] {
     ipc::Process child("Child", [] {
       while (true) continue;

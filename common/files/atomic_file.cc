@@ -26,7 +26,7 @@ namespace {
 constexpr std::string_view kPrefix = ".ipc-labs-";
 constexpr std::string_view kSuffix = ".tmp";
 
-// What of a file says who may do what with it.
+// The attributes of a file that say who may do what with it.
 struct Access {
   mode_t permissions = 0600;
   std::optional<gid_t> group;
@@ -35,13 +35,13 @@ struct Access {
 
 constexpr const char* kAcl = "system.posix_acl_access";
 
-// Gives a new file the access that an old one had. What cannot be kept is not
-// replaced by something wider.
+// Gives a new file the access that an old one had. A permission that cannot be
+// kept is dropped, never widened.
 void set_access(int fd, const Access& access) {
   // The permissions of the group are those of the list's mask, if there is one.
   bool is_same_group = !access.group || ::fchown(fd, -1, *access.group) == 0;
   if (access.acl.empty()) {
-    // One that came from the folder.
+    // Removes a list that the new file got from its folder.
     ::fremovexattr(fd, kAcl);
   } else {
     is_same_group = is_same_group && ::fsetxattr(fd, kAcl, access.acl.data(),
@@ -51,8 +51,9 @@ void set_access(int fd, const Access& access) {
   check(::fchmod(fd, access.permissions & mode), "fchmod");
 }
 
-// A temporary file in the folder of what it is to replace: rename(2) does not
-// cross file systems. It is removed unless it got its final name.
+// A temporary file in the folder of the file that it is to replace, because
+// rename(2) does not cross file systems. The destructor removes it unless it
+// got its final name.
 class TemporaryFile {
  public:
   explicit TemporaryFile(int folder_fd)
@@ -68,7 +69,7 @@ class TemporaryFile {
   }
 
   // Writes the content and closes the file, so that nothing happens to it after
-  // the rename: who watches gets one event for it, and not two.
+  // the rename: a process that watches it gets one event rather than two.
   void fill(std::string_view content, const Access& access) {
     constexpr int kFlags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
     const UniqueFd fd(
@@ -76,7 +77,7 @@ class TemporaryFile {
     set_access(fd.get(), access);
     const SizeLimitIsAnError no_signal;
     write_all(fd, std::as_bytes(std::span(content)));
-    // Before the rename: else a crash may leave the new name with nothing.
+    // Before the rename: otherwise a crash may leave an empty file there.
     check(retry([&] { return ::fsync(fd.get()); }), "fsync");
   }
 
@@ -95,7 +96,7 @@ class TemporaryFile {
 
   int folder_fd_;
   std::string name_;
-  UniqueFd lock_;  // While we live nobody takes the file for abandoned.
+  UniqueFd lock_;  // Says that the file is not abandoned while we live.
 };
 
 // Removes the temporary files of writers that died.
@@ -115,8 +116,8 @@ void remove_abandoned(int folder_fd) {
   }
 }
 
-// That of a file of ours. A stranger's is no model: whoever could put it there
-// would decide who reads what we write.
+// The access of a file of our own. Another user's file is not a model: whoever
+// put it there would decide who may read what we write.
 Access access_of(int folder_fd, const std::string& name) {
   struct stat status {};
   constexpr int kNoFollow = AT_SYMLINK_NOFOLLOW;
@@ -125,12 +126,12 @@ Access access_of(int folder_fd, const std::string& name) {
       S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
   if (!is_ours) return {};
   Access access{status.st_mode & 0777U, status.st_gid, ""};
-  // There is no fgetxattr(2) without opening, which permissions may forbid.
+  // fgetxattr(2) needs an open file, and permissions may forbid opening it.
   const std::string path =
       "/proc/self/fd/" + std::to_string(folder_fd) + "/" + name;
   const ssize_t size = ::lgetxattr(path.c_str(), kAcl, nullptr, 0);
   if (size == -1 && errno != ENODATA && errno != ENOTSUP) {
-    access.permissions &= 0707U;  // The group's may be those of a list's mask.
+    access.permissions &= 0707U;  // The group bits may be the mask of a list.
   }
   if (size <= 0) return access;
   access.acl.resize(static_cast<size_t>(size));
@@ -140,8 +141,8 @@ Access access_of(int folder_fd, const std::string& name) {
   return access;
 }
 
-// Some file systems know no fsync(2) of a folder, such as CIFS and vboxsf. They
-// have no promise to break.
+// Some file systems, such as CIFS and vboxsf, do not support fsync(2) of a
+// folder. They have no promise to break.
 void sync_folder(int fd) {
   const int result = retry([&] { return ::fsync(fd); });
   if (result == -1 && (errno == EINVAL || errno == ENOTSUP)) return;
@@ -166,14 +167,14 @@ void replace_file(const std::string& path, std::string_view content) {
 }
 
 std::optional<std::string> read_file(const std::string& path) {
-  // O_NONBLOCK: a FIFO would wait for a writer.
+  // O_NONBLOCK: opening a FIFO would wait for a writer.
   constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
   const UniqueFd fd(retry([&] { return ::open(path.c_str(), kFlags); }));
   if (!fd && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   struct stat status {};
   check(fd.get(), "open");
   check(::fstat(fd.get(), &status), "fstat");
-  if (!S_ISREG(status.st_mode)) throw_error(EINVAL, "read of no regular file");
+  if (!S_ISREG(status.st_mode)) throw_error(EINVAL, "not a regular file");
 
   std::string content;
   std::vector<char> piece(64 << 10U);

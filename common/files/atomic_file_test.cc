@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What goes wrong in this process, in place of what really happens.
+// Which calls of this process fail on purpose, and how.
 struct Faults {
   int fsync_error = 0;
   int fsync_passes = 0;  // Calls of fsync(2) that still succeed.
@@ -123,8 +123,8 @@ TEST_F(AtomicFile, KeepsThePermissionsOfTheOldAndIsPrivateWhenNew) {
   EXPECT_EQ(mode(), 0644U);
 }
 
-// The promise of the header. Without the rename, a reader gets to see a file
-// that is empty or half written.
+// This is what the header promises. Without the rename, a reader would see a
+// file that is empty or half written.
 TEST_F(AtomicFile, AReaderSeesOldOrNewContentAndNothingElse) {
   const std::string old_content(200'000, 'o');
   const std::string new_content(100'000, 'n');
@@ -161,7 +161,7 @@ TEST_F(AtomicFile, AWriterKilledAtAnyCallLeavesOldOrNewContent) {
         << "killed at stop " << stop << ", the file is "
         << seen.value_or("not there");
     ++(seen == "old content" ? old_seen : new_seen);
-    ASSERT_LE(files(), 2) << "temporary files pile up";
+    ASSERT_LE(files(), 2) << "temporary files accumulate";
   }
   EXPECT_GT(old_seen, 10);
   EXPECT_GT(new_seen, 2);
@@ -246,7 +246,7 @@ TEST_F(AtomicFile, AFailedFsyncOfTheFolderIsReportedThoughTheContentIsThere) {
 }
 
 // As on CIFS and vboxsf.
-TEST_F(AtomicFile, AFolderThatKnowsNoFsyncIsNoFailure) {
+TEST_F(AtomicFile, AFolderThatDoesNotSupportFsyncIsNotAFailure) {
   ipc::replace_file(path, "old");
   for (const int error : {EINVAL, ENOTSUP}) {
     faults.fsync_error = error;
@@ -264,7 +264,7 @@ TEST_F(AtomicFile, ShortAndInterruptedWritesAreContinued) {
   EXPECT_TRUE(ipc::read_file(path) == std::string(1000, 'x'));
 }
 
-// With the signal's default action, which would end the writer and leave its
+// SIGXFSZ has its default action, which would kill the writer and leave its
 // temporary file.
 TEST_F(AtomicFile, AFileSizeLimitIsReported) {
   ipc::replace_file(path, "old");
@@ -294,7 +294,7 @@ TEST_F(AtomicFile, AFullDiskIsReported) {
   EXPECT_EQ(*error, ENOSPC);
 }
 
-TEST_F(AtomicFile, ALinkAtItsPlaceIsReplacedAndItsTargetUntouched) {
+TEST_F(AtomicFile, ALinkInItsPlaceIsReplacedAndItsTargetIsUntouched) {
   const std::string victim = dir.file("victim");
   ipc::replace_file(victim, "victim");
   fs::create_symlink(victim, path);
@@ -307,7 +307,7 @@ TEST_F(AtomicFile, ALinkAtItsPlaceIsReplacedAndItsTargetUntouched) {
   EXPECT_EQ(ipc::read_file(victim), "victim");
 }
 
-// An access control list that lets user 12345 read, and its own group nothing.
+// An access control list that lets user 12345 read, but not the file's group.
 std::string acl_for_a_stranger() {
   struct Entry {
     uint16_t tag;
@@ -337,12 +337,12 @@ TEST_F(AtomicFile, KeepsTheAccessControlList) {
   ipc::replace_file(path, "new");
   std::string kept(1000, '\0');
   const ssize_t size = ::getxattr(path.c_str(), kAcl, kept.data(), kept.size());
-  ASSERT_GT(size, 0) << "without it the group may do what the stranger might";
+  ASSERT_GT(size, 0) << "without it the group gets the stranger's permissions";
   kept.resize(static_cast<size_t>(size));
   EXPECT_EQ(kept, acl);
 }
 
-TEST_F(AtomicFile, OfAFolderOrATooLongNameNothingIsLeft) {
+TEST_F(AtomicFile, AFailureForAFolderOrATooLongNameLeavesNothing) {
   fs::create_directory(path);
   EXPECT_EQ(error_of_replacing("new"), EISDIR);
   EXPECT_EQ(files(), 1);
@@ -353,17 +353,17 @@ TEST_F(AtomicFile, OfAFolderOrATooLongNameNothingIsLeft) {
   EXPECT_EQ(files(), 2);
 }
 
-TEST_F(AtomicFile, AFileThatMayOnlyBeReadIsReplacedAndStaysSo) {
+TEST_F(AtomicFile, AReadOnlyFileIsReplacedAndStaysReadOnly) {
   ipc::replace_file(path, "old");
   ASSERT_EQ(::chmod(path.c_str(), 04444), 0);
   ipc::replace_file(path, "new");
   EXPECT_EQ(ipc::read_file(path), "new");
   struct stat status {};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 07777U, 0444U) << "and is no set-user-ID program";
+  EXPECT_EQ(status.st_mode & 07777U, 0444U) << "the set-user-ID bit must go";
 }
 
-TEST_F(AtomicFile, WhatIsNoRegularFileIsNotReadAndBlocksNobody) {
+TEST_F(AtomicFile, AFileThatIsNotRegularIsAnErrorAndDoesNotBlock) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   EXPECT_THROW((void)ipc::read_file(path), std::system_error);
   EXPECT_THROW((void)ipc::read_file(dir.path()), std::system_error);

@@ -22,7 +22,7 @@
 namespace ipc {
 namespace {
 
-// A name that appears or goes, or gets other permissions or another content.
+// A name appears or disappears, or its permissions or its content change.
 constexpr uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM |
                              IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE |
                              IN_ONLYDIR | IN_MASK_ADD;
@@ -33,7 +33,7 @@ constexpr int kNoFolder = -2;
 
 constexpr int kLinksMax = 40;  // As in path_resolution(7).
 
-// The names of a path in order; "" and "." are nothing.
+// The names of a path in order, without "" and ".".
 std::deque<std::string> names_in(const std::string& path) {
   std::deque<std::string> names;
   for (const std::filesystem::path& name : std::filesystem::path(path)) {
@@ -48,7 +48,7 @@ std::string join(const std::string& folder, const std::string& name) {
   return path += name;
 }
 
-// What a symbolic link says; nothing if it is none.
+// The target of a symbolic link; nothing if `path` is not one.
 std::optional<std::string> read_link(const std::string& path) {
   std::string target(PATH_MAX, '\0');
   const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
@@ -57,7 +57,7 @@ std::optional<std::string> read_link(const std::string& path) {
   return target;
 }
 
-// Cheaper than to ask lstat(2).
+// This is cheaper than lstat(2).
 bool is_link(const std::string& path) {
   char first = 0;
   return ::readlink(path.c_str(), &first, 1) != -1;
@@ -69,7 +69,7 @@ bool is_empty_file(const std::string& path) {
          status.st_size == 0;
 }
 
-// What inotify's own limits are called, which an errno does not tell.
+// Errors that name inotify's own limits, which an errno does not.
 const char* explain_init() {
   return errno == EMFILE ? "inotify_init1: fs.inotify.max_user_instances is "
                            "reached, or no descriptor is free"
@@ -97,7 +97,7 @@ void add_to(const UniqueFd& epoll, const UniqueFd& fd) {
 
 FileWatcher::FileWatcher(std::string path)
     : path_(std::move(path)), inotify_(make_inotify()) {
-  if (names_in(path_).empty()) throw_error(EINVAL, "watch of no file");
+  if (names_in(path_).empty()) throw_error(EINVAL, "the path names no file");
   watch_path(names_in(path_));
 }
 
@@ -114,7 +114,7 @@ int FileWatcher::fd() {
   return epoll_.get();
 }
 
-// As long as this fails the notice that has led here is still to be given.
+// If this fails, the notice that has led here must still be given later.
 void FileWatcher::find_again() {
   auto old = std::exchange(watched_, {});
   try {
@@ -131,7 +131,7 @@ void FileWatcher::find_again() {
 }
 
 // Walks along the path as the kernel does, and puts a watch on each folder
-// before it looks into it: what changes behind us is in the queue.
+// before it looks into it: a change that comes later is in the queue.
 void FileWatcher::watch_path(std::deque<std::string> names) {
   file_ = {};
   is_elsewhere_ = false;
@@ -140,7 +140,7 @@ void FileWatcher::watch_path(std::deque<std::string> names) {
   for (int links = 0; !names.empty();) {
     const std::string name = std::move(names.front());
     names.pop_front();
-    // A log that others write in a folder on the way is not to wake us.
+    // Writes to a log in a folder on the way must not wake us.
     const int watched =
         watch(folder, name, names.empty() ? kEvents | IN_MODIFY : kEvents);
     if (watched == kNoFolder) break;
@@ -149,26 +149,26 @@ void FileWatcher::watch_path(std::deque<std::string> names) {
     const auto target = read_link(next);
     if (!target) {
       folder = next;
-      // A folder that we may not watch is tried again at each notice.
+      // If we may not watch a folder, we try again at each notice.
       if (names.empty() && sees_all) file_ = {watched, name, next};
       continue;
     }
     if (++links > kLinksMax) throw_error(ELOOP, "watch of a file");
-    // Not = "/", in which g++ 12 finds a fault that is not there.
+    // Not = "/", about which g++ 12 gives a false warning.
     if (target->starts_with('/')) folder.assign(1, '/');
     const auto more = names_in(*target);
     names.insert(names.begin(), more.begin(), more.end());
   }
 }
 
-// Returns the watch descriptor; kNoFolder if there is no such folder: then the
-// one above it is watched, and tells when there is.
+// Returns the watch descriptor; kNoFolder if there is no such folder. The
+// folder above it is watched then, and its watch reports when there is one.
 int FileWatcher::watch(const std::string& folder, const std::string& name,
                        uint32_t events) {
   const int watch = ::inotify_add_watch(inotify_.get(), folder.c_str(), events);
   if (watch == -1 && (errno == ENOENT || errno == ENOTDIR)) return kNoFolder;
-  // One may pass through a folder that one may not read: then its names are
-  // not told.
+  // A process may pass through a folder that it may not read. inotify(7) then
+  // does not report the names in it.
   if (watch == -1 && errno == EACCES) return kNoWatch;
   if (watch == -1) throw_error(errno, explain_add());
   watched_[watch].path = folder;
@@ -188,7 +188,7 @@ std::optional<FileWatcher::Notice> FileWatcher::wait_until(Deadline deadline) {
     return notice.has_value();
   };
   if (Gate* const own = gate(); own != nullptr && !notice) [[unlikely]] {
-    // What happens to other files, maybe outside of the run, is nothing to it.
+    // The gate wakes only for our file, not for others outside of the run.
     (void)own->wait_until(is_over, awaited, deadline.sooner(settled_).ns());
   }
   while (!is_over() && !deadline.expired()) {
@@ -199,16 +199,16 @@ std::optional<FileWatcher::Notice> FileWatcher::wait_until(Deadline deadline) {
   return notice;
 }
 
-// What is to be told now.
+// The notice that is due now, if there is one.
 std::optional<FileWatcher::Notice> FileWatcher::look() {
   std::optional<Notice> notice = read_events();
   if (!notice && settled_.expired()) notice = Notice::changed;
-  // Who reads the file now sees what was written until now.
+  // A reader of the file now sees all that was written until now.
   if (notice && !settled_.is_never()) settle_until(Deadline::never());
   return notice;
 }
 
-// The deadline is also that of the timer, for those who wait for fd().
+// Sets the timer too, for callers that wait for fd().
 void FileWatcher::settle_until(Deadline deadline) {
   settled_ = deadline;
   if (!timer_) return;
@@ -218,8 +218,8 @@ void FileWatcher::settle_until(Deadline deadline) {
         "timerfd_settime");
 }
 
-// Takes what is in the queue now, all at once: so that many changes are one
-// notice, and the changes of others can not keep us here for ever.
+// Takes all that is in the queue now, at once: so many changes become one
+// notice, and changes to other files cannot keep us here forever.
 std::optional<FileWatcher::Notice> FileWatcher::read_events() {
   std::array<char, 4096> first;
   const ssize_t size =
@@ -228,7 +228,7 @@ std::optional<FileWatcher::Notice> FileWatcher::read_events() {
   check(size, "read inotify");
   const auto length = static_cast<size_t>(size);
   std::optional<Notice> notice = meaning({first.data(), length});
-  // Was there room for one more, the longest that there can be?
+  // Was there room for one more event, even the longest possible one?
   if (first.size() - length > sizeof(inotify_event) + NAME_MAX) return notice;
   int queued = 0;
   check(::ioctl(inotify_.get(), FIONREAD, &queued), "ioctl FIONREAD");
@@ -246,7 +246,7 @@ std::optional<FileWatcher::Notice> FileWatcher::meaning(
   while (!events.empty()) {
     inotify_event event{};
     std::memcpy(&event, events.data(), sizeof event);
-    // It ends with one or more zeros; see inotify(7).
+    // The name ends with one or more zeros; see inotify(7).
     const char* const name = events.data() + sizeof event;
     const auto more =
         meaning(event, event.len > 0 ? std::string_view(name) : "");
@@ -263,7 +263,7 @@ std::optional<FileWatcher::Notice> FileWatcher::meaning(
     return Notice::rescan;
   }
   const auto folder = watched_.find(event.wd);
-  if (folder == watched_.end()) return std::nullopt;  // Watched no longer.
+  if (folder == watched_.end()) return std::nullopt;  // No longer watched.
   if ((event.mask & (IN_IGNORED | IN_UNMOUNT)) != 0) {
     is_elsewhere_ = true;
     return Notice::rescan;
@@ -274,8 +274,8 @@ std::optional<FileWatcher::Notice> FileWatcher::meaning(
   const bool is_file = event.wd == file_.watch && name == file_.name;
   const bool is_new = (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0;
   if (!is_file || (is_new && is_link(file_.path))) is_elsewhere_ = true;
-  // Somebody has perhaps begun to write it, and IN_CLOSE_WRITE will follow. If
-  // not, that is told after a while, and not each time anew.
+  // Perhaps a process has begun to write it, and IN_CLOSE_WRITE will follow. If
+  // that does not come, the change is reported after kSettleS, but only once.
   const bool is_written = (event.mask & IN_MODIFY) != 0 ||
                           ((event.mask & IN_CREATE) != 0 &&
                            is_empty_file(join(path, std::string(name))));

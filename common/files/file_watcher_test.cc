@@ -40,7 +40,7 @@ void write_in_place(const std::string& path, const std::string& text,
                     int flags) {
   const ipc::UniqueFd fd(ipc::check(
       ::open(path.c_str(), O_WRONLY | O_CREAT | flags, 0600), path.c_str()));
-  // In two pieces, so that it can be read half written.
+  // In two pieces, so that a reader can see the file half written.
   const size_t half = text.size() / 2;
   ipc::check(::write(fd.get(), text.data(), half), "write");
   ipc::check(::write(fd.get(), text.data() + half, text.size() - half),
@@ -117,12 +117,12 @@ struct WayOfSaving : testing::TestWithParam<Way> {
 INSTANTIATE_TEST_SUITE_P(All, WayOfSaving, testing::ValuesIn(ways),
                          [](const auto& info) { return info.param.name; });
 
-// What is saved here ends with a full stop, so that half of it is known as
-// such.
+// Each text that is saved here ends with a full stop, so that a reader can tell
+// whether it is whole.
 bool is_whole(const std::string& text) { return text.ends_with('.'); }
 
-// One process saves, another reads, and tells the first when it has seen a new
-// content.
+// One process saves; another reads, and notifies the first when it has seen a
+// new content.
 TEST_P(WayOfSaving, EveryContentIsSeenExactlyOnce) {
   constexpr int kSaves = 100;
   ipc::Pipe seen = ipc::make_pipe();
@@ -138,7 +138,7 @@ TEST_P(WayOfSaving, EveryContentIsSeenExactlyOnce) {
   seen.reader.reset();
   std::string last;
   for (int i = 1; i <= kSaves;) {
-    ASSERT_TRUE(watcher.wait_until(limit())) << "blind after save " << i - 1;
+    ASSERT_TRUE(watcher.wait_until(limit())) << "no notice of save " << i;
     const auto text = ipc::read_file(path);
     if (!text || *text == last || !is_whole(*text)) continue;
     ASSERT_EQ(*text, "content " + std::to_string(i) + ".");
@@ -149,8 +149,9 @@ TEST_P(WayOfSaving, EveryContentIsSeenExactlyOnce) {
   EXPECT_EQ(saver.join(), 0);
 }
 
-// Nobody waits for anybody: contents may be missed, but not the last one.
-TEST_P(WayOfSaving, TheLastContentIsSeenHoweverFastTheyFollow) {
+// Neither process waits for the other: a reader may miss a content, but not the
+// last one.
+TEST_P(WayOfSaving, TheLastContentIsSeenHoweverFastTheSavesFollow) {
   FileWatcher watcher(path);
   ipc::Process saver("saver", [&] {
     for (int i = 1; i < 100; ++i) {
@@ -160,13 +161,13 @@ TEST_P(WayOfSaving, TheLastContentIsSeenHoweverFastTheyFollow) {
   });
   std::string last;
   while (last != "the last one.") {
-    ASSERT_TRUE(watcher.wait_until(limit())) << "blind after: " << last;
+    ASSERT_TRUE(watcher.wait_until(limit())) << "no notice after: " << last;
     if (const auto text = ipc::read_file(path)) last = *text;
   }
   EXPECT_EQ(saver.join(), 0);
 }
 
-TEST_P(WayOfSaving, ASaveBetweenNoticeAndReadingIsNotReadTwice) {
+TEST_P(WayOfSaving, ASaveBetweenNoticeAndReadIsNotReadTwice) {
   FileWatcher watcher(path);
   EXPECT_EQ(watcher.wait(), Notice::rescan);
   std::string last;
@@ -186,7 +187,7 @@ TEST_P(WayOfSaving, ASaveBetweenNoticeAndReadingIsNotReadTwice) {
     while (watcher.wait_until(now())) load();
     EXPECT_EQ(loads, i);
 
-    // And after reading: then there must be another notice.
+    // A save after the read must give another notice.
     GetParam().save(dir.path(), "after.");
     ASSERT_TRUE(watcher.wait_until(limit()));
     load();
@@ -195,7 +196,7 @@ TEST_P(WayOfSaving, ASaveBetweenNoticeAndReadingIsNotReadTwice) {
   }
 }
 
-TEST_P(WayOfSaving, WatchesDoNotPileUp) {
+TEST_P(WayOfSaving, WatchesDoNotAccumulate) {
   FileWatcher watcher(path);
   const auto count_watches = [&] {
     int count = 0;
@@ -229,7 +230,7 @@ TEST_F(FileWatcherTest, TheFirstNoticeIsForWhatIsThereNow) {
   EXPECT_EQ(watcher.wait_until(ipc::Deadline::after(0.02)), std::nullopt);
 }
 
-TEST_F(FileWatcherTest, OtherFilesAreNoNews) {
+TEST_F(FileWatcherTest, OtherFilesAreNotReported) {
   FileWatcher watcher(path);
   watcher.wait();
   ipc::replace_file(dir.file("other"), "text");
@@ -253,7 +254,7 @@ TEST_F(FileWatcherTest, AReplacedFileIsOneNotice) {
   ipc::Process writer("writer", [&] { ipc::replace_file(path, "text"); });
   ASSERT_TRUE(watcher.wait_until(limit()));
   EXPECT_EQ(ipc::read_file(path), "text")
-      << "the notice comes when it is there";
+      << "the notice comes when the new content is there";
   EXPECT_EQ(writer.join(), 0);
   EXPECT_EQ(watcher.wait_until(now()), std::nullopt) << "nothing comes after";
 }
@@ -271,7 +272,7 @@ TEST_F(FileWatcherTest, ALinkThatTakesThePlaceOfTheFileIsFollowed) {
   EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
 }
 
-TEST_F(FileWatcherTest, RemovalIsNews) {
+TEST_F(FileWatcherTest, RemovalIsReported) {
   ipc::replace_file(path, "text");
   FileWatcher watcher(path);
   watcher.wait();
@@ -279,7 +280,7 @@ TEST_F(FileWatcherTest, RemovalIsNews) {
   EXPECT_EQ(watcher.wait_until(now()), Notice::changed);
 }
 
-TEST_F(FileWatcherTest, AFileThatIsBeingWrittenIsNewsWhenItIsClosed) {
+TEST_F(FileWatcherTest, AFileThatIsBeingWrittenIsReportedWhenItIsClosed) {
   FileWatcher watcher(path);
   watcher.wait();
   const ipc::Deadline settled =
@@ -288,7 +289,7 @@ TEST_F(FileWatcherTest, AFileThatIsBeingWrittenIsNewsWhenItIsClosed) {
   const auto empty = watcher.wait_until(now());
   ASSERT_EQ(::write(fd.get(), "text", 4), 4);
   const auto open = watcher.wait_until(now());
-  // On a machine so slow the writer is taken for one who goes on.
+  // On a machine slower than that, the file is reported while still open.
   if (!settled.expired()) {
     EXPECT_FALSE(empty || open);
   }
@@ -297,7 +298,7 @@ TEST_F(FileWatcherTest, AFileThatIsBeingWrittenIsNewsWhenItIsClosed) {
   EXPECT_EQ(watcher.wait_until(now()), std::nullopt);
 }
 
-// What changes a file and is not the end of a writer.
+// A change of a file other than a close by its writer.
 struct Change {
   const char* name;
   std::function<void(const std::string& path)> make;
@@ -351,8 +352,8 @@ struct WayOfChanging : testing::TestWithParam<Change> {
   std::string path = dir.file("file");
 };
 
-// Whatever may be told on the way, the last content is read after a notice.
-TEST_P(WayOfChanging, IsNews) {
+// Whatever is reported in between, a notice comes after the last change.
+TEST_P(WayOfChanging, IsReported) {
   FileWatcher watcher(path);
   watcher.wait();
   GetParam().make(path);
@@ -362,15 +363,16 @@ TEST_P(WayOfChanging, IsNews) {
       ipc::Deadline::after(2 * FileWatcher::kSettleS * ipc::time_scale());
   while (watcher.wait_until(quiet)) {
   }
-  // What is told after a while is told once.
+  // A change that is reported after kSettleS is reported only once.
   EXPECT_EQ(ipc::read_file(path), last);
 }
 
-TEST_P(WayOfChanging, IsNewsToWhoPolls) {
+TEST_P(WayOfChanging, IsReportedToACallerThatPolls) {
   FileWatcher watcher(path);
   watcher.wait();
   GetParam().make(path);
-  if (watcher.wait_until(now())) return;  // Or it has to settle:
+  if (watcher.wait_until(now())) return;
+  // It has to settle first.
   pollfd poll_fd{watcher.fd(), POLLIN, 0};
   const ipc::Deadline deadline = limit();
   while (!watcher.wait_until(now())) {
@@ -384,8 +386,9 @@ INSTANTIATE_TEST_SUITE_P(FileWatcher, WayOfChanging, testing::ValuesIn(changes),
                            return std::string(info.param.name);
                          });
 
-// A writer that never closes is told of again and again, but not at each write.
-TEST_F(FileWatcherTest, ALogIsToldOfNowAndThen) {
+// If a writer never closes its file, notices come again and again, but not for
+// each write.
+TEST_F(FileWatcherTest, ALogThatStaysOpenIsReportedNowAndThen) {
   ipc::replace_file(path, "");
   FileWatcher watcher(path);
   watcher.wait();
@@ -393,19 +396,20 @@ TEST_F(FileWatcherTest, ALogIsToldOfNowAndThen) {
   const double duration_s = 5 * FileWatcher::kSettleS * ipc::time_scale();
   const ipc::Deadline end = ipc::Deadline::after(duration_s);
   int notices = 0;
-  bool is_told = false;
+  bool is_reported = false;
   while (!end.expired()) {
     ASSERT_EQ(::write(fd.get(), "x", 1), 1);
-    is_told = watcher.wait_until(now()).has_value();
-    if (is_told) ++notices;
+    is_reported = watcher.wait_until(now()).has_value();
+    if (is_reported) ++notices;
   }
   EXPECT_GE(notices, 1);
   EXPECT_LE(notices, 5);
-  EXPECT_TRUE(is_told || watcher.wait_until(limit())) << "the last write";
+  EXPECT_TRUE(is_reported || watcher.wait_until(limit()))
+      << "the last write was not reported";
 }
 
 // In a user namespace of its own, where this user's limits can be changed.
-TEST_F(FileWatcherTest, ItsErrorNamesTheLimitThatIsReached) {
+TEST_F(FileWatcherTest, TheErrorNamesTheLimitThatIsReached) {
   const auto text_with = [&](const char* limit, const char* value) {
     ipc::Pipe pipe = ipc::make_pipe();
     ipc::Process child("child", [&] {
@@ -470,7 +474,7 @@ TEST_F(FileWatcherTest, ARelativePathBeginsInTheWorkingFolder) {
   ASSERT_EQ(::chdir("/"), 0);
 }
 
-TEST_F(FileWatcherTest, AfterAnUnmountWhatWasBelowIsWatched) {
+TEST_F(FileWatcherTest, AfterAnUnmountTheFolderBelowIsWatched) {
   ipc::Process child("child", [&] {
     if (!ipc::enter_small_disk(dir.path(), 1 << 20).empty()) ::_exit(9);
     FileWatcher watcher(path);
@@ -485,12 +489,13 @@ TEST_F(FileWatcherTest, AfterAnUnmountWhatWasBelowIsWatched) {
   EXPECT_EQ(status, 0);
 }
 
-// A burst of changes that nobody reads; the kernel then drops what does not
-// fit its queue. Two files in turns, since equal neighbours are one event.
+// A burst of changes is not read, so the kernel drops the events that do not
+// fit its queue. Two files take turns, because the kernel merges equal events
+// that follow each other.
 TEST_F(FileWatcherTest, AFullQueueMeansRescan) {
   size_t queue_max = 0;
   std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> queue_max;
-  if (queue_max > 100'000) GTEST_SKIP() << "a queue of " << queue_max;
+  if (queue_max > 100'000) GTEST_SKIP() << "too long a queue: " << queue_max;
   FileWatcher watcher(path);
   watcher.wait();
   ipc::replace_file(path, "in the queue");
@@ -507,7 +512,7 @@ TEST_F(FileWatcherTest, AFullQueueMeansRescan) {
 }
 
 TEST_F(FileWatcherTest, ItsDescriptorCanBePolled) {
-  // By a relative path, so that /tmp, where others are at work, is not watched.
+  // By a relative path, so that it does not watch /tmp, which is busy.
   ASSERT_EQ(::chdir(dir.path().c_str()), 0);
   FileWatcher watcher("file");
   watcher.wait();

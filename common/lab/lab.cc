@@ -42,8 +42,8 @@ constexpr int kWrongUsage = 2;
 constexpr double kExplorationLimitS = 86400;
 constexpr int kSkipped = 77;  // As in Automake's tests.
 
-// As CLI::Range, for which NaN is in every range: it is neither too small nor
-// too large.
+// Like CLI::Range, which accepts NaN in every range, because NaN is neither too
+// small nor too large.
 CLI::Validator range(double min, double max) {
   return {[min, max](const std::string& text) -> std::string {
             double value = 0;
@@ -79,7 +79,7 @@ int judge(const std::function<std::string()>& lesson) {
     say("FAIL {}", reason);
   }
   if (!output_lost()) return reason.empty() ? 0 : 1;
-  fprintf(stderr, "Main: not all that was said could be written\n");
+  fprintf(stderr, "Main: some output could not be written\n");
   return 1;
 }
 
@@ -89,7 +89,7 @@ int play(const std::function<std::string()>& lesson) {
   return status;
 }
 
-// Prints on standard output; the status, if that is all there is to do.
+// Prints on standard output. Returns the status of a lab that does only that.
 int print(const std::string& text) {
   fputs(text.c_str(), stdout);
   return fflush(stdout) == 0 ? 0 : 1;
@@ -108,8 +108,8 @@ int explore(const std::vector<NamedScenario>& scenarios, const char* request,
   return print(answer + "\n");
 }
 
-// What Process cannot do without, and what an old kernel does not have, or an
-// old filter of system calls refuses: the call that is refused, or "".
+// Process needs pidfd_open(2), which an old kernel does not have and an old
+// filter of system calls refuses. Returns the call that is refused, or "".
 std::string refused_call() {
   const UniqueFd self(
       static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0U)));
@@ -118,25 +118,25 @@ std::string refused_call() {
                      std::generic_category().message(errno));
 }
 
-// What the keeper says it says for Main.
+// The keeper reports a failure in the name of Main.
 int fail(const std::string& reason) {
   name_process("Main");
   say("FAIL {}", reason);
   return 1;
 }
 
-// Looks for children of Main that have ended badly and whose status Main does
-// not ask for. Whoever waits for what they were to do waits in vain.
+// Looks for children of Main that have failed and whose status Main does not
+// ask for. A process that waits for their work waits in vain.
 class Mourner {
  public:
   explicit Mourner(pid_t main) : main_(main) {}
 
-  // "Monitor: exit status 1", if there is one for kLongestS; else "". To be
-  // called every kIntervalS.
+  // Returns, for example, "Monitor: exit status 1" if there has been such a
+  // child for kLongestS, otherwise "". Call it every kIntervalS.
   std::string look() {
     const std::optional<ProcessStat> main = read_stat(main_);
-    // Not if it works, or is stopped; nor in the /proc of other numbers. What
-    // was seen still counts: it may work for a moment, to look by itself.
+    // Not while Main runs or is stopped, or if this /proc has other pids. What
+    // was seen before still counts: Main may wake up for a moment to look.
     const bool sleeps = main && main->state == 'S';
     if (!sleeps || main->parent != ::getpid()) return "";
     const auto old = std::exchange(dead_, {});
@@ -154,8 +154,8 @@ class Mourner {
     return "";
   }
 
-  // As often as those look again who sleep: who watches a lab takes neither for
-  // something that will come to pass by itself.
+  // The interval in which sleeping processes look again, so that a program that
+  // watches a lab takes neither for progress.
   static constexpr double kIntervalS = kRecheckSeconds;
 
  private:
@@ -169,9 +169,9 @@ class Mourner {
   std::map<pid_t, int> dead_;  // Each, and how often it was seen.
 };
 
-// How a lab ended: the status of Main, or what a shell would call it; what is
-// to be said of it for Main; and why it did not go on, if it was ended for
-// that.
+// How a lab ended: the status of Main, or the one that a shell would report;
+// the failure to report for Main; and why the lab did not continue, if it was
+// ended for that.
 struct Ending {
   int status = 1;
   std::string failure = "";
@@ -188,7 +188,7 @@ bool is_traced() {
          status.find("TracerPid:\t0\n") == status.npos;
 }
 
-// Whoever presses Ctrl-C has waited long enough, and wants to know for what.
+// A user who presses Ctrl-C has waited long enough, and wants to know for what.
 Ending ended_by(int number, const lab_internal::Rest& rest,
                 const std::vector<std::string>& why) {
   if (number != SIGINT || why.empty()) return {128 + number};
@@ -201,8 +201,8 @@ Ending ended_by(int number, const lab_internal::Rest& rest,
 Ending watch(Process& main, SignalQueue& signals, double limit_s) {
   Deadline limit = Deadline::after(limit_s);
   Mourner mourner(main.pid());
-  // What was seen at the last look: when Ctrl-C comes, it has come to all, and
-  // there is nobody left to look at.
+  // What was seen at the last look: Ctrl-C reaches all processes, so none may
+  // be left to look at when the keeper sees it.
   lab_internal::Rest rest(::getpid(), limit_s);
   std::vector<std::string> why;
   while (true) {
@@ -216,10 +216,10 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
       why = rest.look();
       const std::string unmourned = mourner.look();
       if (unmourned.empty()) continue;
-      return {1, unmourned + ", and the lab waits all the same"};
+      return {1, unmourned + ", but the lab is still waiting"};
     }
     if (*number == SIGCONT) {
-      // It was stopped, as by Ctrl-Z, who knows for how long: it begins anew.
+      // The lab was stopped, as by Ctrl-Z, for an unknown time: start again.
       limit = Deadline::after(limit_s);
       mourner = Mourner(main.pid());
       rest = lab_internal::Rest(::getpid(), limit_s);
@@ -227,11 +227,11 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
       continue;
     }
     if (*number != SIGCHLD) return ended_by(*number, rest, why);
-    // One SIGCHLD may stand for an orphan: look whether it was Main.
+    // A SIGCHLD may be about an orphan: look whether Main has ended.
     const auto status = main.exit_status();
     if (!status) continue;
     if (*status >= 0) return {*status};
-    // Ctrl-C reaches Main as well, and its end may be seen first.
+    // Ctrl-C reaches Main as well, and we may see the end of Main first.
     if (*status == -SIGINT || *status == -SIGTERM) {
       return ended_by(-*status, rest, why);
     }
@@ -239,9 +239,9 @@ Ending watch(Process& main, SignalQueue& signals, double limit_s) {
   }
 }
 
-// What ends a lab, unless whoever started it has decided otherwise: nohup(1),
-// for example. SIGALRM is of a timer that was set before exec(2). And SIGCHLD
-// and SIGCONT.
+// The signals that end a lab, except those that its caller has set to be
+// ignored, as nohup(1) does; and SIGCHLD and SIGCONT. SIGALRM may come from a
+// timer that was set before exec(2).
 std::vector<int> signals_of_keeper() {
   std::vector<int> signals{SIGTERM, SIGCHLD, SIGCONT};
   for (const int number : {SIGINT, SIGHUP, SIGQUIT, SIGALRM}) {
@@ -250,8 +250,8 @@ std::vector<int> signals_of_keeper() {
   return signals;
 }
 
-// A program may be started without standard streams. What it opens first would
-// then be taken for one.
+// A program may be started without standard streams. The first file that it
+// opens would then become one.
 void keep_standard_streams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) != -1) continue;
@@ -259,7 +259,7 @@ void keep_standard_streams() {
   }
 }
 
-// Makes of what this process has inherited what a lab relies on.
+// Repairs what this process has inherited, so that a lab can rely on it.
 void mend_inheritance() {
   keep_standard_streams();
   keep_child_statuses();
@@ -267,9 +267,9 @@ void mend_inheritance() {
   ::umask(::umask(0) & ~static_cast<mode_t>(S_IRWXU));
 }
 
-// Runs `keeper` in a process of its own, to which orphans come, and hands on
-// signals. The children of this one came with it by exec(2): a shell had made
-// them, and they are nobody's to wait for or to kill.
+// Runs `keeper` in a process of its own, which inherits orphans, and forwards
+// signals to it. A shell made the children that this process has, before it
+// became the lab by exec(2): the lab must neither wait for them nor kill them.
 int run_apart(const std::string& name, const std::function<int()>& keeper) {
   SignalQueue signals(signals_of_keeper());
   Process process(name, [&] { ::_exit(keeper()); });
@@ -281,9 +281,9 @@ int run_apart(const std::string& name, const std::function<int()>& keeper) {
   }
 }
 
-// Clears away what the lab has left, and returns its status. A lesson that
-// ended by itself should have left nothing: then it is told of, and a failure.
-// The harness wants to see it, and clears it away with the world of the run.
+// Removes what the lab has left, and returns its status. A lesson that ended by
+// itself should have left nothing: anything it left is reported and a failure.
+// The harness wants to see that, and removes it with the world of the run.
 int clean_up(Process& main, const std::string& lab, const Ending& ending,
              const std::function<void()>& at_end) {
   const auto& [status, failure, explanation] = ending;
@@ -297,7 +297,7 @@ int clean_up(Process& main, const std::string& lab, const Ending& ending,
   main.join();
   const int processes = kill_descendants();
   if (at_end) at_end();
-  // As the last line: nobody is left who could still say something.
+  // As the last line: no process is left that could still say something.
   if (!failure.empty()) fail(failure);
   fputs(explanation.c_str(), stderr);
   const int names = remove_names();
@@ -311,7 +311,7 @@ int clean_up(Process& main, const std::string& lab, const Ending& ending,
 
 void pause_s(double seconds) {
   if (pace == 0) return;
-  // Explored processes have a time of their own: nothing waits for a pause.
+  // Explored processes have a clock of their own and do not pause.
   if (gate() != nullptr && gate()->now_ns() != 0) return;
   const timespec until = Deadline::after(paced_s(seconds)).to_timespec();
   while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) ==
@@ -326,8 +326,8 @@ std::mt19937 random_source(unsigned number) {
   return std::mt19937(sequence);
 }
 
-// Not the distributions of <random>: the standard leaves open how they turn
-// the generator's numbers into theirs.
+// Not one of the distributions of <random>: the standard leaves open how they
+// turn the generator's numbers into theirs.
 int random_int(std::mt19937& source, int low, int high) {
   const double span = static_cast<double>(high) - low + 1;
   return low + static_cast<int>(random_unit(source) * span);
@@ -408,7 +408,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
   try {
     mend_inheritance();
     seed = random_number<unsigned>();
-    // Without even a name: execve(2) before Linux 5.18 allows it.
+    // argc may be 0: execve(2) allows that before Linux 5.18.
     if (argc > 0) flags_->app.parse(argc, argv);
     const auto keep = [&] { return this->keep(lesson, limit_s); };
     return has_children() ? run_apart(name_, keep) : keep();
@@ -425,7 +425,7 @@ int Lab::run(int argc, char** argv, const std::function<std::string()>& lesson,
 int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl PR_SET_CHILD_SUBREAPER");
   name_process(name_);
-  // secure_getenv: whoever starts a set-user-ID program has no say.
+  // secure_getenv: the caller of a set-user-ID program must not choose these.
   set_time_scale(::secure_getenv("IPC_LABS_TIME_SCALE"));
   set_run_token(::secure_getenv("IPC_LABS_RUN"));
   open_event_log();
@@ -434,8 +434,8 @@ int Lab::keep(const std::function<std::string()>& lesson, double limit_s) {
   remove_stale_names();  // Of labs whose keeper was killed.
 
   SignalQueue signals(signals_of_keeper());
-  // The log has them; and who traces the lab wants to see its calls as they
-  // are.
+  // An event log has the waits already; and a user who traces the lab wants to
+  // see its own calls only.
   if (!logs_events() && !is_traced()) note_waits();
   const std::string refused = refused_call();
   if (!refused.empty()) {

@@ -51,7 +51,7 @@ using Lesson = std::function<std::string()>;
 // Runs a lab with `arguments` in a child, with both outputs in a file.
 class LabRun {
  public:
-  // `inherit` makes what the lab gets from whoever starts it.
+  // `inherit` sets up what the lab inherits from its caller.
   LabRun(
       std::vector<std::string> arguments, Lesson lesson, double limit_s = 60,
       const std::function<void()>& inherit = [] {})
@@ -145,7 +145,7 @@ TEST(Lab, HelpNamesEveryFlag) {
   }
 }
 
-TEST(Lab, WhatElseWouldStayIsClearedAwayHoweverItEnds) {
+TEST(Lab, TheStepAtTheEndIsCalledHoweverTheLabEnds) {
   const ipc::Shared<std::atomic<int>> alive;
   const ipc::Shared<std::atomic<int>> seen;
   LabRun::at_end = [&] { *seen = *alive == 0 ? 1 : ::kill(*alive, 0); };
@@ -163,7 +163,7 @@ TEST(Lab, WhatElseWouldStayIsClearedAwayHoweverItEnds) {
   while (*alive == 0) ::sched_yield();
   run.keeper().terminate();
   EXPECT_EQ(run.end().status, 128 + SIGTERM);
-  EXPECT_EQ(*seen, -1) << "it is called when nobody is left";
+  EXPECT_EQ(*seen, -1) << "it was called while a process was left";
   LabRun::at_end = {};
 }
 
@@ -177,8 +177,8 @@ TEST(Lab, ALessonThatDoesNotEndIsEndedAtTheLimit) {
       << result.out;
 }
 
-// Long before the limit: nobody waits two minutes for somebody who is dead.
-TEST(Lab, ADeadActorThatNobodyMournsEndsIt) {
+// It ends long before the limit, because it would wait in vain.
+TEST(Lab, ADeadChildThatMainDoesNotReapEndsTheLab) {
   for (const bool is_killed : {true, false}) {
     const Lesson lesson = [=]() -> std::string {
       const ipc::Process well("Well", [] {});
@@ -190,15 +190,15 @@ TEST(Lab, ADeadActorThatNobodyMournsEndsIt) {
     };
     const Result result = LabRun({}, lesson, 100).end();
     EXPECT_EQ(result.out,
-              fmt::format("Main: FAIL Actor: {}, and the lab waits all the "
-                          "same\n",
+              fmt::format("Main: FAIL Actor: {}, but the lab is still "
+                          "waiting\n",
                           is_killed ? "killed by SIGKILL" : "exit status 3"));
     EXPECT_EQ(result.status, 1);
   }
 }
 
-// Whoever sees that Main has gone may say so, but not after the verdict.
-TEST(Lab, WhenTheKeeperEndsItTheVerdictIsTheLastLine) {
+// A process that sees that Main has gone may say so, but not after the verdict.
+TEST(Lab, WhenTheKeeperEndsTheLabTheVerdictIsTheLastLine) {
   const Lesson lesson = []() -> std::string {
     ipc::Pipe pipe = ipc::make_pipe();
     for (int i = 0; i < 10; ++i) {
@@ -221,15 +221,15 @@ TEST(Lab, WhenTheKeeperEndsItTheVerdictIsTheLastLine) {
 TEST(Lab, ALabThatWasStoppedForLongerThanItsLimitIsNotLate) {
   const double limit_s = 0.5 * ipc::time_scale();
   const Lesson lesson = [&]() -> std::string {
-    // More than the limit passes while the keeper is stopped: the time itself
-    // is what is tested.
+    // More than the limit passes while the keeper is stopped. The test is about
+    // this time, so it must sleep.
     if (::kill(::getppid(), SIGSTOP) != 0) return "no keeper";
     const auto sleep_s = [](double seconds) {
       std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     };
     sleep_s(1.5 * limit_s);
     if (::kill(::getppid(), SIGCONT) != 0) return "no keeper";
-    sleep_s(0.1 * limit_s);  // Now it would be told that it is late.
+    sleep_s(0.1 * limit_s);  // Here a wrong keeper would say that it is late.
     return "";
   };
   const Result result = LabRun({}, lesson, 0.5).end();
@@ -237,7 +237,7 @@ TEST(Lab, ALabThatWasStoppedForLongerThanItsLimitIsNotLate) {
   EXPECT_EQ(result.status, 0);
 }
 
-TEST(Lab, WhatALessonLeavesBehindIsRemovedToldOfAndAFailure) {
+TEST(Lab, LeftoversOfALessonAreRemovedAndReportedAndAFailure) {
   const Result result = LabRun({}, [] {
                           std::ofstream("/dev/shm/" + ipc::unique_name("left"))
                               << "data";
@@ -252,7 +252,7 @@ TEST(Lab, WhatALessonLeavesBehindIsRemovedToldOfAndAFailure) {
             "lab: left behind, and now removed: processes 1, names 1\n");
 }
 
-TEST(Lab, AMainThatIsKilledIsToldOf) {
+TEST(Lab, AMainThatIsKilledIsReported) {
   const Result result = LabRun({}, []() -> std::string {
                           ::raise(SIGSEGV);
                           return "";
@@ -261,8 +261,8 @@ TEST(Lab, AMainThatIsKilledIsToldOf) {
   EXPECT_EQ(result.out, "Main: FAIL Main was killed by SIGSEGV\n");
 }
 
-// Ends a lab in the middle, with a daemon, a folder and shared memory lying
-// about, and looks whether anything is left.
+// Ends a lab in the middle, while it has a daemon, a folder and shared memory,
+// and looks whether anything is left.
 TEST(Lab, ASignalEndsEverythingAndLeavesNothing) {
   std::array<int, 2> fds{};
   ipc::check(::pipe(fds.data()), "pipe");
@@ -290,7 +290,7 @@ TEST(Lab, ASignalEndsEverythingAndLeavesNothing) {
   ::close(fds[0]);
 }
 
-TEST(Lab, WhatMainLeftIsClearedAwayUnlessTheHarnessLooksForIt) {
+TEST(Lab, LeftoversOfMainAreRemovedUnlessTheHarnessLooksForThem) {
   const Lesson lesson = []() -> std::string {
     const std::string path = "/tmp/" + ipc::unique_name("forgotten");
     std::ofstream(path) << "data";
@@ -311,7 +311,7 @@ TEST(Lab, WhatMainLeftIsClearedAwayUnlessTheHarnessLooksForIt) {
   EXPECT_FALSE(std::filesystem::exists(prefix + "-run")) << prefix;
 }
 
-TEST(Lab, WhatAKilledKeeperLeftIsRemovedByTheNextLab) {
+TEST(Lab, LeftoversOfAKilledKeeperAreRemovedByTheNextLab) {
   const ipc::TempDir dir;
   const Lesson lesson = [&]() -> std::string {
     const ipc::TempDir left("left");
@@ -326,8 +326,8 @@ TEST(Lab, WhatAKilledKeeperLeftIsRemovedByTheNextLab) {
   std::string path;
   std::ifstream(dir.file("path")) >> path;
   ASSERT_NE(path, "");
-  // The lock goes with the last process of the run, which the kernel ends after
-  // the keeper and tells nobody of.
+  // The lock goes with the last process of the run. The kernel ends that
+  // process after the keeper, and nothing reports when.
   const auto deadline = ipc::Deadline::after(10 * ipc::time_scale());
   while (std::filesystem::exists(path) && !deadline.expired()) {
     LabRun({}, [] { return std::string(); }).end();
@@ -347,7 +347,7 @@ TEST(Lab, ExploredProcessesDoNotPause) {
   EXPECT_FALSE(limit.expired());
 }
 
-TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
+TEST(Lab, RandomChoicesDependOnTheSeedAndOnTheNumber) {
   auto first = ipc::random_source(1);
   auto same = ipc::random_source(1);
   auto other = ipc::random_source(2);
@@ -361,8 +361,8 @@ TEST(Lab, RandomChoicesDependOnTheSeedAndOnWhoAsks) {
   }
 }
 
-// What a lab that hangs says to whoever runs it by hand: the same as the
-// harness says of it; see harness/hang_test.py.
+// What a hanging lab prints for a user who runs it by hand. The harness prints
+// the same about it; see harness/hang_test.py.
 std::string explanation_of(const Lesson& lesson) {
   const Result result = LabRun({}, lesson, 2).end();
   EXPECT_EQ(result.status, 1);
@@ -437,7 +437,7 @@ TEST(LabExplains, AfterCtrlCIfAllHaveSleptForLong) {
     *asleep = true;
     while (true) ::pause();
   };
-  // At once nothing is to be explained.
+  // When Ctrl-C comes at once there is nothing to explain.
   LabRun soon({}, lesson);
   while (!*asleep) ::usleep(1000);
   soon.keeper().send_signal(SIGINT);
@@ -446,8 +446,8 @@ TEST(LabExplains, AfterCtrlCIfAllHaveSleptForLong) {
   EXPECT_EQ(result.status, 128 + SIGINT);
 
   LabRun late({}, lesson);
-  // More than the time after which it is taken to hang: that it passes is what
-  // is tested.
+  // Longer than the time after which a quiet lab counts as hanging. The test is
+  // about this time, so it must sleep.
   std::this_thread::sleep_for(
       std::chrono::duration<double>(4 * ipc::time_scale()));
   late.keeper().send_signal(SIGINT);
@@ -461,13 +461,13 @@ TEST(LabExplains, AfterCtrlCIfAllHaveSleptForLong) {
 
 std::string pass() { return ""; }
 
-TEST(Lab, WhatIsNotAnExceptionFailsToo) {
+TEST(Lab, AThrownNumberFailsToo) {
   const Result result = LabRun({}, []() -> std::string { throw 42; }).end();
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.out, "Main: FAIL unknown exception\n");
 }
 
-// A lab that inherits what `inherit` makes.
+// Runs a lab that inherits what `inherit` sets up.
 Result heir(const Lesson& lesson, const std::function<void()>& inherit) {
   return LabRun({}, lesson, 60, inherit).end();
 }
@@ -490,7 +490,7 @@ TEST(LabInherits, ClosedStandardStreams) {
   EXPECT_EQ(result.out, "Main: PASS\n");
 }
 
-TEST(LabInherits, AShieldAgainstTheHangupOfATerminal) {
+TEST(LabInherits, SighupIgnored) {
   const Lesson lesson = [] {
     ::kill(::getppid(), SIGHUP);
     ::raise(SIGHUP);
@@ -501,8 +501,8 @@ TEST(LabInherits, AShieldAgainstTheHangupOfATerminal) {
   EXPECT_EQ(result.status, 0);
 }
 
-// Of a timer, say, that was set before exec(2).
-TEST(Lab, SigalrmEndsItAsOtherSignalsDo) {
+// It may come from a timer that was set before exec(2).
+TEST(Lab, SigalrmEndsTheLabAsOtherSignalsDo) {
   const Lesson lesson = []() -> std::string {
     ::kill(::getppid(), SIGALRM);
     while (true) ::pause();
@@ -510,7 +510,7 @@ TEST(Lab, SigalrmEndsItAsOtherSignalsDo) {
   EXPECT_EQ(LabRun({}, lesson).end().status, 128 + SIGALRM);
 }
 
-TEST(LabInherits, AUmaskThatTakesAllAway) {
+TEST(LabInherits, AUmaskThatTakesAllPermissionsAway) {
   const Lesson lesson = [] {
     const ipc::TempDir dir;
     std::ofstream(dir.file("file")) << "data";
@@ -523,7 +523,7 @@ TEST(LabInherits, AUmaskThatTakesAllAway) {
 }
 
 // As in a container, with an old filter of system calls.
-TEST(LabInherits, AFilterThatRefusesWhatItCannotDoWithout) {
+TEST(LabInherits, AFilterThatRefusesPidfdOpen) {
   const Result result = heir(pass, [] {
     std::array<sock_filter, 4> code{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -541,7 +541,7 @@ TEST(LabInherits, AFilterThatRefusesWhatItCannotDoWithout) {
   EXPECT_EQ(result.status, 77);
 }
 
-// A shell that starts something in the background and then becomes the lab.
+// As of a shell that starts a background job and then becomes the lab.
 TEST(LabInherits, ChildrenOfOthers) {
   const ipc::Shared<pid_t> stranger(0);
   const auto inherit = [&] {
@@ -557,7 +557,7 @@ TEST(LabInherits, ChildrenOfOthers) {
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(::kill(*stranger, SIGKILL), 0) << "it was killed, or waited for";
 
-  // The lab is ended by a signal all the same.
+  // A signal still ends such a lab.
   const ipc::Shared<std::atomic<bool>> runs(false);
   LabRun lab(
       {},
@@ -585,12 +585,12 @@ TEST(LabFails, InOneLineIfItCannotBegin) {
   EXPECT_EQ(LabRun({"--help"}, pass, 60, log).end().status, 0);
 }
 
-TEST(LabFails, IfWhatItSaysCannotBeWritten) {
+TEST(LabFails, IfItsOutputCannotBeWritten) {
   const Result result = heir(pass, [] {
     ::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
   });
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.out, "Main: not all that was said could be written\n");
+  EXPECT_EQ(result.out, "Main: some output could not be written\n");
 }
 
 }  // namespace

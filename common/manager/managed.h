@@ -1,18 +1,21 @@
-// The proxies of the twelve types that a Manager has; after those of Python's
-// multiprocessing.Manager(). Each method is one call of the server, and atomic.
+// The proxies of the twelve types that a Manager has, modelled on those of
+// Python's multiprocessing.Manager(). Each method is one atomic call to the
+// server, and blocks until the server has replied.
 //
 //   ipc::managed::Dict counts = manager.dict();   // before the fork
 //   counts.add("worker_1", 1);                    // in any process
 //
-//   not atomic:  const auto old = counts.get("worker_1");    // two calls, and
+//   not atomic:  const auto old = counts.get("worker_1");    // Two calls:
 //                counts.set("worker_1", old->as_int() + 1);  // others between
 //
-// What get() returns is a copy: to change it changes nothing in the server. A
-// proxy that is put into a container is not copied; open() gives it back.
+// get() returns a copy: changing it changes nothing in the server. A proxy in a
+// container is not copied: it still refers to its object, and open() returns a
+// proxy of that object.
 //
-// Errors: those of proxy.h, also BadCall for an index that there is not.
-// Death:  a client's locks and bounded permits are free at once; the next one
-//         that acquires the lock is told, see lock.h. See also proxy.h.
+// Errors: those of proxy.h; also BadCall for an index that does not exist.
+// Death:  when a client dies, its locks and bounded permits become free at
+//         once. The next owner of a lock learns of the death, as in lock.h. See
+//         also proxy.h.
 #pragma once
 
 #include <cstdint>
@@ -48,17 +51,17 @@ class Dict : public Proxy {
   void set(std::string_view key, const Json& value) const {
     (void)call("set", {key, value});
   }
-  // Adds to a number, 0 if there is none; the sum. In the server, so that no
-  // other call comes between the reading and the writing.
+  // Adds to a number, which counts as 0 if the key is missing; returns the sum.
+  // The server does it, so that no other call comes between read and write.
   Json add(std::string_view key, const Json& amount) const {
     return call("add", {key, amount});
   }
-  // Sets the value if it still is what it was; whether it was.
+  // Sets the value if it still equals `old`; returns whether it did.
   [[nodiscard]] bool replace(std::string_view key, const Json& old,
                              const Json& value) const {
     return call("replace", {key, old, value}).as_bool();
   }
-  // False if there was none.
+  // False if there was no such key.
   bool erase(std::string_view key) const {
     return call("erase", {key}).as_bool();
   }
@@ -67,7 +70,7 @@ class Dict : public Proxy {
     return get(key).has_value();
   }
   [[nodiscard]] size_t size() const { return count("size"); }
-  // All of it, as it was at one moment.
+  // All keys and values, as they were at one moment.
   [[nodiscard]] std::map<std::string, Json> fields() const {
     return call("fields").fields();
   }
@@ -76,12 +79,12 @@ class Dict : public Proxy {
   Dict(Proxy proxy, std::string_view type) : Proxy(std::move(proxy), type) {}
 };
 
-// Named values, of which one knows beforehand which there are.
+// Values whose names the program knows beforehand.
 class Namespace : private Dict {
  public:
   explicit Namespace(Proxy proxy) : Dict(std::move(proxy), "Namespace") {}
 
-  // BadCall if there is none of that name.
+  // BadCall if there is no value of that name.
   [[nodiscard]] Json get(std::string_view name) const {
     if (auto value = Dict::get(name)) return *value;
     throw BadCall("there is no " + std::string(name));
@@ -116,17 +119,17 @@ class List : public Items {
  public:
   explicit List(Proxy proxy) : Items(std::move(proxy), "list") {}
 
-  // How many items there are then, in the server, whoever else appends.
+  // Both return how many items the list has then, also if others append too.
   size_t append(const Json& value) const { return count("append", {value}); }
   size_t extend(const std::vector<Json>& values) const {
     return count("extend", {Json::list(values)});
   }
-  // Takes the last item; nothing if there is none.
+  // Takes the last item; returns nothing if the list is empty.
   std::optional<Json> pop() const { return first_of(call("pop")); }
   void clear() const { (void)call("clear"); }
 };
 
-// So many numbers, from the beginning to the end.
+// Numbers whose count is fixed when the array is made.
 class Array : public Items {
  public:
   explicit Array(Proxy proxy) : Items(std::move(proxy), "Array") {}
@@ -141,9 +144,9 @@ class Value : public Proxy {
   Json add(const Json& amount) const { return call("add", {amount}); }
 };
 
-// Blocks:   put() while there is no room, get() while there is nothing.
-// Delivery: at most once: an item that was on its way to a client that dies is
-//           lost with it.
+// Blocks:   put() while the queue is full, get() while it is empty.
+// Delivery: at most once: an item that is on its way to a client is lost if
+//           that client dies.
 class Queue : public Proxy {
  public:
   explicit Queue(Proxy proxy) : Proxy(std::move(proxy), "Queue") {}
@@ -152,7 +155,7 @@ class Queue : public Proxy {
   bool put(const Json& item) const {
     return put_until(item, Deadline::never());
   }
-  // False if there was no room, or the queue is closed: it was not put.
+  // False if there was no room, or the queue is closed: the item was not put.
   [[nodiscard]] bool try_put(const Json& item) const {
     return put_until(item, Deadline::at_ns(0));
   }
@@ -165,7 +168,7 @@ class Queue : public Proxy {
   [[nodiscard]] std::optional<Json> get() const {
     return get_until(Deadline::never());
   }
-  // The same, also nothing if none comes in time.
+  // Like get(), but also return nothing if no item comes in time.
   [[nodiscard]] std::optional<Json> try_get() const {
     return get_until(Deadline::at_ns(0));
   }
@@ -174,7 +177,8 @@ class Queue : public Proxy {
     return item ? first_of(*item) : std::nullopt;
   }
 
-  // From here on no item comes in; who waits for one goes on.
+  // After this no item can be put. Items in the queue can still be taken; calls
+  // that wait for one return nothing.
   void close() const { (void)call("close"); }
   [[nodiscard]] size_t size() const { return count("size"); }
 };

@@ -1,14 +1,14 @@
-// The proxies of what processes wait for; a part of managed.h. They are used
-// like their namesakes in shared memory, and work between machines as well.
+// The proxies of objects that processes wait for; a part of managed.h. They are
+// used like their namesakes in shared memory, and work between machines too.
 //
 //   ipc::managed::Guard guard(lock);
 //   if (guard.owner_died()) { ...; guard.repaired(); }
 //
-// Blocks:   those without a deadline until they have it; a call that waits
-//           waits in the server, which goes on to serve others. In turn: who
-//           has waited longest is the next.
-// Ordering: calls are served one after the other, so all processes agree on
-//           their order, also if they are calls of different objects.
+// Blocks:   a call without a deadline until it succeeds. It waits in the
+//           server, which continues to serve others. The caller that has waited
+//           longest is served first.
+// Ordering: the server does one call after the other, so all processes agree on
+//           their order, even for calls of different objects.
 // Death:    see managed.h.
 #pragma once
 
@@ -27,9 +27,9 @@ namespace ipc::managed {
 // What Lock, RLock and Condition have in common.
 class Lockable : public Proxy {
  public:
-  // Says whether an owner has died and nobody has repaired since.
+  // Says whether an owner has died and no later owner has called repaired().
   Acquired lock() const;
-  // False if it is taken; `suspect` is what lock() says, if it is wanted.
+  // False if it is taken. `acquired`, if given, gets the result of lock().
   [[nodiscard]] bool try_lock(Acquired* acquired = nullptr) const {
     return lock_until(Deadline::at_ns(0), acquired);
   }
@@ -38,9 +38,9 @@ class Lockable : public Proxy {
   // BadCall if the caller does not hold it.
   void unlock() const;
 
-  // For the owner: later ones need no notice any more.
+  // For the owner: the data is in order, so later owners need no warning.
   void repaired() const { (void)call("repaired"); }
-  // For the owner: how many unlock() it owes.
+  // For the owner: how many calls of unlock() it still has to make.
   [[nodiscard]] int64_t depth() const { return call("depth").as_int(); }
 
  protected:
@@ -48,7 +48,7 @@ class Lockable : public Proxy {
       : Proxy(std::move(proxy), type) {}
 };
 
-// BadCall if the owner locks it again.
+// Locking it again by its owner is a BadCall.
 class Lock : public Lockable {
  public:
   explicit Lock(Proxy proxy) : Lockable(std::move(proxy), "Lock") {}
@@ -59,7 +59,7 @@ class RLock : public Lockable {
   explicit RLock(Proxy proxy) : Lockable(std::move(proxy), "RLock") {}
 };
 
-// Holds the lock as long as it lives.
+// Holds the lock for the duration of a scope.
 class Guard {
  public:
   explicit Guard(const Lockable& lock) : lock_(lock), acquired_(lock.lock()) {}
@@ -67,7 +67,7 @@ class Guard {
   Guard& operator=(const Guard&) = delete;
   Guard(Guard&&) = delete;
   Guard& operator=(Guard&&) = delete;
-  // If the server has gone, so has the lock.
+  // Never throws: if the server has gone, so has the lock.
   ~Guard();
 
   [[nodiscard]] bool owner_died() const {
@@ -83,12 +83,13 @@ class Guard {
   Acquired acquired_;
 };
 
-// Waiting under a lock, its own or one that is given: the condition is locked
-// and unlocked instead of it.
+// Lets processes wait under a lock, its own or one that is given. Locking and
+// unlocking the condition locks and unlocks that lock.
 //
-// Requires: to wait, the caller holds the lock, exactly once.
+// Requires: a caller that waits holds the lock, exactly once.
 // Death:    a notify that was meant for a waiter that died goes to another.
-//           When the owner of the lock dies all waiters look again.
+//           When the owner of the lock dies, all waiters test their predicates
+//           again.
 class Condition : public Lockable {
  public:
   explicit Condition(Proxy proxy) : Lockable(std::move(proxy), "Condition") {}
@@ -98,7 +99,7 @@ class Condition : public Lockable {
   void wait(Predicate predicate) const {
     (void)wait_until(Deadline::never(), predicate);
   }
-  // What the predicate said last.
+  // Returns what the predicate said last; the caller holds the lock again.
   template <typename Predicate>
   [[nodiscard]] bool wait_until(Deadline deadline, Predicate predicate) const {
     bool satisfied = predicate();
@@ -109,7 +110,7 @@ class Condition : public Lockable {
     return satisfied;
   }
 
-  // By the owner of the lock or by others.
+  // The caller need not be the owner of the lock.
   void notify_one() const { (void)call("notify_one"); }
   void notify_all() const { (void)call("notify_all"); }
 
@@ -117,7 +118,8 @@ class Condition : public Lockable {
   void wait_for_notify(Deadline deadline) const;
 };
 
-// Permits that belong to nobody: that of a client that dies is lost.
+// Permits without an owner: any process may release one, and a permit that a
+// dead client had acquired is lost.
 class Semaphore : public Proxy {
  public:
   explicit Semaphore(Proxy proxy) : Proxy(std::move(proxy), "Semaphore") {}
@@ -135,8 +137,8 @@ class Semaphore : public Proxy {
       : Proxy(std::move(proxy), type) {}
 };
 
-// Permits that only their holder can release: BadCall otherwise. Those of a
-// client that dies are free again.
+// Permits that only their holder can release; for others it is a BadCall. Those
+// of a client that dies become free.
 class BoundedSemaphore : public Semaphore {
  public:
   explicit BoundedSemaphore(Proxy proxy)
@@ -151,7 +153,7 @@ class Event : public Proxy {
   void clear() const { (void)call("clear"); }
   [[nodiscard]] bool is_set() const { return call("is_set").as_bool(); }
   void wait() const { (void)wait_until(Deadline::never()); }
-  // False if it was not set until the deadline.
+  // False if it was not set by the deadline.
   [[nodiscard]] bool wait_until(Deadline deadline) const {
     return Proxy::wait_until(deadline, "wait").has_value();
   }

@@ -44,7 +44,7 @@ Manager::Manager(const ManagerOptions& options) : owner_(::getpid()) {
     ManagerServer server(random_hex(), options.types);
     server.run(listener);
   });
-  // Only the server may listen, so that all see it when it ends.
+  // Only the server may keep listening, so that clients see when it ends.
   listener.leave();
 }
 

@@ -1,4 +1,4 @@
-// A server process for objects that several processes use; after Python's
+// A server process for objects that several processes use, modelled on Python's
 // multiprocessing.Manager and BaseManager.
 //
 //   ipc::Manager manager;                            // starts the server
@@ -9,18 +9,18 @@
 //
 //   ipc::ManagerClient manager({address, key});
 //   const auto list = manager.root().open<ipc::managed::List>(
-//       *manager.root().get("list"));                // which the other has set
+//       *manager.root().get("list"));     // The first process has set "list".
 //
-// Lifetime: the server runs until shutdown() or the destructor, in the process
-//           that has started it. How long its objects live: proxy.h.
+// Lifetime: the server runs until shutdown() or the destructor in the process
+//           that has started it. proxy.h says how long its objects live.
 // Trust:    without an address it listens at a path in a new folder, mode 0700.
-//           Clients need the key, which is drawn at random unless given.
-//           Whoever has it may call all that is registered, and fill the memory
-//           of the server.
+//           Clients need the key, which is drawn at random unless given. A
+//           client with the key may call all registered methods, and can fill
+//           the memory of the server.
 // Errors:   std::system_error if it cannot listen; the rest is in proxy.h.
-// Death:    of the server: every call that waits throws ManagerGone, and all
-//           values are lost. Of the process that has started it: the server is
-//           killed. Of a client: proxy.h, managed.h.
+// Death:    if the server dies, every call that waits throws ManagerGone, and
+//           all values are lost. If the process that has started it dies, the
+//           server is killed. For the death of a client see proxy.h, managed.h.
 // See:      server.h, managed.h, types.h.
 #pragma once
 
@@ -92,10 +92,10 @@ class ManagerClient {
   [[nodiscard]] Proxy create(std::string_view type,
                              const Proxy::Arguments& arguments = {}) const;
 
-  // The one object that is always there, by which the others are found.
+  // The one object that always exists, in which processes find the others.
   [[nodiscard]] managed::Dict root() const;
 
-  // How many objects the server has, the root among them.
+  // How many objects the server has, including the root.
   [[nodiscard]] size_t object_count() const;
 
   [[nodiscard]] const ManagerAddress& address() const { return server_; }
@@ -114,8 +114,8 @@ class ManagerClient {
 };
 
 struct ManagerOptions {
-  std::string address = {};  // As for Address; empty: a path of its own.
-  std::string key = {};      // Empty: one that is drawn at random.
+  std::string address = {};  // As for Address. If empty, a new path.
+  std::string key = {};      // If empty, a random one.
   ManagedTypes types = {};
 };
 
@@ -128,10 +128,11 @@ class Manager : public ManagerClient {
   Manager& operator=(Manager&&) = delete;
   ~Manager();
 
-  // Ends the server; may be repeated. Proxies then throw ManagerGone.
+  // Kills the server and waits for its end; may be repeated. Calls of proxies
+  // then throw ManagerGone. In a child of the starter it does nothing.
   void shutdown();
 
-  // The server's process, to be killed or watched.
+  // The process of the server, so that a caller can kill or watch it.
   [[nodiscard]] Process& process() { return *process_; }
 
  private:

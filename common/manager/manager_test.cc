@@ -28,7 +28,7 @@ using ipc::testing::status_of;
 
 Deadline soon() { return Deadline::after(0.02); }
 
-// Runs `target` in another process; it must come to its end.
+// Runs `target` in another process, in which it must return.
 void in_child(const std::function<void()>& target) {
   Process child("Child", target);
   EXPECT_EQ(status_of(child), 0);
@@ -38,14 +38,15 @@ void expect(bool condition) {
   if (!condition) throw std::runtime_error("it is not as expected");
 }
 
-// Until the server has seen that clients have gone, and drops their objects.
+// Waits until the server has seen that clients have gone, and has dropped their
+// objects.
 void await_count(const Manager& manager, size_t count) {
   const Deadline deadline = limit();
   while (manager.object_count() != count && !deadline.expired()) continue;
   EXPECT_EQ(manager.object_count(), count);
 }
 
-// Each type from two processes.
+// Two processes use each type.
 
 TEST(ManagerTest, ADictIsSharedByKeys) {
   const Manager manager;
@@ -124,7 +125,7 @@ TEST(ManagerTest, ALockIsHeldByOneProcess) {
     } catch (const ipc::BadCall&) {
       return;
     }
-    throw std::runtime_error("a stranger has unlocked");
+    throw std::runtime_error("a process that is not the owner has unlocked");
   });
   EXPECT_THROW((void)lock.try_lock(), ipc::BadCall);  // Held already.
   lock.unlock();
@@ -149,14 +150,14 @@ TEST(ManagerTest, SemaphoresCountPermits) {
   const auto plain = manager.semaphore(0);
   const auto bounded = manager.bounded_semaphore(1);
   in_child([&] {
-    plain.release();  // Permits belong to nobody.
+    plain.release();  // These permits have no owner.
     bounded.acquire();
     expect(!bounded.try_acquire());
     expect(bounded.value() == 0);
   });
   EXPECT_TRUE(plain.acquire_until(limit()));
   EXPECT_FALSE(plain.acquire_until(soon()));
-  // The child has ended without a release.
+  // The child has ended without releasing its permit.
   EXPECT_TRUE(bounded.acquire_until(limit()));
   in_child([&] {
     try {
@@ -164,13 +165,13 @@ TEST(ManagerTest, SemaphoresCountPermits) {
     } catch (const ipc::BadCall&) {
       return;
     }
-    throw std::runtime_error("a stranger has released");
+    throw std::runtime_error("a process without a permit has released one");
   });
   bounded.release();
   EXPECT_EQ(bounded.value(), 1);
 }
 
-TEST(ManagerTest, AnEventWakesAllWhoWait) {
+TEST(ManagerTest, AnEventWakesAllWaiters) {
   const Manager manager;
   const auto event = manager.event();
   EXPECT_FALSE(event.wait_until(soon()));
@@ -224,20 +225,20 @@ TEST(ManagerTest, AConditionWaitsWithoutItsLock) {
   }
   for (Process& consumer : consumers) EXPECT_EQ(status_of(consumer), 0);
   EXPECT_EQ(items.size(), 0U);
-  // With a lock of its own, and a time.
+  // With a lock that is given, and a deadline.
   const auto lock = manager.lock();
   const auto other = manager.condition(lock);
   {
     const ipc::managed::Guard guard(lock);
     EXPECT_FALSE(other.wait_until(soon(), [] { return false; }));
-    in_child([&] { expect(!lock.try_lock()); });  // It has the lock again.
+    in_child([&] { expect(!lock.try_lock()); });  // We have the lock again.
   }
   EXPECT_THROW(other.wait([] { return false; }), ipc::BadCall);
 }
 
-// What an update from two sides comes to.
+// Several processes change one object.
 
-TEST(ManagerTest, WhatTheServerAddsIsNeverLost) {
+TEST(ManagerTest, AnAdditionInTheServerIsNeverLost) {
   const Manager manager;
   const auto dict = manager.dict();
   const auto list = manager.list();
@@ -256,7 +257,7 @@ TEST(ManagerTest, WhatTheServerAddsIsNeverLost) {
   EXPECT_EQ(list.size(), 4U * kCount);
 }
 
-TEST(ManagerTest, ManyCallsWaitOnlyOnce) {
+TEST(ManagerTest, CallManyReturnsAllRepliesInOrder) {
   const Manager manager;
   const auto value = manager.value(0);
   const std::string big(1000, 'x');
@@ -266,7 +267,7 @@ TEST(ManagerTest, ManyCallsWaitOnlyOnce) {
   EXPECT_EQ(replies.front().as_int(), 2);
   EXPECT_EQ(replies.back().as_int(), 1000);
   const auto list = manager.list();
-  // Big ones in both directions.
+  // Big requests and big replies.
   std::vector<ipc::Proxy::Arguments> calls(8, {std::string(1 << 17, 'x')});
   EXPECT_EQ(list.call_many("append", calls).back().as_int(), 8);
   calls.assign(8, {0});
@@ -283,7 +284,7 @@ TEST(ManagerTest, AProxyInAContainerIsTheObjectItself) {
     outer.set("rows", rows);
     outer.set("copy", Json::list({1}));
   });
-  // The maker has gone; the container keeps it.
+  // The process that made the list has gone, but the container keeps it.
   const auto rows = outer.open<ipc::managed::List>(*outer.get("rows"));
   in_child([&] {
     (void)outer.open<ipc::managed::List>(*outer.get("rows")).append(2);
@@ -295,7 +296,7 @@ TEST(ManagerTest, AProxyInAContainerIsTheObjectItself) {
                ipc::BadCall);
   const size_t before = manager.object_count();
   { const auto again = outer.open<ipc::managed::List>(*outer.get("rows")); }
-  EXPECT_EQ(rows.size(), 2U);  // Another proxy of it has gone, not this one.
+  EXPECT_EQ(rows.size(), 2U);  // Only another proxy of the list has gone.
   EXPECT_EQ(manager.object_count(), before);
 }
 
@@ -321,7 +322,7 @@ TEST(ManagerTest, AnotherThreadIsAnotherOwner) {
   EXPECT_FALSE(taken);
 }
 
-// It is destroyed when the thread's connection may be closed already.
+// When the proxy is destroyed, the thread's connection may already be closed.
 TEST(ManagerTest, AProxyThatGoesWithItsThreadLeavesNothing) {
   const Manager manager;
   std::thread([&] {
@@ -347,7 +348,7 @@ TEST(ManagerTest, AChildKeepsNoConnectionOfAnotherThread) {
     (void)wait_for(forked);
   });
   (void)wait_for(locked);
-  // It uses no manager, and lives on.
+  // The child does not use the manager, and stays alive.
   Process child("Child", [&] {
     forked.writer.reset();
     ::pause();
@@ -360,7 +361,7 @@ TEST(ManagerTest, AChildKeepsNoConnectionOfAnotherThread) {
   child.kill();
 }
 
-// R28. The child of the dead client has inherited its descriptors, and lives.
+// The dead client has a child that has inherited its descriptors, and lives.
 TEST(ManagerTest, ADeadClientGivesBackWhatItHad) {
   const Manager manager;
   const auto lock = manager.lock();
@@ -384,8 +385,8 @@ TEST(ManagerTest, ADeadClientGivesBackWhatItHad) {
       ready.release();
       waited_for.wait();
     });
-    ready.acquire();  // Of the client,
-    ready.acquire();  // and of its heir.
+    ready.acquire();  // The client is ready,
+    ready.acquire();  // and so is its heir.
     EXPECT_EQ(manager.object_count(), 55U);
     EXPECT_FALSE(lock.try_lock());
     client.kill();
@@ -393,7 +394,7 @@ TEST(ManagerTest, ADeadClientGivesBackWhatItHad) {
     ipc::Acquired acquired = ipc::Acquired::clean;
     ASSERT_TRUE(lock.lock_until(limit(), &acquired));
     EXPECT_EQ(acquired, ipc::Acquired::owner_died);
-    // It stands until somebody says that it is mended.
+    // Each owner learns of the death until one calls repaired().
     lock.unlock();
     {
       ipc::managed::Guard guard(lock);
@@ -409,7 +410,7 @@ TEST(ManagerTest, ADeadClientGivesBackWhatItHad) {
   }
 }
 
-TEST(ManagerTest, ADeadWaiterTakesNoLockWithIt) {
+TEST(ManagerTest, ADeadWaiterDoesNotGetTheLock) {
   const Manager manager;
   const auto lock = manager.lock();
   const auto started = manager.semaphore(0);
@@ -425,7 +426,7 @@ TEST(ManagerTest, ADeadWaiterTakesNoLockWithIt) {
   in_child([&] { expect(lock.lock_until(limit())); });
 }
 
-// When the one who would have notified dies with the lock.
+// The process that should have notified dies while it has the lock.
 TEST(ManagerTest, WaitersOfAConditionLookAgainWhenAnOwnerDies) {
   const Manager manager;
   const auto condition = manager.condition();
@@ -438,7 +439,7 @@ TEST(ManagerTest, WaitersOfAConditionLookAgainWhenAnOwnerDies) {
   });
   waits.acquire();
   Process notifier("Notifier", [&] {
-    (void)condition.lock();  // Not before the waiter waits.
+    (void)condition.lock();  // It succeeds only when the waiter waits.
     value.set(1);
     ::raise(SIGKILL);
   });
@@ -446,8 +447,8 @@ TEST(ManagerTest, WaitersOfAConditionLookAgainWhenAnOwnerDies) {
   EXPECT_LT(notifier.join(), 0);
 }
 
-// R29.
-TEST(ManagerTest, WhoWaitsForADeadServerIsToldSo) {
+// Whatever the call waits for.
+TEST(ManagerTest, ACallThatWaitsForADeadServerThrowsManagerGone) {
   Manager manager;
   const auto lock = manager.lock();
   const auto queue = manager.queue();
@@ -486,7 +487,7 @@ TEST(ManagerTest, WhoWaitsForADeadServerIsToldSo) {
   EXPECT_THROW((void)manager.list(), ipc::ManagerGone);
 }
 
-TEST(ManagerTest, AProxyOfTheServerBeforeIsStale) {
+TEST(ManagerTest, AProxyOfAnEarlierServerIsStale) {
   const ipc::TempDir folder;
   const ipc::ManagerOptions options{folder.file("socket"), "the key", {}};
   std::optional<ipc::managed::List> old;
@@ -515,12 +516,12 @@ TEST(ManagerTest, AfterShutdownEveryCallSaysThatTheManagerHasGone) {
     } catch (const ipc::ManagerGone&) {
       return;
     }
-    throw std::runtime_error("who answers?");
+    throw std::runtime_error("a server that has ended has answered");
   });
 }
 
-// Who does not move is not waited for.
-TEST(ManagerTest, ASilentClientDelaysNobody) {
+// The server waits neither for a silent client nor for half a message.
+TEST(ManagerTest, ASilentClientDelaysNoOtherClient) {
   const Manager manager;
   const ipc::Address address(manager.address().address);
   const ipc::ClientOptions options{manager.address().key};
@@ -530,7 +531,7 @@ TEST(ManagerTest, ASilentClientDelaysNobody) {
   in_child([&] { expect(manager.list({1, 2}).size() == 2U); });
 }
 
-// Types of one's own.
+// Registered types.
 
 class Counter {
  public:
@@ -576,10 +577,10 @@ TEST(ManagerTest, WhateverAMethodThrowsIsAnErrorAtItsCaller) {
   EXPECT_THROW((void)odd.call("number"), ipc::CallFailed);
   EXPECT_THROW((void)odd.call("text"), ipc::CallFailed);
   EXPECT_THROW((void)manager.create("Odd", {1}), ipc::CallFailed);
-  EXPECT_EQ(dict.get("a")->as_int(), 1) << "the server goes on";
+  EXPECT_EQ(dict.get("a")->as_int(), 1) << "the server must still serve";
 }
 
-TEST(ManagerTest, ARequestThatIsTooLongIsRefusedAndCostsNothingElse) {
+TEST(ManagerTest, ARequestThatIsTooLongIsRefusedAndTheConnectionStays) {
   const Manager manager;
   const auto dict = manager.dict();
   const auto lock = manager.lock();
@@ -588,7 +589,7 @@ TEST(ManagerTest, ARequestThatIsTooLongIsRefusedAndCostsNothingElse) {
   EXPECT_THROW(dict.set("a", too_long), ipc::BadCall);
   EXPECT_EQ(lock.depth(), 1) << "the connection, and its lock, are still there";
   EXPECT_FALSE(dict.contains("a"));
-  // Though others have gone before it.
+  // The same holds if other requests have been queued before it.
   EXPECT_THROW((void)dict.call_many("set", {{"b", 1}, {"a", too_long}}),
                ipc::BadCall);
   EXPECT_EQ(lock.depth(), 1);
@@ -613,7 +614,7 @@ TEST(ManagerTest, ACallWithADeadlineReturnsThoughTheServerIsStopped) {
   EXPECT_LT(static_cast<double>(ipc::now_ns() - begin_ns) / 1e9,
             (ipc::Proxy::kGraceS + 2) * ipc::time_scale());
   ASSERT_TRUE(manager.process().send_signal(SIGCONT));
-  EXPECT_LE(list.size(), 1U) << "nobody knows whether it was done";
+  EXPECT_LE(list.size(), 1U) << "the call was done at most once";
 }
 
 TEST(ManagerTest, ARegisteredClassLivesInTheServer) {
@@ -647,7 +648,7 @@ TEST(ManagerTest, ArgumentsThatDoNotFitAreRefused) {
   EXPECT_EQ(counter.call("get_value").as_int(), 0);
 }
 
-// What a class may do beside its methods.
+// A class that overrides functions of ManagedObject.
 class Mailbox : public ipc::ManagedObject {
  public:
   void each_value(const Visit& visit) const override { visit(letter_); }
@@ -667,7 +668,7 @@ class Mailbox : public ipc::ManagedObject {
   int64_t given_up_ = 0;
 };
 
-TEST(ManagerTest, AClassOfOnesOwnMayWaitKeepProxiesAndSeeAClientGo) {
+TEST(ManagerTest, ARegisteredClassMayWaitKeepProxiesAndSeeAClientGo) {
   ipc::ManagerOptions options;
   options.types.add<Mailbox>("Mailbox")
       .method("put", &Mailbox::put)
@@ -682,14 +683,14 @@ TEST(ManagerTest, AClassOfOnesOwnMayWaitKeepProxiesAndSeeAClientGo) {
   });
   in_child([&] { (void)box.call("put", {manager.list({1, 2})}); });
   EXPECT_EQ(status_of(reader), 0);
-  // The server is told of the end by the kernel; each look is a call of it.
+  // The server needs some time to see that the client has ended.
   const Deadline deadline = limit();
   while (box.call("given_up").as_int() == 0 && !deadline.expired()) continue;
   EXPECT_EQ(box.call("given_up").as_int(), 1);
   EXPECT_THROW((void)box.call("take"), ipc::BadCall);
 }
 
-TEST(ManagerTest, OverTcpClientsJoinWithTheKeyOnly) {
+TEST(ManagerTest, OverTcpOnlyClientsWithTheKeyCanJoin) {
   const Manager manager(counter_options("127.0.0.1:0"));
   manager.root().set("counter", manager.create("Counter", {0}));
   in_child([&] {
@@ -700,7 +701,7 @@ TEST(ManagerTest, OverTcpClientsJoinWithTheKeyOnly) {
   });
   const ipc::ManagerClient stranger({manager.address().address, "another key"});
   in_child([&] {
-    // Though it has a connection with the right one.
+    // Even though this process has a connection with the right key.
     expect(ipc::ManagerClient(manager.address()).root().size() == 1U);
     try {
       (void)stranger.root();
@@ -708,7 +709,7 @@ TEST(ManagerTest, OverTcpClientsJoinWithTheKeyOnly) {
       expect(std::string(error.what()).find("key") != std::string::npos);
       return;
     }
-    throw std::runtime_error("it has been let in");
+    throw std::runtime_error("a client with a wrong key has joined");
   });
 }
 

@@ -20,7 +20,7 @@
 
 namespace ipc {
 
-// What all proxies of an object share that a thread makes.
+// All proxies of an object that one thread makes share this.
 struct HeldObject {
   ManagerAddress server;
   Reference reference;
@@ -29,12 +29,12 @@ struct HeldObject {
 namespace {
 
 constexpr double kConnectS = 5;
-// So much of many calls is under way at a time: less than what a socket takes,
-// since a server does not listen to who does not take its replies.
+// How much of call_many() is under way at a time: less than a socket takes,
+// because a server does not read from a client that does not take its replies.
 constexpr size_t kWindowCalls = 64;
 constexpr size_t kWindowBytes = 32 << 10;
 
-// The connection of one thread to one server. What fails here ends it.
+// The connection of one thread to one server. Any failure here closes it.
 class Session {
  public:
   Session(const ManagerAddress& server, Deadline deadline) {
@@ -50,12 +50,12 @@ class Session {
     connection_.read_ahead();
   }
 
-  // What goes out with the next flush(); its number.
+  // Adds a request that goes out with the next flush(); returns its number.
   uint64_t queue(std::string_view object, std::string_view method,
                  int64_t wait_ns, const Proxy::Arguments& arguments) {
     const std::string message =
         encode_request(last_number_ + 1, object, method, wait_ns, arguments);
-    // The server would hang up.
+    // The server would hang up if we sent it.
     if (message.size() > static_cast<size_t>(Connection::kMaxBytes)) {
       throw BadCall("the request is too long");
     }
@@ -72,14 +72,14 @@ class Session {
     }
   }
 
-  // The reply to the oldest request that waits for one, of those that somebody
-  // still waits for.
+  // Returns the reply to request `number`, which must be the oldest one that a
+  // caller still waits for.
   Reply receive(uint64_t number, Deadline deadline) {
     try {
       while (true) {
-        // A read(2) that waits at a Unix socket is woken for nothing when the
-        // server takes the request off: with many clients each second switch
-        // was in vain. poll(2) waits for a reply, and is no event of its own.
+        // A read(2) that waits on a Unix socket is woken in vain when the
+        // server takes the request out of the socket: with many clients every
+        // second context switch was in vain. poll(2) waits for a reply only.
         if (!connection_.poll_until(deadline)) require(Transfer::timed_out);
         const Received message = connection_.receive_until(deadline);
         require(message.status);
@@ -87,14 +87,14 @@ class Session {
         if (reply.number == 0) throw_error_of(reply);
         IPC_CHECK(reply.number <= number);
         if (reply.number == number) return reply;
-        // An exception has ended the call that it was for.
+        // The call that this reply is for has ended by an exception.
       }
     } catch (const std::system_error& error) {
       fail(error.what());
     }
   }
 
-  // Without a reply, and without an error: for destructors.
+  // Asks for no reply and reports no error: for destructors.
   void send_drop(const std::string& id) {
     try {
       connection_.queue(encode_request(0, "", "drop", 0, {id}));
@@ -123,27 +123,28 @@ class Session {
   uint64_t last_number_ = 0;
 };
 
-// What each thread of this process has at servers.
+// The sessions and the held objects of each thread of this process.
 //
 // Invariants:
 //   - A thread has an entry from when it first needs one until it ends. Its
 //     sessions are closed then, and the server takes back all that they had.
 //     Only the thread itself uses its entry.
-//   - An object is in `held` of the thread that has made it, as long as both
-//     live. The thread in which its last proxy goes drops it at the server,
-//     unless it holds the object itself, by proxies of its own.
-//   - Which sessions there are changes under `mutex_`, which fork(2) takes too.
-//     So a child finds them all and closes its copies: as long as one is open
-//     the server would not see that the parent has ended.
+//   - A HeldObject is in `held` of the thread that has made it, as long as both
+//     live. The thread that destroys its last proxy tells the server to drop
+//     the object, unless this thread also holds it by proxies of its own.
+//   - Sessions are added and removed under `mutex_`, which fork(2) takes too.
+//     So a child finds them all and closes its copies: while one of them is
+//     open the server would not see that the parent has ended.
 class ThreadTable {
  public:
   static ThreadTable& get() {
-    // For ever: a proxy may be the last thing to go.
+    // Never destroyed: a proxy may be the last object that is.
     static ThreadTable& table = *new ThreadTable;
     return table;
   }
 
-  // An open session of this thread: makes one, or ManagerGone.
+  // Returns an open session of this thread. If there is none it makes one, or
+  // throws ManagerGone.
   Session& connect(const ManagerAddress& server, Deadline deadline) {
     Thread& thread = mine();
     if (Session* const session = thread.find(server)) return *session;
@@ -179,7 +180,7 @@ class ThreadTable {
       return open ? &session->second : nullptr;
     }
 
-    // Who has another key is somebody else.
+    // A client with another key gets a session of its own.
     struct IsLess {
       bool operator()(const ManagerAddress& a, const ManagerAddress& b) const {
         return std::tie(a.address, a.key) < std::tie(b.address, b.key);
@@ -190,7 +191,8 @@ class ThreadTable {
   };
 
   ThreadTable() {
-    // Such a key goes after all that is thread_local, and proxies may be.
+    // The value of such a key is destroyed after all thread_local objects, of
+    // which some may be proxies.
     check_zero(
         ::pthread_key_create(&key_, [](void* thread) { get().end(thread); }),
         "pthread_key_create");
@@ -241,8 +243,8 @@ std::optional<Json> call_object(const ManagerAddress& server, Deadline deadline,
                                 std::string_view object,
                                 std::string_view method,
                                 const Proxy::Arguments& arguments) {
-  // The server keeps to the deadline; it is late only if it is stuck, and then
-  // takes neither a connection nor a request.
+  // The server keeps the deadline itself. It is late only if it is stuck, and
+  // then accepts neither a connection nor a request.
   const Deadline last =
       deadline.is_never()
           ? deadline
@@ -267,7 +269,7 @@ Proxy::Proxy(const ManagerAddress& server, const Json& reference)
 Proxy::Proxy(Proxy proxy, std::string_view type)
     : held_(std::move(proxy.held_)) {
   if (this->type() != type) {
-    throw BadCall("the object is a " + this->type() + " and no " +
+    throw BadCall("the object is a " + this->type() + ", not a " +
                   std::string(type));
   }
 }
@@ -292,7 +294,8 @@ std::vector<Json> Proxy::call_many(std::string_view method,
   std::optional<Reply> failed;
   size_t next = 0;
   while (values.size() < calls.size()) {
-    // Anew when half of them have come, so that not each goes out by itself.
+    // Send more when half of the replies have come, so that several requests go
+    // out together.
     if (under_way.size() <= kWindowCalls / 2 && bytes <= kWindowBytes / 2) {
       while (next < calls.size() && under_way.size() < kWindowCalls &&
              bytes < kWindowBytes) {
@@ -307,7 +310,7 @@ std::vector<Json> Proxy::call_many(std::string_view method,
     bytes -= under_way.front().bytes;
     under_way.pop_front();
     if (reply.outcome == "timed out") {
-      reply = {0, "BadCall", "a call among many must not wait"};
+      reply = {0, "BadCall", "a call of call_many() must not wait"};
     }
     if (reply.outcome != "ok" && !failed) failed = reply;
     values.push_back(std::move(reply.value));

@@ -21,12 +21,12 @@
 
 namespace {
 
-// How much this program has asked for so far.
+// How much memory this program has allocated so far.
 size_t allocated_bytes = 0;
 
 }  // namespace
 
-// In place of the library's, to count.
+// These replace those of the C++ library, to count.
 void* operator new(size_t size) {
   allocated_bytes += size;
   if (void* const memory = ::malloc(size)) return memory;
@@ -44,7 +44,7 @@ using ipc::ManagerServer;
 using ipc::Received;
 using ipc::Transfer;
 
-// A server in this process, which moves when it is told to.
+// A server in this process, which does something only when a test calls step().
 class ManagerServerTest : public ::testing::Test {
  protected:
   Connection connect() {
@@ -60,12 +60,12 @@ class ManagerServerTest : public ::testing::Test {
     return Connection(ipc::UniqueFd(fds[1]));
   }
 
-  // Serves all that has come, and collects garbage if there may be some.
+  // Serves all requests that have come, and collects unused objects.
   void settle(int steps = 20) {
     for (int i = 0; i < steps; ++i) server_.step(nullptr, Deadline::at_ns(0));
   }
 
-  // Listens at last, until all of them have come.
+  // Takes this number of replies.
   void take_replies(Connection& client, int count) {
     while (count > 0) {
       settle(1);
@@ -92,7 +92,7 @@ class ManagerServerTest : public ::testing::Test {
     return client.receive_until(Deadline::at_ns(0)).message;
   }
 
-  // Makes an object; its number, in quotation marks.
+  // Makes an object and returns its id, in quotation marks.
   std::string create(Connection& client, const std::string& arguments) {
     const std::string reply =
         ask(client, R"([1,"","create",0,[)" + arguments + "]]");
@@ -125,7 +125,7 @@ TEST_F(ManagerServerTest, AReplyHasTheNumberOfItsRequest) {
   EXPECT_EQ(ask(client, "[6," + list + R"(,"get",0,[0]])"), R"([6,"ok","a"])");
   const std::string wrong = ask(client, "[8," + list + R"(,"get",0,[1]])");
   EXPECT_EQ(wrong, R"([8,"BadCall","there is no item 1"])");
-  // Without a number nobody waits for the reply.
+  // A request with number 0 gets no reply.
   EXPECT_EQ(ask(client, "[0," + list + R"(,"append",0,["a"]])"), "");
 }
 
@@ -143,7 +143,7 @@ TEST_F(ManagerServerTest, AWaitingCallIsAnsweredAfterLaterOnes) {
             R"([6,"timed out",null])");
 }
 
-TEST_F(ManagerServerTest, WhoHasWaitedLongestIsTheNext) {
+TEST_F(ManagerServerTest, TheClientThatHasWaitedLongestIsNext) {
   std::vector<Connection> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(connect());
   const std::string lock = create(clients[0], R"("Lock")");
@@ -172,7 +172,7 @@ TEST_F(ManagerServerTest, OneChangeMayEndTheWaitOfMany) {
 }
 
 // The first of two waiters has been notified, and dies before it has the lock.
-TEST_F(ManagerServerTest, ANotifyThatTheDeadHaveNotUsedGoesToAnother) {
+TEST_F(ManagerServerTest, ANotifyThatADeadWaiterHasNotUsedGoesToAnother) {
   Connection owner = connect();
   std::vector<Connection> waiters;
   const std::string lock = create(owner, R"("Lock")");
@@ -193,8 +193,8 @@ TEST_F(ManagerServerTest, ANotifyThatTheDeadHaveNotUsedGoesToAnother) {
   EXPECT_EQ(answer(waiters.back()), R"([1,"ok",true])");
 }
 
-// R22: what is no request ends that connection, after a reply that says so.
-TEST_F(ManagerServerTest, WhatIsNoRequestEndsOnlyThatConnection) {
+// The client gets a reply that says so first.
+TEST_F(ManagerServerTest, AMessageThatIsNotARequestEndsOnlyItsConnection) {
   Connection good = connect();
   const std::string deep(1'000'000, '[');
   const std::string messages[] = {
@@ -229,7 +229,7 @@ TEST_F(ManagerServerTest, WhatIsNoRequestEndsOnlyThatConnection) {
   EXPECT_EQ(server_.client_count(), 1U);
 }
 
-TEST_F(ManagerServerTest, AnImpossibleLengthEndsOnlyThatConnection) {
+TEST_F(ManagerServerTest, AnImpossibleLengthEndsOnlyItsConnection) {
   Connection good = connect();
   for (const uint32_t length : {0x80000000U, 0xfffffffeU, 0x7fffffffU}) {
     Connection bad = connect();
@@ -241,7 +241,7 @@ TEST_F(ManagerServerTest, AnImpossibleLengthEndsOnlyThatConnection) {
   }
 }
 
-TEST_F(ManagerServerTest, HalfAMessageDelaysNobody) {
+TEST_F(ManagerServerTest, HalfAMessageDelaysNoOtherClient) {
   Connection half = connect();
   Connection good = connect();
   const std::string message("\0\0\0\x16[1,\"\",\"count\",", 18);
@@ -253,7 +253,7 @@ TEST_F(ManagerServerTest, HalfAMessageDelaysNobody) {
   EXPECT_EQ(answer(half), R"([1,"ok",1])");
 }
 
-TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotListenedTo) {
+TEST_F(ManagerServerTest, AClientThatTakesNoRepliesIsNotReadFrom) {
   Connection good = connect();
   Connection deaf = connect();
   const std::string dict = create(deaf, R"("dict")");
@@ -266,12 +266,12 @@ TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotListenedTo) {
   ASSERT_EQ(deaf.send("[4," + list + R"(,"append",0,[1]])"), Transfer::ok);
   settle();
   EXPECT_EQ(ask(good, "[5," + list + R"(,"size",0,[]])"), R"([5,"ok",0])");
-  // When it listens again it gets all of them, and its last call is served.
+  // When it reads again it gets all replies, and its last call is served.
   take_replies(deaf, 11);
   EXPECT_EQ(ask(good, "[6," + list + R"(,"size",0,[]])"), R"([6,"ok",1])");
 }
 
-// A client at a byte stream, as the true ones are: its requests come together.
+// Real clients use a byte stream, so that several requests may come together.
 TEST_F(ManagerServerTest, RequestsThatComeTogetherAreServedInOneStep) {
   Connection client = connect_by_stream();
   const std::string list = create(client, R"("list")");
@@ -285,7 +285,8 @@ TEST_F(ManagerServerTest, RequestsThatComeTogetherAreServedInOneStep) {
   }
 }
 
-TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotServedWhatItHasSentBefore) {
+// The server reads several requests at once, before it has sent any reply.
+TEST_F(ManagerServerTest, RequestsReadAheadWaitIfRepliesAreNotTaken) {
   Connection good = connect();
   Connection deaf = connect_by_stream();
   const std::string dict = create(deaf, R"("dict")");
@@ -303,7 +304,7 @@ TEST_F(ManagerServerTest, WhoTakesNoRepliesIsNotServedWhatItHasSentBefore) {
   EXPECT_EQ(ask(good, "[6," + list + R"(,"size",0,[]])"), R"([6,"ok",1])");
 }
 
-TEST_F(ManagerServerTest, OfAClientOnlySoManyCallsWait) {
+TEST_F(ManagerServerTest, TheWaitingCallsOfAClientAreLimited) {
   Connection client = connect();
   const std::string event = create(client, R"("Event")");
   const std::string wait = "[2," + event + R"(,"wait",-1,[]])";
@@ -331,7 +332,7 @@ TEST_F(ManagerServerTest, AnObjectOfAnotherServerIsStale) {
   EXPECT_EQ(put.rfind(R"([3,"StaleObject")", 0), 0U);
 }
 
-TEST_F(ManagerServerTest, AnObjectStaysAsLongAsSomebodyRefersToIt) {
+TEST_F(ManagerServerTest, AnObjectStaysAsLongAsAClientOrAValueRefersToIt) {
   Connection keeper = connect();
   std::string inner;
   const std::string outer = create(keeper, R"("list")");
@@ -341,7 +342,7 @@ TEST_F(ManagerServerTest, AnObjectStaysAsLongAsSomebodyRefersToIt) {
     const std::string other = create(maker, R"("list")");
     (void)ask(maker, "[2," + outer + R"(,"append",0,[{"deep":[)" +
                          reference(inner) + "]}]]");
-    // A circle among those that nobody else refers to.
+    // A circle of one object, to which no other refers.
     (void)ask(maker,
               "[2," + other + R"(,"append",0,[)" + reference(other) + "]]");
     EXPECT_EQ(server_.object_count(), 4U);
@@ -349,7 +350,7 @@ TEST_F(ManagerServerTest, AnObjectStaysAsLongAsSomebodyRefersToIt) {
   await_count(3);
   EXPECT_EQ(ask(keeper, "[3," + inner + R"(,"size",0,[]])"), R"([3,"ok",0])");
   (void)ask(keeper, R"([0,"","drop",0,[)" + inner + "]]");
-  (void)ask(keeper, "[4," + outer + R"(,"get",0,[0]])");  // Uses it again.
+  (void)ask(keeper, "[4," + outer + R"(,"get",0,[0]])");  // Uses inner again.
   (void)ask(keeper, "[5," + outer + R"(,"clear",0,[]])");
   settle();
   EXPECT_EQ(server_.object_count(), 3U);
@@ -366,8 +367,8 @@ double cpu_ms() {
          static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-// What a request takes, in memory asked for: a text of `size` characters, and a
-// reference, so many lists deep.
+// The bytes that are allocated for a request with a text of `size` characters
+// and a reference, both inside of `depth` lists.
 size_t memory_of_request(const std::string& list, size_t size, size_t depth) {
   const std::string message =
       "[2," + list + R"(,"append",0,[)" + std::string(depth, '[') + '"' +
@@ -405,12 +406,12 @@ TEST(ManagerWire, ReferencesAreFoundWhereverTheyAre) {
   EXPECT_EQ(found(R"([1,{"b":[{"@object":"a","type":"t"}]},"@object",-2.5e1,
                      {"@object":"c","type":"d"},true])"),
             "a:t c:d ");
-  // A key is the same key however it is written, and a value is no key.
+  // A key may be written with escapes, and a value is not a key.
   EXPECT_EQ(found(R"({"\u0040object":"a\u0041","ty\u0070e":"t"})"), "aA:t ");
   EXPECT_EQ(found(R"({"a":"@object","b":{"@object\"":1}})"), "");
   EXPECT_EQ(found(R"({"x\"":{"@object":"a","type":"}],\""}})"), "a:}],\" ");
   EXPECT_EQ(found(R"("@object")"), "");
-  // Of a key that comes twice the last one counts.
+  // If a key comes twice, the last one counts.
   EXPECT_EQ(found(R"({"@object":"a","type":"t","@object":"b"})"), "b:t ");
   for (const char* const wrong :
        {R"({"@object":"a"})", R"({"@object":1,"type":"t"})",
@@ -441,7 +442,7 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
   std::string event;
   for (int i = 0; i < 20; ++i) {
     waiters.push_back(connect());
-    // Of each kind: with a limit and without.
+    // Calls of each kind: with a deadline and without.
     if (i % 2 == 0) event = create(waiters.back(), R"("Event")");
     for (int k = 0; k < 250; ++k) {
       const char* const wait_ns = k % 2 == 0 ? "-1" : "60000000000";
@@ -453,7 +454,7 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
   }
   // It was 0.3 ms when each step looked at all that wait.
   EXPECT_LT(cost_ms(), 3 * alone_ms + 0.05);
-  // Nor do those that wait for the very object.
+  // Calls of the object that they wait for are not slow either.
   const double before = cpu_ms();
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(ask(client, "[2," + event + R"(,"is_set",0,[]])"),
@@ -468,10 +469,10 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
   EXPECT_LT(with_waiters_ms, 3 * (cpu_ms() - again));
 }
 
-TEST_F(ManagerServerTest, TheCallsThatWaitAreDoneWithAtTheirTimes) {
+TEST_F(ManagerServerTest, WaitingCallsTimeOutInTheOrderOfTheirDeadlines) {
   Connection client = connect();
   const std::string event = create(client, R"("Event")");
-  // The later ones first, and one that waits for ever.
+  // The later ones first, and one that waits forever.
   for (const int wait_ms : {-1, 60, 40, 20}) {
     const int64_t wait_ns = wait_ms < 0 ? -1 : wait_ms * 1'000'000;
     EXPECT_EQ(ask(client, fmt::format(R"([{},{},"wait",{},[]])", 100 + wait_ms,
@@ -490,7 +491,7 @@ TEST_F(ManagerServerTest, TheCallsThatWaitAreDoneWithAtTheirTimes) {
   EXPECT_EQ(answer(client), R"([99,"ok",null])");
 }
 
-TEST_F(ManagerServerTest, AClientThatReadsNothingIsHungUpOn) {
+TEST_F(ManagerServerTest, AClientThatReadsNothingLosesItsConnection) {
   Connection silent = connect();
   Connection other = connect();
   const std::string queue = create(other, R"("Queue",100)");
@@ -512,11 +513,12 @@ TEST_F(ManagerServerTest, AClientThatReadsNothingIsHungUpOn) {
   expect_served(other);
 }
 
-// While a collection is under way clients make objects, put them into others,
-// take them out and forget them: what can be reached stays, what cannot goes.
+// While a collection is under way, clients make objects, put them into others,
+// take them out and forget them. Objects that can be reached must stay, and all
+// others must go.
 class Collection : public ManagerServerTest {
  protected:
-  // Several requests at once, without a look at the replies.
+  // Sends several requests at once, and does not look at the replies.
   void send_all(Connection& client, const std::vector<std::string>& all) {
     for (const std::string& one : all) client.queue(one);
     while (client.flush_until(Deadline::at_ns(0)) != Transfer::ok) {
@@ -526,14 +528,14 @@ class Collection : public ManagerServerTest {
     }
     while (client.receive_until(Deadline::at_ns(0))) {
     }
-    // Until all of that is done.
+    // Waits until all of that is done.
     client.queue(R"([7,"","count",0,[]])");
     while (client.flush_until(Deadline::at_ns(0)) != Transfer::ok) settle(1);
     while (answer(client).rfind("[7,", 0) != 0) settle(1);
   }
 };
 
-TEST_F(Collection, OfManyObjectsHoldsNobodyUpForLong) {
+TEST_F(Collection, OfManyObjectsDelaysNoClientForLong) {
   constexpr int kObjects = 8'000;
   Connection client = connect();
   const std::string outer = create(client, R"("list")");
@@ -574,7 +576,7 @@ TEST_F(Collection, OfManyObjectsHoldsNobodyUpForLong) {
   EXPECT_EQ(steps_until(0, 0.3), kObjects + 2U) << "they are in the list";
   client.close();
   EXPECT_EQ(steps_until(1, 20), 1U);
-  EXPECT_LT(longest_ms, 15) << "or all clients wait for so long";
+  EXPECT_LT(longest_ms, 15) << "all clients wait during a step";
 }
 
 TEST_F(Collection, KeepsWhatCanBeReachedAndNothingElse) {
@@ -613,7 +615,7 @@ TEST_F(Collection, KeepsWhatCanBeReachedAndNothingElse) {
       EXPECT_EQ(ask(client, "[2," + from + R"(,"pop",0,[]])"),
                 R"([2,"ok",[)" + reference(what) + "]]");
       inside[from].pop_back();
-      // It has come to the client with that.
+      // The reply has made the client a user of this list again.
       if (std::find(used.begin(), used.end(), what) == used.end()) {
         used.push_back(what);
       }
@@ -626,7 +628,7 @@ TEST_F(Collection, KeepsWhatCanBeReachedAndNothingElse) {
     }
   }
   (void)lists;
-  // The client uses also the lists that it has put something into: the root.
+  // A client also uses the lists that it has called: here the root.
   std::set<std::string> reached(used.begin(), used.end());
   reached.insert(root);
   std::vector<std::string> open(reached.begin(), reached.end());
@@ -665,7 +667,7 @@ std::string mutate(std::string message, std::mt19937& random) {
   return message;
 }
 
-// What a request says does not depend on how it is read.
+// The fast way to read a request must not change its meaning.
 TEST(ManagerWire, ARequestIsReadByHandAsByAParser) {
   std::mt19937 random(20'261'128);
   const std::string plain[] = {
@@ -713,8 +715,8 @@ TEST(ManagerWire, ARequestIsReadByHandAsByAParser) {
   }
 }
 
-// R22: random requests, also such as are none, of clients that come and go.
-TEST_F(ManagerServerTest, NoSequenceOfCallsBringsItDown) {
+// Clients that come and go send random requests and other messages.
+TEST_F(ManagerServerTest, NoSequenceOfCallsBringsTheServerDown) {
   const unsigned seed = std::random_device()();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);

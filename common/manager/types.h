@@ -1,5 +1,6 @@
-// Types of one's own for a Manager: which classes there are, and which of their
-// methods may be called from outside. What is not named here cannot be called.
+// Registers your own classes with a Manager: which classes there are, and which
+// of their methods clients may call. A method that is not named cannot be
+// called.
 //
 //   ipc::ManagedTypes types;
 //   types.add<Counter>("Counter")
@@ -10,23 +11,24 @@
 //   counter.call("increment");
 //
 // Arguments and results: integers, double, bool, std::string, ipc::Json; also a
-//        std::vector<ipc::Json> as an argument, and nothing as a result.
-// Blocks: never. A method that may have to wait returns a std::optional, and
-//        nothing if it cannot be done yet and has changed nothing. The server
-//        then keeps the call and tries it again each time something changes
-//        that it waits for, the oldest call first.
+//        std::vector<ipc::Json> as an argument, and void as a result.
+// Blocks: a method must not. One that may have to wait returns a std::optional.
+//        It returns nothing if it cannot be done yet, and must have changed
+//        nothing then. The server keeps such a call and tries it again each
+//        time a call may have changed the object that it waits on, the oldest
+//        call first.
 // More:  a class that derives from ManagedObject can also keep proxies, give up
-//        a call that waits, and free what a client held that has died; any
-//        other class takes no proxies. A parameter `const Caller&` is not an
-//        argument: it tells who calls. The twelve types of managed.h are
-//        registered in the same way.
+//        a call that waits, and free what a dead client held. Any other class
+//        takes no proxies. A parameter `const Caller&` is not an argument: it
+//        says which client calls. The twelve types of managed.h are registered
+//        in the same way.
 // Ordering: the server runs one call after the other, so the class needs no
-//        lock; and while a method runs, all other clients wait.
-// Errors: an argument that does not fit is BadCall at the caller; what a method
-//        or a constructor throws, of whatever type, is CallFailed, with the
+//        lock; while a method runs, all other clients wait.
+// Errors: an argument that does not fit is BadCall at the caller. Whatever a
+//        method or a constructor throws is CallFailed at the caller, with the
 //        text of a std::exception.
-// Death: of a client: the object stays as its calls have left it, each of which
-//        was done wholly or not at all.
+// Death: when a client dies, the object stays as its calls have left it. Each
+//        call was done completely or not at all.
 #pragma once
 
 #include <cstddef>
@@ -53,18 +55,19 @@ using ClientId = uint64_t;
 class ManagedObject;
 struct ManagedType;
 
-// Finds the object that a value refers to; BadCall or StaleObject if none.
+// Finds the object that a value refers to. BadCall if the value is not a
+// reference, StaleObject if the object does not exist.
 using FindObject =
     std::function<std::shared_ptr<ManagedObject>(const Json& reference)>;
 
-// Who calls, for a method or a constructor that takes it.
+// Says which client calls, for a method or a constructor that takes it.
 struct Caller {
   ClientId client;
-  uint64_t number;  // Of this call among those of the client.
+  uint64_t number;  // Tells apart the calls of one client.
   const FindObject& find;
 };
 
-// What the server knows of an object. A class overrides what it needs.
+// The base of all objects in a server. A class overrides what it needs.
 class ManagedObject {
  public:
   ManagedObject() = default;
@@ -74,33 +77,34 @@ class ManagedObject {
   ManagedObject& operator=(ManagedObject&&) = delete;
   virtual ~ManagedObject() = default;
 
-  // Visits the values that it keeps: the objects to which they refer must not
-  // go as long as this one stays. A class without it takes no proxies.
+  // Visits the values that the object keeps. The objects to which they refer
+  // stay as long as this one does. A class without this function takes no
+  // proxies.
   using Visit = std::function<void(const Json&)>;
   virtual void each_value(const Visit& /*visit*/) const {}
 
-  // A client has gone: what it holds is free.
+  // Called when a client has gone: frees what the client held.
   virtual void forget(ClientId /*client*/) {}
 
-  // The time of a call that waits is up. False if it must go on to wait all
-  // the same, and will come to an end by itself.
+  // Called when the deadline of a waiting call has come. Returns false if the
+  // call must continue to wait; it must then end by itself.
   virtual bool give_up(const Caller& /*caller*/) { return true; }
 
-  // Whose changes the calls of this object wait for.
+  // The object whose changes the waiting calls of this object wait for.
   virtual const ManagedObject* waits_on() const { return this; }
-  // Whether of two calls that wait the later one may be done before the first.
+  // Whether a call that waits may be done before an earlier one.
   virtual bool may_overtake() const { return false; }
 
  private:
-  friend class ObjectTable;  // Whose notes these are.
+  friend class ObjectTable;  // It keeps its notes here.
 
   const ManagedType* type_ = nullptr;
-  // Once the object may refer to others it has to be searched for them; once a
-  // value may refer to it, its last client does not end it.
+  // An object that may refer to others has to be searched for references. One
+  // that a value may refer to need not end with its last client.
   bool may_refer_ = false;
   bool may_be_referred_to_ = false;
-  size_t users_ = 0;   // Clients that may use it.
-  uint64_t seen_ = 0;  // The collection that has met it.
+  size_t users_ = 0;   // How many clients may use it.
+  uint64_t seen_ = 0;  // The last collection that has met it.
 };
 
 struct ManagedType {
@@ -159,7 +163,7 @@ class ManagedTypes {
     ManagedType& type_;
   };
 
-  // A class whose constructor takes `Args`.
+  // Registers class T by this name; its constructor takes `Args`.
   template <typename T, typename... Args>
   Adder<T> add(const std::string& name) {
     ManagedType& type = types_[name];
@@ -169,7 +173,7 @@ class ManagedTypes {
             std::make_shared<Hosted<T>>(std::forward<decltype(args)>(args)...));
       });
     };
-    // What T does not override is still a member of ManagedObject.
+    // A function that T does not override is a member of ManagedObject.
     if constexpr (std::is_base_of_v<ManagedObject, T>) {
       type.keeps_values = !std::is_same_v<decltype(&T::each_value),
                                           decltype(&ManagedObject::each_value)>;
@@ -179,14 +183,14 @@ class ManagedTypes {
     return Adder<T>(type);
   }
 
-  // The type of that name; null if there is none.
+  // The type of that name, or null. Valid as long as this object.
   [[nodiscard]] const ManagedType* find(std::string_view name) const {
     const auto type = types_.find(name);
     return type == types_.end() ? nullptr : &type->second;
   }
 
  private:
-  // Holds an object of a class that knows nothing of managers.
+  // Holds an object of a class that does not derive from ManagedObject.
   template <typename T>
   struct Holder : ManagedObject {
     template <typename... Args>
@@ -207,12 +211,12 @@ class ManagedTypes {
 
   template <typename T>
   static constexpr bool kIsCaller = std::is_same_v<T, Caller>;
-  // What is passed on as it is, is not copied.
+  // An argument that needs no conversion is not copied.
   template <typename T>
   using Taken =
       std::conditional_t<kIsCaller<T> || std::is_same_v<T, Json>, const T&, T>;
 
-  // Calls `function` with what is given, as the types that it takes.
+  // Converts the given arguments to the types of `function`, and calls it.
   template <typename... Args, typename Function>
   static auto apply(const Caller& caller, const Arguments& given,
                     Function function) {
@@ -223,7 +227,7 @@ class ManagedTypes {
                     std::to_string(given.size()));
     }
     [[maybe_unused]] auto next = given.begin();
-    // In braces, so that they are taken from left to right.
+    // The braces make sure that they are taken from left to right.
     std::tuple<Taken<std::decay_t<Args>>...> taken{
         take<std::decay_t<Args>>(caller, next)...};
     return std::apply(function, std::move(taken));

@@ -9,12 +9,11 @@ namespace {
 constexpr std::string_view kObjectKey = "\"@object\"";
 constexpr std::string_view kTypeKey = "\"type\"";
 constexpr size_t kRequestParts = 5;
-constexpr size_t kRoomBytes = 64;  // For the numbers, and what is between.
+constexpr size_t kRoomBytes = 64;  // For the numbers and the punctuation.
 
-// Neither to be escaped in a JSON text, nor to be looked at whether it is
-// UTF-8.
+// Whether a text needs no escapes in JSON and no check that it is UTF-8.
 bool is_plain(std::string_view text) {
-  bool plain = true;  // Without a way out, so that it takes many at a time.
+  bool plain = true;  // No early exit, so that the compiler can vectorize it.
   for (const char c : text) {
     plain &= (c >= ' ') & (c <= '~') & (c != '"') & (c != '\\');
   }
@@ -31,13 +30,13 @@ void append_text(std::string& text, std::string_view value) {
   }
 }
 
-// Takes a request apart without a parser, if it is written as encode() does it
-// and its names are plain; the arguments are parsed as always.
+// Takes a request apart without a parser, if it is written as encode_request()
+// does it and its names are plain. The arguments are parsed as usual.
 class Usual {
  public:
   explicit Usual(std::string_view text) : rest_(text) {}
 
-  // False if it is not like that, and may be anything.
+  // False if the request does not look like that: it may still be valid.
   bool take(Request& request) {
     int64_t number = 0;
     const bool usual = take('[') && take(number) && number >= 0 && take(',') &&
@@ -49,7 +48,7 @@ class Usual {
     request.number = static_cast<uint64_t>(number);
     rest_.remove_suffix(1);
     if (rest_ == "[]") return true;
-    // Json counts how deep the arguments are, and not what they are in.
+    // Json would not count the list that the arguments are in.
     const auto opened = std::count_if(rest_.begin(), rest_.end(), [](char c) {
       return c == '[' || c == '{';
     });
@@ -73,7 +72,7 @@ class Usual {
     const auto [stop, error] = std::from_chars(rest_.data(), end, number);
     if (error != std::errc()) return false;
     const auto size = static_cast<size_t>(stop - rest_.data());
-    // JSON writes no zeros before a number, and what follows ends it.
+    // JSON allows no leading zeros. The caller checks what follows the number.
     const bool zero_first = size > 1 && rest_.front() == '0';
     const bool minus_zero = size > 1 && rest_.front() == '-' && rest_[1] == '0';
     rest_.remove_prefix(size);
@@ -91,8 +90,8 @@ class Usual {
   std::string_view rest_;
 };
 
-// Goes once through a text that is JSON, without a copy of its parts, which
-// would be as many as it is deep.
+// Goes once through a text that is valid JSON. It makes no copies of the parts:
+// a part at depth n would be copied n times.
 class ReferenceSearch {
  public:
   using Visit = std::function<void(const Reference&)>;
@@ -125,15 +124,15 @@ class ReferenceSearch {
   }
 
  private:
-  // A list or an object that has begun, and what of a reference is in it.
+  // A list or an object that has begun, and the parts of a reference in it.
   struct Open {
     bool is_object;
-    std::string_view key;  // The last one, if its value is to come.
+    std::string_view key;  // The last one, if its value has not come yet.
     std::string_view id;
     std::string_view type;
   };
 
-  // With its quotation marks.
+  // The text includes its quotation marks.
   std::string_view take_text() {
     const size_t begin = at_++;
     while (text_[at_] != '"') at_ += text_[at_] == '\\' ? 2 : 1;
@@ -141,7 +140,7 @@ class ReferenceSearch {
     return text_.substr(begin, at_ - begin);
   }
 
-  // A key or a value, of which the beginning is enough.
+  // Takes a key or a value. The first character of a list or object is enough.
   void take(std::string_view token) {
     if (open_.empty() || !open_.back().is_object) return;
     Open& object = open_.back();
@@ -160,7 +159,7 @@ class ReferenceSearch {
     if (object.id.empty()) return;
     if (object.id.front() != '"' || object.type.empty() ||
         object.type.front() != '"') {
-      throw BadCall("no managed object: it needs an id and a type");
+      throw BadCall("a reference to a managed object needs an id and a type");
     }
     visit_({Json::trusted(object.id).as_text(),
             Json::trusted(object.type).as_text()});
@@ -179,7 +178,7 @@ class ReferenceSearch {
 
 uint64_t to_number(const Json& value) {
   const int64_t number = value.as_int();
-  if (number < 0) throw JsonError("a number below 0");
+  if (number < 0) throw JsonError("the number of a request is below 0");
   return static_cast<uint64_t>(number);
 }
 
@@ -212,12 +211,12 @@ Request decode_request(std::string_view message) {
   if (!Usual(message).take(request)) {
     const std::vector<Json> parts = Json::parse(message).items();
     if (parts.size() != kRequestParts) {
-      throw JsonError("a request has five parts");
+      throw JsonError("a request must have five parts");
     }
     request = {to_number(parts[0]), parts[1].as_text(), parts[2].as_text(),
                parts[3].as_int(), parts[4].items()};
   }
-  if (request.wait_ns < Request::kForEver) throw JsonError("a negative time");
+  if (request.wait_ns < Request::kForEver) throw JsonError("wait_ns below -1");
   return request;
 }
 
@@ -239,7 +238,7 @@ Reply decode_reply(std::string_view message) {
   const size_t second = message.find(',', first + 1);
   if (message.empty() || message.back() != ']' || first < 2 ||
       second == std::string_view::npos || second < first + 3) {
-    throw ManagerError("the server has sent what is no reply");
+    throw ManagerError("the server has sent something other than a reply");
   }
   Reply reply;
   (void)std::from_chars(message.data() + 1, message.data() + first,
@@ -254,8 +253,8 @@ Reply error_reply(uint64_t number) {
   const auto with = [number](const char* outcome, const std::exception& error) {
     try {
       return Reply{number, outcome, Json(error.what())};
-    } catch (const JsonError&) {  // What it says is not UTF-8.
-      return Reply{number, outcome, Json("an error without a text")};
+    } catch (const JsonError&) {  // Its text is not UTF-8.
+      return Reply{number, outcome, Json("an error whose text is not UTF-8")};
     }
   };
   try {
@@ -271,7 +270,7 @@ Reply error_reply(uint64_t number) {
   } catch (const std::exception& error) {
     return with("CallFailed", error);
   } catch (...) {
-    return {number, "CallFailed", "an exception that is no std::exception"};
+    return {number, "CallFailed", "an exception other than std::exception"};
   }
 }
 
@@ -291,15 +290,15 @@ Json to_json(const Reference& reference) {
 Reference to_reference(const Json& value) {
   try {
     return {value.at("@object").as_text(), value.at("type").as_text()};
-  } catch (const JsonError& error) {
-    throw BadCall(std::string("no managed object: ") + error.what());
+  } catch (const JsonError&) {
+    throw BadCall("the value is not a reference to a managed object");
   }
 }
 
 void for_each_reference(const Json& value,
                         const std::function<void(const Reference&)>& visit) {
   const std::string_view text = value.text();
-  // Most have none. A key may also be written with escapes.
+  // Most values have no reference. A key may be written with escapes, too.
   const bool may_have = text.find(kObjectKey) != std::string_view::npos ||
                         text.find("\\u") != std::string_view::npos;
   if (may_have) ReferenceSearch(text, visit).run();

@@ -1,14 +1,15 @@
-// What a proxy and the server of a Manager say to each other.
+// The messages between a proxy and the server of a Manager.
 //
-// Layout: each message is one of a Connection, and is JSON:
+// Layout: each is one message of a Connection, and a JSON text:
 //         request  [number, "object", "method", wait_ns, [arguments]]
 //         reply    [number, "ok", value]
 //                  [number, "timed out", null]
 //                  [number, "StaleObject", "what is wrong"], or another error
-//         The number ties a reply to its request: that of a call that waits
-//         comes after those of later ones. 0 wants no reply. `wait_ns` is how
-//         long the server may let the call wait: 0 not at all, -1 for ever.
-//         A managed object inside of a value is {"@object":"id","type":"list"}.
+//         The number ties a reply to its request, because a call that waits is
+//         answered after later ones. 0 asks for no reply, except for an error.
+//         The server lets the call wait for at most `wait_ns` nanoseconds: 0 is
+//         not at all, -1 is without a limit. A value refers to a managed object
+//         by {"@object":"id","type":"list"}.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@
 
 namespace ipc {
 
-// Why a call of a managed object has failed.
+// The base of all errors of calls of managed objects.
 class ManagerError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -34,22 +35,21 @@ class ManagerGone : public ManagerError {
   using ManagerError::ManagerError;
 };
 
-// The server has no such object (any more): it is another server than the one
-// that made it, or everybody had dropped it.
+// The server does not have the object: another server has made it, or all
+// clients had dropped it.
 class StaleObject : public ManagerError {
  public:
   using ManagerError::ManagerError;
 };
 
-// The method is not one of those that the type has been registered with, or
-// there is no such type.
+// The type has been registered without this method, or there is no such type.
 class UnknownMethod : public ManagerError {
  public:
   using ManagerError::ManagerError;
 };
 
-// The arguments do not fit, or the object is not in the state for this call,
-// such as a lock that is unlocked by somebody who does not hold it.
+// The arguments do not fit, or the state of the object does not allow the call:
+// for example, a client unlocks a lock that it does not hold.
 class BadCall : public ManagerError {
  public:
   using ManagerError::ManagerError;
@@ -71,11 +71,11 @@ struct Request {
   std::vector<Json> arguments;
 };
 
-// Of its parts, for who does not have them in one.
+// Takes the parts of a request, so that callers need not copy them into one.
 std::string encode_request(uint64_t number, std::string_view object,
                            std::string_view method, int64_t wait_ns,
                            const std::vector<Json>& arguments);
-// JsonError if it is not of the form above, whatever else it may be.
+// JsonError for any message that does not have the form above.
 Request decode_request(std::string_view message);
 
 struct Reply {
@@ -85,25 +85,25 @@ struct Reply {
 };
 
 std::string encode(const Reply& reply);
-// This trusts the server and does not look into the value.
+// This trusts the server and does not check the value.
 Reply decode_reply(std::string_view message);
 
-// The outcome and the text of the exception that is being handled, whatever it
-// is; and back.
+// Makes a reply of the exception that is being handled, whatever its type, and
+// throws the exception that a reply stands for.
 Reply error_reply(uint64_t number);
 [[noreturn]] void throw_error_of(const Reply& reply);
 
-// How a managed object is written inside of a value.
+// How a value refers to a managed object.
 struct Reference {
   std::string id;
   std::string type;
 };
 
 Json to_json(const Reference& reference);
-// BadCall if the value is none.
+// BadCall if the value is not a reference.
 Reference to_reference(const Json& value);
-// Visits all that are anywhere in the value, on one way through its text.
-// BadCall if one of them is none.
+// Visits all references anywhere in the value, in one pass through its text.
+// BadCall if one of them has no id or no type.
 void for_each_reference(const Json& value,
                         const std::function<void(const Reference&)>& visit);
 

@@ -20,8 +20,8 @@ namespace {
 constexpr size_t kLookedAtBytes = size_t{1} << 20U;
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
-// What a file says; nothing if there is none. Not by std::ifstream: another
-// thread may start a program meanwhile, which would get its descriptor.
+// The content of a file; empty if there is none. Not by std::ifstream: another
+// thread may start a program meanwhile, which would inherit the descriptor.
 std::istringstream contents(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
@@ -47,7 +47,7 @@ size_t field(const std::string& path, const std::string& key) {
   return 0;
 }
 
-// The number that is a whole file; nothing for "max" or if there is none.
+// The number that a file consists of; nothing for "max" or without a file.
 std::optional<size_t> number_in(const std::string& path) {
   std::istringstream file = contents(path);
   size_t number = 0;
@@ -55,7 +55,7 @@ std::optional<size_t> number_in(const std::string& path) {
   return std::nullopt;
 }
 
-// What the first version of cgroups and the second call the same.
+// The names that versions 1 and 2 of cgroups have for the same files.
 struct Names {
   const char* folder;
   const char* limit;
@@ -83,8 +83,9 @@ size_t left_in(const std::string& folder, const Names& names) {
   return *limit - std::min(*limit, used);
 }
 
-// In the cgroup `path` and in all that it is in. In a container the path may be
-// that of its host, and then its own cgroup is what is mounted.
+// The least that is left in the cgroup `path` and in all cgroups above it. In a
+// container the path may be that of the host, and the container's own cgroup is
+// then the one that is mounted.
 size_t left_up_from(const std::string& root, std::string path,
                     const Names& names) {
   const std::string folder = root + names.folder;
@@ -102,8 +103,8 @@ size_t available_memory(const std::string& root) {
   const std::string meminfo = root + "/proc/meminfo";
   size_t left =
       (field(meminfo, "MemAvailable") + field(meminfo, "SwapFree")) * 1024;
-  if (left == 0) left = kNoLimit;  // No /proc: nobody knows.
-  // "7:memory:/a/b" of the first version, "0::/a/b" of the second.
+  if (left == 0) left = kNoLimit;  // Not known without /proc.
+  // "7:memory:/a/b" in version 1 of cgroups, "0::/a/b" in version 2.
   std::istringstream groups = contents(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const size_t path = line.find(":/");

@@ -1,4 +1,4 @@
-// How much memory a process can have, before the kernel kills somebody for it.
+// How much memory a process can take before the kernel kills a process for it.
 #pragma once
 
 #include <cstddef>
@@ -6,17 +6,19 @@
 
 namespace ipc {
 
-// The bytes that this process could take now: what the machine has, or less if
-// its container (cgroup) is allowed less. What is a cache of files counts as
-// free. No promise: others take memory too.
+// Returns how many bytes this process could take now: what the machine has, or
+// less if its container (cgroup) is allowed less; SIZE_MAX if it is not known.
+// Memory that caches files counts as free. This is not a promise, because other
+// processes take memory too.
 //
-// `root` is for tests: "/proc" and "/sys" are looked for in it.
+// `root` is for tests: it is the folder of "/proc" and "/sys".
 //
 // See: proc(5), "/proc/meminfo", MemAvailable; cgroups(7).
 size_t available_memory(const std::string& root = "");
 
-// std::system_error, ENOMEM, with both sizes if that is less than `size_bytes`
-// for `what`. Small sizes, up to 1 MiB, are not looked at: it reads files.
+// Throws std::system_error with ENOMEM if less than `size_bytes` is available;
+// the text names `what` and both sizes. Small sizes, up to 1 MiB, are not
+// checked, because a check reads files.
 void check_available(size_t size_bytes, const char* what);
 
 }  // namespace ipc

@@ -44,7 +44,7 @@ TEST_F(AvailableMemory, IsLessInACgroup) {
   write("/sys/fs/cgroup/outer/inner/memory.max", "max\n");
   write("/sys/fs/cgroup/outer/inner/memory.current", "300\n");
   EXPECT_EQ(available(), 1000U);
-  // The kernel forgets copies of files before it kills anybody.
+  // The kernel drops cached files before it kills a process.
   write("/sys/fs/cgroup/outer/memory.stat", "inactive_file 500\nfile 900\n");
   EXPECT_EQ(available(), 1500U);
   write("/sys/fs/cgroup/outer/memory.current", "9000\n");
@@ -59,7 +59,7 @@ TEST_F(AvailableMemory, IsLessInACgroupOfTheFirstVersion) {
   EXPECT_EQ(available(), 2000U);
 }
 
-TEST_F(AvailableMemory, InAContainerIsThatOfWhatIsMounted) {
+TEST_F(AvailableMemory, InAContainerIsThatOfTheMountedCgroup) {
   write("/proc/meminfo", "MemAvailable: 1000 kB");
   write("/proc/self/cgroup", "0::/of/the/host\n");
   write("/sys/fs/cgroup/memory.max", "3000\n");
@@ -71,7 +71,7 @@ TEST(CheckAvailable, NamesBothSizes) {
   ipc::check_available(1 << 20U, "memory");
   try {
     ipc::check_available(size_t{1} << 60U, "memory");
-    FAIL() << "nobody has so much";
+    FAIL() << "no machine has this much memory";
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code().value(), ENOMEM);
     const std::string text = error.what();

@@ -9,7 +9,7 @@ namespace ipc {
 namespace {
 
 void* map_pages(size_t size_bytes) {
-  // Pages are taken at their first use only, and then it is too late.
+  // Check now: pages are taken at their first use, when it is too late to fail.
   check_available(size_bytes, "shared pages");
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS;

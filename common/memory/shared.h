@@ -3,9 +3,9 @@
 //   ipc::Shared<Board> board(arguments...);   // before the fork
 //   ipc::Process child("Child", [&] { board->score = 7; });
 //
-// An ordinary variable is copied by fork(2); this one is not: its pages are
-// the same in parent and child, at the same address. There is no name, so
-// nobody else can reach it and nothing can be left behind.
+// fork(2) copies an ordinary variable, but not this one: its pages are the same
+// in parent and child, at the same address. It has no name, so no other process
+// can reach it and nothing can be left behind.
 #pragma once
 
 #include <stddef.h>
@@ -19,13 +19,13 @@
 namespace ipc {
 
 // Zeroed pages shared with the children of this process: mmap(2) with
-// MAP_SHARED and MAP_ANONYMOUS. What Shared, Value and Array are made of.
+// MAP_SHARED and MAP_ANONYMOUS. Shared, Value and Array are made of them.
 //
-// Lifetime: the destructor unmaps for its own process; the pages go with the
-//           last process that has them.
-// Errors:   std::system_error, ENOMEM if there is not so much memory for this
-//           process now (available_memory.h). It is taken page by page when it
-//           is first used, so what others take meanwhile may be missing then.
+// Lifetime: the destructor unmaps the pages in its own process only; they are
+//           freed when the last process that has them unmaps them or ends.
+// Errors:   std::system_error; ENOMEM if this process cannot have that much
+//           memory now (available_memory.h). Each page is taken at its first
+//           use, so memory may run out later if other processes take it first.
 // Fork:     the child has the same pages at the same address.
 class SharedPages {
  public:
@@ -37,10 +37,10 @@ class SharedPages {
   ~SharedPages();
 
   [[nodiscard]] void* data() const { return data_; }
-  // Whether this process made the pages and did not inherit them.
+  // Whether this process made the pages, rather than inherited them.
   [[nodiscard]] bool is_maker() const { return maker_ == ::getpid(); }
 
-  // mmap(2) begins at a page, and this is the smallest there is.
+  // mmap(2) begins at a page, and this is the smallest page size.
   static constexpr size_t kAlignment = 4096;
 
  private:
@@ -49,21 +49,21 @@ class SharedPages {
   void* data_;
 };
 
-// Lifetime: the object is constructed by the constructor and destroyed by the
-//           destructor in the process that made it, which must outlive the
-//           others' use. In a child the destructor only unmaps.
-// Requires: an object that means the same in every process: no pointers to
-//           memory of one process, so no std::string and no containers. The
-//           compiler cannot look for pointers inside T: this is your part.
-// Ordering: none of its own; what T is has to provide it (atomics, a Lock).
+// Lifetime: the constructor constructs the object. The destructor destroys it
+//           in the process that made it, after all others have finished with
+//           it. In a child the destructor only unmaps.
+// Requires: an object that means the same in every process. It must not point
+//           to memory of one process, so std::string and containers are out.
+//           The compiler cannot find pointers inside T: you must check that.
+// Ordering: none of its own; T must provide it, by atomics or a Lock.
 // Death:    the memory stays as the dead process left it, maybe half changed.
 // See:      mmap(2), fork(2); Python's multiprocessing.sharedctypes.
 template <typename T>
 class Shared {
   static_assert(!std::is_pointer_v<T> && !std::is_reference_v<T>,
-                "the memory that it points to would not be shared");
+                "the memory that T points to would not be shared");
   static_assert(!std::is_polymorphic_v<T>,
-                "virtual functions are found by a pointer");
+                "a virtual function is found through a pointer of one process");
   static_assert(alignof(T) <= SharedPages::kAlignment);
 
  public:

@@ -22,8 +22,8 @@ namespace {
 // Where shm_open(3) of glibc has its objects.
 constexpr const char* kFolder = "/dev/shm";
 
-// What one call of posix_fallocate(3) gets. A signal undoes the whole call, so
-// with a timer signal a large one would begin anew for ever.
+// The bytes that one call of posix_fallocate(3) allocates. A signal undoes the
+// whole call, so with a timer signal a large call would never complete.
 constexpr size_t kStepBytes = size_t{4} << 20U;
 
 constexpr uint64_t kMark = 0x6a6563742d637069;
@@ -36,7 +36,8 @@ void check_name(const std::string& name) {
   }
 }
 
-// Bytes that are free where `fd` is; nothing for a memfd, which is on no disk.
+// Bytes that are free on the file system of `fd`; nothing for a memfd, which
+// has none.
 std::optional<size_t> free_bytes(int fd) {
   struct statvfs disk {};
   if (::fstatvfs(fd, &disk) == -1 || disk.f_blocks == 0) return std::nullopt;
@@ -52,20 +53,20 @@ std::optional<size_t> free_bytes(int fd) {
   throw_error(error, call.c_str());
 }
 
-// ftruncate(2) would only promise the memory: with a full /dev/shm the first
-// access to a page that is not there ends the process with SIGBUS.
+// ftruncate(2) would only promise the memory: with a full /dev/shm, SIGBUS
+// would kill the process at the first access to a page that is missing.
 void allocate(int fd, size_t size_bytes) {
   if (size_bytes == 0) throw_error(EINVAL, "shared memory of 0 bytes");
-  // Asked first, so as not to fill the disk before failing.
+  // Check first, so as not to fill the disk before failing.
   if (free_bytes(fd).value_or(size_bytes) < size_bytes) {
     throw_no_space(ENOSPC, fd, size_bytes);
   }
-  // Nor the memory, upon which the kernel kills somebody.
+  // The same for memory: if it runs out, the kernel kills a process.
   check_available(size_bytes, "shared memory");
   const SizeLimitIsAnError no_signal;
   for (size_t done = 0; done < size_bytes;) {
     const size_t step = std::min(kStepBytes, size_bytes - done);
-    // The error is returned, not in errno.
+    // posix_fallocate(3) returns the error and does not set errno.
     const int error = ::posix_fallocate(fd, static_cast<off_t>(done),
                                         static_cast<off_t>(step));
     if (error == EINTR) continue;
@@ -74,7 +75,7 @@ void allocate(int fd, size_t size_bytes) {
   }
 }
 
-// The folder is everybody's: the name may be that of a stranger's file.
+// All users share the folder: the name may be that of another user's file.
 void check_owner(int fd) {
   struct stat status {};
   check(::fstat(fd, &status), "fstat");
@@ -86,7 +87,7 @@ void check_owner(int fd) {
 size_t size_of_file(int fd) {
   struct stat status {};
   check(::fstat(fd, &status), "fstat");
-  // A FIFO, or memory whose creator (not ours) has not come that far.
+  // A FIFO, or memory whose creator, another program, has not sized it yet.
   if (status.st_size == 0) throw_error(EINVAL, "shared memory of 0 bytes");
   return static_cast<size_t>(status.st_size);
 }
@@ -116,7 +117,7 @@ SharedMemory SharedMemory::create(const std::string& name, size_t size_bytes,
   allocate(fd.get(), size_bytes);
   SharedMemory memory(name, std::move(fd), size_bytes);
   if (fill) fill(memory.data(), size_bytes);
-  // One step, and it fails if the name is there. See open(2), "O_TMPFILE".
+  // A single step, which fails if the name exists. See open(2), "O_TMPFILE".
   const std::string from = "/proc/self/fd/" + std::to_string(memory.fd());
   const std::string to = std::string(kFolder) + "/" + name;
   check(
@@ -128,7 +129,7 @@ SharedMemory SharedMemory::create(const std::string& name, size_t size_bytes,
 
 SharedMemory SharedMemory::open(const std::string& name) {
   check_name(name);
-  // shm_open(3) adds O_CLOEXEC and O_NOFOLLOW. O_RDWR does not wait at a FIFO.
+  // shm_open(3) adds O_CLOEXEC and O_NOFOLLOW. O_RDWR does not wait on a FIFO.
   UniqueFd fd(check(::shm_open(name.c_str(), O_RDWR, 0),
                     ("open shared memory '" + name + "'").c_str()));
   check_owner(fd.get());
@@ -179,8 +180,8 @@ SharedMemory& SharedMemory::operator=(SharedMemory&& other) noexcept {
   return *this;
 }
 
-// A number by which an object is known, and its size: two programs with another
-// T for one name would otherwise meet in each other's bytes.
+// A number that marks an object, and its size. Without them two programs that
+// use one name for different types would misread each other's bytes.
 void SharedMemory::set_mark(void* place, size_t size_bytes) {
   const Mark mark{kMark, size_bytes};
   memcpy(place, mark.data(), sizeof mark);
@@ -189,7 +190,7 @@ void SharedMemory::set_mark(void* place, size_t size_bytes) {
 void SharedMemory::check_mark(const void* place, size_t size_bytes) {
   const Mark mark{kMark, size_bytes};
   if (memcmp(place, mark.data(), sizeof mark) != 0) {
-    throw_error(EINVAL, "access to an object that nobody has constructed");
+    throw_error(EINVAL, "access to an object that was not constructed");
   }
 }
 

@@ -3,10 +3,10 @@
 //   auto ours = ipc::SharedMemory::create(name, sizeof(Board));
 //   auto theirs = ipc::SharedMemory::open(name);   // in any other process
 //   theirs.close();     // this process is done with it
-//   ours.unlink();      // nobody can open it any more
+//   ours.unlink();      // no process can open it any more
 //
-// After Python's multiprocessing.shared_memory.SharedMemory, and by the same
-// names: either side may be Python. See shm_overview(7).
+// Modelled on Python's multiprocessing.shared_memory.SharedMemory. It uses the
+// same names, so either side may be Python. See shm_overview(7).
 #pragma once
 
 #include <stddef.h>
@@ -24,10 +24,10 @@
 
 namespace ipc {
 
-// Whether bytes that are all zero are a T, as memory is that was just made.
-// They are no Lock, for example: that would be an ordinary mutex, which its
-// owner's death leaves locked. For a struct with atomics, which are zero as
-// well, say it:
+// Whether bytes that are all zero, as in new memory, make a valid T. They do
+// not make a Lock, for example: zeros are an ordinary mutex, which stays locked
+// when its owner dies. Zeros do make a struct of atomics, but the compiler does
+// not know that, so declare it:
 //   template <>
 //   inline constexpr bool ipc::kZeroesMake<Board> = true;
 template <typename T>
@@ -38,39 +38,39 @@ inline constexpr bool kZeroesMake =
 template <typename T>
 inline constexpr bool kZeroesMake<std::atomic<T>> = kZeroesMake<T>;
 
-// Lifetime: close() and the destructor unmap for this process and nothing else.
-//           The memory itself goes when it has no name and nobody maps it:
-//           whoever is last to need the name calls unlink(), once.
-// Errors:   std::system_error: EEXIST from create() if the name is there, as
-//           whatever; ENOENT from open() if it is not; EINVAL for a name that
-//           is empty, longer than 255 bytes, "." or "..", or has a slash, and
-//           for size 0; ENOSPC if there is no such space in /dev/shm, ENOMEM if
-//           there is no such memory for this process (available_memory.h), both
-//           with the size asked and what there is; EFBIG at the limit for the
-//           size of files. No error leaves a name behind. The memory is taken
-//           at once: what was made can be used, unless others are faster to
-//           take what is available.
+// Lifetime: close() and the destructor only unmap the memory in this process.
+//           The memory is freed when it has no name and no process maps it. The
+//           last process that needs the name calls unlink(), once.
+// Errors:   std::system_error: EEXIST from create() if the name is taken, by
+//           whatever kind of file; ENOENT from open() if there is none; EINVAL
+//           for a name that is empty, longer than 255 bytes, "." or "..", or
+//           has a slash, and for size 0; ENOSPC if /dev/shm has too little
+//           space, ENOMEM if this process cannot have that much memory
+//           (available_memory.h), each with the sizes in its text; EFBIG at the
+//           limit for the size of files. No error leaves a name behind. All
+//           memory is taken at creation, so using it later cannot fail. During
+//           creation other processes may take what was available.
 // Ordering: none of its own. A name appears when its memory is complete, so
-//           what the creator's `fill` wrote is seen by all who open it.
+//           every process that opens it sees what the creator's `fill` wrote.
 // Fork:     the child has the same mapping, and closes it for itself.
 // Death:    a creator killed at any instant leaves a complete object or none.
-//           A name stays when its processes die; the names of names.h are swept
-//           when the next lab begins.
-// Trust:    named memory has mode 0600 and is opened only if it is ours; its
-//           owner could still make it smaller, and then a reader gets SIGBUS.
-//           Anonymous memory is sealed against that.
+//           A name stays when its processes die; the next lab that begins
+//           removes the stale names of names.h.
+// Trust:    named memory has mode 0600, and open() refuses another user's with
+//           EPERM. Its owner can still make it smaller; a reader then gets
+//           SIGBUS. Anonymous memory is sealed against that.
 class SharedMemory {
  public:
-  // Writes the first contents, before anybody else can see the memory.
+  // Writes the first contents, before another process can see the memory.
   using Fill = std::function<void(void* data, size_t size_bytes)>;
 
-  // Makes memory and then its name; zeros, unless `fill` is given.
+  // Makes memory and then its name. It has zeros, unless `fill` is given.
   static SharedMemory create(const std::string& name, size_t size_bytes,
                              const Fill& fill = {});
 
-  // Makes memory with a T in it, constructed from `arguments` before anybody
-  // can see it. Whoever opens it finds it by object(). Its destructor is called
-  // by nobody, for nobody knows who is the last.
+  // Makes memory with a T in it, constructed from `arguments` before another
+  // process can see it. A process that opens the memory finds it by object().
+  // Its destructor is never called: no process knows that it is the last one.
   template <typename T, typename... Arguments>
   static SharedMemory create(const std::string& name,
                              Arguments&&... arguments) {
@@ -79,14 +79,14 @@ class SharedMemory {
     });
   }
 
-  // Maps what `name` stands for. It has the size that it was created with.
+  // Maps the memory with this name, in the size that it was created with.
   static SharedMemory open(const std::string& name);
 
-  // Makes memory without a name, sealed so that nobody can change its size.
+  // Makes memory without a name, sealed so that no process can change its size.
   // Others get it by fork(2), or by its descriptor and attach().
   // See memfd_create(2).
   static SharedMemory anonymous(size_t size_bytes);
-  // The same with a T in it, as create() makes one.
+  // Does the same with a T in it, as create() constructs one.
   template <typename T, typename... Arguments>
   static SharedMemory anonymous(Arguments&&... arguments) {
     SharedMemory memory = anonymous(kSizeWithMark<T>);
@@ -95,10 +95,10 @@ class SharedMemory {
   }
 
   // Maps memory by a descriptor from another process. EPERM if it is not
-  // sealed, because then that process could pull it away under our feet.
+  // sealed, because that process could then make it smaller while we use it.
   static SharedMemory attach(UniqueFd fd);
 
-  // Removes a name; false if there is none.
+  // Removes a name; false if there is no such name.
   static bool unlink(const std::string& name);
 
   SharedMemory(SharedMemory&& other) noexcept;
@@ -108,20 +108,20 @@ class SharedMemory {
   ~SharedMemory() { close(); }
 
   // The beginning of the memory, at an address of this process; nullptr after
-  // close(). Others have it elsewhere: put no pointers in it.
+  // close(). Others map it at another address: do not put pointers in it.
   [[nodiscard]] void* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_bytes_; }
-  // The memory as a T that needs no constructor: std::system_error, EBADF after
-  // close() (the pointer of data() would end the process), EINVAL if it is too
-  // small.
+  // The memory as a T that needs no constructor. Throws std::system_error:
+  // EBADF after close() (using the pointer of data() would crash the process),
+  // EINVAL if the memory is too small.
   template <typename T>
   requires kZeroesMake<T>
   [[nodiscard]] T& as() const {
     check_type<T>();
     return *static_cast<T*>(checked_data(sizeof(T)));
   }
-  // The T that create<T>() or anonymous<T>() has constructed:
-  // std::system_error, as above, and EINVAL if there is none.
+  // The T that create<T>() or anonymous<T>() has constructed. Errors as above,
+  // and EINVAL if no T of this size was constructed.
   template <typename T>
   [[nodiscard]] T& object() const {
     check_type<T>();
@@ -131,16 +131,16 @@ class SharedMemory {
   }
   // The name without a slash; "" if anonymous.
   [[nodiscard]] const std::string& name() const { return name_; }
-  // The descriptor of anonymous memory, -1 of named.
+  // The descriptor of anonymous memory; -1 if the memory has a name.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // Unmaps for this process; the name stays. May be repeated.
+  // Unmaps in this process; the name stays. May be repeated.
   void close();
-  // Removes the name for everybody; those who have the memory keep it.
+  // Removes the name for all processes; those that map the memory keep it.
   bool unlink() const { return unlink(name_); }
 
  private:
-  // Behind an object: that there is one, and of which size.
+  // Stored behind an object: it says that there is one, and its size.
   using Mark = std::array<uint64_t, 2>;
 
   template <typename T>
@@ -152,8 +152,8 @@ class SharedMemory {
   template <typename T>
   static constexpr void check_type() {
     static_assert(std::is_standard_layout_v<T>,
-                  "all processes must agree where its bytes are");
-    static_assert(!std::is_pointer_v<T>, "it means nothing to other processes");
+                  "all processes must agree on where its bytes are");
+    static_assert(!std::is_pointer_v<T>, "means nothing to other processes");
     static_assert(alignof(T) <= 4096, "a mapping begins at a page");
   }
   template <typename T>

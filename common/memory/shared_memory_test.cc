@@ -33,12 +33,12 @@ using ipc::SharedMemory;
 // kernels let only deadly ones, so a test cannot wait for real ones.
 int interruptions = 0;
 
-// Whether this process seems to be of another user than its files.
+// Whether this process seems to belong to another user than its files.
 bool is_stranger = false;
 
 }  // namespace
 
-// In place of the C library's: a test cannot be two users everywhere.
+// In place of the C library's: not every machine lets a test be two users.
 extern "C" uid_t geteuid() noexcept {
   const auto uid = static_cast<uid_t>(::syscall(SYS_geteuid));
   return is_stranger ? uid + 1 : uid;
@@ -81,7 +81,7 @@ int& first_int(const SharedMemory& memory) {
   return *static_cast<int*>(memory.data());
 }
 
-TEST_F(SharedMemoryTest, AStrangerFindsItByName) {
+TEST_F(SharedMemoryTest, AnotherProcessFindsItByName) {
   const auto ours = SharedMemory::create(name, 10'000);
   EXPECT_EQ(ours.size(), 10'000U);
   first_int(ours) = 7;
@@ -107,7 +107,7 @@ TEST_F(SharedMemoryTest, CloseIsForOneProcessAndUnlinkForAll) {
 
   EXPECT_TRUE(theirs.unlink());
   EXPECT_FALSE(theirs.unlink());
-  EXPECT_EQ(first_int(theirs), 7) << "who has it keeps it";
+  EXPECT_EQ(first_int(theirs), 7) << "a process that has it keeps it";
   EXPECT_EQ(failure_of([&] { SharedMemory::open(name); }).error, ENOENT);
 }
 
@@ -131,7 +131,7 @@ TEST_F(SharedMemoryTest, MovingLeavesOneOwner) {
   EXPECT_EQ(memory.name(), name);
 }
 
-// Whatever has the name: it is an error, and nothing is opened or changed.
+// Whatever kind of file has the name: it is not opened or changed.
 TEST_F(SharedMemoryTest, ANameThatIsTakenIsAnErrorWhateverItIs) {
   const auto create = [&] { SharedMemory::create(name, 100); };
   const auto open = [&] { SharedMemory::open(name); };
@@ -206,7 +206,7 @@ TEST_F(SharedMemoryTest, ACreatorKilledAtAnyCallLeavesACompleteObjectOrNone) {
     memory.unlink();
   }
   EXPECT_GT(complete, 0) << "never killed after the name appeared";
-  EXPECT_GT(stop - complete, 5) << "hardly ever killed before";
+  EXPECT_GT(stop - complete, 5) << "hardly ever killed before it appeared";
 }
 
 TEST_F(SharedMemoryTest, AFullDiskIsAnErrorWithFiguresAndLeavesNothing) {
@@ -258,7 +258,7 @@ TEST_F(SharedMemoryTest, AnonymousMemoryCannotChangeItsSize) {
   const auto memory = SharedMemory::anonymous(8192);
   first_int(memory) = 7;
   ipc::Process attacker("attacker", [&] {
-    // By the descriptor, and by opening the file anew.
+    // By the descriptor, and by opening the file again.
     const std::string link = "/proc/self/fd/" + std::to_string(memory.fd());
     const int again = ::open(link.c_str(), O_RDWR);
     for (const int fd : {memory.fd(), again}) {
@@ -296,7 +296,7 @@ TEST_F(SharedMemoryTest, AccessIsAnErrorAfterCloseAndBeyondTheEnd) {
   EXPECT_TRUE(SharedMemory::unlink(name));
 }
 
-TEST_F(SharedMemoryTest, ThePythonOfThisMachineIsAPeer) {
+TEST_F(SharedMemoryTest, APythonProcessSharesItByName) {
   if (!fs::exists("/usr/bin/python3")) GTEST_SKIP() << "no /usr/bin/python3";
   const auto ours = SharedMemory::create(name, 4096);
   first_int(ours) = 7;
@@ -331,7 +331,7 @@ TEST(SharedMemory, ProgramsThatAreStartedDoNotGetAnonymousMemory) {
   EXPECT_EQ(::fcntl(memory.fd(), F_GETFD), FD_CLOEXEC);
 }
 
-TEST_F(SharedMemoryTest, MoreThanThereIsIsRefusedBeforeAnyOfItIsTaken) {
+TEST_F(SharedMemoryTest, TooMuchMemoryIsRefusedBeforeAnyOfItIsTaken) {
   constexpr size_t kMuch = size_t{1} << 60U;
   const Failure named = failure_of([&] { SharedMemory::create(name, kMuch); });
   EXPECT_EQ(named.error, ENOSPC);
@@ -345,7 +345,7 @@ TEST_F(SharedMemoryTest, MoreThanThereIsIsRefusedBeforeAnyOfItIsTaken) {
   }
 }
 
-TEST_F(SharedMemoryTest, ALimitForTheSizeOfFilesIsAnErrorAndNoSignal) {
+TEST_F(SharedMemoryTest, AFileSizeLimitIsAnErrorAndNotASignal) {
   ipc::Process child("child", [&] {
     const rlimit limit{10'000, 10'000};
     ::setrlimit(RLIMIT_FSIZE, &limit);
@@ -359,7 +359,7 @@ TEST_F(SharedMemoryTest, ALimitForTheSizeOfFilesIsAnErrorAndNoSignal) {
   EXPECT_FALSE(fs::exists(path));
 }
 
-// A type that zeroes do not make.
+// A type of which zeros are not a valid value.
 struct Account {
   explicit Account(int first) : balance(first) {}
   ipc::Lock lock;
@@ -379,7 +379,7 @@ static_assert(CanBeZeroes<std::array<uint64_t, 4>>);
 static_assert(!CanBeZeroes<ipc::Lock> && !CanBeZeroes<Account>,
               "a lock of zeroes would stay locked when its owner dies");
 static_assert(!CanBeZeroes<int*> && !CanBeZeroes<std::string>);
-static_assert(!CanBeZeroes<Counters>, "it has to be said");
+static_assert(!CanBeZeroes<Counters>, "kZeroesMake has to be declared");
 
 TEST_F(SharedMemoryTest, AnObjectIsConstructedBeforeItHasAName) {
   const auto memory = SharedMemory::create<Account>(name, 40);
@@ -391,11 +391,11 @@ TEST_F(SharedMemoryTest, AnObjectIsConstructedBeforeItHasAName) {
   });
   EXPECT_EQ(owner.join(), -SIGKILL);
   const ipc::Guard guard(memory.object<Account>().lock);
-  EXPECT_TRUE(guard.owner_died()) << "a robust mutex, since it is constructed";
+  EXPECT_TRUE(guard.owner_died()) << "a constructed lock is a robust mutex";
   EXPECT_EQ(memory.object<Account>().balance, 42);
 }
 
-TEST_F(SharedMemoryTest, AnObjectThatNobodyHasConstructedIsAnError) {
+TEST_F(SharedMemoryTest, AnObjectThatWasNotConstructedIsAnError) {
   const auto zeroes = SharedMemory::create(name, 4096);
   EXPECT_EQ(failure_of([&] { (void)zeroes.object<Account>(); }).error, EINVAL);
   auto other = SharedMemory::anonymous<Account>(1);

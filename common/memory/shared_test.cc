@@ -31,7 +31,7 @@ TEST(Shared, AChildsWriteIsSeenByTheParent) {
   EXPECT_EQ(ordinary, 1);
 }
 
-TEST(Shared, WhatAChildMadeIsItsOwn) {
+TEST(Shared, AChildCanMakeOneOfItsOwn) {
   const ipc::Shared<std::atomic<int>> seen(0);
   ipc::Process child("child", [&] {
     const ipc::Shared<std::atomic<int>> mine(7);
@@ -46,7 +46,7 @@ struct Counted {
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
   ~Counted() { ++*ends; }
-  std::atomic<int>* ends;  // Into another shared object: the same address.
+  std::atomic<int>* ends;  // Has the same address in both processes.
 };
 
 TEST(Shared, OnlyItsMakerDestroysTheObject) {

@@ -58,8 +58,8 @@ SocketAddress path_address(const std::string& path) {
   return address;
 }
 
-// An address of IPv6 that stands for one of IPv4 as that one: the other side
-// may call it by its IPv4 name.
+// Turns an IPv6 address that stands for an IPv4 one into that: the other side
+// may know it as an IPv4 address.
 SocketAddress unmapped(const SocketAddress& address) {
   const auto* ip = reinterpret_cast<const sockaddr_in6*>(&address.storage);
   if (address.family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&ip->sin6_addr)) {
@@ -172,7 +172,7 @@ std::vector<SocketAddress> resolve(const Address& address) {
     SocketAddress copy;
     memcpy(&copy.storage, one->ai_addr, one->ai_addrlen);
     copy.size = one->ai_addrlen;
-    // A name may stand twice for the same; see hosts(5).
+    // A name may stand for the same address twice; see hosts(5).
     if (std::none_of(found.begin(), found.end(), [&](const SocketAddress& old) {
           return is_same(old, copy);
         })) {

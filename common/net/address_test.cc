@@ -23,7 +23,7 @@ TEST(Address, IsAHostWithAPortOrAPath) {
   EXPECT_EQ(Address("/tmp/x:80").text(), "/tmp/x:80");
 }
 
-TEST(Address, IsNothingElse) {
+TEST(Address, RefusesAnyOtherText) {
   using std::string_literals::operator""s;
   for (const std::string& text :
        {""s, "localhost"s, ":80"s, "localhost:"s, "localhost:65536"s,
@@ -48,19 +48,19 @@ TEST(Address, ComesBackFromTheSocketAddressAsItWas) {
   EXPECT_EQ(ipc::resolve(Address(longest))[0].text(), longest);
 }
 
-TEST(Address, OfIpv4InIpv6IsThatOfIpv4) {
+TEST(Address, OfIpv6ThatMapsIpv4IsShownAsIpv4) {
   EXPECT_EQ(ipc::resolve(Address("[::ffff:127.0.0.1]:80"))[0].text(),
             "127.0.0.1:80");
 }
 
-TEST(Address, OfALinkNamesItsDeviceAndBothEndsLeaveItOut) {
+TEST(Address, OfALinkNamesItsDeviceButNotInTheTextForBothEnds) {
   const auto found = ipc::resolve(Address("[fe80::1%lo]:80"));
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].text(), "[fe80::1%lo]:80");
   EXPECT_EQ(found[0].text_for_both(), "[fe80::1]:80");
 }
 
-TEST(Address, AHostThatNobodyKnowsIsAnError) {
+TEST(Address, AnUnknownHostIsAnError) {
   EXPECT_THROW((void)ipc::resolve(Address("[no.such.address]:80")),
                std::system_error);
 }

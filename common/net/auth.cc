@@ -33,7 +33,7 @@ std::string random_bytes(size_t size) {
   return bytes;
 }
 
-// Appends a field with its size in front, so that no two lists of fields are
+// Appends a field with its size in front, so that no two lists of fields give
 // the same text.
 void append_field(std::string& text, std::string_view field) {
   text += std::to_string(field.size());
@@ -122,7 +122,8 @@ std::string Authenticator::make_challenge() {
 }
 
 std::string Authenticator::take_challenge(std::string_view message) {
-  if (!message.starts_with(kChallenge)) return fail("no challenge");
+  if (!message.starts_with(kChallenge))
+    return fail("the peer has sent no challenge");
   message.remove_prefix(kChallenge.size());
   step_ = Step::verdict;
   if (message.starts_with(kSha256) && message.size() > kOldNonce) {
@@ -131,7 +132,7 @@ std::string Authenticator::take_challenge(std::string_view message) {
   if (message.size() == kOldNonce && protocol_ == Protocol::python_md5) {
     return hmac(Digest::md5, key_, message);
   }
-  return fail("the peer asks for another hash than SHA-256");
+  return fail("the peer asks for a hash other than SHA-256");
 }
 
 std::string Authenticator::take_answer(std::string_view message) {

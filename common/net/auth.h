@@ -9,28 +9,31 @@
 // It only computes: sockets and deadlines are the business of Listener and
 // connect(). Every message comes from a stranger and may be anything.
 //
+// A nonce is random and used once. A MAC is a hash of a text and the key, which
+// only a process that knows the key can compute.
+//
 // Protocol::ours     listener -> "#IPC-LABS-1#" nonce L (32 bytes)
 //                    client   -> nonce C (32 bytes), MAC of a client
 //                    listener -> MAC of a listener, or "#FAILURE#"
 //   Each MAC is HMAC-SHA-256 over version, role, both nonces, and the address
-//   of the listener as each side sees it in its own socket. So what one says
-//   in one connection is of no use in any other, nor in the other direction,
-//   and a listener in the middle, who forwards what it hears, has the wrong
-//   address. Through a translated address (NAT) it therefore fails as well.
+//   of the listener as each side sees it in its own socket. So a MAC from one
+//   connection is useless in any other, and in the other direction. A listener
+//   in the middle that forwards all messages has the wrong address. For the
+//   same reason the handshake fails through a translated address (NAT).
 // Protocol::python   that of Python's multiprocessing.connection since 3.12:
 //                    listener -> "#CHALLENGE#{sha256}" nonce
 //                    client   -> "{sha256}" MAC over "{sha256}" nonce
 //                    listener -> "#WELCOME#" or "#FAILURE#"
-//                    and the same once more with the roles exchanged. The MAC
-//   tells neither role nor address: whoever gets a client to connect to it can
-//   forward the challenge of a true listener to that client, and the answer
-//   back, and is let in without the key.
-// Protocol::python_md5  the same, but HMAC-MD5 is taken as well: Python up to
-//                    3.11 can nothing else.
+//                    and the same again with the roles exchanged.
+//   The MAC covers neither role nor address. So an attacker to whom a client
+//   connects can forward the challenge of a true listener to that client, and
+//   the answer back, and is let in without the key.
+// Protocol::python_md5  the same, but HMAC-MD5 is accepted as well: Python up
+//                    to 3.11 has nothing else.
 //
 // None of these hides or protects the messages that follow; TLS does.
 //
-// Errors: std::system_error if there is no randomness; std::runtime_error if
+// Errors: std::system_error if there are no random bytes; std::runtime_error if
 //         OpenSSL does not know the hash (MD5 where FIPS is in force).
 // See:    HMAC(3ssl), RFC 2104; the comments of Python 3.12 and later in its
 //         multiprocessing/connection.py.
@@ -51,16 +54,16 @@ enum class AuthState {
 
 enum class Digest { sha256, md5 };
 
-// The HMAC of a text, as bytes: 32 of SHA-256, 16 of MD5.
+// The HMAC of a text, as bytes: 32 with SHA-256, 16 with MD5.
 std::string hmac(Digest digest, std::string_view key, std::string_view text);
 
-// Compares in a time that depends only on the sizes, so that it does not tell
-// how much of a guess was right.
+// Compares in a time that depends only on the sizes, so that the time does not
+// reveal how much of a guess was right.
 bool equal_secrets(std::string_view left, std::string_view right);
 
 class Authenticator {
  public:
-  // No message of a handshake may be longer, as in Python.
+  // No message of a handshake may be longer; Python has the same limit.
   static constexpr int kMaxBytes = 256;
 
   // `listener_address` is that of the connected socket: getsockname(2) here,
@@ -70,16 +73,18 @@ class Authenticator {
   static Authenticator client(Protocol protocol, std::string key,
                               std::string listener_address);
 
-  // What is to be sent before anything is received: the listener begins.
+  // What is to be sent before anything is received: the listener begins, and
+  // for a client this is empty.
   [[nodiscard]] const std::string& first_message() const { return first_; }
 
-  // Takes a message; what is to be sent now, "" if nothing. Also when it has
-  // failed something may be left to say.
+  // Takes a message, and returns what is to be sent now, "" if nothing. Even
+  // after a failure there may be a message to send. Requires: state() is
+  // waiting.
   [[nodiscard]] std::string answer(std::string_view message);
 
   [[nodiscard]] AuthState state() const { return state_; }
 
-  // Why it has failed; says nothing about the key.
+  // Why it has failed; reveals nothing about the key.
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
@@ -105,7 +110,7 @@ class Authenticator {
   AuthState state_ = AuthState::waiting;
   std::string first_;
   std::string problem_;
-  std::string challenge_;       // That we have sent, without its mark.
+  std::string challenge_;       // What we have sent, without its mark.
   std::string listener_nonce_;  // Of our own protocol.
   std::string client_nonce_;
 };

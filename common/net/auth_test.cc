@@ -28,7 +28,7 @@ std::string hex(const std::string& bytes) {
   return text;
 }
 
-// Lets two talk until both are done, one has failed, or nobody says anything.
+// Lets two sides talk until both are done, one has failed, or neither speaks.
 void talk(Authenticator& listener, Authenticator& client) {
   std::string message = listener.first_message();
   for (Authenticator* next = &client; !message.empty();
@@ -54,7 +54,7 @@ Outcome meet(Protocol listener_protocol, const std::string& listener_key,
   return {listener.state(), client.state()};
 }
 
-TEST(Hmac, IsThatOfTheStandards) {
+TEST(Hmac, GivesTheValuesOfTheStandards) {
   // RFC 4231, test case 2, and RFC 2202, test case 2.
   const std::string text = "what do ya want for nothing?";
   EXPECT_EQ(hex(ipc::hmac(Digest::sha256, "Jefe", text)),
@@ -76,7 +76,7 @@ TEST(Secrets, AreEqualOnlyIfAllBytesAre) {
   EXPECT_FALSE(ipc::equal_secrets("", "a"));
 }
 
-TEST(Auth, TwoWithTheSameKeyAreDone) {
+TEST(Auth, TwoSidesWithTheSameKeySucceed) {
   for (const Protocol protocol : kProtocols) {
     const Outcome outcome = meet(protocol, "key", protocol, "key");
     EXPECT_EQ(outcome.listener, AuthState::done);
@@ -84,7 +84,7 @@ TEST(Auth, TwoWithTheSameKeyAreDone) {
   }
 }
 
-TEST(Auth, TwoWithDifferentKeysAreNot) {
+TEST(Auth, TwoSidesWithDifferentKeysFail) {
   for (const Protocol protocol : kProtocols) {
     for (const std::string other : {"other", "key2", "ke", "Key"}) {
       const Outcome outcome = meet(protocol, "key", protocol, other);
@@ -94,7 +94,7 @@ TEST(Auth, TwoWithDifferentKeysAreNot) {
   }
 }
 
-TEST(Auth, DifferentProtocolsDoNotMeet) {
+TEST(Auth, TwoSidesWithDifferentProtocolsFail) {
   for (const Protocol theirs : {Protocol::python, Protocol::python_md5}) {
     EXPECT_EQ(meet(theirs, "key", Protocol::ours, "key").client,
               AuthState::failed);
@@ -105,7 +105,7 @@ TEST(Auth, DifferentProtocolsDoNotMeet) {
 
 // An adversary without the key stands between the two, as the listener that the
 // client was lured to, and forwards every message as it is.
-TEST(Auth, ARelayIsRefusedByOursAndAcceptedByPythons) {
+TEST(Auth, ARelayIsRefusedByOurProtocolAndAcceptedByPythons) {
   const char* const lured_to = "127.0.0.1:6666";
   const Outcome ours =
       meet(Protocol::ours, "key", Protocol::ours, "key", lured_to);
@@ -113,7 +113,8 @@ TEST(Auth, ARelayIsRefusedByOursAndAcceptedByPythons) {
   EXPECT_EQ(ours.client, AuthState::failed);
   const Outcome theirs =
       meet(Protocol::python, "key", Protocol::python, "key", lured_to);
-  EXPECT_EQ(theirs.listener, AuthState::done) << "the attack of the chapter";
+  EXPECT_EQ(theirs.listener, AuthState::done)
+      << "the attack that labs/authentication shows";
 }
 
 TEST(Auth, AnAnswerIsOfNoUseASecondTime) {
@@ -129,7 +130,7 @@ TEST(Auth, AnAnswerIsOfNoUseASecondTime) {
   }
 }
 
-TEST(Auth, WhatOneHasSaidItDoesNotTakeBack) {
+TEST(Auth, AMessageSentBackToItsSenderIsRefused) {
   for (const Protocol protocol : kProtocols) {
     auto listener = Authenticator::listener(protocol, "key", kPlace);
     (void)listener.answer(listener.first_message());
@@ -143,7 +144,7 @@ TEST(Auth, WhatOneHasSaidItDoesNotTakeBack) {
   EXPECT_EQ(client.state(), AuthState::failed);
 }
 
-TEST(Auth, APartOfAnAnswerIsNoAnswer) {
+TEST(Auth, APartOfAnAnswerIsRefused) {
   for (const Protocol protocol : kProtocols) {
     for (size_t size = 0;; ++size) {
       auto listener = Authenticator::listener(protocol, "key", kPlace);
@@ -156,10 +157,11 @@ TEST(Auth, APartOfAnAnswerIsNoAnswer) {
   }
 }
 
-TEST(Auth, Md5IsTakenOnlyByThoseWhoSaySo) {
+TEST(Auth, Md5IsAcceptedOnlyWhereItIsAllowed) {
   const std::string old_challenge = "#CHALLENGE#" + std::string(20, 'n');
   auto client = Authenticator::client(Protocol::python, "key", kPlace);
-  EXPECT_EQ(client.answer(old_challenge), "") << "or it would be an oracle";
+  EXPECT_EQ(client.answer(old_challenge), "")
+      << "it signs nonces that an attacker has chosen";
   EXPECT_EQ(client.state(), AuthState::failed);
   auto lenient = Authenticator::client(Protocol::python_md5, "key", kPlace);
   EXPECT_EQ(lenient.answer(old_challenge).size(), 16U);
@@ -176,8 +178,8 @@ TEST(Auth, Md5IsTakenOnlyByThoseWhoSaySo) {
             "#FAILURE#");
 }
 
-// R22: what a stranger sends may be anything; it never comes to "done".
-TEST(Auth, NoNonsenseGetsAnywhere) {
+// R22: whatever a stranger sends, it never gets to `done`.
+TEST(Auth, RandomMessagesAreNeverLetIn) {
   std::mt19937 random(20'261'122);
   const std::vector<std::string> words = {
       "#CHALLENGE#", "#WELCOME#", "#FAILURE#",    "{sha256}",

@@ -25,7 +25,7 @@
 namespace ipc {
 namespace {
 
-// What epoll tells of: the timer, a listening socket by its place, or a peer by
+// What epoll reports: the timer, a listening socket by its index, or a peer by
 // its number.
 constexpr uint64_t kTimer = 0;
 constexpr uint64_t kFirstListening = 1;
@@ -34,9 +34,9 @@ constexpr uint64_t kFirstPeer = uint64_t{1} << 32U;
 // How many ports are tried to find one that is free at all addresses of a name.
 constexpr size_t kPortTries = 100;
 
-// A call of try_accept() ends after so many events, whatever still comes.
+// A call of try_accept() ends after this many events, even if more are there.
 constexpr int kEventsMax = 256;
-// How long nobody is accepted when there is no descriptor left.
+// How long no peer is accepted when there is no descriptor left.
 constexpr double kPauseS = 0.1;
 
 constexpr int kSocketFlags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -53,13 +53,13 @@ void set_option(int fd, int level, int name, int value, const char* text) {
 // How a connection to a host behaves; see tcp(7).
 void set_up_tcp(int fd, int family, double silence_max_s) {
   if (family == AF_UNIX) return;
-  // Messages are whole when they are written; nothing is gained by waiting for
-  // more, and much is lost.
+  // Each write is a whole message, so waiting for more bytes would gain nothing
+  // and cost much time.
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   if (silence_max_s <= 0) return;
-  // While nothing is sent the kernel asks each second, from half of the time
-  // on, whether the other one is there. The limit holds for that, too, and for
-  // what was sent and is not acknowledged.
+  // If nothing was sent for half of the time, the kernel asks every second
+  // whether the other machine is there. The limit holds for its answer, and for
+  // the acknowledgement of what was sent.
   const int idle_s = std::max(1, static_cast<int>(silence_max_s / 2));
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s, "TCP_KEEPIDLE");
@@ -68,12 +68,13 @@ void set_up_tcp(int fd, int family, double silence_max_s) {
              static_cast<int>(silence_max_s * 1e3), "TCP_USER_TIMEOUT");
 }
 
-// A port to which nobody listens may be given to the socket that asks for it,
-// and then it is connected to itself. See RFC 9293, "simultaneous open".
+// The kernel may give a port on which no process listens to the very socket
+// that connects to it, which then is connected to itself. See RFC 9293,
+// "simultaneous open".
 void refuse_self(int fd) {
   const SocketAddress own = own_address(fd);
   if (own.family() == AF_UNIX || own.text() != peer_address(fd).text()) return;
-  // Closed in the ordinary way, it would keep the port for another minute.
+  // An ordinary close would keep the port in use for another minute.
   const linger at_once{1, 0};
   check(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once),
         "setsockopt SO_LINGER");
@@ -98,7 +99,7 @@ void check_folder(const std::string& path) {
   const bool open = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
   const bool sticky = (info.st_mode & S_ISVTX) != 0;
   if (!ours || (open && !sticky)) {
-    throw_error(EPERM, "listen: others may replace what is in the folder");
+    throw_error(EPERM, "listen: other users may replace files in the folder");
   }
 }
 
@@ -106,7 +107,7 @@ void check_folder(const std::string& path) {
 void name_channel(Connection& connection, const SocketAddress& client,
                   char side) {
   if (client.family() == AF_UNIX) {
-    // Nothing tells one connection to a path from another.
+    // Connections to one path have no address that tells them apart.
     connection.name_channel("Connection " + std::to_string(::getpid()) + "/" +
                                 std::to_string(connection.fd()),
                             side);
@@ -115,7 +116,7 @@ void name_channel(Connection& connection, const SocketAddress& client,
   }
 }
 
-// connect(2) to a path with a deadline. Where the backlog is full, a blocking
+// connect(2) to a path with a deadline. If the backlog is full, a blocking
 // socket waits for room, and a non-blocking one could only ask again and again.
 void connect_path(int fd, const SocketAddress& address, Deadline deadline) {
   set_blocking(fd, true);
@@ -157,7 +158,7 @@ UniqueFd connect_to(const SocketAddress& place, double silence_max_s,
   return fd;
 }
 
-// An equal part for each of those that are still to be tried.
+// An equal part of the time for each address that is still to be tried.
 Deadline share_of(Deadline deadline, size_t left) {
   if (deadline.is_never()) return deadline;
   return Deadline::after(static_cast<double>(deadline.left_ns()) * 1e-9 /
@@ -213,7 +214,7 @@ Connection connect_until(const Address& address, const ClientOptions& options,
                          Deadline deadline) {
   UniqueFd fd = connect_to_any(address, options.silence_max_s, deadline);
   if (address.is_path() && !is_same_user(fd.get())) {
-    throw_error(EACCES, "connect: the listener is of another user");
+    throw_error(EACCES, "connect: the listener belongs to another user");
   }
   const std::string listener_address = peer_address(fd.get()).text_for_both();
   const SocketAddress own = own_address(fd.get());
@@ -263,8 +264,8 @@ Listener::~Listener() {
 
 // Makes a socket for each place. False if the kernel was asked to choose a port
 // and has chosen one that is free at one of the addresses and in use at
-// another: then a socket is added to `tried` that keeps it from being chosen
-// again.
+// another. Then the socket that has the port is added to `tried`, so that the
+// kernel does not choose the port again.
 bool Listener::bind_all(std::vector<SocketAddress> places,
                         std::vector<UniqueFd>& tried) {
   const bool may_choose = !address_.is_path() && places.front().port() == 0;
@@ -281,8 +282,8 @@ bool Listener::bind_all(std::vector<SocketAddress> places,
         sockets_.clear();
         return false;
       }
-      // A machine without IPv6, for example. Not EADDRINUSE: whoever listens
-      // there would get some of our clients.
+      // A machine without IPv6, for example. Not EADDRINUSE: the process
+      // that listens there would get some of our clients.
       if (code != EADDRNOTAVAIL && code != EAFNOSUPPORT) throw;
       if (!missing) missing = std::current_exception();
     }
@@ -319,15 +320,15 @@ void Listener::bind_path(int fd, const SocketAddress& place) {
   struct stat info {};
   if (::lstat(path, &info) == -1) {
     const int error = errno;
-    ::unlink(path);  // It is ours, but close() could not tell.
+    ::unlink(path);  // It is ours, but close() could not see that.
     throw_error(error, "lstat: socket");
   }
   device_ = info.st_dev;
   inode_ = info.st_ino;
 }
 
-// Makes what this process watches with. A child's copy would be one and the
-// same with its parent's, so the child makes another.
+// Makes the epoll instance and the timer of this process. Those that a child
+// has inherited are still its parent's, so the child makes its own.
 void Listener::watch() {
   IPC_CHECK(!sockets_.empty());
   if (watcher_ == ::getpid()) return;
@@ -395,15 +396,15 @@ std::optional<Connection> Listener::accept_until(Deadline deadline) {
   }
 }
 
-// Takes one peer from the kernel. A peer that has gone again, or a network that
-// has an error for it, is none of our business: accept(2), "Error handling".
+// Takes one peer from the kernel. A peer that has gone already, or an error of
+// its network, is not an error of ours: accept(2), "Error handling".
 std::optional<Connection> Listener::accept_one(int listening) {
   UniqueFd fd(
       ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   try {
     if (fd) return begin(std::move(fd));
   } catch (const std::system_error&) {
-    ++dropped_count_;  // For want of memory, for example. Others may get on.
+    ++dropped_count_;  // For lack of memory, for example. Others go on.
     return std::nullopt;
   }
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
@@ -416,8 +417,9 @@ std::optional<Connection> Listener::accept_one(int listening) {
   return std::nullopt;
 }
 
-// The oldest who is not complete makes room. If there is none, the descriptors
-// are used for something else, and to try again at once would be a busy loop.
+// Drops the oldest incomplete peer to make room. If there is none, the
+// descriptors are used for something else, and trying again at once would be a
+// busy loop.
 void Listener::have_no_descriptor() {
   if (!incomplete_.empty()) {
     drop(incomplete_.begin());
@@ -463,7 +465,7 @@ std::optional<Connection> Listener::begin(UniqueFd fd) {
   event.data.u64 = number;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, peer->second.connection.fd(),
                   &event) == -1) {
-    drop(peer);  // It would never be heard.
+    drop(peer);  // We would never notice its messages.
     return std::nullopt;
   }
   if (incomplete_.size() == 1) set_timer();
@@ -483,7 +485,7 @@ std::optional<Connection> Listener::go_on(Peers::iterator peer) {
     if (received.status == Transfer::timed_out) return std::nullopt;
     if (received) {
       const std::string reply = authenticator.answer(*received);
-      // So little always fits, unless the peer makes trouble.
+      // These few bytes always fit, unless the peer makes trouble.
       const bool sent =
           reply.empty() ||
           connection.send_until(reply, Deadline::at_ns(0)) == Transfer::ok;
@@ -501,14 +503,15 @@ std::optional<Connection> Listener::go_on(Peers::iterator peer) {
       }
     }
   } catch (const std::system_error&) {
-    // A length that is none, or an error of its network.
+    // An impossible length, or an error of its network.
   }
   drop(peer);
   return std::nullopt;
 }
 
 void Listener::drop(Peers::iterator peer) {
-  // A child of ours may have a copy, which would keep it open, and watched.
+  // A child of ours may have a copy of the descriptor: that alone would keep
+  // the connection open, and watched.
   const int fd = peer->second.connection.fd();
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   ::shutdown(fd, SHUT_RDWR);
@@ -530,8 +533,9 @@ void Listener::handle_timer() {
   set_timer();
 }
 
-// To the first of what is awaited. All peers have the same time, so the oldest
-// has the first deadline; one who is gone before it wakes us for nothing.
+// Sets the timer to the first deadline. All peers get the same time, so the
+// first deadline is the oldest peer's. If that peer goes before, the timer
+// wakes us for nothing.
 void Listener::set_timer() {
   Deadline first = pause_.value_or(Deadline::never());
   if (!incomplete_.empty()) {

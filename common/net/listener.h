@@ -1,5 +1,5 @@
-// A server's end that others connect to, and how they do; after Python's
-// multiprocessing.connection.Listener and Client.
+// A socket to which clients connect, and connect(), by which they do; after
+// Python's multiprocessing.connection.Listener and Client.
 //
 //   ipc::Listener listener(ipc::Address("127.0.0.1:0"), {.key = key});
 //   say("Listening on {}", listener.address().text());
@@ -11,40 +11,43 @@
 // 127.0.0.1. A listener listens on all of them, at one port; connect() tries
 // one after the other.
 //
-// With a key only those peers come out of accept() who know it, and connect()
-// returns only when the listener has shown that it knows it too; see auth.h. A
-// peer that takes its time, or talks nonsense, delays nobody: each is at a step
-// of its own, none is waited for, and one that is not done in time is dropped.
+// With a key, accept() returns only complete peers: those that have proved that
+// they know the key. connect() returns only when the listener has proved that
+// it knows the key too; see auth.h. A peer that is slow, or sends garbage,
+// delays no other peer: the listener waits for none of them, and drops a peer
+// that is not complete in time.
 //
 // Lifetime: a path is unlinked by close(), and by the destructor in the process
-//           that made the listener; only if it is still ours. leave() closes
-//           and does not unlink: for the parent of a server.
+//           that made the listener; only if it is still the same socket.
+//           leave() closes and does not unlink: for the parent of a server.
 // Fork:     the child has a copy and may accept too; each connection goes to
-//           one of them. Peers that were incomplete stay with the parent.
+//           one of the two. Incomplete peers stay with the parent.
 // Blocks:   accept() until a peer is complete, connect() until the listener
-//           accepts it; try_accept() never. Who brings a key to a listener
-//           without one waits for a challenge that does not come: such a
-//           mistake is found only by the deadline of connect_until().
+//           accepts it; try_accept() never. A client with a key waits in vain
+//           for the challenge of a listener without one: only the deadline of
+//           connect_until() ends that. The constructor and connect() may also
+//           have to wait for the look-up of a name, which no deadline limits.
 // Servers:  poll fd() beside the connections, and call try_accept() while it
 //           returns a peer, or once each time that fd() is readable.
-// Ordering: peers come out in the order in which they are complete.
-// Trust:    before a peer is authenticated a message of 256 bytes is the
-//           longest that is taken, and its sixth second its last. Over a path
-//           only processes of this user, or of root, are let in; its folder
-//           must be one in which nobody else can replace the socket.
-// Death:    if the server dies, its peers' receive() is `closed`, and connect()
-//           fails with ECONNREFUSED. A path stays, and keeps the next server
-//           from listening there; use a folder that is new for each run.
-//           If the other machine vanishes, by loss of power or of its network,
-//           nothing says so. Over TCP a connection therefore fails, in send and
-//           receive with ETIMEDOUT, when the other machine has been silent for
-//           silence_max_s: 10 s and up to 2 s more unless changed. It is the
-//           kernel that answers, so a process may be stopped as long as it
-//           likes; but one that takes nothing for so long, while as much is
-//           sent to it as its buffers hold, is taken for vanished as well.
-// Errors:   std::system_error, and a constructor that fails leaves no path;
-//           with a peer nothing can be wrong but that it does not come out of
-//           accept().
+// Ordering: accept() returns peers in the order in which they are complete.
+// Trust:    a peer that is not authenticated yet may send messages of at most
+//           256 bytes, and is dropped after incomplete_max_s. Over a path only
+//           processes of this user, or of root, are let in; its folder must be
+//           one in which no other user can replace the socket, or the
+//           constructor fails with EPERM.
+// Death:    if the server dies, receive() returns `closed` in its peers, and
+//           connect() fails with ECONNREFUSED. A path stays, and the next
+//           server cannot listen there (EADDRINUSE); use a new folder for each
+//           run.
+//           If the other machine loses its power or its network, no message
+//           reports it. A TCP connection therefore fails, in send and receive
+//           with ETIMEDOUT, when the other machine has been silent for
+//           silence_max_s: 10 s and up to 2 s more unless changed. The kernel
+//           of that machine answers, so its process may be stopped for any
+//           time; but a process that reads nothing for that long, while its
+//           buffers are full, counts as vanished as well.
+// Errors:   std::system_error; a constructor that fails leaves no path. What
+//           goes wrong with one peer is no error: accept() does not return it.
 // See:      socket(7), tcp(7), unix(7), accept(2), epoll(7).
 #pragma once
 
@@ -65,29 +68,29 @@
 namespace ipc {
 
 struct ListenerOptions {
-  std::string key = {};  // Empty: everybody is let in.
+  std::string key = {};  // Empty: every peer is let in.
   Protocol protocol = Protocol::ours;
   int64_t max_bytes = Connection::kMaxBytes;  // Of a message, once let in.
-  int backlog = 1024;           // Who may wait for accept(2); see listen(2).
-  size_t incomplete_max = 256;  // Beyond, the oldest is dropped.
-  double incomplete_max_s = 5;  // So long a peer may take; times time_scale().
-  double silence_max_s = 10;    // See Death; 0: for ever.
+  int backlog = 1024;           // Connections not accepted; see listen(2).
+  size_t incomplete_max = 256;  // Above this the oldest is dropped.
+  double incomplete_max_s = 5;  // For the handshake; times time_scale().
+  double silence_max_s = 10;    // See Death; 0: no limit.
 };
 
 struct ClientOptions {
   std::string key = {};
   Protocol protocol = Protocol::ours;
   int64_t max_bytes = Connection::kMaxBytes;
-  double silence_max_s = 10;  // As of a listener.
+  double silence_max_s = 10;  // As in ListenerOptions.
 };
 
 // Connects and authenticates. The deadline also limits the wait for a listener
 // that is there and does not accept. Each of several addresses gets an equal
 // share of the time that is left.
-// Errors: std::system_error: ECONNREFUSED, ENOENT if nobody listens;
+// Errors: std::system_error: ECONNREFUSED or ENOENT if no process listens;
 //         ETIMEDOUT; EACCES if one side refuses the other's key, they use
-//         different protocols, or a path is another user's. Of several
-//         addresses that of the first.
+//         different protocols, or a path is another user's. If none of several
+//         addresses can be reached, the error of the first.
 Connection connect_until(const Address& address, const ClientOptions& options,
                          Deadline deadline);
 Connection connect(const Address& address, const ClientOptions& options = {});
@@ -101,8 +104,8 @@ class Listener {
   Listener& operator=(Listener&&) = delete;
   ~Listener();
 
-  // Where it listens, with the port that the kernel has chosen; the first place
-  // if there are several.
+  // Where it listens, with the port that the kernel has chosen; the first
+  // address if there are several.
   [[nodiscard]] const Address& address() const { return address_; }
 
   // For poll(2): readable when try_accept() has something to do, which need
@@ -111,15 +114,16 @@ class Listener {
 
   // A complete peer, if there is one now. Never waits.
   [[nodiscard]] std::optional<Connection> try_accept();
-  // The same at the latest at the deadline.
+  // Waits for a complete peer; returns nothing at the deadline.
   [[nodiscard]] std::optional<Connection> accept_until(Deadline deadline);
   [[nodiscard]] Connection accept() { return *accept_until(Deadline::never()); }
 
   // Peers that are connected and not yet authenticated.
   [[nodiscard]] size_t incomplete_count() const { return incomplete_.size(); }
-  // Peers that were dropped before they came out, for whatever reason.
+  // Peers that were dropped before they were complete, for whatever reason.
   [[nodiscard]] uint64_t dropped_count() const { return dropped_count_; }
 
+  // See Lifetime.
   void close();
   void leave();
 
@@ -155,10 +159,10 @@ class Listener {
   pid_t maker_;
   pid_t watcher_ = -1;  // The process that `epoll_` belongs to.
   dev_t device_ = 0;    // Of the path that we bound,
-  ino_t inode_ = 0;     // to be known again.
+  ino_t inode_ = 0;     // to recognize it.
   Peers incomplete_;
   uint64_t next_number_;
-  std::optional<Deadline> pause_;  // No descriptor was left: not before.
+  std::optional<Deadline> pause_;  // Out of descriptors: none before.
   uint64_t dropped_count_ = 0;
 };
 

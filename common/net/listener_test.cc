@@ -35,12 +35,12 @@
 
 namespace {
 
-// Whether the other end of a path seems to be of another user, to this process.
+// Whether the other end of a path seems to this process to be another user's.
 bool peers_are_strangers = false;
 
 }  // namespace
 
-// In place of the C library's: a test cannot be two users everywhere.
+// Replaces the C library's: a test cannot be two users everywhere.
 extern "C" int getsockopt(int fd, int level, int name, void* value,
                           socklen_t* size) noexcept {
   const auto result =
@@ -67,7 +67,7 @@ using ipc::testing::open_fd_count;
 constexpr const char* kAnyPort = "127.0.0.1:0";
 constexpr const char* kPeer = "common/net/python_peer.py";
 
-// IPC_LABS_PYTHON tries another one than the system's.
+// IPC_LABS_PYTHON names another Python than the system's.
 const char* python_path() {
   const char* const path = ::getenv("IPC_LABS_PYTHON");
   return path != nullptr ? path : "/usr/bin/python3";
@@ -79,7 +79,7 @@ void echo(Connection peer) {
   }
 }
 
-// Runs the Python peer; what it prints is what read() returns.
+// Runs the Python peer; read_line() returns what it prints.
 class Python {
  public:
   Python(const std::string& role, const std::string& address,
@@ -123,7 +123,7 @@ class Python {
 
 bool have_python() { return ::access(python_path(), X_OK) == 0; }
 
-// Since 3.12 it can SHA-256.
+// Since 3.12 it knows SHA-256.
 bool python_is_modern() {
   ipc::Process python("python", [] {
     ::execl(python_path(), "python3", "-I", "-c",
@@ -144,7 +144,7 @@ int64_t status_kib(const std::string& field) {
   return 0;
 }
 
-// A bare socket that is connected to `address`, for those who misbehave.
+// A bare socket that is connected to `address`, for peers that misbehave.
 ipc::UniqueFd connect_bare(const Address& address) {
   const ipc::SocketAddress place = ipc::resolve(address).front();
   ipc::UniqueFd fd(ipc::check(
@@ -154,7 +154,7 @@ ipc::UniqueFd connect_bare(const Address& address) {
 }
 
 void send_bare(const ipc::UniqueFd& fd, std::string_view bytes) {
-  // That nobody reads them any more is no error here.
+  // It is no error here if the listener has hung up already.
   (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
@@ -173,7 +173,7 @@ bool read_to_end(const ipc::UniqueFd& fd) {
   return size == 0 || errno == ECONNRESET;
 }
 
-// Lets `listener` work until `done`; nobody may come out.
+// Lets `listener` work until `done`; no peer may come out.
 void work_until(Listener& listener, const std::function<bool()>& done) {
   const Deadline deadline = limit();
   pollfd poll_fd{listener.fd(), POLLIN, 0};
@@ -184,7 +184,7 @@ void work_until(Listener& listener, const std::function<bool()>& done) {
   }
 }
 
-// A good client in a process of its own, which exits with 0 if it was served.
+// A good client in its own process, which exits with 0 if it was served.
 ipc::Process good_client(const Listener& listener) {
   return {"good client", [&listener] {
             Connection server =
@@ -209,7 +209,7 @@ std::string exchange_with_python(const std::string& address,
                     {.key = key, .protocol = Protocol::python_md5});
   Python python("client", listener.address().text(), key);
   auto peer = listener.accept_until(limit());
-  if (!peer) return "nobody came";
+  if (!peer) return "no client came";
   echo(std::move(*peer));
   return python.read_line();
 }
@@ -266,7 +266,7 @@ TEST(Listener, TakesMd5OnlyWhenAskedTo) {
   }
 }
 
-TEST(Listener, AndPythonRefuseEachOthersWrongKey) {
+TEST(Listener, AndPythonRefuseEachOthersKeyIfItIsWrong) {
   if (!have_python()) GTEST_SKIP() << "no " << python_path();
   Listener listener(Address(kAnyPort),
                     {.key = "secret", .protocol = Protocol::python_md5});
@@ -313,7 +313,7 @@ TEST(Listener, AndClientMeetByTcpAndByPath) {
   }
 }
 
-TEST(Listener, LetsNobodyInWhoHasAnotherKey) {
+TEST(Listener, LetsNoPeerInThatHasAnotherKey) {
   Listener listener(Address(kAnyPort), {.key = "secret"});
   ipc::Process client("client", [&] {
     for (const std::string key : {"Secret", "secret ", "s"}) {
@@ -358,10 +358,11 @@ TEST(Listener, ServesAGoodClientBesideManyThatTakeTheirTime) {
   work_until(listener, [&] { return listener.incomplete_count() == 128; });
   for (int i = 0; i < 64; ++i) send_bare(peers[i], std::string(1, '\0'));
   expect_good_client_served(listener);
-  EXPECT_EQ(listener.incomplete_count(), 128U) << "they were in the way";
+  EXPECT_EQ(listener.incomplete_count(), 128U)
+      << "the slow peers are no longer waiting";
 }
 
-TEST(Listener, DropsThoseWhoTakeTooLong) {
+TEST(Listener, DropsPeersThatTakeTooLong) {
   const int before = open_fd_count();
   {
     Listener listener(Address(kAnyPort),
@@ -420,7 +421,7 @@ TEST(Listener, RefusesALengthThatNoHandshakeHas) {
   expect_good_client_served(listener);
 }
 
-TEST(Listener, LimitsTheMessagesOfThoseWhoWereLetIn) {
+TEST(Listener, LimitsTheMessagesOfPeersThatWereLetIn) {
   Listener listener(Address(kAnyPort), {.key = "secret", .max_bytes = 1000});
   ipc::Process client("client", [&] {
     Connection server = ipc::connect(listener.address(), {.key = "secret"});
@@ -436,7 +437,7 @@ TEST(Listener, LimitsTheMessagesOfThoseWhoWereLetIn) {
   EXPECT_EQ(client.join(), 0);
 }
 
-// R22: whatever strangers send, it harms nobody but themselves.
+// R22: whatever strangers send, it harms only themselves.
 TEST(Listener, OutlivesGarbage) {
   const ipc::TempDir folder;
   std::mt19937 random(20'261'122);
@@ -467,8 +468,8 @@ TEST(Listener, OutlivesGarbage) {
   }
 }
 
-// R25: somebody without the key stands between the two, lures the client, and
-// forwards whatever either says.
+// R25: an attacker without the key stands between the two, lures the client,
+// and forwards whatever either side says.
 bool relay_gets_in(Protocol protocol) {
   Listener listener(Address(kAnyPort), {.key = "secret", .protocol = protocol});
   Listener rogue{Address(kAnyPort)};
@@ -489,7 +490,8 @@ bool relay_gets_in(Protocol protocol) {
       const auto answer = lured.receive();
       if (!answer) ::_exit(0);
       ipc::ensure(server.send(*answer));
-      // Python's goes on in the other order, which is as easily forwarded.
+      // Python's goes on with the roles exchanged, which is forwarded as
+      // easily.
       if (protocol == Protocol::python) {
         ipc::ensure(lured.send(*server.receive()));
         ipc::ensure(server.send(*lured.receive()));
@@ -504,10 +506,11 @@ bool relay_gets_in(Protocol protocol) {
 
 TEST(Listener, RefusesARelayThatPythonsProtocolLetsIn) {
   EXPECT_FALSE(relay_gets_in(Protocol::ours));
-  EXPECT_TRUE(relay_gets_in(Protocol::python)) << "the attack of the chapter";
+  EXPECT_TRUE(relay_gets_in(Protocol::python))
+      << "the attack that labs/authentication shows";
 }
 
-TEST(Listener, HangsUpOnAnotherUserWhoComesByAPath) {
+TEST(Listener, HangsUpOnAnotherUserThatComesByAPath) {
   const ipc::TempDir folder;
   Listener listener(Address(folder.file("socket")));
   ipc::Process stranger("stranger", [&] {
@@ -531,7 +534,7 @@ TEST(Connect, RefusesAListenerOfAnotherUserAtAPath) {
   EXPECT_EQ(error_of([&] { ipc::connect(listener.address()); }), 0);
 }
 
-TEST(Listener, GivesItsSocketToNobodyElse) {
+TEST(Listener, MakesItsSocketPrivateToItsUser) {
   const ipc::TempDir folder;
   const Listener listener(Address(folder.file("socket")));
   struct stat info {};
@@ -557,7 +560,8 @@ TEST(Listener, UnlinksItsPathAndNoOther) {
   const std::string path = folder.file("socket");
   std::optional<Listener> listener(Address{path});
   EXPECT_EQ(error_of([&] { Listener{Address(path)}; }), EADDRINUSE);
-  EXPECT_TRUE(std::filesystem::exists(path)) << "the second was not its maker";
+  EXPECT_TRUE(std::filesystem::exists(path))
+      << "the second listener has removed the path of the first";
   ipc::Process child("child", [&] {
     listener.reset();
     ::_exit(std::filesystem::exists(path) ? 0 : 1);
@@ -577,7 +581,7 @@ TEST(Listener, ServesFromAChildAfterItsParentHasLeft) {
   const ipc::TempDir folder;
   const std::string path = folder.file("socket");
   Listener listener(Address{path}, {.key = "secret"});
-  (void)listener.try_accept();  // The parent has watched before.
+  (void)listener.try_accept();  // The parent has its epoll instance already.
   ipc::Process server("server", [&] {
     echo(listener.accept());
     listener.close();
@@ -604,7 +608,7 @@ TEST(Listener, HasItsOwnIncompletePeersInEachProcess) {
     pollfd child_fd{listener.fd(), POLLIN, 0};
     ::_exit(::poll(&child_fd, 1, 0));
   });
-  EXPECT_EQ(child.join(), 0) << "it hears of its parent's peer";
+  EXPECT_EQ(child.join(), 0) << "it has an event of its parent's peer";
 
   // A copy of the peer's socket in a child does not keep the peer waiting.
   const ipc::Process holder("holder", [] { ::pause(); });
@@ -613,7 +617,7 @@ TEST(Listener, HasItsOwnIncompletePeersInEachProcess) {
   EXPECT_TRUE(read_to_end(peer));
 }
 
-TEST(Listener, ThatIsKilledLeavesItsPathAndNobodyWaiting) {
+TEST(Listener, ThatIsKilledLeavesItsPathButNoPeerWaiting) {
   const ipc::TempDir folder;
   const Address address(folder.file("socket"));
   auto [told, tell] = ipc::make_one_way_connections();
@@ -632,7 +636,7 @@ TEST(Listener, ThatIsKilledLeavesItsPathAndNobodyWaiting) {
   EXPECT_EQ(error_of([&] { Listener{address}; }), EADDRINUSE);
 }
 
-// R35: in a child, for the limit is one of the process.
+// R35: in a child, because the limit holds for the whole process.
 TEST(Listener, WaitsForADescriptorWithoutBeingBusy) {
   Listener listener{Address(kAnyPort)};
   ipc::Process server("server", [&] {
@@ -702,7 +706,7 @@ TEST(Client, GivesUpAtTheDeadline) {
   EXPECT_EQ(try_until(full.address(), ""), ETIMEDOUT);
 }
 
-TEST(Client, SaysThatNobodyListens) {
+TEST(Client, FailsIfNoProcessListens) {
   const ipc::TempDir folder;
   EXPECT_EQ(
       error_of([&] { (void)ipc::connect(Address(folder.file("socket"))); }),
@@ -715,8 +719,8 @@ TEST(Client, SaysThatNobodyListens) {
   EXPECT_EQ(error_of([&] { (void)ipc::connect(gone); }), ECONNREFUSED);
 }
 
-// Runs `action` in a child that may change its own view of the world, and skips
-// the test if that is not possible: then `action` says why.
+// Runs `action` in a child that may change its own view of the world. If that
+// is not possible, `action` returns the reason, and the test is skipped.
 void expect_in_child(const std::function<std::string()>& action) {
   auto [told, tell] = ipc::make_one_way_connections();
   ipc::Process child("child", [&, end = &tell] {
@@ -804,7 +808,7 @@ TEST(Listener, TakesAPortThatIsFreeAtAllAddressesOfAName) {
   });
 }
 
-TEST(Client, GoesOnToTheNextAddressOfAName) {
+TEST(Client, TriesTheNextAddressOfAName) {
   expect_in_child([]() -> std::string {
     std::string problem = ipc::replace_in_view("/etc/hosts", kTwoAddresses);
     if (!problem.empty()) return problem;
@@ -825,7 +829,8 @@ TEST(Client, DoesNotConnectToItself) {
     const std::string problem = ipc::enter_own_network();
     if (!problem.empty()) return problem;
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "5000 5009";
-    // Each tries one of the ten ports, first of all those that are even.
+    // The kernel gives each one of the ten ports, those with even numbers
+    // first.
     for (int i = 0; i < 200; ++i) {
       EXPECT_EQ(error_of([] {
                   (void)ipc::connect_until(Address("127.0.0.1:5004"), {},
@@ -858,7 +863,7 @@ TEST(Listener, AndClientNoticeAMachineThatHasVanished) {
     Connection waits_there = listener.accept();
     Connection asks = connect();
     const Connection asks_there = listener.accept();
-    // Silence of a process is not that of its machine.
+    // That a process is silent does not mean that its machine is.
     EXPECT_EQ(waits.receive_until(Deadline::after(2 * kSilenceS)).status,
               Transfer::timed_out);
     ipc::set_loopback(false);
@@ -871,7 +876,7 @@ TEST(Listener, AndClientNoticeAMachineThatHasVanished) {
   });
 }
 
-// A server of many peers waits for poll(2) only, and never for a peer.
+// A server with many peers waits only in poll(2), and never for one peer.
 TEST(Listener, LetsOneProcessServeManyWithoutWaitingForAny) {
   const ipc::TempDir folder;
   Listener listener(Address(folder.file("socket")), {.key = "secret"});

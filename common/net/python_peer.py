@@ -1,4 +1,4 @@
-"""The other side of a Listener or a Client, with nothing but Python's library.
+"""The other side of a Listener or of connect(), with Python's library only.
 
     python_peer.py client ADDRESS [KEY]    sends messages and compares the echo
     python_peer.py listener ADDRESS [KEY]  prints its address, echoes one peer

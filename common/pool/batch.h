@@ -18,7 +18,7 @@
 
 namespace ipc {
 
-// What get() throws for a task that has not returned.
+// What get() throws for a task that has not returned a result.
 class TaskFailed : public std::runtime_error {
  public:
   explicit TaskFailed(const FinishedTask& task)
@@ -34,14 +34,16 @@ class TaskFailed : public std::runtime_error {
   TaskEnd end_;
 };
 
-// Its worker has died, or was killed for being too late.
+// The worker of the task has died, or was killed because the task took too
+// long.
 class WorkerDied : public TaskFailed {
  public:
   explicit WorkerDied(const FinishedTask& task)
       : TaskFailed(task), status_(task.status) {}
-  // As Process::join(): the negative number of the signal, or an exit status.
+  // As from Process::join(): the negative number of the signal, or an exit
+  // status.
   [[nodiscard]] int status() const { return status_; }
-  // The signal that ended it, 0 if it was none.
+  // The signal that killed the worker, 0 if it was not a signal.
   [[nodiscard]] int signal() const { return status_ < 0 ? -status_ : 0; }
 
  private:
@@ -62,10 +64,10 @@ class Outcome {
   }
   [[nodiscard]] size_t task() const { return task_.task; }
   [[nodiscard]] TaskEnd end() const { return task_.end; }
-  // Why it has not returned: "its worker died: killed by SIGKILL".
+  // Why the task has not returned: "its worker died: killed by SIGKILL".
   [[nodiscard]] const std::string& text() const { return task_.text; }
   explicit operator bool() const { return task_.end == TaskEnd::returned; }
-  // The result, or TaskFailed is thrown.
+  // The result; throws TaskFailed if there is none. Never waits.
   [[nodiscard]] const Result& get() const {
     if (!*this) throw_task_failed(task_);
     return result_;
@@ -76,8 +78,9 @@ class Outcome {
   Result result_{};
 };
 
-// The tasks of one call of start(). The destructor cancels those that were not
-// begun; what of those in work comes later is thrown away.
+// The tasks of one call of start(). The destructor does not wait: it cancels
+// the tasks that were not begun, and the results of those in work are thrown
+// away.
 template <typename Result>
 class Batch {
  public:
@@ -95,8 +98,9 @@ class Batch {
     if (core_ != nullptr) core_->drop(id_);
   }
 
-  // The outcome of a task that has ended, each once, in no certain order;
-  // nothing when all were returned, or at the deadline.
+  // Waits for the outcome of a task that has ended, and returns each once, in
+  // the order in which chunks are done; nothing when all were returned, or at
+  // the deadline. try_next() does not wait.
   std::optional<Outcome<Result>> next() {
     return next_until(Deadline::never());
   }
@@ -106,20 +110,21 @@ class Batch {
   std::optional<Outcome<Result>> next_until(Deadline deadline) {
     return outcome(core_->next_until(id_, deadline));
   }
-  // One that Pool::look() has found already, for event loops: what this batch
-  // would find by a look of its own, the others would never be told of.
+  // The same for what Pool::look() has found already, without another look: for
+  // event loops. A look clears the descriptor of the pool, so an event loop
+  // would not learn of what next() found then for other batches.
   std::optional<Outcome<Result>> next_seen() {
     return outcome(core_->next_seen(id_));
   }
-  // Tasks whose outcome was not yet returned.
+  // How many outcomes were not returned yet.
   [[nodiscard]] size_t left() const { return core_->left(id_); }
 
-  // Whether all have ended before the deadline.
+  // Waits until all tasks have ended; false at the deadline.
   [[nodiscard]] bool done_until(Deadline deadline) {
     return core_->done_until(id_, deadline);
   }
-  // What became of every task, in the order of the arguments, when all have
-  // ended.
+  // Waits until all tasks have ended: what became of each, in the order of the
+  // arguments.
   std::vector<Outcome<Result>> outcomes() {
     (void)done_until(Deadline::never());
     std::vector<Outcome<Result>> all;
@@ -128,8 +133,8 @@ class Batch {
     }
     return all;
   }
-  // All results in the order of the arguments; TaskFailed for the first task
-  // that has none.
+  // Waits for all results, in the order of the arguments. Throws TaskFailed for
+  // the first task that has none.
   std::vector<Result> get() {
     (void)done_until(Deadline::never());
     if (const auto failed = core_->first_failure(id_)) {
@@ -142,8 +147,8 @@ class Batch {
     return all;
   }
 
-  // From here on none is begun: neither a chunk, nor one again. Those that
-  // were not begun end as cancelled.
+  // From here on no chunk is begun, and no task is done again. Tasks that were
+  // not begun end as cancelled; a chunk in work is finished.
   void cancel() { core_->cancel(id_); }
 
  private:
@@ -167,7 +172,7 @@ class Future {
   [[nodiscard]] bool ready_until(Deadline deadline) {
     return batch_.done_until(deadline);
   }
-  // Waits for it: the result, or TaskFailed is thrown. May be repeated.
+  // Waits for the result; throws TaskFailed if there is none. May be repeated.
   Result get() { return batch_.get().front(); }
   void cancel() { batch_.cancel(); }
 

@@ -59,7 +59,7 @@ std::vector<int> squares_to(int count) {
   ::_exit(99);
 }
 
-// How often each task was begun, by whomever.
+// How often each task was begun, by any worker.
 template <size_t kTasks>
 using Counts = std::array<std::atomic<int>, kTasks>;
 
@@ -88,7 +88,7 @@ TEST(Pool, MapReturnsResultsInTheOrderOfTheArguments) {
   EXPECT_EQ(pool.deaths(), 0);
 }
 
-TEST(Pool, AMapOfNothingIsEmptyAndOneOfARangeCounts) {
+TEST(Pool, AMapOfNothingIsEmptyAndAMapOfARangeCounts) {
   Pool<int(int)> pool(3, square);
   EXPECT_TRUE(pool.map({}).empty());
   EXPECT_TRUE(pool.map_range(5, 5).empty());
@@ -112,7 +112,7 @@ TEST(Pool, TheWorkersAreForkedOnceAndAllOfThemWork) {
   const ipc::Shared<std::atomic<int>> begun;
   Pool<pid_t(int)> pool(3, [&](int) {
     ++*begun;
-    await([&] { return *begun >= 3; });  // So nobody can do two.
+    await([&] { return *begun >= 3; });  // So no worker can do two.
     return ::getpid();
   });
   std::vector<pid_t> workers = pool.pids();
@@ -137,7 +137,7 @@ TEST(Pool, AFutureIsReadyWhenItsTaskIsDone) {
   EXPECT_EQ(slow.get(), 9) << "may be repeated";
 }
 
-TEST(Pool, MoreFuturesThanThePoolHasPlacesWaitInOurOwnMemory) {
+TEST(Pool, MoreFuturesThanThePoolHasSlotsWaitInOurOwnMemory) {
   Pool<int(int)> pool(2, [](int number) {
     if (number % 1000 == 999) throw std::runtime_error("unlucky");
     return square(number);
@@ -163,7 +163,7 @@ TEST(Pool, UnorderedResultsComeWhenTheyAreThere) {
   std::vector<bool> seen(20);
   for (int i = 0; i < 19; ++i) {
     const auto outcome = batch.next_until(limit());
-    ASSERT_TRUE(outcome) << "the first task holds up the others";
+    ASSERT_TRUE(outcome) << "the first task has held up the others";
     EXPECT_EQ(outcome->get(), square(static_cast<int>(outcome->task())));
     EXPECT_FALSE(seen[outcome->task()]) << "twice";
     seen[outcome->task()] = true;
@@ -194,7 +194,7 @@ TEST(Pool, LargeArgumentsAndResultsGoThroughSharedMemory) {
   }
 }
 
-TEST(Pool, WhatDoesNotFitIsRefusedAndWhatDoesNotFitYetWaits) {
+TEST(Pool, ACallThatNeverFitsIsRefusedAndOneThatDoesNotFitYetWaits) {
   using Block = std::array<char, 100'000>;
   Pool<Block(int)> pool(2,
                         [](int number) {
@@ -211,7 +211,7 @@ TEST(Pool, WhatDoesNotFitIsRefusedAndWhatDoesNotFitYetWaits) {
 
 // Failures of tasks.
 
-TEST(Pool, AnExceptionComesOutWithItsTextAndHarmsNoOther) {
+TEST(Pool, AnExceptionComesOutWithItsTextAndHarmsNoOtherTask) {
   Pool<int(int)> pool(2, [](int number) {
     if (number % 3 == 1)
       throw std::out_of_range("no " + std::to_string(number));
@@ -241,7 +241,7 @@ TEST(Pool, AnExceptionComesOutWithItsTextAndHarmsNoOther) {
   EXPECT_EQ(pool.deaths(), 0);
 }
 
-TEST(Pool, OfVeryManyExceptionsTheTextsMayBeLostButNotTheFailures) {
+TEST(Pool, OfVeryManyExceptionsTextsMayBeLostButNoFailureIs) {
   Pool<int(int)> pool(2, [](int number) -> int {
     throw std::runtime_error(std::string(1000, 'x') + std::to_string(number));
   });
@@ -255,7 +255,7 @@ TEST(Pool, OfVeryManyExceptionsTheTextsMayBeLostButNotTheFailures) {
 }
 
 TEST(Pool, TheInitializerRunsOnceInEveryWorkerAlsoInANewOne) {
-  static int prepared = 0;  // Of each process its own.
+  static int prepared = 0;  // Each process has its own.
   Pool<int(int)> pool(2,
                       [](int number) {
                         if (number == -1) die();
@@ -268,7 +268,7 @@ TEST(Pool, TheInitializerRunsOnceInEveryWorkerAlsoInANewOne) {
   EXPECT_EQ(prepared, 0);
 }
 
-TEST(Pool, AnInitializerThatFailsEveryTimeEndsInAnErrorAndNotInForksForEver) {
+TEST(Pool, AnInitializerThatAlwaysFailsEndsInAnErrorRatherThanEndlessForks) {
   Pool<int(int)> pool(2, square, {.initializer = [] {
                         throw std::runtime_error("no database");
                       }});
@@ -355,18 +355,18 @@ TEST(Pool, IdleWorkersThatAreKilledCostNothing) {
   }
 }
 
-// What tells torn results: all of it is one number.
+// Shows torn results: a whole one is the same number throughout.
 using Wide = std::array<int, 16UL * 1024>;
 
-// Kills a worker again and again while tasks are in work, until so many have
-// died and a kill has hit a task that is not done again. Expects of each task
-// one outcome: its result, whole, or that its worker died.
+// Kills a worker again and again while tasks are in work, until `kills` have
+// died and, without retries, a task was lost. Expects one outcome of each task:
+// its whole result, or that its worker died.
 template <typename Result, typename Check>
 void kill_in_the_middle(int kills, Pool<Result(int)>& pool, int tasks,
                         const ipc::TaskOptions& options, Check check) {
   constexpr unsigned kSeed = 20'260'801;
   std::mt19937 random(kSeed);
-  int sent = 0;  // More than deaths: some are for one that is dead.
+  int sent = 0;  // Can exceed the deaths: some hit a dead worker.
   int died = 0;
   int64_t slowest_ns = 0;
   const int before = pool.deaths();
@@ -394,7 +394,7 @@ void kill_in_the_middle(int kills, Pool<Result(int)>& pool, int tasks,
       ++sent;
     }
     EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), tasks)
-        << "lost or doubled";
+        << "a task was lost or returned twice";
   }
   const int deaths = pool.deaths() - before;
   printf("seed %u: %d deaths of %d kills cost %d tasks, slowest %.1f ms\n",
@@ -415,8 +415,8 @@ TEST(Pool, TwoHundredKillsAmongSmallTasksLoseAndDoubleNothing) {
   kill_in_the_middle(100, pool, 200, {.chunk_size = 16}, check);
 }
 
-// While the owner is about to wind back for the first who died, the second one
-// takes a chunk that the owner has not seen taken, and dies as well.
+// The first worker has died, and the owner is about to wind back. Meanwhile the
+// second one takes a chunk, unseen by the owner, and dies as well.
 struct WindingBack {
   std::atomic<int> begun[4] = {};
   std::atomic<pid_t> second{0};
@@ -434,7 +434,7 @@ class KillsTheSecond final : public ipc::Gate {
   }
 };
 
-TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
+TEST(Pool, AChunkThatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
   const ipc::Shared<WindingBack> shared;
   winding_back = shared.get();
   Pool<int(int)> pool(2, [&](int task) {
@@ -443,7 +443,7 @@ TEST(Pool, WhatIsTakenWhileTheOwnerWindsBackIsNotForgotten) {
       await([&] { return shared->begun[1] == 1; });
       die();
     }
-    // Until the second one was replaced: its death has been dealt with.
+    // Waits until the second one was replaced, so its death was dealt with.
     if (task == 0) await([&] { return shared->begun[3] == 1; });
     if (task == 1) shared->second = ::getpid();
     if (task == 1) await([&] { return shared->go_on.load(); });
@@ -483,7 +483,7 @@ class Strikes final : public ipc::Gate {
   ipc::Shared<std::atomic<bool>> struck_{false};
 };
 
-// Its number is lost: the owner must find the chunk that nobody has.
+// Its number is lost: the owner must find the chunk, which no worker has.
 TEST(Pool, AWorkerThatDiesBeforeItTakesItsChunkLeavesItToOthers) {
   for (const char* const place :
        {"pool: it looks", "pool: a number is drawn"}) {
@@ -491,7 +491,7 @@ TEST(Pool, AWorkerThatDiesBeforeItTakesItsChunkLeavesItToOthers) {
     Pool<int(int)> pool(2, square);
     auto batch = pool.start_range(0, 6, {.chunk_size = 1});
     ASSERT_TRUE(batch.done_until(Deadline::after(scaled(10)))) << place;
-    // The death itself may not be known yet, if it has cost nothing.
+    // The owner may not know of the death yet, if it has cost nothing.
     EXPECT_TRUE(strikes.has_struck()) << place;
     int sum = 0;
     while (const auto outcome = batch.next()) sum += outcome->get();
@@ -540,7 +540,7 @@ TEST(Pool, OfTasksWithRetriesNoneFailsThoughAnyMayBeDoneTwice) {
       [](int task, int result) { EXPECT_EQ(result, square(task)); });
 }
 
-TEST(Pool, AWorkerThatIsStoppedOrHangsIsReplacedAndSaidToBeTooLate) {
+TEST(Pool, AWorkerThatIsStoppedOrHangsIsReplacedAndItsTaskIsTooLate) {
   Pool<int(int)> pool(2, [](int number) {
     if (number == 1) ::raise(SIGSTOP);
     if (number == 2) {
@@ -564,7 +564,7 @@ TEST(Pool, AWorkerThatIsStoppedOrHangsIsReplacedAndSaidToBeTooLate) {
   EXPECT_EQ(pool.deaths(), 2);
 }
 
-TEST(Pool, ALimitKillsNobodyWhoGetsOn) {
+TEST(Pool, ALimitKillsNoWorkerThatMakesProgress) {
   Pool<int(int)> pool(2, [](int number) {
     ::usleep(10'000);
     return square(number);
@@ -576,7 +576,7 @@ TEST(Pool, ALimitKillsNobodyWhoGetsOn) {
   EXPECT_EQ(pool.deaths(), 0);
 }
 
-TEST(Pool, AWorkerStoppedWithoutATaskHoldsUpNobody) {
+TEST(Pool, AWorkerStoppedWithoutATaskHoldsUpNoCall) {
   Pool<int(int)> pool(2, square);
   ::kill(pool.pids().front(), SIGSTOP);
   for (int i = 0; i < 50; ++i) {
@@ -584,8 +584,6 @@ TEST(Pool, AWorkerStoppedWithoutATaskHoldsUpNobody) {
   }
 }
 
-// The worker forks inside of its task and dies. Its child goes on as if it was
-// the worker: as one that was stopped, replaced, and woken up again.
 TEST(Pool, ANumberOfTasksThatNoMemoryHoldsIsRefused) {
   Pool<int64_t(int64_t)> pool(1, [](int64_t number) { return number; });
   constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
@@ -598,7 +596,9 @@ TEST(Pool, ANumberOfTasksThatNoMemoryHoldsIsRefused) {
             (std::vector<int64_t>{kMax - 2, kMax - 1}));
 }
 
-TEST(Pool, TheLateResultOfALifeThatWasReplacedIsThrownAway) {
+// The worker forks inside its task and dies. Its child continues as if it were
+// the worker: like one that was stopped, replaced, and continued again.
+TEST(Pool, TheLateResultOfAWorkerThatWasReplacedIsThrownAway) {
   struct Stage {
     std::atomic<int> begun{0};
     std::atomic<bool> replaced{false};
@@ -617,7 +617,7 @@ TEST(Pool, TheLateResultOfALifeThatWasReplacedIsThrownAway) {
         return 1;
       }
       const int turn = ++stage->begun;
-      if (turn > 1) return 7;  // That of the life that counts.
+      if (turn > 1) return 7;  // The result that counts.
       if (::fork() != 0) die();
       stage->late = ::getpid();
       await([&] { return stage->replaced.load(); });
@@ -636,7 +636,7 @@ TEST(Pool, TheLateResultOfALifeThatWasReplacedIsThrownAway) {
   }
 }
 
-TEST(Pool, NobodySurvivesThePoolsOwner) {
+TEST(Pool, NoWorkerSurvivesThePoolsOwner) {
   for (int trial = 0; trial < 10; ++trial) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
@@ -653,13 +653,13 @@ TEST(Pool, NobodySurvivesThePoolsOwner) {
     });
     ::close(ends[1]);
     EXPECT_EQ(owner.join(), -SIGKILL);
-    // The workers have the other end: they are gone when it is closed.
+    // The workers hold the other end: when it is closed, they are gone.
     EXPECT_TRUE(readable(ends[0], Deadline::after(scaled(1))));
     ::close(ends[0]);
   }
 }
 
-TEST(Pool, TheDestructorEndsBusyWorkersAndLeavesNothing) {
+TEST(Pool, TheDestructorKillsBusyWorkersAndLeavesNothing) {
   const int before = open_fd_count();
   const ipc::Shared<std::atomic<int>> begun;
   for (int trial = 0; trial < 5; ++trial) {
@@ -714,13 +714,13 @@ TEST(Pool, WithoutAWorkerAndWithoutForksItThrows) {
   ipc::forks_that_fail = 1'000'000;
   EXPECT_THROW((void)other.get(), std::system_error);
   ipc::forks_that_fail = 0;
-  EXPECT_EQ(other.get(), 4) << "and goes on when there are";
+  EXPECT_EQ(other.get(), 4) << "the pool works again when forks succeed";
   EXPECT_THROW((void)future.get(), ipc::WorkerDied);
 }
 
 // Cancelling, and the descriptor.
 
-TEST(Pool, WhatIsCancelledIsNotBegun) {
+TEST(Pool, ATaskThatIsCancelledIsNotBegun) {
   const ipc::Shared<std::atomic<int>> begun;
   const ipc::Shared<std::atomic<bool>> go;
   Pool<int(int)> pool(2, [&](int number) {
@@ -766,7 +766,7 @@ TEST(Pool, ABatchThatIsDroppedMakesRoomForOthers) {
   EXPECT_EQ(pool.map(numbers_to(10)), squares_to(10));
 }
 
-TEST(Pool, TheDescriptorTellsOfResultsAndOfDeaths) {
+TEST(Pool, TheDescriptorReportsResultsAndDeaths) {
   const ipc::Shared<std::atomic<bool>> go;
   Pool<int(int)> pool(2, [&](int number) {
     await([&] { return go->load(); });
@@ -786,12 +786,12 @@ TEST(Pool, TheDescriptorTellsOfResultsAndOfDeaths) {
   EXPECT_THROW((void)bad.get(), ipc::WorkerDied);
 }
 
-TEST(Pool, WhatALookHasFoundIsThereWithoutAnother) {
+TEST(Pool, WhatALookHasFoundIsReturnedWithoutAnotherLook) {
   Pool<int(int)> pool(2, square);
   const int fd = pool.fd();
   auto first = pool.start_range(3, 4);
   auto second = pool.start_range(5, 6);
-  EXPECT_FALSE(first.next_seen()) << "nobody has looked";
+  EXPECT_FALSE(first.next_seen()) << "there was no look yet";
   int seen = 0;
   while (seen < 2) {
     ASSERT_TRUE(readable(fd, limit()));
@@ -806,7 +806,7 @@ TEST(Pool, WhatALookHasFoundIsThereWithoutAnother) {
   EXPECT_FALSE(first.next_seen());
 }
 
-TEST(Pool, SleepersAreWokenByNewWorkAndNotByTheClock) {
+TEST(Pool, NewWorkWakesSleepersRatherThanTheClock) {
   Pool<int(int)> pool(2, square);
   constexpr int kRounds = 101;
   std::vector<int64_t> took_ns;
@@ -816,7 +816,7 @@ TEST(Pool, SleepersAreWokenByNewWorkAndNotByTheClock) {
     took_ns.push_back(ipc::now_ns() - before_ns);
   }
   std::sort(took_ns.begin(), took_ns.end());
-  // A wake-up that only the recheck makes good takes 100 ms.
+  // A lost wake-up would be noticed only after 100 ms, at the next recheck.
   EXPECT_LT(took_ns[kRounds / 2], ipc::to_ns(scaled(0.03)));
 }
 

@@ -1,4 +1,4 @@
-// What a pool is asked to do, and what becomes of it.
+// Options and outcomes of the tasks of a pool.
 //
 // See pool.h, which includes this.
 #pragma once
@@ -16,14 +16,14 @@ struct PoolOptions {
   size_t memory_bytes = 64 << 20;          // For arguments and results in work.
 };
 
-// What holds for the tasks of one call.
+// Options for all tasks of one call.
 struct TaskOptions {
   size_t chunk_size = 0;  // Tasks that a worker takes at once; 0: a quarter of
                           // each worker's share.
-  int retries = 0;        // How often a task is done again whose worker died.
-                          // Above 0 says: doing it twice does no harm.
-  double limit_s = 0;     // A task that takes longer is killed: between this
-                          // and 1.5 times this. 0: no limit.
+  int retries = 0;        // How often a task is done again if its worker dies.
+                          // Above 0 only if doing it twice does no harm.
+  double limit_s = 0;     // The worker of a task that takes longer is killed,
+                          // after 1 to 1.5 times this. 0: no limit.
 };
 
 enum class TaskEnd {
@@ -39,7 +39,7 @@ struct FinishedTask {
   size_t task = 0;  // Its index in its batch.
   TaskEnd end = TaskEnd::returned;
   const void* result = nullptr;
-  int status = 0;  // How its worker ended, as of Process::join().
+  int status = 0;  // How its worker ended, as from Process::join().
   std::string text;
 };
 

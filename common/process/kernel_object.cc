@@ -56,7 +56,7 @@ std::optional<Note> read_note(std::string_view name) {
   return std::nullopt;
 }
 
-// The number of an object of System V that is there, or -1.
+// The identifier of a System V object, or -1 if there is none.
 int find(const Note& note) {
   switch (note.kind) {
     case ObjectKind::sysv_memory:

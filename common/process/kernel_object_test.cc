@@ -51,7 +51,7 @@ TEST(KernelObject, OfEachKindIsFoundAndRemovedByItsNote) {
   expect_to_be_removed(note);
 }
 
-TEST(KernelObject, OfOneKindIsNotTakenForAnotherWithItsKey) {
+TEST(KernelObject, OfOneKindIsNotTakenForAnotherKindWithTheSameKey) {
   const std::string memory = note_of(ObjectKind::sysv_memory);
   ASSERT_NE(::shmget(ipc::key_of_note(memory), 1, kNew), -1);
   std::string queue = memory;
@@ -69,7 +69,7 @@ TEST(KernelObject, KeysDiffer) {
   EXPECT_EQ(notes.size(), 100U);
 }
 
-TEST(KernelObject, WhatIsNoNoteIsLeftAlone) {
+TEST(KernelObject, AFileThatIsNotANoteIsLeftAlone) {
   EXPECT_TRUE(ipc::is_note("a-object-sysv_queue-0000000a"));
   for (const char* const name :
        {"", "a-object-", "object-posix_queue", "a-object-posix_queue-1",

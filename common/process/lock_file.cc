@@ -12,13 +12,14 @@
 namespace ipc {
 namespace {
 
-// Locks a file that was just made; how many names it has when it is locked.
+// Locks a file that was just made; returns how many names it has then.
 nlink_t lock_new(int fd) {
-  // Whatever umask(2) has taken away: others of this user are to lock it too.
+  // Whatever umask(2) says: other processes of this user must be able to lock
+  // it.
   check(::fchmod(fd, 0600), "fchmod");
   const int result = retry([&] { return ::flock(fd, LOCK_EX); });
-  // NFS locks only what is open for writing. Then nobody else gets the lock
-  // either, and a file that is left is left for ever.
+  // NFS locks only what is open for writing. Then no other process gets the
+  // lock either, and a file that is left behind stays forever.
   if (result == -1 && errno != EBADF) throw_error(errno, "flock");
   struct stat status {};
   check(::fstat(fd, &status), "fstat");
@@ -33,8 +34,9 @@ UniqueFd create_locked(int folder_fd, const std::string& name) {
   while (true) {
     UniqueFd fd(check(::openat(folder_fd, name.c_str(), kFlags, 0600),
                       ("create " + name).c_str()));
-    // Between these two calls the file looks abandoned. Whoever takes it then
-    // removes it before giving up the lock: so look whether it is still there.
+    // Between these two calls the file looks abandoned. A process that takes it
+    // then removes it before it gives up the lock: so look whether it is still
+    // there.
     try {
       if (lock_new(fd.get()) != 0) return fd;
     } catch (const std::system_error&) {
@@ -45,8 +47,8 @@ UniqueFd create_locked(int folder_fd, const std::string& name) {
 }
 
 UniqueFd lock_abandoned(int folder_fd, const std::string& name) {
-  // O_NONBLOCK: in a folder for everybody the name may be that of a FIFO,
-  // which otherwise blocks until somebody writes.
+  // O_NONBLOCK: in a folder that all users share the name may be that of a
+  // FIFO, whose open(2) otherwise blocks until there is a writer.
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   UniqueFd fd(::openat(folder_fd, name.c_str(), kFlags));
   if (!fd) return {};

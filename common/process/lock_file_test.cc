@@ -17,21 +17,21 @@
 
 namespace {
 
-// What happens just before the next flock(2) of this process.
+// Runs just before the next flock(2) of this process.
 std::function<void()> before_flock;
 
-// Whether this process seems to be of another user than its files.
+// Whether this process seems to belong to another user than its files.
 bool is_stranger = false;
 
 }  // namespace
 
-// In place of the C library's: a test cannot be two users everywhere.
+// Replaces the C library's: a test cannot be two users everywhere.
 extern "C" uid_t geteuid() noexcept {
   const auto uid = static_cast<uid_t>(::syscall(SYS_geteuid));
   return is_stranger ? uid + 1 : uid;
 }
 
-// In place of the C library's, so that a test can get in between two calls.
+// Replaces the C library's, so that a test can act between two calls.
 extern "C" int flock(int fd, int operation) noexcept {
   const auto interfere = std::exchange(before_flock, nullptr);
   if (interfere) interfere();
@@ -56,10 +56,10 @@ TEST_F(LockFile, IsAbandonedWhenItsMakerIsDead) {
   const ipc::UniqueFd first = ipc::lock_abandoned(folder.get(), "lock");
   EXPECT_TRUE(first);
   EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"))
-      << "two believe that it is theirs to remove";
+      << "two processes believe that they may remove the file";
 }
 
-TEST_F(LockFile, OfAnotherUserIsNotForUsToRemove) {
+TEST_F(LockFile, OfAnotherUserIsLeftAlone) {
   { const ipc::UniqueFd lock = ipc::create_locked(folder.get(), "lock"); }
   is_stranger = true;
   const bool is_taken{ipc::lock_abandoned(folder.get(), "lock")};
@@ -110,11 +110,11 @@ TEST_F(LockFile, ANameThatIsUsedAgainIsNotAbandoned) {
     lock = ipc::create_locked(folder.get(), "lock");
   };
   EXPECT_FALSE(ipc::lock_abandoned(folder.get(), "lock"))
-      << "opened the old file, and would remove the new one";
+      << "it has opened the old file, and would remove the new one";
 }
 
-// One process makes files, another takes for abandoned what looks so: a file
-// that its maker got must still be there.
+// One process makes files, another removes those that look abandoned: a file
+// that create_locked() has returned must still be there.
 TEST_F(LockFile, AFileInTheMakingIsNeverTaken) {
   ipc::Process sweeper("sweeper", [&] {
     while (true) {

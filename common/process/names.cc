@@ -96,7 +96,7 @@ bool is_lock_file(std::string_view name) {
          std::count(name.begin(), name.end(), '-') == 4;
 }
 
-// Removes the names of a run but its lock file; how many.
+// Removes the names of a run except its lock file; returns how many.
 int remove_names_of(const std::string& prefix) {
   int removed = 0;
   for (const char* const folder : {"/tmp", "/dev/shm"}) {
@@ -170,7 +170,7 @@ int remove_stale_names() {
 TempDir::TempDir(std::string_view what)
     : path_("/tmp/" + unique_name(what)), owner_(::getpid()) {
   check(::mkdir(path_.c_str(), 0700), ("mkdir " + path_).c_str());
-  // Whatever umask(2) has taken away.
+  // Whatever umask(2) says.
   if (::chmod(path_.c_str(), 0700) == 0) return;
   const int error = errno;
   ::rmdir(path_.c_str());

@@ -1,13 +1,14 @@
-// Names for what has to have one: files, sockets, shared memory.
+// Names for objects that need one: files, sockets, shared memory.
 //
 // Every name of a run begins with one prefix, "ipc-labs-<pid>-<random>", which
-// all processes of a family share. Two runs never meet, and whoever cleans up
-// knows what belongs to whom: the file /tmp/<prefix>-run is locked as long as a
-// process of the run lives (lock_file.h).
+// all processes of a run share. So the names of two runs never collide, and a
+// sweeper knows which names are still in use: the file /tmp/<prefix>-run is
+// locked as long as a process of the run lives (lock_file.h).
 //
-// Threads: name_prefix() and unique_name() may be called by any at any time;
-//          the others, which begin or end a run, while no other thread uses
-//          names.
+// Threads: any thread may call name_prefix() and unique_name() at any time.
+//          Call the others, which begin or end a run, only while no other
+//          thread uses names.
+// Errors:  std::system_error if the lock file of a run cannot be made.
 #pragma once
 
 #include <string>
@@ -21,41 +22,41 @@ namespace ipc {
 const std::string& name_prefix();
 
 // Makes the random part of every later prefix begin with `text`, eight letters
-// or digits, which a program has from its environment (IPC_LABS_RUN): so the
-// harness knows what belongs to a run that it has started. Any other text, or
-// null, does nothing.
+// or digits, which a program gets from its environment (IPC_LABS_RUN). So the
+// harness knows which names belong to a run that it has started. Any other
+// text, or null, does nothing.
 void set_run_token(const char* text);
 
 // Begins a run of its own: from now on this process and the children that it
 // forks have another prefix.
 void begin_run();
 
-// Removes from /tmp and /dev/shm what runs have left whose processes are all
-// dead, and the objects that they have notes of (NotedObject); how many names.
-// Safe beside runs that begin, work or sweep: a run is locked before it has its
-// first name, and its lock file is the last to go. Names of other users, and
-// names without a lock file, are left alone.
+// Removes from /tmp and /dev/shm what is left of runs whose processes are all
+// dead, and the objects of their notes (NotedObject). Returns how many names it
+// has removed. Safe while other runs begin, work or sweep: a run is locked
+// before it has its first name, and its lock file is removed last. Names of
+// other users, and names without a lock file, are left alone.
 int remove_stale_names();
 
-// A name that no other call returns: the prefix, a counter with the process
-// number, and `what`. 50 bytes and `what`, so that it fits a socket's path.
+// A name that no other call returns: the prefix, the process number, a counter,
+// and `what`. At most 50 bytes and `what`, so that it fits a socket's path.
 std::string unique_name(std::string_view what);
 
 // Ends the run: removes all that it has left in /tmp and /dev/shm, and the
-// objects that it has notes of; how many names. The next name begins another
-// run.
+// objects of its notes. Returns how many names it has removed. The next name
+// begins another run.
 int remove_names();
 
-// Ends the run and leaves its names behind, for somebody to look at them.
+// Ends the run and leaves its names behind, for a person to look at.
 void leave_names();
 
 // A folder of its own in /tmp, mode 0700.
 //
 // Lifetime: made by the constructor and removed, with all that is in it, by
 //           the destructor of the process that made it; not by its children.
-//           If it holds anything, that takes a free descriptor.
+//           Removing a folder that is not empty takes a free descriptor.
 // Errors:   std::system_error if it cannot be made.
-// Death:    it stays; Lab removes it when the run has ended.
+// Death:    the folder stays; Lab removes it when the run has ended.
 class TempDir {
  public:
   explicit TempDir(std::string_view what = "dir");
@@ -73,9 +74,9 @@ class TempDir {
   int owner_;
 };
 
-// The name or key of an object that no folder shows, see kernel_object.h, and
-// a note of it in /tmp. Who uses the object makes it, exclusively: the key is
-// drawn, and so may be a stranger's.
+// The name or key of an object that appears in no folder, see kernel_object.h,
+// and its note in /tmp. The caller makes the object itself, with O_EXCL or
+// IPC_EXCL: the key is random, and so may belong to a stranger's object.
 //
 // Lifetime: the note is made by the constructor. The destructor of the process
 //           that made it, but not of its children, removes the object, if there

@@ -69,7 +69,7 @@ TEST(Names, CarryTheTokenOfTheHarness) {
   EXPECT_EQ(ipc::Process("child", child).join(), 0);
 }
 
-TEST(Names, ATempDirIsPrivateAndGoesWithItsContents) {
+TEST(Names, ATempDirIsPrivateAndIsRemovedWithItsContents) {
   std::string path;
   {
     const ipc::TempDir dir("config");
@@ -89,7 +89,7 @@ TEST(Names, AChildThatInheritsATempDirDoesNotRemoveIt) {
   delete dir;
 }
 
-TEST(Names, RemoveNamesTakesWhatADeadProcessLeft) {
+TEST(Names, RemoveNamesRemovesWhatADeadProcessLeft) {
   ipc::Process child("child", [] {
     const auto* const dir = new ipc::TempDir("left");
     std::ofstream(dir->file("file")) << "data";
@@ -104,7 +104,7 @@ TEST(Names, RemoveNamesTakesWhatADeadProcessLeft) {
   EXPECT_EQ(ipc::remove_names(), 0);
 }
 
-// A queue and memory that no folder shows, and whether they are there.
+// A queue and memory that appear in no folder, and whether they exist.
 struct Objects {
   ipc::NotedObject queue{ipc::ObjectKind::posix_queue};
   ipc::NotedObject memory{ipc::ObjectKind::sysv_memory};
@@ -119,7 +119,7 @@ struct Objects {
   [[nodiscard]] int count() const { return queue.exists() + memory.exists(); }
 };
 
-TEST(Names, ANotedObjectGoesWithItsNoteButNotWithAChild) {
+TEST(Names, ANotedObjectIsRemovedWithItsNoteButNotByAChild) {
   auto* const objects = new Objects;
   EXPECT_EQ(objects->count(), 0);
   objects->make();
@@ -134,7 +134,7 @@ TEST(Names, ANotedObjectGoesWithItsNoteButNotWithAChild) {
   EXPECT_EQ(::shmget(key, 0, 0), -1);
 }
 
-TEST(Names, RemoveNamesTakesObjectsByTheirNotes) {
+TEST(Names, RemoveNamesRemovesObjectsByTheirNotes) {
   const Objects objects;
   objects.make();
   EXPECT_EQ(objects.count(), 2);
@@ -142,8 +142,8 @@ TEST(Names, RemoveNamesTakesObjectsByTheirNotes) {
   EXPECT_EQ(objects.count(), 0);
 }
 
-// The tests that follow have /tmp and /dev/shm for themselves: other programs
-// sweep there too, and would take what these leave for dead.
+// The tests that follow have a /tmp and a /dev/shm of their own: other programs
+// sweep the real ones too, and would remove what these tests leave.
 struct NamesSweep : testing::Test {
   static void SetUpTestSuite() {
     for (const char* const folder : {"/tmp", "/dev/shm"}) {
@@ -156,7 +156,7 @@ struct NamesSweep : testing::Test {
   static inline std::string problem;
 };
 
-// A run with a name in either folder that lasts until it is killed.
+// A run that has a name in both folders and lasts until it is killed.
 struct ForeignRun {
   ipc::TempDir dir;
   ipc::Pipe ready = ipc::make_pipe();
@@ -181,11 +181,11 @@ struct ForeignRun {
   }
 };
 
-TEST_F(NamesSweep, TakesNamesOnceAllProcessesOfTheirRunAreDead) {
+TEST_F(NamesSweep, RemovesNamesOnceAllProcessesOfTheirRunAreDead) {
   ForeignRun run;
   ipc::remove_stale_names();
   for (const auto& path : {run.folder, run.shm, run.lock}) {
-    EXPECT_TRUE(fs::exists(path)) << path << " was taken from a live run";
+    EXPECT_TRUE(fs::exists(path)) << path << " was removed from a live run";
   }
   run.process.kill();
   EXPECT_EQ(run.process.join(), -SIGKILL);
@@ -195,7 +195,7 @@ TEST_F(NamesSweep, TakesNamesOnceAllProcessesOfTheirRunAreDead) {
   }
 }
 
-TEST_F(NamesSweep, TakesObjectsOfADeadRunAndNotOfALiveOne) {
+TEST_F(NamesSweep, RemovesObjectsOfADeadRunAndNotOfALiveOne) {
   const ipc::TempDir dir;
   ipc::Pipe ready = ipc::make_pipe();
   ipc::Process other("run", [&] {
@@ -214,7 +214,7 @@ TEST_F(NamesSweep, TakesObjectsOfADeadRunAndNotOfALiveOne) {
   key_t key = 0;
   std::ifstream(dir.file("names")) >> queue >> key;
   ipc::remove_stale_names();
-  EXPECT_NE(::shmget(key, 0, 0), -1) << "taken from a live run";
+  EXPECT_NE(::shmget(key, 0, 0), -1) << "removed from a live run";
   other.kill();
   EXPECT_EQ(other.join(), -SIGKILL);
   EXPECT_EQ(ipc::remove_stale_names(), 2);
@@ -249,7 +249,7 @@ TEST_F(NamesSweep, LeavesWhatOnlyLooksLikeALockFile) {
   fs::remove(file);
 
   ForeignRun run;
-  // The lock file of a dead run, replaced by a trap.
+  // Something else has the name of a dead run's lock file: a trap.
   run.process.kill();
   run.process.join();
   fs::remove(run.lock);
@@ -267,7 +267,7 @@ TEST_F(NamesSweep, LeavesWhatOnlyLooksLikeALockFile) {
   EXPECT_FALSE(fs::exists(run.shm));
 }
 
-TEST(Names, AUmaskTakesNothingFromTheirOwner) {
+TEST(Names, AUmaskDoesNotChangeTheRightsOfTheirOwner) {
   ipc::Process child("child", [] {
     ::umask(0777);
     ipc::begin_run();
@@ -283,7 +283,7 @@ TEST(Names, AUmaskTakesNothingFromTheirOwner) {
   EXPECT_EQ(child.join(), 0);
 }
 
-TEST(Names, TwoThreadsNeverGetTheSame) {
+TEST(Names, TwoThreadsNeverGetTheSameName) {
   constexpr int kNames = 20'000;
   std::array<std::vector<std::string>, 2> names;
   std::vector<std::thread> threads;

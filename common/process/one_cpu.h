@@ -1,8 +1,9 @@
-// Keeps this process, and the children that it forks meanwhile, on one CPU:
-// for those who take turns, and whom a second CPU would only cost wake-ups from
-// one to the other.
+// Keeps this process, and the children that it forks meanwhile, on one CPU: for
+// processes that take turns, which would gain nothing from a second CPU but the
+// cost of wake-ups from one CPU to the other.
 //
-// Lifetime: the destructor lets this process go where it could go before.
+// Lifetime: the destructor gives this process back the CPUs that it had before;
+//           children keep the one.
 // Errors:   std::system_error.
 // See:      sched_setaffinity(2).
 #pragma once

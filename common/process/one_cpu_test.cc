@@ -11,7 +11,7 @@ int cpu_count() {
   return CPU_COUNT(&set);
 }
 
-TEST(OneCpu, IsAllThereIsUntilItsEnd) {
+TEST(OneCpu, IsTheOnlyCpuOfTheProcessUntilItIsDestroyed) {
   const int before = cpu_count();
   {
     const ipc::OneCpu one_cpu;

@@ -38,7 +38,7 @@ TEST(Pipe, EndOfFileInsideAPieceIsAnError) {
   EXPECT_THROW((void)ipc::read_exact(pipe.reader, got), std::system_error);
 }
 
-TEST(Pipe, WritingWithoutAReaderIsEpipeAndNoSignal) {
+TEST(Pipe, WritingWithoutAReaderFailsWithEpipeAndRaisesNoSignal) {
   ::signal(SIGPIPE, SIG_DFL);
   ipc::Pipe pipe = ipc::make_pipe();
   pipe.reader.reset();

@@ -38,7 +38,7 @@ int signal_pidfd(int pidfd, int number) {
 
 constexpr auto kWaitPidfd = static_cast<idtype_t>(3);  // P_PIDFD, since 5.4.
 
-// Also for children that announce their end by another signal than SIGCHLD.
+// __WALL: also children that announce their end by a signal other than SIGCHLD.
 constexpr int kLook = WEXITED | WNOHANG | WNOWAIT | __WALL;
 
 // Blocks all signals while it lives: no handler of the parent may run in a
@@ -60,12 +60,13 @@ class NoSignals {
   sigset_t old_{};
 };
 
-// By this signal a parent lets its child begin, so that nothing has happened if
-// it cannot hold it. Nobody else sends it, and by default it is ignored.
+// By this signal a parent lets its child begin: if the parent gets no pidfd for
+// the child, the child has done nothing. No other process sends the signal, and
+// by default it is ignored.
 constexpr int kBegin = SIGURG;
 
-// For the child, in which all signals are blocked, and which dies with its
-// parent.
+// Called in the child, in which all signals are blocked, and which dies with
+// its parent.
 void await_begin() {
   sigset_t begin;
   ::sigemptyset(&begin);
@@ -73,15 +74,15 @@ void await_begin() {
   check(retry([&] { return ::sigwaitinfo(&begin, nullptr); }), "sigwaitinfo");
 }
 
-// Whether the process that made this one has not died yet. In a pid namespace
-// that its parent does not belong to (unshare(2), CLONE_NEWPID) it sees 0.
+// Whether the process that made this one is still alive. A process whose parent
+// is outside its pid namespace (unshare(2), CLONE_NEWPID) sees 0.
 bool has_parent(pid_t parent) {
   const pid_t now = ::getppid();
   return now == parent || now == 0;
 }
 
-// Ends a child of this process and reaps it. False if there is none with that
-// number, which then belongs to a stranger.
+// Kills and reaps a child of this process. False if no child has this number,
+// which then may belong to a stranger.
 bool end_child(pid_t pid, int& killed) {
   siginfo_t info{};
   if (::waitid(P_PID, static_cast<id_t>(pid), &info, kLook) == -1) return false;
@@ -91,8 +92,8 @@ bool end_child(pid_t pid, int& killed) {
   return true;
 }
 
-// The numbers of the children of each thread, as far as there is a /proc. If
-// that is another namespace's, they may be those of others.
+// The numbers of the children of each thread, if there is a /proc. If that is
+// another namespace's, they may be the numbers of other processes.
 std::vector<pid_t> listed_children() {
   std::vector<pid_t> pids;
   std::error_code error;
@@ -104,7 +105,7 @@ std::vector<pid_t> listed_children() {
   return pids;
 }
 
-// Ends all children that can be found; how many that were.
+// Kills all children that can be found; returns how many those were.
 int end_children(int& killed) {
   int ended = 0;
   for (const pid_t pid : listed_children()) {
@@ -117,8 +118,8 @@ int end_children(int& killed) {
   return ended;
 }
 
-// What a child that is to become another program has to know, and what it tells
-// if it does not.
+// What a child that is to become another program has to know; and `error`,
+// which it sets if it fails.
 struct Program {
   char* const* arguments;
   pid_t parent;
@@ -127,15 +128,15 @@ struct Program {
 };
 
 // In the child of spawn(), whose memory is its parent's: nothing here allocates
-// or throws, and no handler of the parent may run. Nor is it for
-// AddressSanitizer: what it marks on this stack stays marked, since execve(2)
-// does not return, and the stack is a part of the parent's.
+// or throws, and no handler of the parent may run. AddressSanitizer must not
+// touch it either: what it marks on this stack would stay marked, because
+// execve(2) does not return, and the stack is a part of the parent's.
 __attribute__((no_sanitize_address)) int become(void* memory) {
   auto& program = *static_cast<Program*>(memory);
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
-  errno = ESRCH;  // If the parent has died, and no signal will come any more.
+  errno = ESRCH;  // The error if the parent has died, so that no signal comes.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && has_parent(program.parent) &&
       (!program.leads_group || ::setpgid(0, 0) == 0) &&
       ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0) {
@@ -153,7 +154,7 @@ void tell_failure(const char* why) {
 }  // namespace
 
 std::string describe_status(int status) {
-  if (status == kStatusLost) return "status lost: reaped by somebody else";
+  if (status == kStatusLost) return "status lost: reaped by other code";
   if (status >= 0) return "exit status " + std::to_string(status);
   const char* const name = ::sigabbrev_np(-status);
   if (name == nullptr) return "killed by signal " + std::to_string(-status);
@@ -167,11 +168,11 @@ Process::Process(std::string name, const std::function<void()>& target,
   const NoSignals no_signals;
   pid_ = check(::fork(), "fork");
   if (pid_ == 0) run_child(target);
-  // Parent and child both do it: whoever comes first, the group exists before
-  // either goes on. It fails only if the child has already gone.
+  // Parent and child both do it, so that the group exists before either of them
+  // continues. It fails only if the child has already gone.
   if (group_ == Group::own) (void)::setpgid(pid_, pid_);
-  // Safe although the child may have ended: nobody has reaped it yet, so its
-  // number is not free. See pidfd_open(2), "NOTES".
+  // Safe although the child may have ended: it is not reaped yet, so its number
+  // is not free. See pidfd_open(2), "NOTES".
   try {
     pidfd_.reset(check(open_pidfd(pid_), "pidfd_open"));
     check(signal_pidfd(pidfd_.get(), kBegin), "pidfd_send_signal");
@@ -196,13 +197,13 @@ Process Process::spawn(std::string name,
   process.owner_ = ::getpid();
   process.group_ = group;
   Program program{pointers.data(), process.owner_, group == Group::own, 0};
-  // Of the child, which uses little of it: execve(2) is a system call.
+  // For the child, which needs little: execve(2) is a system call.
   alignas(16) std::array<char, 16 << 10> stack;
   keep_child_statuses();
   const NoSignals no_signals;
   int pidfd = -1;
-  // CLONE_VFORK: we stand still until the child has its own memory, or has
-  // ended; so it may borrow our variables, this stack among them.
+  // CLONE_VFORK: we are suspended until the child has its own memory or has
+  // ended, so it may borrow our variables, this stack among them.
   const pid_t pid =
       ::clone(become, stack.data() + stack.size(),
               CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &program, &pidfd);
@@ -257,7 +258,7 @@ void Process::run_child(const std::function<void()>& target) const {
 
 std::optional<int> Process::join_until(Deadline deadline) {
   if (status_) return status_;
-  if (owner_ != ::getpid()) throw_error(ECHILD, "join of another's child");
+  if (owner_ != ::getpid()) throw_error(ECHILD, "join another process's child");
   if (deadline.ns() != 0) event(EventKind::wait, name_);
   pollfd poll_fd{pidfd_.get(), POLLIN, 0};
   while (true) {
@@ -281,7 +282,7 @@ std::optional<int> Process::join_until(Deadline deadline) {
 
 bool Process::send_signal(int number) {
   if (status_ || !pidfd_) return false;
-  // A zombie takes signals, and nobody gets them.
+  // Sending a signal to a zombie succeeds, but no process gets it.
   pollfd ended{pidfd_.get(), POLLIN, 0};
   if (check(retry([&] { return ::poll(&ended, 1, 0); }), "poll pidfd") == 1) {
     return false;
@@ -304,7 +305,7 @@ bool Process::is_ours() const {
          0;
 }
 
-// Until its leader is reaped the number of a group is its own. After that it
+// The number of a group is its own until its leader is reaped. After that it
 // may be a stranger's.
 void Process::kill_others_of_group() const {
   if (group_ == Group::own && is_ours()) (void)::kill(-pid_, SIGKILL);

@@ -31,7 +31,7 @@ Holder make_holder(pid_t pid, const ProcessStat& stat) {
                              stat.start_ticks);
 }
 
-// No namespace has such a number, and none of its processes knows it.
+// Stands for a namespace that is not known; no namespace has this number.
 constexpr uint64_t kUnknown = 1;
 
 Self* make_self() {
@@ -40,7 +40,8 @@ Self* make_self() {
   if (page == MAP_FAILED) throw_error(errno, "mmap");
   auto* const self = new (page) Self;
   if (::madvise(page, sizeof(Self), MADV_WIPEONFORK) == -1) {
-    // An emulated kernel, for example. This misses who calls clone(2) itself.
+    // On an emulated kernel, for example. This misses a direct call of
+    // clone(2).
     check_zero(::pthread_atfork(nullptr, nullptr,
                                 [] { new (known_self.load()) Self; }),
                "pthread_atfork");
@@ -54,7 +55,7 @@ Self& own_self() {
   return *self;
 }
 
-// The number of a namespace of this process, nothing if that cannot be told.
+// The number of a namespace of this process; nothing if it cannot be found out.
 std::optional<uint64_t> namespace_of_self(const char* path, unsigned long ask) {
   struct stat status {};
   if (::stat(path, &status) == 0) return status.st_ino;
@@ -66,8 +67,8 @@ std::optional<uint64_t> namespace_of_self(const char* path, unsigned long ask) {
   return status.st_ino;
 }
 
-// Whether /proc tells of the processes of our own pid namespace: there, and in
-// no other, this process has one number.
+// Whether /proc shows the processes of our own pid namespace: only there does
+// this process have exactly one number.
 bool has_own_proc() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -78,11 +79,11 @@ bool has_own_proc() {
     numbers >> first;
     return !(numbers >> second) && first == ::getpid();
   }
-  return true;  // Before Linux 4.1: nobody knows.
+  return true;  // Before Linux 4.1 there is no way to know.
 }
 
-// What the kernel looks through when a thread dies. The C library registers it,
-// and says nothing if it cannot.
+// The kernel goes through this list when a thread dies. The C library registers
+// it, and reports nothing if it cannot.
 void require_robust_list() {
   void* head = nullptr;
   size_t length = 0;
@@ -122,15 +123,15 @@ uint64_t Home::holders_of_self() {
   constexpr unsigned long kAskTime = _IO(0xFF, 7);  // PIDFD_GET_TIME_NAMESPACE
   const auto pids = namespace_of_self("/proc/self/ns/pid", 0);
   const auto times = namespace_of_self("/proc/self/ns/time", kAskTime);
-  // Both have 32 bits. Before Linux 5.6 there is but one time.
+  // Both have 32 bits. Before Linux 5.6 there are no time namespaces.
   known = pids.value_or(kUnknown) ^ (times.value_or(0) << 32U);
   own_self().holders.store(known);
   return known;
 }
 
 void Home::enter_slowly(uint64_t (*own_number)()) {
-  // Explored processes are of one family, and each word that they change would
-  // be a dependence of one on the other.
+  // In the explorer all processes are in one namespace, and each word that they
+  // change would make the steps of one depend on those of the other.
   if (process_gate != nullptr) return;
   const uint64_t own = own_number() + 1;
   uint64_t home = home_.load(std::memory_order_relaxed);

@@ -29,7 +29,7 @@ TEST(Holder, AProcessIsOneHolderAndAlive) {
   EXPECT_EQ(of_thread, self);
 }
 
-TEST(Holder, AChildIsAnotherHolderThanItsParentAlthoughThatIsCached) {
+TEST(Holder, AChildIsADifferentHolderEvenIfItsParentHasCachedItsOwn) {
   const Holder self = ipc::holder_self();
   const Shared<HolderWord> of_child(Holder::nobody);
   Process child("Child", [&] {
@@ -41,7 +41,7 @@ TEST(Holder, AChildIsAnotherHolderThanItsParentAlthoughThatIsCached) {
   EXPECT_NE(of_child->load(), Holder::nobody);
 }
 
-TEST(Holder, AZombieIsNotAliveAndNorIsAProcessThatHasGone) {
+TEST(Holder, NeitherAZombieNorAProcessThatHasGoneIsAlive) {
   const Shared<HolderWord> of_child(Holder::nobody);
   Process child("Child", [&] {
     *of_child = ipc::holder_self();
@@ -89,14 +89,14 @@ TEST(Holder, AProcessWhoseFirstThreadHasEndedIsAlive) {
   EXPECT_TRUE(ipc::holder_alive(*of_child));
 }
 
-TEST(Holder, ANumberThatWasGivenToAnotherProcessIsNotTheHolder) {
+TEST(Holder, AnotherProcessWithTheSameNumberIsNotTheHolder) {
   // The same process number with another time of start, as after a reuse.
   const auto self = static_cast<uint64_t>(ipc::holder_self());
   EXPECT_FALSE(ipc::holder_alive(static_cast<Holder>(self + 1)));
   EXPECT_FALSE(ipc::holder_alive(static_cast<Holder>(self - 1)));
 }
 
-TEST(Holder, ANameThatLooksLikeTheNextFieldsDoesNotConfuse) {
+TEST(Holder, ANameThatLooksLikeFieldsOfTheFileIsReadAsAName) {
   Process child("Child", [] {
     ::prctl(PR_SET_NAME, "x) Z 1 2 (3) Z");
     ::_exit(ipc::holder_alive(ipc::holder_self()) ? 0 : 1);
@@ -104,8 +104,9 @@ TEST(Holder, ANameThatLooksLikeTheNextFieldsDoesNotConfuse) {
   EXPECT_EQ(status_of(child), 0);
 }
 
-// As container runtimes make processes: no handler of pthread_atfork(3) runs.
-TEST(Holder, AChildThatClone2HasMadeIsAnotherHolder) {
+// Container runtimes make processes like this: no pthread_atfork(3) handler
+// runs.
+TEST(Holder, AChildMadeByABareCloneIsADifferentHolder) {
   const Holder self = ipc::holder_self();
   const long pid = ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) ::_exit(ipc::holder_self() == self ? 1 : 0);
@@ -131,7 +132,7 @@ TEST(Holder, TheProcOfAnotherPidNamespaceIsRefused) {
   EXPECT_EQ(status, 0);
 }
 
-TEST(Home, TheFirstProcessDecidesWhichNamespaceItIs) {
+TEST(Home, TheFirstProcessDecidesTheNamespace) {
   const Shared<ipc::Home> home;
   const auto status = ipc::testing::status_in_container([&] {
     home->enter_threads();
@@ -139,7 +140,7 @@ TEST(Home, TheFirstProcessDecidesWhichNamespaceItIs) {
     ::_exit(child.join());
   });
   if (!status) GTEST_SKIP() << "no namespaces";
-  ASSERT_EQ(*status, 0) << "a container is refused what is its own";
+  ASSERT_EQ(*status, 0) << "a container is refused its own object";
   EXPECT_TRUE(ipc::testing::is_refused([&] { home->enter_threads(); }));
 }
 

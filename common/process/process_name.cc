@@ -7,8 +7,8 @@
 namespace ipc {
 namespace {
 
-// A name is never freed, since somebody may be reading it: the one before it
-// hangs on it.
+// A name is never freed, because a thread may be reading it. Each name points
+// to the one before it, so that it stays reachable.
 struct Name {
   std::string text;
   const Name* before;

@@ -10,7 +10,7 @@ namespace {
 
 int named = 0;
 
-TEST(ProcessName, IsMainUntilItIsGivenAndWhatWasReadStays) {
+TEST(ProcessName, IsMainUntilItIsSetAndAnOldNameStaysReadable) {
   const std::string& first = ipc::process_name();
   EXPECT_EQ(first, "Main");
   ipc::named_hook = [] { ++named; };

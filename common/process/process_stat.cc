@@ -18,7 +18,7 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
   (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
   const UniqueFd file(
       retry([&] { return ::open(path, O_RDONLY | O_CLOEXEC); }));
-  // ESRCH: it was there when its folder was found, and no longer after that.
+  // ESRCH: the process was there when its folder was found, and then no longer.
   if (!file && (errno == ENOENT || errno == ESRCH)) return std::nullopt;
   check(file.get(), "open /proc/PID/stat");
   char text[2048];
@@ -41,7 +41,7 @@ std::optional<ProcessStat> read_stat(pid_t pid) {
     throw_error(EPROTO, "parse /proc/PID/stat");
   }
   stat.name.assign(name + 1, name_end);
-  // The last field: what wait(2) would tell.
+  // The last field: the status that wait(2) would return.
   const int status = ::atoi(strrchr(text, ' '));
   stat.status = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   return stat;

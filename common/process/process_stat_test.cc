@@ -19,7 +19,7 @@ using ipc::Process;
 using ipc::ProcessStat;
 using ipc::testing::error_of;
 
-// A zombie that ended by `target`; what its status says.
+// The status of a zombie that has ended by `target`.
 int status_told_of(const std::function<void()>& target) {
   const Process child("child", target);
   EXPECT_TRUE(ipc::wait_ready(child.pidfd(), POLLIN, ipc::testing::limit()));
@@ -29,7 +29,7 @@ int status_told_of(const std::function<void()>& target) {
   return stat ? stat->status : -1;
 }
 
-TEST(ProcessStat, TellsOfThisProcess) {
+TEST(ProcessStat, DescribesThisProcess) {
   // The end of the name is the last bracket.
   ASSERT_EQ(::prctl(PR_SET_NAME, "a) R (b"), 0);
   const std::optional<ProcessStat> stat = ipc::read_stat(::getpid());
@@ -50,20 +50,20 @@ TEST(ProcessStat, AChildWasStartedNoEarlierThanItsParent) {
   EXPECT_GE(stat->start_ticks, ipc::read_stat(::getpid())->start_ticks);
 }
 
-TEST(ProcessStat, TellsHowAZombieEnded) {
+TEST(ProcessStat, ShowsHowAZombieEnded) {
   EXPECT_EQ(status_told_of([] { ::_exit(0); }), 0);
   EXPECT_EQ(status_told_of([] { ::_exit(3); }), 3);
   EXPECT_EQ(status_told_of([] { ::raise(SIGKILL); }), -SIGKILL);
 }
 
-TEST(ProcessStat, OfAProcessThatHasGoneThereIsNone) {
+TEST(ProcessStat, IsEmptyForAProcessThatHasGone) {
   Process child("child", [] {});
   (void)child.join();
   EXPECT_FALSE(ipc::read_stat(child.pid()));
   EXPECT_TRUE(ipc::has_ended(child.pid()));
 }
 
-TEST(ProcessStat, WithoutAFreeDescriptorNobodyIsTakenForDead) {
+TEST(ProcessStat, WithoutAFreeDescriptorNoProcessIsTakenForDead) {
   Process child("child", [] {
     const rlimit none{0, 0};
     if (::setrlimit(RLIMIT_NOFILE, &none) != 0) ::_exit(1);

@@ -69,12 +69,12 @@ TEST(Process, AChildLeavesTheExitHandlersToItsParent) {
   EXPECT_EQ(parent.join(), 0);
 }
 
-TEST(Process, AnExceptionInTheChildIsExitStatusOne) {
+TEST(Process, AnExceptionInTheChildGivesExitStatusOne) {
   Process child("child", [] { throw std::runtime_error("planned"); });
   EXPECT_EQ(child.join(), 1);
 }
 
-TEST(Process, WithoutHooksAnExceptionIsALineOnStandardError) {
+TEST(Process, WithoutHooksAnExceptionPrintsALineOnStandardError) {
   const ipc::ProcessHooks hooks = std::exchange(ipc::process_hooks, {});
   testing::internal::CaptureStderr();
   Process child("child", [] { throw std::runtime_error("planned"); });
@@ -128,30 +128,30 @@ TEST(Process, AChildDiesWithItsParent) {
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
 }
 
-TEST(Process, AStatusThatSomebodyElseReapedIsReportedAsLost) {
+TEST(Process, AStatusThatOtherCodeReapedIsReportedAsLost) {
   Process child("child", [] {});
   ASSERT_EQ(::waitpid(child.pid(), nullptr, 0), child.pid());
   EXPECT_EQ(child.join(), ipc::kStatusLost);
   EXPECT_FALSE(child.is_alive());
 }
 
-TEST(Process, ASignalAfterTheEndReachesNobody) {
+TEST(Process, ASignalAfterTheEndReachesNoProcess) {
   Process child("child", [] {});
-  // Reaped by others, so that the number is free for a stranger.
+  // Reaped by other code, so that the number is free for a stranger.
   ASSERT_EQ(::waitpid(child.pid(), nullptr, 0), child.pid());
   EXPECT_FALSE(child.kill());
   EXPECT_EQ(child.join(), ipc::kStatusLost);
   EXPECT_FALSE(child.terminate());
 }
 
-TEST(Process, ASignalToAChildThatIsNotReapedYetReachesNobody) {
+TEST(Process, ASignalToAZombieIsReportedAsNotSent) {
   Process child("child", [] {});
   ASSERT_TRUE(wait_readable(child.pidfd()));
   EXPECT_FALSE(child.send_signal(SIGTERM));
   EXPECT_EQ(child.join(), 0);
 }
 
-TEST(Process, AnInheritedIgnoringOfSigchldTakesNoStatusAway) {
+TEST(Process, StatusesAreKeptEvenIfSigchldWasIgnored) {
   Process heir("heir", [] {
     ::signal(SIGCHLD, SIG_IGN);
     if (Process("child", [] { ::_exit(3); }).join() != 3) ::_exit(1);
@@ -164,7 +164,7 @@ TEST(Process, AnInheritedIgnoringOfSigchldTakesNoStatusAway) {
   EXPECT_EQ(heir.join(), 4);
 }
 
-// A group that foreign code has robbed of its leader: a member, which answers
+// A group whose leader other code has reaped. One member is left, which answers
 // as long as it lives.
 struct Robbed {
   explicit Robbed(ipc::Pipe& asked, ipc::Pipe& answers)
@@ -187,8 +187,8 @@ struct Robbed {
   pid_t group;
 };
 
-// What kill(-number) would reach after that might as well be a stranger.
-TEST(Process, TheGroupOfALeaderThatOthersHaveReapedIsLeftAlone) {
+// After that kill(-number) could reach a stranger.
+TEST(Process, AGroupWhoseLeaderOtherCodeHasReapedIsLeftAlone) {
   ipc::Pipe asked = ipc::make_pipe();
   ipc::Pipe answers = ipc::make_pipe();
   const auto lives = [&] {
@@ -210,7 +210,7 @@ TEST(Process, TheGroupOfALeaderThatOthersHaveReapedIsLeftAlone) {
   ::kill(-group, SIGKILL);
 }
 
-TEST(Process, AChildThatItsParentCannotHoldHasDoneNothing) {
+TEST(Process, AChildWhoseParentGetsNoPidfdHasDoneNothing) {
   ipc::Pipe ends = ipc::make_pipe();
   Process parent("parent", [&] {
     const rlimit none{0, 0};
@@ -228,12 +228,12 @@ TEST(Process, AChildThatItsParentCannotHoldHasDoneNothing) {
   EXPECT_EQ(parent.join(), 0);
   ends.writer.reset();
   char byte = 0;
-  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "one has begun";
+  EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "a child has begun";
 }
 
-// The child is stopped at its first instruction until its parent is dead: no
-// signal of the kernel's will ever tell it.
-TEST(Process, AChildWhoseParentDiesBeforeItIsTiedToItEnds) {
+// The child is stopped at its first instruction until its parent is dead: then
+// the kernel sends it no signal about that death.
+TEST(Process, AChildEndsIfItsParentDiesBeforeTheTwoAreTied) {
   ipc::Pipe ends = ipc::make_pipe();
   const pid_t parent = ::fork();
   if (parent == 0) {
@@ -264,7 +264,7 @@ TEST(Process, AChildWhoseParentDiesBeforeItIsTiedToItEnds) {
   char byte = 0;
   const bool ended = wait_readable(ends.reader.get());
   if (!ended) ::kill(static_cast<pid_t>(child), SIGKILL);
-  EXPECT_TRUE(ended) << "it waits for ever";
+  EXPECT_TRUE(ended) << "it waits forever";
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0) << "it has begun";
 }
 
@@ -313,7 +313,7 @@ TEST(Process, WaitAnyAlsoWaitsForADescriptor) {
   EXPECT_EQ(ipc::wait_any(children, ends.reader.get()), 1U);
 }
 
-TEST(Process, AGroupOfItsOwnGoesWithItsLeader) {
+TEST(Process, AGroupOfItsOwnIsKilledWithItsLeader) {
   ipc::Pipe ends = ipc::make_pipe();
   Process leader(
       "leader",
@@ -348,7 +348,7 @@ TEST(Process, AChildBeginsWithDefaultSignals) {
   EXPECT_EQ(child.join(), 0);
 }
 
-TEST(Process, AChildHasNoHandlersAndIgnoresWhatShieldsIt) {
+TEST(Process, AChildHasNoHandlersButKeepsTheIgnoredSignalsThatShieldIt) {
   Process parent("parent", [] {
     ::signal(SIGUSR1, [](int) {});
     ::signal(SIGALRM, SIG_IGN);
@@ -401,7 +401,7 @@ TEST(ProcessSpawn, AProgramBeginsWithDefaultSignals) {
   ::sigprocmask(SIG_BLOCK, &mask, &old);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGTERM, [](int) {});
-  // A shell cannot set a signal to its default that was ignored before.
+  // A shell cannot reset a signal that was ignored when it was started.
   Process piped = spawn_shell("kill -PIPE $$; exit 7");
   Process ended = spawn_shell("kill -TERM $$; exit 7");
   ::signal(SIGPIPE, SIG_DFL);
@@ -411,7 +411,7 @@ TEST(ProcessSpawn, AProgramBeginsWithDefaultSignals) {
   EXPECT_EQ(ended.join(), -SIGTERM);
 }
 
-// The end of a pipe that a program gets too.
+// A pipe whose write end a program inherits too.
 ipc::Pipe make_inherited_ends() {
   ipc::Pipe ends = ipc::make_pipe();
   ipc::check(::fcntl(ends.writer.get(), F_SETFD, 0), "F_SETFD");
@@ -435,7 +435,7 @@ TEST(ProcessSpawn, AProgramDiesWithItsParent) {
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
 }
 
-// Not what one would wish, but what the header says.
+// This is inconvenient, but it is what the header says.
 TEST(ProcessSpawn, AProgramDiesWithTheThreadThatMadeIt) {
   std::optional<Process> program;
   std::thread([&] {
@@ -446,7 +446,7 @@ TEST(ProcessSpawn, AProgramDiesWithTheThreadThatMadeIt) {
   EXPECT_EQ(status, -SIGKILL);
 }
 
-TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
+TEST(ProcessSpawn, AGroupOfItsOwnIsKilledWithTheProgram) {
   ipc::Pipe ends = make_inherited_ends();
   Process program = spawn_shell("sleep 1000 & exit 0", Process::Group::own);
   ends.writer.reset();
@@ -456,9 +456,9 @@ TEST(ProcessSpawn, AGroupOfItsOwnGoesWithTheProgram) {
   EXPECT_EQ(::read(ends.reader.get(), &byte, 1), 0);
 }
 
-// What `make` forks in a process of its own is killed there: how many.
+// Runs `make` in a process of its own and kills what it has forked; how many.
 int kill_what(const std::function<void()>& make) {
-  // A group of its own, so that nothing is left of a test that fails.
+  // A group of its own, so that a test that fails leaves no process behind.
   Process world(
       "world",
       [&] {
@@ -507,7 +507,7 @@ TEST(KillDescendants, IsNotMisledByTheProcOfAnotherNamespace) {
         ::unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1) {
       ::_exit(kNoNamespaces);
     }
-    // Number 1 there, and so is somebody else in /proc.
+    // Its number is 1 there; in /proc another process has the number 1.
     ::_exit(kill_what([] { fork_sleeper(); }));
   });
   const int status = outer.join();
@@ -515,7 +515,7 @@ TEST(KillDescendants, IsNotMisledByTheProcOfAnotherNamespace) {
   EXPECT_EQ(status, 1);
 }
 
-TEST(ProcessSpawn, ProgramsThatAreStartedDoNotHoldOthers) {
+TEST(ProcessSpawn, ProgramsThatAreStartedDoNotInheritAPidfd) {
   Process forked("child", [] {});
   Process program = spawn_shell("exit 0");
   for (Process* const one : {&forked, &program}) {

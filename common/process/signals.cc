@@ -47,12 +47,12 @@ SigpipeHeldBack::SigpipeHeldBack() {
   const sigset_t sigpipe = only(SIGPIPE);
   check_zero(::pthread_sigmask(SIG_BLOCK, &sigpipe, &old_mask_),
              "pthread_sigmask");
-  // Only a thread that had blocked it already can have one that waits.
+  // Only in a thread that had blocked it already can a SIGPIPE be pending.
   was_pending_ = ::sigismember(&old_mask_, SIGPIPE) == 1 && is_pending(SIGPIPE);
 }
 
 void SigpipeHeldBack::take_back() {
-  // One that was there before belongs to somebody else, and ours is merged
+  // A signal that was pending before is not ours to take, and ours is merged
   // with it.
   if (was_pending_) return;
   const sigset_t sigpipe = only(SIGPIPE);
@@ -72,7 +72,7 @@ void reset_signals() {
     const bool may_stay = number == SIGHUP || number == SIGINT ||
                           number == SIGQUIT || number == SIGPIPE;
     if (may_stay && is_ignored(number)) continue;
-    // Some belong to the C library or cannot be changed; those are as they
+    // Some belong to the C library or cannot be changed; those stay as they
     // were.
     ::signal(number, SIG_DFL);
   }
@@ -87,7 +87,7 @@ SizeLimitIsAnError::SizeLimitIsAnError() : was_pending_(is_pending(SIGXFSZ)) {
              "pthread_sigmask");
 }
 
-// The signal of our own write is taken back before it could be delivered.
+// Takes back the signal of our own write before it can be delivered.
 SizeLimitIsAnError::~SizeLimitIsAnError() {
   if (!was_pending_) {
     const sigset_t size_limit = only(SIGXFSZ);
@@ -101,7 +101,7 @@ SignalQueue::SignalQueue(const std::vector<int>& signals) {
   sigset_t mask;
   ::sigemptyset(&mask);
   for (const int number : signals) ::sigaddset(&mask, number);
-  // First what may fail: then no signal is blocked that nobody would unblock.
+  // First the call that may fail: else signals would stay blocked.
   fd_.reset(
       check(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
   check(::sigprocmask(SIG_BLOCK, &mask, &old_mask_), "sigprocmask");

@@ -32,14 +32,14 @@ TEST(Signals, ItsDescriptorIsReadableWhenASignalIsPending) {
   EXPECT_EQ(queue.next(), SIGUSR1);
 }
 
-TEST(Signals, ItTellsOfTheDeathOfAChild) {
+TEST(Signals, AQueueReportsTheDeathOfAChild) {
   ipc::SignalQueue queue({SIGCHLD});
   ipc::Process child("child", [] {});
   EXPECT_EQ(queue.next(), SIGCHLD);
   EXPECT_EQ(child.join(), 0);
 }
 
-TEST(Signals, TheMaskIsAsBeforeWhenTheQueueHasGone) {
+TEST(Signals, TheDestructorOfAQueueRestoresTheMask) {
   sigset_t before;
   sigset_t after;
   ::sigprocmask(SIG_SETMASK, nullptr, &before);
@@ -90,12 +90,13 @@ TEST(Signals, KeepingStatusesLeavesAHandlerInPlace) {
   EXPECT_EQ(child.join(), 0);
 }
 
-TEST(Signals, ProgramsThatAreStartedDoNotGetAQueue) {
+TEST(Signals, ProgramsThatAreStartedDoNotInheritAQueue) {
   const ipc::SignalQueue queue({SIGUSR1});
   EXPECT_EQ(::fcntl(queue.fd(), F_GETFD), FD_CLOEXEC);
 }
 
-// What one write to a pipe without a reader does under without_sigpipe().
+// Whether a write to a pipe without a reader fails with EPIPE under
+// without_sigpipe().
 bool writes_in_vain() {
   std::array<int, 2> fds{};
   if (::pipe(fds.data()) != 0) ::_exit(2);
@@ -117,13 +118,13 @@ TEST(Signals, AWriteThatHoldsSigpipeBackLeavesNoTraceOfIt) {
   ipc::Process child("child", [] {
     ::signal(SIGPIPE, SIG_DFL);
     if (!writes_in_vain() || sigpipe_is_pending()) ::_exit(1);
-    // Also for somebody who has blocked the signal.
+    // Also in a thread that has blocked the signal.
     sigset_t set;
     ::sigemptyset(&set);
     ::sigaddset(&set, SIGPIPE);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     if (!writes_in_vain() || sigpipe_is_pending()) ::_exit(2);
-    // One that waits already is not ours to take.
+    // A signal that is pending already is not ours to take.
     ::raise(SIGPIPE);
     if (!writes_in_vain() || !sigpipe_is_pending()) ::_exit(3);
     ::sigprocmask(SIG_UNBLOCK, &set, nullptr);  // It ends us.

@@ -22,7 +22,7 @@ struct Fault {
   std::string what;
   double value = 0;
   FaultPoint point = FaultPoint::start;
-  int line = 0;  // After which one, counted from 1; 0 for every one.
+  int line = 0;  // After which line, counted from 1; 0 for every line.
 };
 
 // Cuts off and returns what precedes the last `sign`, or all of it.
@@ -78,7 +78,7 @@ void fault_point(FaultPoint point) {
   }
   const Fault fault = read_order(order);
   if (fault.process != process_name() || fault.point != point) return;
-  // Counted by each process for itself, from when it got its name.
+  // Each process counts only its own lines, from when it got its name.
   static pid_t owner = 0;
   static int lines = 0;
   if (owner != ::getpid()) lines = 0;

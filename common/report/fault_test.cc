@@ -13,7 +13,7 @@
 
 namespace {
 
-// The end of a child "Worker 1" that says two lines, under such an order.
+// The exit status of a child "Worker 1" that says two lines, under this order.
 int end_under(const char* order) {
   ::setenv("IPC_LABS_FAULT", order, 1);
   ipc::Process worker("Worker 1", [] {
@@ -25,14 +25,14 @@ int end_under(const char* order) {
   return status;
 }
 
-// What it has said by then.
+// What that child has said by its end.
 std::string said_under(const char* order) {
   testing::internal::CaptureStdout();
   (void)end_under(order);
   return testing::internal::GetCapturedStdout();
 }
 
-TEST(Fault, AProcessFailsWhereItIsOrdered) {
+TEST(Fault, AProcessFailsAtThePointThatIsOrdered) {
   EXPECT_EQ(end_under("Worker 1:exit=3"), 3);
   EXPECT_EQ(end_under("Worker 1:exit=3@start"), 3);
   EXPECT_EQ(end_under("Worker 1:exit=3@2"), 3);
@@ -47,7 +47,7 @@ TEST(Fault, OthersAndOtherPointsAreLeftAlone) {
   EXPECT_EQ(end_under(""), 0);
 }
 
-TEST(Fault, WhatWasSaidBeforeIsSaid) {
+TEST(Fault, LinesSaidBeforeTheFaultArePrinted) {
   EXPECT_EQ(said_under("Worker 1:kill@1"), "Worker 1: first\n");
   EXPECT_EQ(said_under("Worker 1:kill@line"), "Worker 1: first\n");
   EXPECT_EQ(said_under("Worker 1:kill@say"), "");

@@ -12,14 +12,14 @@
 namespace ipc {
 namespace {
 
-// A number with so many digits and no exponent: 0.0123, 8.41, 12.3, 1240.
+// A number with this many digits and without an exponent: 0.0123, 8.41, 1240.
 std::string number(double value, int digits) {
   if (value == 0 || !std::isfinite(value)) return fmt::format("{}", value);
   const int before = 1 + static_cast<int>(std::floor(std::log10(value)));
   return fmt::format("{:.{}f}", value, std::max(0, digits - before));
 }
 
-// The value at a place from 0 to 1 of sorted numbers, between two if need be.
+// The value at a place from 0 to 1 of sorted numbers, interpolated if need be.
 double quantile(const std::vector<double>& sorted, double place) {
   const double index = place * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(index);

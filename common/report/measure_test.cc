@@ -45,15 +45,15 @@ TEST(Measure, TheSpreadIsTheMedianAndTheQuartiles) {
 }
 
 TEST(Measure, ARatioIsTakenRoundByRound) {
-  // Both ways slowed down together: each ratio is 2, that of the sums too, but
-  // that of a slow round and a quick one would be 20.
+  // Both ways were slow in the same round. Each ratio is 2, and so is that of
+  // the sums; the ratio of a slow round to a quick one would be 20.
   const ipc::Spread same = ipc::ratio({2, 20, 2}, {1, 10, 1});
   EXPECT_EQ(same.low, 2);
   EXPECT_EQ(same.high, 2);
   EXPECT_EQ(ipc::ratio({1, 2, 30}, {1, 1, 10}).median, 2);
 }
 
-TEST(Measure, NumbersHaveAsManyDigitsAsTheyDeserve) {
+TEST(Measure, AMedianHasThreeDigitsAndAQuartileTwo) {
   EXPECT_EQ(ipc::describe({7.94, 8.413, 8.75}), "8.41 (7.9 to 8.8)");
   EXPECT_EQ(ipc::describe({0.0123, 0.01234, 0.5}), "0.0123 (0.012 to 0.50)");
   EXPECT_EQ(ipc::describe({117, 123.4, 240}), "123 (117 to 240)");

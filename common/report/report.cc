@@ -43,7 +43,7 @@ bool await_room(int fd) {
 }
 
 // One write, of at most PIPE_BUF bytes; what does not fit is cut off. Only a
-// descriptor that is no pipe may take a line in pieces.
+// descriptor that is not a pipe may take a line in pieces.
 void write_line(int fd, std::string& line) {
   line.resize(std::min<size_t>(line.size(), PIPE_BUF - 1));
   line += '\n';
@@ -54,7 +54,7 @@ void write_line(int fd, std::string& line) {
     if (size >= 0) {
       rest.remove_prefix(static_cast<size_t>(size));
     } else if (errno != EAGAIN || !await_room(fd)) {
-      // A reader that has gone, or never was, is no reason to end.
+      // A reader that has gone, or never was there, is no reason to fail.
       if (errno != EPIPE && errno != EBADF) lost = true;
       return;
     }
@@ -68,8 +68,8 @@ void log_event(EventKind kind, std::string_view object, std::string_view id) {
   line += ",\"kind\":";
   append_json(line, describe(kind));
   line += ",\"object\":";
-  // Cut here and not in write_line, so that the line stays valid JSON: six
-  // bytes for each byte at worst.
+  // Cut here and not in write_line, so that the line stays valid JSON: a
+  // byte becomes six at worst.
   append_json(line, object.substr(0, 400));
   line += ",\"id\":";
   append_json(line, id.substr(0, 100));
@@ -107,11 +107,11 @@ void report_processes() {
 }
 
 void open_event_log() {
-  // secure_getenv: whoever starts a set-user-ID program has no say in what it
-  // writes to.
+  // secure_getenv: the user who starts a set-user-ID program must not choose
+  // which file it writes to.
   const char* const path = ::secure_getenv("IPC_LABS_EVENTS");
   if (path == nullptr || *path == '\0' || logs_events()) return;
-  // O_NONBLOCK: a FIFO that nobody reads is an error and not a wait.
+  // O_NONBLOCK: opening a FIFO without a reader fails instead of blocking.
   constexpr int kFlags =
       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   UniqueFd log(check(::open(path, kFlags, 0600),

@@ -25,7 +25,7 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-// Runs `target` with standard output in a file; what it wrote.
+// Runs `target` with standard output in a file, and returns what it wrote.
 template <typename Target>
 std::string output_of(Target target) {
   const ipc::TempDir dir("report");
@@ -69,8 +69,8 @@ TEST(Report, LinesOfSeveralProcessesNeverMix) {
   EXPECT_EQ(count, 800);
 }
 
-// A log that is open stays so, and this needs a new program: the test itself,
-// with the log switched on.
+// An open log is never closed, so this test needs a new program: it starts
+// itself again, with the log switched on.
 TEST(Report, EventsAreLinesOfJson) {
   if (::getenv("IPC_LABS_EVENTS") != nullptr) {
     ipc::open_event_log();
@@ -126,7 +126,7 @@ TEST(Report, ASlowReaderOfANonBlockingOutputMissesNothing) {
   ASSERT_GT(size, 0);
   constexpr int kLines = 2000;
   ipc::Process child = speaker_into(pipe, kLines);
-  // Only when there is no more room for a line.
+  // Reads only when there is no room for another line.
   for (int there = 0; there < size - 100 && child.is_alive();) {
     ::ioctl(pipe[0], FIONREAD, &there);
   }
@@ -137,7 +137,7 @@ TEST(Report, ASlowReaderOfANonBlockingOutputMissesNothing) {
   ::close(pipe[0]);
 }
 
-TEST(Report, AReaderThatHasGoneIsNoFailureAndAFullDiskIs) {
+TEST(Report, AReaderThatHasGoneIsNotAFailureButAFullDiskIs) {
   const auto status_with_output = [](int fd) {
     ipc::Process child("Worker 1", [fd] {
       ::signal(SIGPIPE, SIG_IGN);
@@ -157,7 +157,7 @@ TEST(Report, AReaderThatHasGoneIsNoFailureAndAFullDiskIs) {
   ::close(full);
 }
 
-TEST(Report, ALogThatCannotBeOpenedIsAnErrorAndThereIsNone) {
+TEST(Report, ALogThatCannotBeOpenedIsAnErrorAndIsNotUsed) {
   ::setenv("IPC_LABS_EVENTS", "/no/such/folder/log", 1);
   EXPECT_THROW(ipc::open_event_log(), std::system_error);
   ::unsetenv("IPC_LABS_EVENTS");

@@ -16,9 +16,9 @@
 namespace ipc {
 namespace {
 
-// What is in shared memory is of fixed size, and longer texts are cut. All of
-// it begins as zeroes. A reader that meets a writer may see half of a text: it
-// looks at processes that have slept for long.
+// A text in shared memory has a fixed size, and a longer one is cut. All of the
+// memory begins as zeroes. A reader that meets a writer may see half of a text;
+// but it looks only at processes that have slept for long.
 template <size_t Size>
 struct Text {
   std::array<char, Size> bytes;
@@ -32,8 +32,8 @@ struct Text {
 };
 
 struct Waiting {
-  std::atomic<pid_t> tid;  // 0: nobody's.
-  Text<64> process;        // The name of the process, of a first thread.
+  std::atomic<pid_t> tid;  // 0: the entry is free.
+  Text<64> process;        // Of a first thread: the name of its process.
   Text<64> object;
   Text<32> part;
   std::atomic<uint64_t> key;  // Of the object; 0: it waits for nothing.
@@ -64,17 +64,17 @@ uint64_t key_of(std::string_view object, const void* address) {
   return std::max<uint64_t>(key, 1);
 }
 
-// The entry of a thread, or nothing if it has none.
+// The entry of a thread, or null if it has none.
 Waiting* find(pid_t tid) {
   for (Waiting& each : notes->waiting) {
     const pid_t owner = each.tid;
     if (owner == tid) return &each;
-    if (owner == 0) return nullptr;  // Entries are taken in order, for good.
+    if (owner == 0) return nullptr;  // Entries are taken in order and kept.
   }
   return nullptr;
 }
 
-// The entry of this thread, or nothing if there is no room for it.
+// The entry of this thread, or null if there is no room for one.
 Waiting* own() {
   const pid_t tid = ::gettid();
   for (Waiting& each : notes->waiting) {
@@ -86,7 +86,7 @@ Waiting* own() {
   return nullptr;
 }
 
-// The mutex itself says who has it, so nothing need be noted where it is fast.
+// The mutex itself says who holds it, so the fast path of a lock notes nothing.
 bool tells_its_owner(std::string_view type, const void* address) {
   return address != nullptr && (type == "Lock" || type == "RLock");
 }
@@ -101,7 +101,8 @@ void note_acquire(uint64_t key) {
   }
 }
 
-// A semaphore may be released by any process: by one that has it, if possible.
+// Any process may release a semaphore: if this one holds it, that note goes,
+// else the note of another holder.
 void note_release(uint64_t key) {
   Holding* found = nullptr;
   const pid_t self = ::getpid();
@@ -137,7 +138,7 @@ void forget_wait() {
   if (Waiting* const entry = find(::gettid())) entry->key = 0;
 }
 
-// How people call it: "Lock 'left fork'" for what is named.
+// What a message calls an object: "Lock 'left fork'" if it has a name.
 std::string called(const std::string& object, uint64_t key) {
   for (const Named& each : notes->named) {
     if (each.key != key) continue;
@@ -174,7 +175,7 @@ void note_event(EventKind kind, std::string_view object, const void* address,
       break;
     case EventKind::start:
       if (Waiting* const entry = own()) {
-        entry->key = 0;  // Of an earlier process with this number.
+        entry->key = 0;  // Left by an earlier process with this number.
         entry->process.set(object);
       }
       break;

@@ -13,8 +13,8 @@ namespace {
 using ipc::EventKind;
 using ipc::noted_wait;
 
-// What a hook is told by the library; all notes are in the memory of one test
-// program, so each test has objects of its own.
+// The tests report events as the library does. All notes are in the memory of
+// one test program, so each test has objects of its own.
 class Waits : public testing::Test {
  protected:
   void SetUp() override { ipc::note_waits(); }
@@ -40,7 +40,7 @@ TEST_F(Waits, AnObjectIsCalledByItsName) {
   ipc::object_event(EventKind::wake, "Queue", &queue);
 }
 
-TEST_F(Waits, WhoHasASemaphoreIsNoted) {
+TEST_F(Waits, TheHolderOfASemaphoreIsNoted) {
   const int semaphore = 0;
   const auto tell = [&](EventKind kind) {
     ipc::object_event(kind, "Semaphore", &semaphore);
@@ -61,11 +61,11 @@ TEST_F(Waits, TheNotesOfAChildAreSeenHere) {
   const pid_t pid = child.pid();
   EXPECT_EQ(child.join(), 0);
   EXPECT_EQ(ipc::noted_name(pid), "A child with a long name");
-  // The wait was over when it ended.
+  // The wait ended with the child.
   EXPECT_EQ(noted_wait(pid).object, "");
 }
 
-TEST_F(Waits, WhatThereIsNoRoomForIsNotNoted) {
+TEST_F(Waits, HoldersBeyondTheRoomAreLeftOut) {
   const int semaphore = 0;
   for (int i = 0; i < 5000; ++i) {
     ipc::object_event(EventKind::acquire, "Semaphore", &semaphore);

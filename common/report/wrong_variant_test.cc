@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kTell = "IPC_LABS_TEST_TELL";
 
-// What this program, under another name, says of itself.
+// What a copy of this program says of itself under another name.
 std::string said_by(const std::string& name) {
   const std::filesystem::path folder =
       std::filesystem::path(testing::TempDir()) / "labs" / "pipes";
@@ -29,14 +29,14 @@ std::string said_by(const std::string& name) {
   return testing::internal::GetCapturedStderr();
 }
 
-// Before the tests: in the copy there are none.
+// Runs before the tests; the copy ends here and runs none of them.
 const bool told = [] {
   if (::getenv(kTell) == nullptr) return false;
   ipc::tell_if_wrong();
   ::_exit(0);
 }();
 
-TEST(WrongVariant, SaysWhoKnowsBetter) {
+TEST(WrongVariant, NamesTheCommandThatShowsItsMistake) {
   EXPECT_FALSE(told);
   EXPECT_EQ(said_by("wrong_no_framing"),
             "This is a wrong variant: it cannot see its own mistake.\n"
@@ -48,7 +48,7 @@ TEST(WrongVariant, AnotherProgramSaysNothing) {
   EXPECT_EQ(said_by("pipes"), "");
 }
 
-TEST(WrongVariant, TheHarnessIsToldNothing) {
+TEST(WrongVariant, SaysNothingUnderTheHarness) {
   ::setenv("IPC_LABS_RUN", "0123abcd", 1);
   EXPECT_EQ(said_by("wrong_no_framing"), "");
   ::unsetenv("IPC_LABS_RUN");

@@ -1,6 +1,7 @@
 // How often, and how soon, something that has ended may be started again.
 //
-// Pure arithmetic: every function is told what time it is and none waits.
+// This is pure arithmetic: the caller passes the time, and no function waits.
+// All times in ns are of CLOCK_MONOTONIC.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +13,17 @@
 namespace ipc {
 
 struct RestartRule {
-  int count_max = 3;     // So many restarts, whatever they were made for,
-  double window_s = 60;  // within any stretch of this length, and no more.
+  int count_max = 3;     // At most this many restarts, for whatever reason,
+  double window_s = 60;  // within any period of this length.
 
-  double delay_s = 0.1;    // Before the first restart; each further one waits
+  double delay_s = 0.1;    // Before the first restart. Each further one waits
   double delay_max_s = 5;  // twice as long as the one before, up to this.
-  double stable_s = 10;    // After a life of this length it begins anew.
+  double stable_s = 10;    // After a life of this length, back to delay_s.
 };
 
-// Whether a thing that fails again and again, each time after `life_s`, reaches
-// the limit. If the delays are so long that the window never holds `count_max`
-// restarts, it is restarted for ever instead, and nobody is told.
+// Returns whether a thing that fails again and again, each time after `life_s`,
+// reaches the limit. If the delays are so long that the window never holds
+// `count_max` restarts, it would be restarted forever, without any notice.
 bool limit_can_be_reached(const RestartRule& rule, double life_s = 0);
 
 // The restarts of one thing.
@@ -32,15 +33,15 @@ class Restarts {
  public:
   explicit Restarts(const RestartRule& rule);
 
-  // Decides what follows a life from `began_ns` to `ended_ns`: the time of the
-  // next start, or nothing if the limit is reached.
+  // Decides what follows a life from `began_ns` to `ended_ns`. Returns the time
+  // of the next start, or nothing if the limit is reached.
   std::optional<Deadline> after_life(int64_t began_ns, int64_t ended_ns);
 
-  // The time of the next attempt, after one to start that failed at `now_ns`.
-  // The limit does not count it: nothing has ended.
+  // Returns the time of the next attempt, after an attempt to start that failed
+  // at `now_ns`. It does not count towards the limit, since nothing has ended.
   Deadline after_failed_start(int64_t now_ns);
 
-  // Restarts that were allowed so far.
+  // How many restarts were allowed so far.
   [[nodiscard]] int count() const { return count_; }
 
  private:

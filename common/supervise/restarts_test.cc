@@ -11,7 +11,8 @@ using ipc::Restarts;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-// Lives of `life_ns` each, until the limit: the delays between them.
+// Returns the delays between at most `lives` lives of `life_ns` each, until the
+// limit is reached.
 std::vector<double> delays_s(const RestartRule& rule, int64_t life_ns,
                              int lives) {
   Restarts restarts(rule);
@@ -27,7 +28,7 @@ std::vector<double> delays_s(const RestartRule& rule, int64_t life_ns,
   return delays;
 }
 
-TEST(Restarts, WhatEndsAtOnceIsRestartedExactlySoOftenAndNoMore) {
+TEST(Restarts, AThingThatEndsAtOnceIsRestartedExactlyCountMaxTimes) {
   EXPECT_EQ(delays_s({.count_max = 3}, 0, 100).size(), 3U);
   EXPECT_EQ(delays_s({.count_max = 1}, 0, 100).size(), 1U);
   EXPECT_EQ(delays_s({.count_max = 0}, 0, 100).size(), 0U);
@@ -39,7 +40,7 @@ TEST(Restarts, TheDelayDoublesUpToItsMaximum) {
   EXPECT_EQ(delays_s(rule, 0, 100), (std::vector<double>{0.5, 1, 2, 4, 4, 4}));
 }
 
-TEST(Restarts, OnlyAStableLifeMakesTheDelaysBeginAnew) {
+TEST(Restarts, OnlyAStableLifeResetsTheDelay) {
   const RestartRule rule{.count_max = 4, .delay_s = 0.5, .stable_s = 10};
   EXPECT_EQ(delays_s(rule, 10 * kSecond - 1, 3),
             (std::vector<double>{0.5, 1, 2}));
@@ -54,12 +55,12 @@ TEST(Restarts, TheWindowSlidesSoThatRareFailuresNeverReachTheLimit) {
 }
 
 TEST(Restarts, StableLivesCountTowardsTheLimitToo) {
-  // Else one that fails every 11 s would be restarted for ever.
+  // Otherwise one that fails every 11 s would be restarted forever.
   const RestartRule rule{.count_max = 3, .window_s = 60, .stable_s = 10};
   EXPECT_EQ(delays_s(rule, 11 * kSecond, 100).size(), 3U);
 }
 
-TEST(Restarts, AFailedAttemptToStartWaitsLongerEachTimeAndIsNotARestart) {
+TEST(Restarts, EachFailedStartDoublesTheDelayAndIsNotARestart) {
   Restarts restarts({.count_max = 1, .delay_s = 0.5, .delay_max_s = 1});
   EXPECT_EQ(restarts.after_failed_start(0).ns(), kSecond / 2);
   EXPECT_EQ(restarts.after_failed_start(0).ns(), kSecond);

@@ -22,16 +22,16 @@
 namespace ipc {
 namespace {
 
-// How many messages of one worker are read before the others are looked at,
-// and of one that has ended: a child of it may go on sending for ever.
+// How many messages of one worker are read before the others get a turn, and
+// how many of one that has ended: a child of it may keep sending forever.
 constexpr int kMessagesInTurn = 64;
 constexpr int kMessagesAtEnd = 1'000;
 
-// What epoll(7) reports is the number of a child, twice, and which of the two.
+// What epoll(7) reports is 2 * the number of a child + one of these two.
 constexpr size_t kEnded = 0;
 constexpr size_t kReadable = 1;
 
-// For what is not to wait, and for what is due.
+// For a call that must not wait, and for a duty that is due.
 Deadline at_once() { return Deadline::at_ns(0); }
 
 // Closes descriptors in ascending order.
@@ -39,7 +39,7 @@ void close_all(std::span<const int> fds) {
   while (!fds.empty()) {
     size_t count = 1;
     while (count < fds.size() && fds[count] == fds[count - 1] + 1) ++count;
-    // The kernel has this call from 5.9 on.
+    // The kernel has had this call since 5.9.
     if (::close_range(fds[0], fds[count - 1], 0) != 0) {
       for (const int fd : fds.first(count)) ::close(fd);
     }
@@ -69,9 +69,10 @@ std::string_view describe(WorkerState state) {
   return "?";
 }
 
-// Memory for the boards of many lives, each of which has one of its own: what
-// escapes the end of its life cannot beat in the name of another. It goes with
-// the last of them. One mapping for each life would be copied at every fork.
+// Memory for the boards of many lives. Each life has its own board, so a
+// process that outlives its life cannot beat in the name of the next. The block
+// is freed with the last of its lives. A mapping per life would be copied at
+// every fork.
 struct Supervisor::Block {
   static constexpr size_t kBoards = SharedPages::kAlignment / sizeof(LifeBoard);
 
@@ -83,26 +84,26 @@ struct Supervisor::Block {
   size_t used = 0;
 };
 
-// One life of a worker: everything in it is new, so that nothing of the life
-// before can be taken for it.
+// One life of a worker. Everything in it is new, so that nothing from the life
+// before can be mistaken for it.
 struct Supervisor::Life {
   Connection channel;
   std::shared_ptr<Block> block;
   LifeBoard* board = nullptr;  // In the block.
   std::optional<Process> process;
   int64_t began_ns = 0;
-  int64_t watched_ns = 0;   // Since when somebody looks at the heartbeat.
-  std::string failure;      // What the worker says of why it fails.
+  int64_t watched_ns = 0;   // Since when the supervisor checks the heartbeat.
+  std::string failure;      // The worker's own reason why it fails.
   std::string kill_reason;  // Why it was killed, if it was.
 
-  // What epoll(7) said, and is to say.
+  // What epoll(7) reported, and what it is to report.
   bool readable = false;
   bool ended = false;
-  bool open = true;      // The channel: the worker has its end.
+  bool open = true;      // The channel: not yet closed by the worker or by us.
   bool sending = false;  // A command is on its way.
 
   [[nodiscard]] int64_t beat_ns() const {
-    // Relaxed: the number stands for itself; see LifeBoard.
+    // Relaxed: the number publishes no other data; see LifeBoard.
     return std::max(board->beat_ns.load(std::memory_order_relaxed), watched_ns);
   }
 
@@ -123,7 +124,7 @@ struct Supervisor::Child {
   Deadline due = at_once();  // Of the next start, or of the end of a stop.
   int lives = 0;
   std::string last_exit;
-  std::unique_ptr<Life> life;  // Nothing between two lives.
+  std::unique_ptr<Life> life;  // Null between two lives.
 
   [[nodiscard]] bool settled() const {
     return state == WorkerState::stopped || state == WorkerState::completed ||
@@ -176,7 +177,7 @@ std::optional<Notice> Supervisor::next_until(Deadline deadline) {
   bool last = false;
   while (notices_.empty()) {
     if (last || done()) return std::nullopt;
-    last = deadline.expired();  // Even then everything is looked at once.
+    last = deadline.expired();  // Even then look at everything one time.
     wait(deadline);
     for (const auto& child : children_) look_at(*child);
   }
@@ -248,10 +249,10 @@ void Supervisor::start(Child& child) {
     life.block = block_;
     life.board = block_->next();
     life.began_ns = life.watched_ns = now_ns();
-    // Before the fork: if it fails, nobody has begun.
+    // Before the fork: if it fails, no process has been started.
     watch(EPOLL_CTL_ADD, life.channel.fd(), 2 * child.number + kReadable);
     const std::vector<int> not_for_it = own_descriptors();
-    // Not made in its place, which is part of what the child gives up.
+    // Not created in life.process: the child gives up that object.
     Process process(
         child.spec.name,
         [&] {
@@ -273,7 +274,7 @@ void Supervisor::start(Child& child) {
   }
 }
 
-// What a worker is not to have, in ascending order.
+// The descriptors that a worker must not have, in ascending order.
 std::vector<int> Supervisor::own_descriptors() const {
   std::vector<int> fds{epoll_.get()};
   for (const auto& child : children_) {
@@ -285,13 +286,13 @@ std::vector<int> Supervisor::own_descriptors() const {
   return fds;
 }
 
-// In the new process. Here each page that is written to is copied, and each
-// page of code that is new is looked for, so that it is better to do little:
-// the lives of the others are left as they are.
+// Runs in the new process. Every page that is written to is copied here, and
+// every new page of code costs a page fault, so it is better to do little: the
+// lives of the others are left as they are.
 void Supervisor::become_worker(Child& child, Connection channel) {
   const Life& life = *child.life;
-  // Nobody finds them here any more; and they are not destroyed, which would
-  // close what has their numbers by now, before the work is done.
+  // Takes them out of reach of the work. They are not destroyed before the work
+  // is done: that would close descriptors that have their numbers by now.
   const auto brothers = std::move(children_);
   Worker worker(child.spec.name, child.lives + 1, child.spec.heartbeat_s,
                 *life.board, std::move(channel));
@@ -307,14 +308,14 @@ void Supervisor::read_messages(Child& child, int count_max) {
       if (!received) return close_channel(child);
       take_message(child, *received);
     } catch (const std::system_error& error) {
-      // Not a message at all: several processes wrote, or memory is broken.
+      // Not a valid message: several processes wrote, or memory is corrupt.
       close_channel(child);
       if (!life.ended) life.kill(error.what());
     }
   }
 }
 
-// Looks no more at the channel.
+// Stops watching the channel.
 void Supervisor::close_channel(Child& child) {
   Life& life = *child.life;
   if (!std::exchange(life.open, false)) return;
@@ -351,8 +352,8 @@ void Supervisor::check_heartbeat(Child& child) {
   const int64_t late_ns = now_ns() - (life.beat_ns() + limit_ns);
   if (late_ns < 0) return;
   if (late_ns > limit_ns / 2) {
-    // We should have been here long ago: it was us who stood still, and maybe
-    // the worker had to wait for us. Silence counts while somebody listens.
+    // We are late ourselves: we stood still, and maybe the worker had to wait
+    // for us. Silence counts only while the supervisor listens.
     life.watched_ns = now_ns();
     return;
   }
@@ -381,11 +382,12 @@ void Supervisor::finish(Child& child) {
   } else {
     decide(child, killed || status != 0);
   }
-  // Not by closing them: a worker that has just begun has copies.
+  // Closing the descriptors does not unregister them from epoll: a worker that
+  // has just begun still has copies.
   close_channel(child);
   watch(EPOLL_CTL_DEL, life.process->pidfd(), 0);
   child.life.reset();
-  // At once means before anything is told.
+  // A restart without delay happens before next() returns the notices.
   if (child.state == WorkerState::backing_off && child.due.expired()) {
     start(child);
   }
@@ -426,7 +428,7 @@ bool Supervisor::command(std::string_view name, std::string_view text) {
   Child& child = find(name);
   if (!child.life || child.state != WorkerState::running) return false;
   Life& life = *child.life;
-  // One after another: what waits behind a full channel was never accepted.
+  // A command is accepted only when the one before is sent as a whole.
   if (life.channel.flush_until(at_once()) != Transfer::ok) return false;
   life.channel.queue(text);
   const Transfer sent = life.channel.flush_until(at_once());
@@ -443,8 +445,8 @@ void Supervisor::stop(std::string_view name) {
   }
   child.state = WorkerState::stopping;
   child.due = Deadline::after(child.spec.stop_timeout_s);
-  // Relaxed, see LifeBoard. The end of the commands says it too, to a worker
-  // that waits for one: it needs no room in the channel and cannot be lost.
+  // Relaxed, see LifeBoard. A worker that waits for a command learns it from
+  // the end of the stream, which needs no room in the channel and is not lost.
   child.life->board->stop.store(true, std::memory_order_relaxed);
   (void)::shutdown(child.life->channel.fd(), SHUT_WR);
 }

@@ -1,5 +1,6 @@
-// Keeps workers alive: starts each in a process of its own, notices when it
-// crashes, fails or hangs, and starts it again; after Erlang's supervisor.
+// Keeps workers alive: starts each one in a process of its own, notices when it
+// crashes, fails or hangs, and starts it again. Modelled on Erlang's
+// supervisor.
 //
 //   ipc::Supervisor supervisor;
 //   supervisor.add({.name = "counter", .work = count, .heartbeat_s = 1});
@@ -7,9 +8,9 @@
 //     ipc::say("{}: {}", notice->worker, notice->text);
 //   }
 //
-// One thread, which waits by epoll(7) for pidfds, channels and the next
-// deadline; the loop runs inside of next(). A worker's life, as status() shows
-// it:
+// There is one thread, the caller's: it waits in epoll(7) for pidfds, channels
+// and the next deadline, in a loop inside next(). So nothing is supervised
+// between two calls. A worker's life, as status() shows it:
 //
 //   starting ---> running ---> (its process ends) ---> completed
 //      ^             |           |           `-------> failed
@@ -18,15 +19,16 @@
 //                    `-> stopping ---> stopped
 //
 // Lifetime: the destructor kills all workers and reaps them.
-// Blocks:   next() until something is to be told, next_until() at most to its
-//           deadline. Nothing here waits for a worker that does not answer.
-// Fork:     a worker closes what it inherits of the others' channels. Whoever
-//           makes a Supervisor is to fork no children from other threads.
-// Death:    a worker that dies: what it had reported is still told, then how it
-//           ended. What is left of its process group is killed before it is
-//           reaped. The supervisor: its workers die with it, by
-//           PR_SET_PDEATHSIG, and so do those of their children that are of
-//           ipc::Process; a child by plain fork(2) outlives it.
+// Blocks:   next() until there is a notice, next_until() at most until its
+//           deadline. No call waits for a worker that does not answer.
+// Fork:     a worker closes the ends of other workers' channels that it
+//           inherits. A program with a Supervisor must not fork children from
+//           other threads.
+// Death:    when a worker dies, what it had reported still arrives, and then a
+//           notice how it ended. What is left of its process group is killed
+//           before the worker is reaped. When the supervisor dies, its workers
+//           die with it, by PR_SET_PDEATHSIG, and so do those of their children
+//           that are an ipc::Process; a child of a plain fork(2) outlives it.
 // See:      restarts.h, worker.h; Erlang/OTP "Supervisor Behaviour".
 #pragma once
 
@@ -49,37 +51,38 @@
 
 namespace ipc {
 
-// Which ends of a worker's process are followed by a restart.
+// After which ends of its process a worker is restarted.
 enum class RestartPolicy {
-  permanent,  // All of them.
-  transient,  // Abnormal ones: not exit status 0, and hanging.
-  temporary,  // None.
+  permanent,  // After all of them.
+  transient,  // After all but exit status 0; a hang also counts as abnormal.
+  temporary,  // After none.
 };
 
 struct WorkerSpec {
-  std::string name;  // Also that of its processes. No two are the same.
+  std::string name;  // Must be unique; its processes have this name as well.
   std::function<void(Worker&)> work;
   RestartPolicy policy = RestartPolicy::permanent;
 
-  // Silent for longer than this it hangs, and is killed: between this time and
-  // 1.5 times this. 0 if it may be silent as long as it likes.
+  // A worker without a heartbeat for longer than this counts as hanging, and is
+  // killed after 1 to 1.5 times this. With 0 it may be silent without limit.
   double heartbeat_s = 0;
 
-  // How long it may go on after stop(). There is no SIGTERM: it would end the
-  // work in the middle, and those who ignore it need SIGKILL all the same.
+  // How long it may continue after stop(); then it is killed. SIGTERM is not
+  // used: it would end the work in the middle, and a worker that ignores it
+  // needs SIGKILL all the same.
   double stop_timeout_s = 5;
 
   RestartRule restarts = {};
 };
 
 enum class WorkerState {
-  starting,     // To be started at once, or started and not yet at its work.
-  running,      // At its work.
-  backing_off,  // Ended, to be started again in a while.
+  starting,     // To be started at once, or started and not yet at work.
+  running,      // At work.
+  backing_off,  // Ended, to be started again after a delay.
   stopping,     // Asked to stop, not yet ended.
   stopped,      // Ended after stop().
-  completed,    // Ended well and for good.
-  failed,       // Ended badly and for good, for a reason that is told.
+  completed,    // Ended well, and is not restarted.
+  failed,       // Ended badly, and is not restarted; a notice says why.
 };
 
 std::string_view describe(WorkerState state);
@@ -96,23 +99,23 @@ struct WorkerStatus {
   double heartbeat_age_s = 0;
 };
 
-// Something that the supervisor has noticed; `text` says it to people.
+// Something that the supervisor has noticed; `text` describes it to people.
 struct Notice {
   enum class Kind {
-    started,       // It is at its work.
+    started,       // It is at work.
     reported,      // It sent a status text, which is `text`.
     hung,          // It was silent for too long and is being killed.
     ended,         // Its process has ended; `text` says how.
-    completed,     // Ended well and not to be restarted.
+    completed,     // It ended well and is not restarted.
     restarting,    // It will be started again in `delay_s`.
-    gave_up,       // It has failed for good; `text` says why.
-    stopped,       // Ended after stop().
-    start_failed,  // The environment refuses; tried again in `delay_s`.
+    gave_up,       // It failed and is not restarted; `text` says why.
+    stopped,       // It ended after stop().
+    start_failed,  // A system call failed; it is tried again in `delay_s`.
   };
 
   Kind kind;
   std::string worker;
-  int life;  // Which life it is about.
+  int life;  // Which life of the worker this is about.
   std::string text;
   double delay_s = 0;
 };
@@ -131,25 +134,27 @@ class Supervisor {
   //           hangs each time (restarts.h).
   void add(WorkerSpec spec);
 
-  // Supervises until there is something to tell. Nothing at the deadline, and
-  // once all() workers have ended for good.
+  // Supervises until there is a notice, and returns it. Returns nothing at the
+  // deadline, and once all workers have ended for good (see done()).
   std::optional<Notice> next() { return next_until(Deadline::never()); }
   std::optional<Notice> next_until(Deadline deadline);
 
   // True if all workers are stopped, completed or failed.
   [[nodiscard]] bool done() const;
 
-  // Sends a command to the present life of a worker. False if it is not
-  // running or has not read those before: the command then reaches nobody, and
-  // never a later life.
+  // Sends a command to the present life of a worker; never blocks. Returns
+  // false if the worker is not running, or has left so many commands unread
+  // that its channel is full: the command is then dropped. A command that this
+  // life does not read is lost with it, and never reaches a later life.
   [[nodiscard]] bool command(std::string_view name, std::string_view text);
 
-  // Asks a worker to stop, and kills its process group at its stop_timeout_s.
-  // One that is between two lives is stopped at once.
+  // Asks a worker to stop; next() kills its process group after stop_timeout_s.
+  // A worker that is between two lives is stopped at once. Returns at once.
   void stop(std::string_view name);
   void stop_all();
 
-  // Starts one again that has ended for good, with a clean record.
+  // Starts a worker again that has ended for good. The restarts that it had
+  // before do not count towards its limit any more.
   void restart(std::string_view name);
 
   [[nodiscard]] WorkerStatus status(std::string_view name) const;
@@ -177,7 +182,7 @@ class Supervisor {
             double delay_s = 0);
 
   UniqueFd epoll_;
-  std::shared_ptr<Block> block_;  // In which the next life has its board.
+  std::shared_ptr<Block> block_;  // Has the board of the next life.
   std::vector<std::unique_ptr<Child>> children_;
   std::deque<Notice> notices_;
 };

@@ -62,14 +62,14 @@ void serve(Worker& worker) {
   }
 }
 
-// Dies as by a bug, without the report that a sanitizer would make of it.
+// Dies as if by a bug, without the report that a sanitizer would print.
 [[noreturn]] void crash() {
   ::signal(SIGSEGV, SIG_DFL);
   ::raise(SIGSEGV);
   ::_exit(99);
 }
 
-// Watches until `enough` says so of a notice, or nothing more comes.
+// Collects notices until `enough` is true for one, or no more come.
 template <typename Enough>
 std::vector<Notice> watch_until(Supervisor& supervisor, Enough enough) {
   std::vector<Notice> notices;
@@ -78,7 +78,7 @@ std::vector<Notice> watch_until(Supervisor& supervisor, Enough enough) {
     notices.push_back(std::move(*notice));
     if (enough(notices.back())) return notices;
   }
-  if (deadline.expired()) ADD_FAILURE() << "nothing came any more";
+  if (deadline.expired()) ADD_FAILURE() << "no further notice came";
   return notices;
 }
 
@@ -105,18 +105,18 @@ std::vector<std::string> texts(const std::vector<Notice>& notices) {
   return found;
 }
 
-// All that one worker made known until its end for good.
+// Supervises one worker until it has ended for good. Returns all notices.
 std::vector<Notice> supervise(WorkerSpec spec) {
   Supervisor supervisor;
   supervisor.add(std::move(spec));
   return watch_to_the_end(supervisor);
 }
 
-// Tells whether processes still live: each holds the write end, which it
-// inherited, and the kernel closes it with the process.
+// Shows whether processes are still alive: each holds the write end of a pipe,
+// which it inherited, and which the kernel closes when the process ends.
 class Survivors {
  public:
-  // To be called when all of them are there.
+  // To be called when all of the processes have been started.
   void count_from_now() { pipe_.writer.reset(); }
 
   [[nodiscard]] bool all_gone() const {
@@ -128,7 +128,7 @@ class Survivors {
   ipc::Pipe pipe_ = ipc::make_pipe();
 };
 
-// A gate that stays shut until it is opened for so many processes.
+// A gate that stays shut until it is opened for a number of processes.
 class Gate {
  public:
   void pass() const {
@@ -145,7 +145,7 @@ class Gate {
 
 // Policies and ends.
 
-TEST(Supervisor, TellsOfStartReportsAndCompletion) {
+TEST(Supervisor, GivesNoticeOfStartReportsAndCompletion) {
   const auto notices = supervise({.name = "worker",
                                   .work =
                                       [](Worker& worker) {
@@ -216,7 +216,7 @@ TEST(Supervisor, ExplainsEveryKindOfEnd) {
   }
 }
 
-TEST(Supervisor, TheStatusOfAChildThatAnotherReapedIsLostAndNotSuccess) {
+TEST(Supervisor, TheLostStatusOfAChildThatAnotherReapedIsNotSuccess) {
   const Gate gate;
   Supervisor supervisor;
   supervisor.add({.name = "worker",
@@ -228,11 +228,11 @@ TEST(Supervisor, TheStatusOfAChildThatAnotherReapedIsLostAndNotSuccess) {
   ASSERT_EQ(::waitpid(-1, nullptr, 0), pid);  // As some libraries do.
   const auto notices = watch_to_the_end(supervisor);
   EXPECT_EQ(supervisor.status("worker").last_exit,
-            "status lost: reaped by somebody else");
+            "status lost: reaped by other code");
   EXPECT_EQ(notices.back().kind, Kind::gave_up);
 }
 
-TEST(Supervisor, WhatAWorkerReportedIsReadAlthoughItDiedOfIt) {
+TEST(Supervisor, WhatAWorkerReportedIsReadEvenIfItDiesAtOnce) {
   const auto notices = supervise({.name = "worker",
                                   .work =
                                       [](Worker& worker) {
@@ -248,7 +248,7 @@ TEST(Supervisor, WhatAWorkerReportedIsReadAlthoughItDiedOfIt) {
 
 // Restart limits.
 
-TEST(Supervisor, AWorkerThatFailsAtOnceStartsOnceMoreThanTheLimitAndNoMore) {
+TEST(Supervisor, AWorkerThatFailsAtOnceStartsOneTimeMoreThanTheLimit) {
   const ipc::Shared<std::atomic<int>> starts;
   const double base_s = scaled(0.02);
   const auto notices = supervise({.name = "worker",
@@ -312,8 +312,8 @@ TEST(SupervisorDeathTest, ALimitThatAHangingWorkerNeverReachesIsRefused) {
 
 // Heartbeats.
 
-// A worker that falls silent after its first beats: what the supervisor then
-// does, and how long the silence was when it noticed.
+// A worker falls silent after its first beats. Expects that the supervisor
+// notices, not too early, and replaces the worker.
 void expect_found_hanging(const std::function<void()>& fall_silent) {
   const double limit_s = scaled(0.4);
   const ipc::Shared<std::atomic<int64_t>> last_beat_ns;
@@ -333,10 +333,10 @@ void expect_found_hanging(const std::function<void()>& fall_silent) {
     notice = supervisor.next_until(Deadline::after(10 * limit_s));
   } while (notice && notice->kind != Kind::hung);
   if (!notice) {
-    FAIL() << "The worker has stood still for more than " << 10 * limit_s
+    FAIL() << "The worker has made no progress for more than " << 10 * limit_s
            << " s, and the supervisor still calls it "
            << describe(supervisor.status("worker").state)
-           << ". Does anybody look at its heartbeat?";
+           << ". Does it check the heartbeat?";
   }
   const double silence_s = ipc::to_s(ipc::now_ns() - *last_beat_ns);
   EXPECT_GE(silence_s, 0.99 * limit_s) << "that was too early";
@@ -350,11 +350,11 @@ void expect_found_hanging(const std::function<void()>& fall_silent) {
                                           limit_s));
 }
 
-TEST(Supervisor, AWorkerThatSpinsForEverIsFoundKilledAndReplaced) {
+TEST(Supervisor, AWorkerThatSpinsForeverIsFoundKilledAndReplaced) {
   expect_found_hanging([] { spin_for_ever(); });
 }
 
-TEST(Supervisor, AWorkerThatSleepsForEverIsFoundKilledAndReplaced) {
+TEST(Supervisor, AWorkerThatSleepsForeverIsFoundKilledAndReplaced) {
   expect_found_hanging([] { sleep_for_ever(); });
 }
 
@@ -391,8 +391,8 @@ TEST(Supervisor, AWorkerThatWaitsForCommandsDoesNotHang) {
   EXPECT_EQ(watch_until(supervisor, Kind::reported).back().text, "got hello");
 }
 
-TEST(Supervisor, ABusyMachineIsNoReasonForAFalseAlarm) {
-  // Four for each of two processors that want to do nothing but compute.
+TEST(Supervisor, ABusyMachineCausesNoFalseAlarm) {
+  // Processes that only compute, four for each of two processors.
   std::vector<ipc::Process> busy;
   busy.reserve(8);
   for (int i = 0; i < 8; ++i) busy.emplace_back("busy", spin_for_ever);
@@ -409,9 +409,9 @@ TEST(Supervisor, ABusyMachineIsNoReasonForAFalseAlarm) {
   EXPECT_FALSE(notice.has_value()) << notice->text;
 }
 
-TEST(Supervisor, ASupervisorThatStoodStillItselfBlamesNobody) {
-  // The whole machine slept: neither could do anything, and the supervisor is
-  // the first to wake up.
+TEST(Supervisor, ASupervisorThatStoodStillItselfBlamesNoWorker) {
+  // As if the whole machine slept: neither of them could do anything, and the
+  // supervisor is the first to wake up.
   const double limit_s = scaled(0.4);
   Supervisor supervisor;
   supervisor.add({.name = "worker", .work = serve, .heartbeat_s = limit_s});
@@ -428,7 +428,7 @@ TEST(Supervisor, ASupervisorThatStoodStillItselfBlamesNobody) {
 
 // One life and the next.
 
-TEST(Supervisor, WhatAProcessOfAnOldLifeStillSaysReachesNobody) {
+TEST(Supervisor, WhatAProcessOfAnOldLifeStillSendsIsIgnored) {
   const Gate escaped;
   const Gate second_life;
   const ipc::Shared<std::atomic<int>> error;
@@ -491,7 +491,7 @@ TEST(Supervisor, ACommandThatALifeDidNotReadDiesWithIt) {
   EXPECT_EQ(watch_until(supervisor, Kind::reported).back().text, "got ping");
 }
 
-TEST(Supervisor, AWorkerInheritsNothingOfItsBrothers) {
+TEST(Supervisor, AWorkerInheritsNoDescriptorOfOtherWorkers) {
   Supervisor supervisor;
   for (int i = 0; i < 5; ++i) {
     supervisor.add({.name = std::to_string(i), .work = [](Worker& worker) {
@@ -511,7 +511,7 @@ TEST(Supervisor, AWorkerInheritsNothingOfItsBrothers) {
 
 // Commands and reports.
 
-TEST(Supervisor, CommandsArriveInOrderAndNoneThatWasRefused) {
+TEST(Supervisor, AcceptedCommandsArriveInOrderAndRefusedOnesDoNot) {
   const Gate full;
   Supervisor supervisor;
   supervisor.add({.name = "worker", .work = [&](Worker& worker) {
@@ -536,7 +536,7 @@ TEST(Supervisor, CommandsArriveInOrderAndNoneThatWasRefused) {
     ASSERT_LT(accepted.size(), 100'000U) << "the channel is never full";
   }
   full.open();
-  // The last that was accepted may be half on its way.
+  // The last command that was accepted may be sent only in part.
   while (!supervisor.command("worker", "!")) {
     supervisor.next_until(Deadline::after(0.01));
   }
@@ -545,7 +545,7 @@ TEST(Supervisor, CommandsArriveInOrderAndNoneThatWasRefused) {
             accepted + "!");
 }
 
-TEST(Supervisor, AWorkerThatReportsWithoutEndDoesNotHideTheOthers) {
+TEST(Supervisor, AWorkerThatReportsAllTheTimeDoesNotHideTheOthers) {
   Supervisor supervisor;
   supervisor.add({.name = "loud", .work = [](Worker& worker) {
                     while (!worker.stop_requested()) worker.report("again");
@@ -558,7 +558,7 @@ TEST(Supervisor, AWorkerThatReportsWithoutEndDoesNotHideTheOthers) {
   EXPECT_EQ(watch_until(supervisor, Kind::gave_up).back().worker, "quiet");
 }
 
-TEST(Supervisor, AWorkerThatSendsGarbageIsKilledAndNobodyElseIsHarmed) {
+TEST(Supervisor, AWorkerThatSendsGarbageIsKilled) {
   Supervisor supervisor;
   supervisor.add({.name = "worker",
                   .work =
@@ -683,7 +683,7 @@ TEST(Supervisor, AWorkerThatIsStoppedWhileBackingOffNeverStartsAgain) {
             std::vector<std::string>{"stopped"});
 }
 
-TEST(Supervisor, AStoppedWorkerCanBeStartedAnewAndDoesNotSeeTheOldStop) {
+TEST(Supervisor, AStoppedWorkerCanBeRestartedAndDoesNotSeeTheOldStop) {
   Supervisor supervisor;
   supervisor.add({.name = "worker", .work = serve});
   watch_until(supervisor, Kind::started);
@@ -778,7 +778,7 @@ TEST(Supervisor, AForkThatFailsIsShownAndTriedAgain) {
 }
 
 TEST(Supervisor, ALackOfDescriptorsIsShownAndStartingTriedAgain) {
-  // Two for the channel, one for the pidfd: each is the one that is missing.
+  // Two for the channel, one for the pidfd: each in turn is the missing one.
   for (unsigned missing = 1; missing <= 3; ++missing) {
     Supervisor supervisor;
     const int before = open_fd_count();

@@ -18,7 +18,7 @@ Worker::Worker(std::string name, int life, double heartbeat_s, LifeBoard& board,
       channel_(std::move(channel)) {}
 
 std::optional<std::string> Worker::try_command() {
-  // Asked first because a receive that finds nothing is an event in the log.
+  // Polls first, because a receive that finds nothing is an event in the log.
   const Deadline now = Deadline::at_ns(0);
   if (!channel_.poll_until(now)) return std::nullopt;
   const Received received = channel_.receive_until(now);

@@ -56,15 +56,15 @@ int Barrier::n_waiting() {
   return count_waiting();
 }
 
-// Whoever died with the mutex may have been counted or not, and may have begun
-// to end the round: the others cannot tell, so it is broken.
+// A process that died with the mutex may have been counted or not, and may have
+// begun to end the round. The others cannot tell, so the barrier breaks.
 void Barrier::enter(Guard& guard) {
   if (!guard.owner_died()) return;
   break_round();
   guard.repaired();
 }
 
-// A seat in the present round, or nothing if that is broken.
+// Returns a seat in the present round, or nothing if the barrier is broken.
 Barrier::Seat* Barrier::take_seat(Guard& guard, Deadline deadline) {
   while (!broken_) {
     if (Seat* const seat = find_seat()) {
@@ -72,8 +72,8 @@ Barrier::Seat* Barrier::take_seat(Guard& guard, Deadline deadline) {
       inner_point("barrier: seated");
       return seat;
     }
-    // More processes than parties, and so many still have to read how their
-    // round ended.
+    // There are more processes than parties, and all seats are taken by some
+    // that still have to read how their round ended.
     if (deadline.expired()) break_round();
     if (!broken_) sleep(guard, deadline);
   }
@@ -107,7 +107,7 @@ void Barrier::end_round(bool complete) {
   }
   inner_point("barrier: before the end of the round");
   // Release: the outcomes are in the seats before the round has ended. If we
-  // die in between, the round goes on, and the next to enter breaks it.
+  // die in between, the round has not ended; the next to enter breaks it.
   round_.store(round_.load() + 1, std::memory_order_release);
   sleepers_.wake_all();
 }
@@ -121,7 +121,7 @@ Barrier::Seat* Barrier::find_seat() {
   for (Seat& seat : seats_) {
     if (seat.holder == Holder::nobody) return &seat;
   }
-  // Somebody may have died before reading how an earlier round ended.
+  // A process may have died before it read how an earlier round ended.
   for (Seat& seat : seats_) {
     if (!is_waiting(seat) && !holder_alive(seat.holder)) return &seat;
   }
@@ -140,8 +140,8 @@ int Barrier::count_waiting() const {
   return count;
 }
 
-// Whether the next one who waits is alive. Each looks after one other, in a
-// circle: so each is looked after, and as long as one lives, a death is seen.
+// Returns whether the next waiting process is alive. Each checks one other, in
+// a circle: so each is checked, and as long as one lives, a death is noticed.
 bool Barrier::neighbour_lives(const Seat& seat) const {
   const auto own = static_cast<size_t>(&seat - seats_.data());
   for (size_t step = 1; step < seats_.size(); ++step) {

@@ -1,30 +1,31 @@
-// A meeting point: all wait until the last has come; after Python's
-// multiprocessing.Barrier.
+// A meeting point: every process waits until the last one has arrived. Modelled
+// on Python's multiprocessing.Barrier.
 //
 //   ipc::Shared<ipc::Barrier> barrier(3);
-//   if (const auto place = barrier->wait()) {   // all three have come
-//     if (*place == 0) ...                      // for one of them
+//   if (const auto place = barrier->wait()) {   // all three have arrived
+//     if (*place == 0) ...                      // exactly one of them
 //   }                                           // else: it is broken
 //
 // Layout:   under a robust mutex, one seat for each process that waits or has
 //           not yet read how its round ended. The outcome is written into the
-//           seats first, and then one store ends the round for all of them; so
-//           no round ends for some and not for others, and a slow one reads its
-//           own round's end although others are rounds ahead.
+//           seats first, and then one store ends the round for all of them. So
+//           a round never ends for only some of them, and a slow process reads
+//           how its own round ended even if others are rounds ahead.
 // Requires: processes of one pid and one time namespace, and their /proc.
-// Errors:   std::system_error, ENOTSUP, to a process of others than the first
-//           that used it; ENOENT if there is no /proc.
-// Blocks:   wait() until the round is complete or broken. A deadline that has
-//           passed breaks it for all, as in Python: the others would wait in
-//           vain. To be counted each holds a lock for some 100 ns: a party that
-//           is stopped (SIGSTOP) just then holds up all, whatever their
-//           deadlines.
-// Ordering: what each did before wait() is visible to all after it.
-// Death:    of a process that waits: those who wait look after one another, and
-//           break the barrier within about kRecheckSeconds, unless the round is
-//           complete by then, since it had come. Inside abort() and the like,
-//           at any instruction: broken as well. Before it has come: nobody can
-//           know that it would have, so give wait_until() a deadline.
+// Errors:   std::system_error: ENOTSUP in a process whose namespaces differ
+//           from those of the first process that used it; ENOENT without /proc.
+// Blocks:   wait() until the round is complete or broken. If a deadline passes,
+//           the barrier breaks for all parties, as in Python: the others would
+//           wait in vain. Each arriving process holds a lock for some 100 ns to
+//           be counted. One that is stopped (SIGSTOP) at that moment delays all
+//           the others, whatever their deadlines.
+// Ordering: what each party did before wait() is visible to all after it.
+// Death:    the waiting processes check on each other. If one of them dies, the
+//           others break the barrier within about kRecheckSeconds, unless the
+//           round completes first: the dead process had arrived and counts. A
+//           process that dies inside abort() or another call, while it holds
+//           the internal lock, breaks the barrier as well. A death before
+//           arrival cannot be detected, so give wait_until() a deadline.
 // See:      pthread_barrier_wait(3), which hangs when a party dies.
 #pragma once
 
@@ -54,17 +55,18 @@ class Barrier {
   Barrier& operator=(Barrier&&) = delete;
   ~Barrier() = default;
 
-  // The place in the order of arrival, from 0; nothing if the barrier is broken
-  // or gets broken.
+  // Returns the caller's place in the order of arrival, from 0, or nothing if
+  // the barrier is broken or breaks meanwhile.
   [[nodiscard]] std::optional<int> wait() {
     return wait_until(Deadline::never());
   }
   [[nodiscard]] std::optional<int> wait_until(Deadline deadline);
 
-  // Breaks it: all who wait, and all who come, get nothing, until reset().
+  // Breaks the barrier: every waiting process, and every later caller of wait()
+  // until reset(), gets nothing.
   void abort();
 
-  // Makes it as new. Those who wait get nothing.
+  // Makes the barrier as good as new. Processes that wait get nothing.
   void reset();
 
   [[nodiscard]] bool broken();
@@ -75,7 +77,7 @@ class Barrier {
   struct Seat {
     Holder holder;
     uint32_t round;
-    bool complete;  // How the round ended; valid when it has.
+    bool complete;  // How the round ended; valid once it has ended.
   };
 
   void enter(Guard& guard);

@@ -28,7 +28,7 @@ TEST(Barrier, OnePartyMeetsItself) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(barrier->wait(), 0);
 }
 
-TEST(Barrier, AllGoOnWhenTheLastHasComeAndEachHasAPlace) {
+TEST(Barrier, AllContinueWhenTheLastHasArrivedAndEachHasAPlace) {
   const Shared<Barrier> barrier(3);
   Process first = make_party(barrier);
   await_asleep(first);
@@ -52,7 +52,7 @@ TEST(Barrier, TheLastWakesTheOthersAtOnce) {
       [&] { (void)barrier->wait(); }, [&] { (void)barrier->wait(); });
 }
 
-TEST(Barrier, NobodyIsARoundAhead) {
+TEST(Barrier, NoPartyIsARoundAhead) {
   constexpr int kParties = 4;
   constexpr int kRounds = 300;
   struct Board {
@@ -66,7 +66,7 @@ TEST(Barrier, NobodyIsARoundAhead) {
       for (int round = 0; round < kRounds; ++round) {
         ++board->arrivals;
         if (!board->barrier.wait()) ::_exit(1);
-        // All of this round have come, and at most the others of the next.
+        // All of this round have arrived, and at most the others for the next.
         const int extra = board->arrivals - (round + 1) * kParties;
         if (extra < 0 || extra >= kParties) ::_exit(2);
       }
@@ -104,7 +104,7 @@ TEST(Barrier, AbortBreaksItUntilReset) {
   EXPECT_NE(status_of(again), kBroken);
 }
 
-TEST(Barrier, ResetSendsAwayWhoWaitsAndKeepsItWhole) {
+TEST(Barrier, ResetSendsWaitersAwayAndLeavesItUnbroken) {
   const Shared<Barrier> barrier(2);
   Process party = make_party(barrier);
   await_asleep(party);
@@ -143,7 +143,7 @@ TEST(Barrier, MoreProcessesThanPartiesMeetInGroups) {
 TEST(Barrier, SeatsOfTheDeadAreGivenToOthers) {
   const Shared<Barrier> barrier(2);
   for (int i = 0; i < Barrier::kMaxParties + 6; ++i) {
-    // Dies after its round was complete, before it reads that.
+    // It dies after its round was complete, before it reads how that ended.
     Process slow = make_party(barrier);
     await_asleep(slow);
     ASSERT_TRUE(slow.send_signal(SIGSTOP));
@@ -155,8 +155,8 @@ TEST(Barrier, SeatsOfTheDeadAreGivenToOthers) {
   EXPECT_FALSE(barrier->broken());
 }
 
-// R5 of the list of faults.
-TEST(Barrier, ThoseWhoWaitLearnOfTheDeathOfOneWhoWaited) {
+// See docs/death.md.
+TEST(Barrier, WaitingPartiesLearnOfTheDeathOfAnother) {
   constexpr int kAtOnce = 40;
   for (int batch = 0; batch < 5; ++batch) {
     std::vector<std::unique_ptr<Shared<Barrier>>> barriers;

@@ -18,12 +18,12 @@ Condition::Waiting::~Waiting() {
 }
 
 void Condition::sleep(Guard& guard, Deadline deadline) {
-  // Drawn under the lock: whoever makes the predicate true later needs the lock
-  // for it, and notifies after that.
+  // Drawn under the lock: a process that makes the predicate true later needs
+  // the lock to do so, and notifies after that.
   const uint32_t ticket = sleepers_.ticket();
   guard.unlock_untold();
   sleepers_.sleep(ticket, deadline);
-  // A wait for the lock that was told is over, and this one goes on.
+  // The log has a wait for the lock, which is over; this wait continues.
   if (guard.lock_untold()) object_event(EventKind::wait, "Condition", this);
 }
 

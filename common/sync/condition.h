@@ -1,4 +1,4 @@
-// Waiting until data under a lock are as one needs them; after Python's
+// Waiting until the data under a lock meet a condition. Modelled on Python's
 // multiprocessing.Condition.
 //
 //   waiter                                    notifier
@@ -10,23 +10,23 @@
 // Requires: the predicate looks only at what the lock protects, and the guard
 //           holds it exactly once (an RLock at depth 1).
 // Blocks:   wait() until the predicate is true, with the lock released while it
-//           sleeps; wait_until() at most to its deadline. There is no form
+//           sleeps; wait_until() at most until its deadline. There is no form
 //           without a predicate, because a wake-up may come for no reason, and
-//           the one that should have come may have been given to a process
-//           that was killed. The predicate is asked again every 0.1 s.
-// Time-out: false says that the predicate was false after the deadline. The
-//           caller has the lock again, so if another process keeps that, or is
-//           stopped with it, the call is late by as much, as that of
-//           pthread_cond_timedwait(3) is.
-// Ordering: that of the lock. A notify is missed by nobody who began to wait
-//           before the lock was taken to make the change; it need not be inside
-//           the lock.
-// Death:    a waiter's death changes nothing for the notifier and, within
-//           kRecheckSeconds, nothing for the other waiters. If someone dies
-//           with the lock, a waiter that gets it next still waits for its
-//           predicate: let it be true too if guard.owner_died().
-// See:      futex.h, lock.h; pthread_cond_wait(3), whose waiters, killed, hang
-//           the notifier (sourceware.org bug 21422).
+//           the wake-up that was meant for this waiter may have gone to a
+//           process that was killed. The predicate is tested again every 0.1 s.
+// Time-out: false means that the predicate was false after the deadline. The
+//           caller holds the lock again. So if another process keeps the lock,
+//           or is stopped while it holds the lock, the call returns late, just
+//           as pthread_cond_timedwait(3) does.
+// Ordering: that of the lock. A notify reaches every waiter that began to wait
+//           before the notifier took the lock to make its change. The notifier
+//           need not hold the lock when it notifies.
+// Death:    a waiter's death does not affect the notifier, and delays the other
+//           waiters by at most kRecheckSeconds. If a process dies while it
+//           holds the lock, the waiter that gets the lock next still waits for
+//           its predicate. So make the predicate true if guard.owner_died().
+// See:      futex.h, lock.h; pthread_cond_wait(3), where a killed waiter makes
+//           the notifier hang (sourceware.org bug 21422).
 #pragma once
 
 #include <type_traits>
@@ -44,7 +44,7 @@ class Condition {
     (void)wait_until(guard, Deadline::never(), predicate);
   }
 
-  // What the predicate said last: false only if the deadline has passed.
+  // Returns what the predicate returned last: false only after the deadline.
   template <typename Predicate>
   [[nodiscard]] bool wait_until(Guard& guard, Deadline deadline,
                                 Predicate predicate) {
@@ -58,13 +58,13 @@ class Condition {
     return satisfied;
   }
 
-  // Makes one waiter, or all, ask their predicate again.
+  // Makes one waiter, or all of them, test the predicate again.
   void notify_one() { sleepers_.wake_one(); }
   void notify_all() { sleepers_.wake_all(); }
 
  private:
-  // Counts as a waiter and says so in the event log, where the lock is released
-  // once and acquired once, however often the predicate is asked.
+  // Counts as a waiter and records this in the event log. The log shows one
+  // release and one acquire of the lock, however often the predicate is tested.
   class Waiting {
    public:
     Waiting(Condition& condition, const Guard& guard);

@@ -36,7 +36,7 @@ void take_one(Shop& shop) {
   ++shop.taken;
 }
 
-TEST(Condition, APredicateThatIsTrueIsNotWaitedFor) {
+TEST(Condition, WaitReturnsAtOnceIfThePredicateIsTrue) {
   const Shared<Shop> shop;
   Guard guard(shop->lock);
   int asked = 0;
@@ -49,7 +49,7 @@ TEST(Condition, TheLockIsFreeWhileAProcessWaitsAndHeldAfterwards) {
   Process waiter("Waiter", [&] {
     Guard guard(shop->lock);
     shop->changed.wait(guard, [&] { return shop->items > 0; });
-    shop->lock.unlock();  // Were it not held, this would abort.
+    shop->lock.unlock();  // This would abort if the lock were not held.
     ::_exit(0);
   });
   await_asleep(waiter);
@@ -62,7 +62,7 @@ TEST(Condition, TheLockIsFreeWhileAProcessWaitsAndHeldAfterwards) {
   EXPECT_EQ(status_of(waiter), 0);
 }
 
-TEST(Condition, NotifyOneLetsOneWaiterOnAndNotifyAllEvery) {
+TEST(Condition, NotifyOneReleasesOneWaiterAndNotifyAllReleasesEvery) {
   const Shared<Shop> shop;
   std::vector<Process> takers;
   for (int i = 0; i < 4; ++i) {
@@ -85,7 +85,7 @@ TEST(Condition, NotifyOneLetsOneWaiterOnAndNotifyAllEvery) {
     EXPECT_EQ(shop->items, 0);
     shop->items = 3;
   }
-  shop->changed.notify_all();  // Outside the lock is as good.
+  shop->changed.notify_all();  // This works outside the lock too.
   for (Process& taker : takers) EXPECT_EQ(status_of(taker), 0);
   EXPECT_EQ(shop->taken, 4);
 }
@@ -142,7 +142,7 @@ TEST(Condition, AChangeWithoutNotifyIsFoundByTheRecheck) {
   EXPECT_EQ(status_of(taker), 0);
 }
 
-TEST(Condition, TheGuardTellsThatSomebodyDiedDuringTheWait) {
+TEST(Condition, TheGuardSaysThatAnOwnerDiedDuringTheWait) {
   const Shared<Shop> shop;
   Process waiter("Waiter", [&] {
     Guard guard(shop->lock);
@@ -197,7 +197,7 @@ TEST(Condition, TheEventLogTellsWhoWaits) {
   if (ipc::testing::logs_events()) {
     Shop shop;
     Guard guard(shop.lock);
-    int looks = 0;  // The first of them before the wait.
+    int looks = 0;  // The first look is before the wait.
     shop.changed.wait(guard, [&] { return ++looks == 4; });
     ::_exit(0);
   }
@@ -222,7 +222,7 @@ void note(ipc::EventKind kind, std::string_view object,
   ipc::write_all(told->lock_awaited.writer, std::as_bytes(std::span("!", 1)));
 }
 
-TEST(Condition, AWaiterThatIsKeptFromTheLockTellsThat) {
+TEST(Condition, AWaiterThatCannotGetTheLockLogsThat) {
   Told mine{{}, ipc::make_pipe()};
   told = &mine;
   const Shared<Shop> shop;
@@ -230,7 +230,7 @@ TEST(Condition, AWaiterThatIsKeptFromTheLockTellsThat) {
     ipc::observe_events(note);
     Guard guard(shop->lock);
     shop->changed.wait(guard, [&] { return shop->items > 0; });
-    // Who explains a hang takes the last wait for what is waited for.
+    // An explanation of a hang takes the last "wait" as what it waits for.
     ::_exit(mine.events ==
                     std::vector<std::string>{"other Lock", "wait Condition",
                                              "other Lock", "wait Lock",

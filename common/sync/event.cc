@@ -8,7 +8,7 @@ namespace ipc {
 void Event::set() {
   uint32_t changes = changes_.load();
   // Sequentially consistent, and so also a release: it publishes to waiters
-  // what was done before. They pair with it by the loads in wait_until().
+  // what was done before. The loads in wait_until() pair with it.
   while (!is_set(changes)) {
     inner_point("event: before set");
     if (changes_.compare_exchange_weak(changes, changes + 1)) {
@@ -32,7 +32,7 @@ bool Event::wait_until(Deadline deadline) const {
   bool was_set = is_set(before);
   if (!was_set) {
     object_event(EventKind::wait, "Event", this);
-    // From even to anything else it was odd in between.
+    // If the even count has changed, it was odd at some moment.
     while (!(was_set = changes_.load() != before) && !deadline.expired()) {
       inner_point("event: before sleep");
       futex_wait(changes_, before, deadline);

@@ -1,19 +1,19 @@
-// A flag that processes wait for; after Python's multiprocessing.Event.
+// A flag that processes wait for. Modelled on Python's multiprocessing.Event.
 //
 //   ipc::Shared<ipc::Event> ready;
 //   ready->set();              // in one process
 //   ready->wait();             // in the others, before or after
 //
 // Layout:   one 32-bit count of the changes: odd is set, even is clear.
-// Blocks:   wait() until it is set, wait_until() at most to its deadline.
-//           A waiter that slept while it was set and cleared again has been
-//           waited for: it returns, because the count has changed.
-// Ordering: what was done before set() is visible after the wait, or is_set(),
-//           that saw it.
-// Death:    nobody holds anything here, so the death of a waiter changes
-//           nothing for the others, nor for set(). A process killed inside
-//           set() has set it or not; if so, the waiters know it within
-//           kRecheckSeconds.
+// Blocks:   wait() until the flag is set, wait_until() at most until its
+//           deadline. A waiter that sleeps while the flag is set and cleared
+//           again returns all the same, because the count has changed.
+// Ordering: what was done before set() is visible after a wait or is_set() that
+//           saw the flag set.
+// Death:    no process holds anything here, so the death of a waiter affects
+//           neither the other waiters nor set(). A process killed inside set()
+//           has either set the flag or not; if it has, the waiters notice
+//           within kRecheckSeconds.
 // See:      futex.h
 #pragma once
 
@@ -35,7 +35,7 @@ class Event {
 
   void wait() const { (void)wait_until(Deadline::never()); }
 
-  // Whether it was set before the deadline had passed.
+  // Returns whether the flag was set before the deadline passed.
   [[nodiscard]] bool wait_until(Deadline deadline) const;
 
  private:

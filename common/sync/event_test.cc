@@ -60,7 +60,7 @@ TEST(Event, ATimedWaitTellsWhetherItWasSet) {
   EXPECT_TRUE(event->wait_until(deadline)) << "set counts, deadline or not";
 }
 
-TEST(Event, AWaiterThatSleptThroughSetAndClearHasBeenSet) {
+TEST(Event, AWaiterThatSleptThroughSetAndClearReturns) {
   const Shared<Event> event;
   Process waiter("Waiter", [&] { event->wait(); });
   await_asleep(waiter);

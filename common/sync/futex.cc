@@ -25,8 +25,8 @@ void futex_wait(const std::atomic<uint32_t>& word, uint32_t expected,
   }
   const timespec until =
       deadline.sooner(Deadline::at_ns(now_ns() + kRecheckNs)).to_timespec();
-  // The call has no use for a second address. Whoever looks into
-  // /proc/PID/syscall, as the harness does, finds how long we really wait.
+  // The call ignores its second address. A reader of /proc/PID/syscall, such as
+  // the harness, finds here how long we really wait.
   const timespec last = deadline.to_timespec();
   // FUTEX_WAIT_BITSET because its time is absolute, and CLOCK_MONOTONIC. Not
   // FUTEX_PRIVATE_FLAG: with it, waker and sleeper must be one process.
@@ -41,7 +41,7 @@ int futex_wake(const std::atomic<uint32_t>& word, int count) {
   int woken = 0;
   if (Gate* const own = gate()) [[unlikely]] {
     woken = own->wake(&word, count);
-    // With a time of their own, all who sleep do so at their gates.
+    // If the processes have a time of their own, all sleep at their gates.
     if (woken == count || own->now_ns() != 0) return woken;
   }
   return woken + static_cast<int>(check(

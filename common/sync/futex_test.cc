@@ -15,7 +15,7 @@ using Word = std::atomic<uint32_t>;
 
 TEST(Futex, AWordThatHasChangedIsNotSleptOn) {
   const Word word = 2;
-  // It would be an error of the test's time limit, were it to sleep.
+  // If it slept, the test would exceed its time limit.
   for (int i = 0; i < 100; ++i) ipc::futex_wait(word, 1, Deadline::never());
 }
 
@@ -24,7 +24,7 @@ TEST(Futex, AWakeUpReachesAnotherProcess) {
   Process sleeper("Sleeper", [&] {
     while (word->load() == 0) ipc::futex_wait(*word, 0, Deadline::never());
   });
-  // More than once, should the sleeper look again just now.
+  // Tries again if the sleeper is just looking again, and so is not asleep.
   while (ipc::futex_wake(*word, 1) == 0) ipc::testing::await_asleep(sleeper);
   word->store(1);
   EXPECT_EQ(ipc::testing::status_of(sleeper), 0);
@@ -47,7 +47,7 @@ TEST(Futex, AsManyAreWokenAsWanted) {
   }
 }
 
-TEST(Futex, NobodySleepsPastTheDeadlineNorPastTheRecheck) {
+TEST(Futex, ASleepLastsUntilTheDeadlineOrTheRecheck) {
   const Word word = 0;
   const int64_t begin_ns = ipc::now_ns();
   ipc::futex_wait(word, 0, Deadline::after(0.02));
@@ -83,7 +83,7 @@ TEST(Futex, ASignalEndsTheSleepWithoutAnError) {
   action.sa_handler = [](int) { ++*counter; };
   ASSERT_EQ(::sigaction(SIGUSR1, &action, nullptr), 0);
   Process child("Child", [parent] {
-    // Several, should the parent look again just now.
+    // Several, in case the parent is just looking again.
     for (int i = 0; i < 3; ++i) {
       ipc::testing::await_asleep(parent);
       ::kill(parent, SIGUSR1);

@@ -37,7 +37,7 @@ void die_with(Lock& lock) {
   ASSERT_EQ(status_of(child), -SIGKILL);
 }
 
-TEST(Lock, NoIncrementIsLostUnderIt) {
+TEST(Lock, NoIncrementIsLostUnderTheLock) {
   struct Board {
     Lock lock;
     volatile int count = 0;
@@ -99,7 +99,7 @@ TEST(Lock, AnUnlockWakesAWaiterAtOnce) {
                               [&] { lock->unlock(); });
 }
 
-TEST(Lock, TheDeathOfItsOwnerLetsAWaiterInAndTellsIt) {
+TEST(Lock, TheDeathOfTheOwnerLetsAWaiterInWithANotice) {
   const Shared<Lock> lock;
   const Shared<std::atomic<bool>> owned(false);
   Process owner("Owner", [&] {
@@ -115,7 +115,7 @@ TEST(Lock, TheDeathOfItsOwnerLetsAWaiterInAndTellsIt) {
   EXPECT_EQ(status_of(waiter), 0);
 }
 
-TEST(Lock, EveryFormOfLockingTellsThatTheOwnerDied) {
+TEST(Lock, EveryFormOfLockingReportsThatTheOwnerDied) {
   const Shared<Lock> lock;
   die_with(*lock);
   ASSERT_TRUE(lock->try_lock());
@@ -137,7 +137,7 @@ TEST(Lock, EveryFormOfLockingTellsThatTheOwnerDied) {
   lock->unlock();
 }
 
-TEST(Lock, TheNoticeStandsUntilSomebodyHasRepaired) {
+TEST(Lock, TheNoticeStandsUntilAnOwnerHasRepaired) {
   const Shared<Lock> lock;
   die_with(*lock);
   for (int i = 0; i < 3; ++i) {
@@ -154,12 +154,12 @@ TEST(Lock, TheNoticeStandsUntilSomebodyHasRepaired) {
   EXPECT_FALSE(guard.owner_died());
 }
 
-// R2 of the list of faults: the second process dies between the notice and its
-// own repair; the third must be told all the same.
-TEST(Lock, ARepairerThatDiesHandsTheNoticeOn) {
+// The second process dies between the notice and its own repair; the third must
+// get the notice all the same.
+TEST(Lock, ARepairerThatDiesLeavesTheNoticeToTheNextOwner) {
   const Shared<Lock> lock;
   for (int i = 0; i < 200; ++i) {
-    die_with(*lock);  // From the second time on, also a repairer.
+    die_with(*lock);
     Process repairer("Repairer", [&] {
       if (lock->lock() != Acquired::owner_died) ::_exit(1);
       die();
@@ -203,7 +203,7 @@ TEST(LockDeathTest, ASecondLockByItsOwnerIsABug) {
       "locked again by its owner");
 }
 
-TEST(LockDeathTest, AnUnlockBySomebodyElseIsABug) {
+TEST(LockDeathTest, AnUnlockByAnotherProcessIsABug) {
   const Shared<Lock> lock;
   EXPECT_DEATH(lock->unlock(), "does not hold it");
   const Guard guard(*lock);
@@ -230,7 +230,7 @@ TEST(Lock, TheEventLogTellsWhoWaitsAndWhoHolds) {
                                               "acquire Lock", "release Lock"}));
 }
 
-TEST(Lock, AnObserverIsToldWithoutALog) {
+TEST(Lock, AnObserverGetsTheEventsWithoutALog) {
   ASSERT_FALSE(ipc::testing::logs_events());
   static int told = 0;
   ipc::observe_events(
@@ -243,8 +243,8 @@ TEST(Lock, AnObserverIsToldWithoutALog) {
   EXPECT_EQ(told, 2);
 }
 
-// There the owner may have the number of a thread that waits, which would then
-// be told that it has the lock already; an RLock would let it in.
+// In another pid namespace a waiting thread may have the owner's number. A Lock
+// would tell it that it has the lock already, and an RLock would let it in.
 TEST(Lock, AProcessOfAnotherPidNamespaceIsRefused) {
   const Shared<Lock> lock;
   const Shared<ipc::RLock> rlock;
@@ -262,7 +262,7 @@ TEST(Lock, AKernelWithoutARobustListIsRefused) {
   const Shared<Lock> lock;
   Process child("Child", [&] {
     constexpr size_t kListHead = 24;
-    // What the C library has registered for this thread.
+    // This undoes what the C library has registered for this thread.
     ::syscall(SYS_set_robust_list, nullptr, kListHead);
     ::_exit(ipc::testing::is_refused([&] { (void)lock->lock(); }) ? 0 : 1);
   });

@@ -1,9 +1,11 @@
-// A Lock that its owner may lock again; after Python's multiprocessing.RLock.
-// What is said about Lock holds, pid namespaces included, and:
+// A Lock that its owner may lock again. Modelled on Python's
+// multiprocessing.RLock. All that lock.h says about Lock is true here too, that
+// about pid namespaces included, and in addition:
 //
 // Requires: one unlock() for each lock().
-// Death:    the depth of the dead owner is gone with it: the next owner's is 1.
-//           The notice comes with the first lock() and with those inside it.
+// Death:    the depth of the dead owner is gone with it: the next owner's
+//           depth is 1. Its first lock() returns the notice, and so does each
+//           lock() inside that one.
 // See:      pthread_mutexattr_settype(3), PTHREAD_MUTEX_RECURSIVE; lock.h
 #pragma once
 

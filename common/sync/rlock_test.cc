@@ -28,7 +28,7 @@ TEST(RLock, ItsOwnerMayLockItAgainInEveryWay) {
   EXPECT_EQ(lock->depth(), 4U);
 }
 
-TEST(RLock, OthersGetItAfterAsManyUnlocksAsLocks) {
+TEST(RLock, OthersGetTheLockAfterAsManyUnlocksAsLocks) {
   const Shared<RLock> lock;
   for (int i = 0; i < 3; ++i) (void)lock->lock();
   for (int i = 0; i < 3; ++i) {

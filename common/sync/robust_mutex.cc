@@ -20,8 +20,8 @@
 namespace ipc {
 
 RobustMutex::RobustMutex(Kind kind) : mutex_(), kind_(kind) {
-  // ERRORCHECK: to lock twice or to unlock what another holds is an error and
-  // not a deadlock.
+  // ERRORCHECK: locking twice, or unlocking what another thread holds, is an
+  // error rather than a deadlock.
   const int type = kind == Kind::recursive ? PTHREAD_MUTEX_RECURSIVE
                                            : PTHREAD_MUTEX_ERRORCHECK;
   pthread_mutexattr_t attributes;
@@ -38,7 +38,8 @@ RobustMutex::RobustMutex(Kind kind) : mutex_(), kind_(kind) {
              "pthread_mutexattr_destroy");
 }
 
-// Slow, and out of the way of what is fast: somebody has died, or is wrong.
+// Slow, so kept apart from the fast path: an owner has died, or a caller has a
+// bug.
 void RobustMutex::own_after(int error) {
   if (error == EOWNERDEAD) {
     // In this order: if we are killed between the two lines, the mutex is
@@ -53,12 +54,12 @@ void RobustMutex::own_after(int error) {
   throw_error(error, "pthread_mutex_lock");
 }
 
-// Whether it has come free within some microseconds. While processes are
-// explored nobody else moves, and it cannot.
+// Returns whether the mutex came free within some microseconds. It cannot while
+// processes are explored, because no other process runs meanwhile.
 bool RobustMutex::own_soon() {
   constexpr int kPausesMost = 64;
   if (process_gate != nullptr) return false;
-  // Longer and longer: each try takes the cache line away from the owner.
+  // The pauses get longer: each try takes the cache line away from the owner.
   for (int pauses = 4; pauses <= kPausesMost; pauses *= 2) {
     for (int i = 0; i < pauses; ++i) pause_cpu();
     if (try_own()) return true;
@@ -69,7 +70,7 @@ bool RobustMutex::own_soon() {
 namespace {
 
 // The thread sanitizer does not know pthread_mutex_clocklock(3), and would see
-// no order between an owner that has waited and the one before: it is told.
+// no order between an owner that has waited and the one before. So tell it.
 int clocklock(pthread_mutex_t& mutex, const timespec& until) {
 #if defined(IPC_TSAN)
   __tsan_mutex_pre_lock(&mutex, __tsan_mutex_try_lock);
@@ -94,9 +95,9 @@ bool RobustMutex::own_until(Deadline deadline) {
   }
   int error = ETIMEDOUT;
   while (error == ETIMEDOUT) {
-    // Never to the deadline in one go: the wake-up of an unlock is lost if the
-    // waiter that it went to is killed before it acts, and somebody else, who
-    // does not know of the other waiters, has taken the mutex meanwhile.
+    // Never wait for the deadline in one go: the wake-up of an unlock is lost
+    // if its receiver is killed before it acts, and another thread, which does
+    // not know of the other waiters, has taken the mutex meanwhile.
     const timespec until =
         deadline.sooner(Deadline::after(kRecheckSeconds)).to_timespec();
     error = clocklock(mutex_, until);
@@ -130,7 +131,7 @@ bool RobustMutex::lock_untold() {
 }
 
 void RobustMutex::end_unlock(int error) {
-  IPC_CHECK(error != EPERM && "unlocked by somebody who does not hold it");
+  IPC_CHECK(error != EPERM && "unlocked by a thread that does not hold it");
   check_zero(error, "pthread_mutex_unlock");
   if (Gate* const own = gate()) {
     (void)own->wake(&mutex_, 1);

@@ -1,25 +1,29 @@
 // What Lock and RLock are made of: a mutex that outlives its owner's death.
 //
-// If the owner dies, the kernel hands the mutex to the next one with the notice
-// EOWNERDEAD; see pthread_mutexattr_setrobust(3). POSIX gives that notice once,
-// and a mutex that is then unlocked without pthread_mutex_consistent(3) is lost
-// for ever (ENOTRECOVERABLE). Here the notice is a flag beside the mutex:
+// If the owner dies, the kernel gives the mutex to the next process with the
+// notice EOWNERDEAD; see pthread_mutexattr_setrobust(3). POSIX gives that
+// notice once. A mutex that is then unlocked without
+// pthread_mutex_consistent(3) is lost forever (ENOTRECOVERABLE). Here the
+// notice is a flag beside the mutex:
 //
 //   owner dies -> next owner: suspect = true, mutex consistent -> unlock
-//                 every later owner is told, until one says repaired()
+//                 every later owner gets the notice, until one calls repaired()
 //
-// so neither a repairer that dies nor one that does not care can lose it.
+// So the notice survives an owner that dies while it repairs, and one that
+// ignores the notice.
 //
-// The C library knows an owner by the number of its thread. In another pid
-// namespace that may be anybody's: who waits would be taken for the owner, or
-// the owner for nobody. So a process of another one than the first that used
-// the mutex is refused: std::system_error, ENOTSUP. The same if the kernel
-// keeps no robust list (qemu-user), since it would be robust in name only.
+// The C library identifies an owner by the number of its thread. In another pid
+// namespace a different thread may have that number: a waiter could be taken
+// for the owner, or the owner for a thread that does not exist. So a process of
+// another pid namespace than the first that used the mutex is refused:
+// std::system_error, ENOTSUP. A kernel that keeps no robust list (qemu-user) is
+// refused in the same way, since the mutex would be robust in name only.
 //
-// Speed: what happens when nobody else wants the mutex is inline and next to
-//        nothing beside pthread's own 15 ns. Who finds it taken tries again for
-//        a few microseconds before it sleeps: a mutex is mostly held for less
-//        time than it takes to fall asleep and be woken. See docs/benchmarks.
+// Speed: the path of a mutex that no other process wants is inline, and costs
+//        next to nothing beside pthread's own 15 ns. A process that finds the
+//        mutex taken tries again for a few microseconds before it sleeps: a
+//        mutex is mostly held for less time than it takes to fall asleep and be
+//        woken. See docs/benchmarks.
 #pragma once
 
 #include <errno.h>
@@ -35,10 +39,10 @@
 
 namespace ipc {
 
-// What the data that a lock protects are when it has been acquired.
+// The state of the data that a lock protects, when the lock has been acquired.
 enum class [[nodiscard]] Acquired{
     clean,
-    owner_died,  // Somebody died while changing them, and nobody has repaired.
+    owner_died,  // An owner died, and the data are not repaired yet.
 };
 
 class RobustMutex {
@@ -46,7 +50,7 @@ class RobustMutex {
   enum class Kind : uint8_t {
     plain,      // Acquired once: Lock.
     recursive,  // Acquired again by its owner: RLock.
-    internal,   // Plain, and not in the event log: inside other objects.
+    internal,   // Plain, but not in the event log: inside other objects.
   };
 
   explicit RobustMutex(Kind kind);
@@ -54,7 +58,7 @@ class RobustMutex {
   RobustMutex& operator=(const RobustMutex&) = delete;
   RobustMutex(RobustMutex&&) = delete;
   RobustMutex& operator=(RobustMutex&&) = delete;
-  // Other processes may still use it, and glibc has nothing to free.
+  // Other processes may still use the mutex, and glibc has nothing to free.
   ~RobustMutex() = default;
 
   Acquired lock() {
@@ -75,18 +79,19 @@ class RobustMutex {
     unlock_untold();
   }
 
-  // For the owner: whether an earlier owner died and nobody has repaired.
+  // For the owner: whether an earlier owner died and no owner has called
+  // repaired() since.
   [[nodiscard]] bool owner_died() const { return suspect_; }
 
   // For the owner: the data are in order again, later owners need no notice.
   void repaired() { suspect_ = false; }
 
-  // For the owner: how many unlock() it owes.
+  // For the owner: how many more times it must call unlock().
   [[nodiscard]] uint32_t depth() const { return depth_; }
 
-  // For Condition, whose waiters look again many times: the same without an
-  // event for the log. A wait that is longer than kRecheckSeconds is told
-  // nevertheless; whether it was so is returned.
+  // For Condition, whose waiters look again many times: lock() and unlock()
+  // without an event in the log. A wait that is longer than kRecheckSeconds is
+  // logged nevertheless; lock_untold() returns whether there was one.
   bool lock_untold();
   void unlock_untold() {
     inner_point("mutex: before unlock");
@@ -110,8 +115,9 @@ class RobustMutex {
     own(error);
     return true;
   }
-  // The caller has called one of pthread_mutex_lock's family with the result
-  // `error`, and not in vain.
+  // To be called with what a function of the pthread_mutex_lock family
+  // returned, unless that was EBUSY or ETIMEDOUT. The caller owns the mutex, or
+  // it throws.
   void own(int error) {
     if (error != 0) [[unlikely]] {
       own_after(error);
@@ -136,9 +142,10 @@ static_assert(sizeof(RobustMutex) == sizeof(pthread_mutex_t) + 16,
               "on x86-64 this leaves 8 bytes beside it in a cache line");
 static_assert(std::is_standard_layout_v<RobustMutex> &&
                   std::is_trivially_destructible_v<RobustMutex>,
-              "it is used by other processes than the one that made it");
+              "processes other than its creator use it");
 
-// Holds a Lock or RLock while it lives; std::scoped_lock with the notice.
+// Holds a Lock or RLock while it lives, as std::scoped_lock does, and also
+// shows whether an earlier owner died.
 //
 //   ipc::Guard guard(lock);
 //   if (guard.owner_died()) {
@@ -149,7 +156,7 @@ class [[nodiscard]] Guard {
  public:
   explicit Guard(RobustMutex& mutex) : mutex_(mutex) { lock(); }
 
-  // Gives up at the deadline; whether it holds the lock says operator bool.
+  // Gives up at the deadline; operator bool says whether it holds the lock.
   Guard(RobustMutex& mutex, Deadline deadline)
       : mutex_(mutex), holds_(mutex.lock_until(deadline)) {}
 
@@ -163,7 +170,7 @@ class [[nodiscard]] Guard {
 
   explicit operator bool() const { return holds_; }
 
-  // See RobustMutex; they need the lock.
+  // See RobustMutex; these require that the guard holds the lock.
   [[nodiscard]] bool owner_died() const {
     IPC_CHECK(holds_);
     return mutex_.owner_died();
@@ -177,7 +184,7 @@ class [[nodiscard]] Guard {
     return mutex_.depth();
   }
 
-  // Gives the lock up before the end, and takes it again.
+  // Releases the lock before the guard's end, and acquires it again.
   void unlock() {
     IPC_CHECK(holds_);
     holds_ = false;

@@ -8,8 +8,8 @@
 namespace ipc {
 namespace {
 
-// Calls `take` until it succeeds or the deadline has passed; between the calls
-// it sleeps.
+// Calls `take` until it succeeds or the deadline has passed, and sleeps between
+// the calls.
 template <typename Take>
 bool take_until(Sleepers& sleepers, Deadline deadline, const char* type,
                 const void* semaphore, Take take) {
@@ -74,14 +74,14 @@ bool BoundedSemaphore::exchange_one(Holder from, Holder to) {
   return false;
 }
 
-// Frees the permits of the dead; whether there were any.
+// Frees the permits of dead holders. Returns whether there were any.
 bool BoundedSemaphore::take_back() {
   bool any = false;
   for (uint32_t i = 0; i < permits_; ++i) {
     Holder holder = holders_[i].load();
     if (holder == Holder::nobody || holder_alive(holder)) continue;
     inner_point("semaphore: before taking back");
-    // It fails if somebody else was quicker. A holder that has died never comes
+    // This fails if another process was quicker. A dead holder never comes
     // back, so what is exchanged here is still the dead one's.
     any |= holders_[i].compare_exchange_strong(holder, Holder::nobody);
   }

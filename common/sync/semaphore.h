@@ -1,12 +1,13 @@
-// Permits, taken and given back; after Python's multiprocessing.Semaphore and
-// BoundedSemaphore.
+// Permits that are taken and given back. Modelled on Python's
+// multiprocessing.Semaphore and BoundedSemaphore.
 //
 //   ipc::Shared<ipc::BoundedSemaphore> seats(3U);
 //   seats->acquire();       // at most three processes are between these lines
 //   seats->release();
 //
-// Blocks:   acquire() until there is a permit; acquire_until() at most to its
-//           deadline; try_acquire() never. Not fair: who comes first gets it.
+// Blocks:   acquire() until there is a permit; acquire_until() at most until
+//           its deadline; try_acquire() never. Not fair: a process that tries
+//           just when a permit is free gets it before those that wait.
 // Ordering: what was done before release() is visible after the acquire that
 //           took that permit.
 // See:      sem_overview(7), futex.h
@@ -24,12 +25,12 @@
 
 namespace ipc {
 
-// A count of permits that belong to nobody. Anyone may release, also who has
+// A count of permits without owners. Any process may release, even one that has
 // not acquired: that is how one process tells another "one more is ready".
 //
-// Death:    the permit of a process that dies with it is lost: nobody knows
-//           that it had one. Where that matters take a BoundedSemaphore. The
-//           death of a waiter changes nothing, but may delay the others by
+// Death:    a process that dies with a permit takes it along: the semaphore
+//           does not know who has one. Where that matters, use a
+//           BoundedSemaphore. A waiter's death delays the others by at most
 //           kRecheckSeconds.
 class Semaphore {
  public:
@@ -45,7 +46,7 @@ class Semaphore {
   [[nodiscard]] bool acquire_until(Deadline deadline);
   void release();
 
-  // How many permits are there to be taken.
+  // How many permits are free.
   [[nodiscard]] uint32_t value() const { return value_.load(); }
 
  private:
@@ -58,16 +59,16 @@ class Semaphore {
 // A fixed number of permits, each of which knows its holder: a process. Only
 // that process, with any of its threads, can release it; IPC_CHECK otherwise.
 //
-// Layout:   one word a permit: 0 or the holder. There is no count beside it, so
-//           the two cannot disagree, wherever a process dies.
+// Layout:   one word per permit: 0 or the holder. There is no separate count
+//           that could disagree with these words, wherever a process dies.
 // Requires: processes of one pid and one time namespace, and their /proc.
-// Errors:   std::system_error, ENOTSUP, to a process of others than the first
-//           that used it; ENOENT if there is no /proc. A Semaphore knows nobody
-//           and can be shared by containers.
-// Death:    the permit of a dead holder is taken back by whoever finds none
-//           free: by acquire() and try_acquire() at once, by those who sleep
-//           already within kRecheckSeconds. It is for them to know that what
-//           the permit stood for may be half done.
+// Errors:   std::system_error: ENOTSUP in a process whose namespaces differ
+//           from those of the first process that used it; ENOENT without /proc.
+//           A Semaphore has no holders, so containers can share one.
+// Death:    a process that finds no free permit takes back those of dead
+//           holders: acquire() and try_acquire() do so at once, a process that
+//           sleeps already within kRecheckSeconds. The new holder is not told,
+//           and must expect that the work under the permit may be half done.
 // Fork:     the child of a holder holds nothing.
 class BoundedSemaphore {
  public:

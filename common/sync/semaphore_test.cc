@@ -43,7 +43,7 @@ TYPED_TEST(EitherSemaphore, ATimedAcquireGivesUpAtItsDeadlineAndNotBefore) {
   EXPECT_EQ(semaphore->value(), 0U);
 }
 
-TYPED_TEST(EitherSemaphore, EachReleaseLetsOneWaiterOn) {
+TYPED_TEST(EitherSemaphore, EachReleaseLetsOneWaiterContinue) {
   const Shared<TypeParam> semaphore(2U);
   semaphore->acquire();
   semaphore->acquire();
@@ -75,7 +75,7 @@ TYPED_TEST(EitherSemaphore, AReleaseWakesAWaiterAtOnce) {
                               [&] { semaphore->release(); });
 }
 
-TYPED_TEST(EitherSemaphore, NeverAreMoreInsideThanThereArePermits) {
+TYPED_TEST(EitherSemaphore, ThereAreNeverMoreInsideThanPermits) {
   struct Board {
     TypeParam semaphore{2U};
     std::atomic<int> inside{0};
@@ -96,7 +96,7 @@ TYPED_TEST(EitherSemaphore, NeverAreMoreInsideThanThereArePermits) {
   EXPECT_EQ(board->semaphore.value(), 2U);
 }
 
-TEST(Semaphore, WhoHasNotAcquiredMayRelease) {
+TEST(Semaphore, AProcessThatHasNotAcquiredMayRelease) {
   const Shared<Semaphore> ready(0U);
   Process waiter("Waiter", [&] {
     for (int i = 0; i < 3; ++i) ready->acquire();
@@ -106,7 +106,7 @@ TEST(Semaphore, WhoHasNotAcquiredMayRelease) {
   EXPECT_EQ(ready->value(), 0U);
 }
 
-TEST(Semaphore, ThePermitOfADeadProcessIsLostUntilSomebodyReleasesIt) {
+TEST(Semaphore, ThePermitOfADeadProcessIsLostUntilAnotherReleasesIt) {
   const Shared<Semaphore> semaphore(1U);
   Process holder("Holder", [&] {
     semaphore->acquire();
@@ -119,7 +119,7 @@ TEST(Semaphore, ThePermitOfADeadProcessIsLostUntilSomebodyReleasesIt) {
   EXPECT_TRUE(semaphore->try_acquire());
 }
 
-TEST(BoundedSemaphore, ThePermitsOfADeadProcessAreThereForTheNext) {
+TEST(BoundedSemaphore, ThePermitsOfADeadProcessGoToTheNext) {
   const Shared<BoundedSemaphore> semaphore(2U);
   for (int i = 0; i < 3; ++i) {
     Process holder("Holder", [&] {

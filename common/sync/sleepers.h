@@ -1,6 +1,6 @@
 // The processes that sleep until something in shared memory has changed.
 //
-//   waiter                                    whoever changes it
+//   waiter                                    process that changes it
 //   Sleepers::Stay stay(sleepers);            change what is waited for
 //   while (true) {                            sleepers.wake_all();
 //     const uint32_t ticket = sleepers.ticket();
@@ -8,15 +8,17 @@
 //     sleepers.sleep(ticket, deadline);
 //   }
 //
-// A ticket that was drawn before the look is stale after a wake-up, and a sleep
-// with a stale ticket ends at once: no change between look and sleep is missed.
+// A waiter draws its ticket before it looks. A wake-up makes the ticket stale,
+// and a sleep with a stale ticket ends at once, so a change between the look
+// and the sleep is not missed.
 //
-// Ordering: the waiter counts itself, then looks; the waker changes, then reads
-//           the count; each with a full fence between. So either the waiter
-//           sees the change or the waker sees the waiter.
-// Death:    a killed sleeper leaves the count one too high: from then on each
-//           wake costs a system call, and nothing else. See futex.h for the
-//           wake-ups that death can swallow.
+// Blocks:   sleep(), as futex_wait() does; wake_one() and wake_all() never.
+// Ordering: the waiter counts itself, then looks; the waker makes its change,
+//           then reads the count. Each has a full fence between its two steps,
+//           so either the waiter sees the change or the waker sees the waiter.
+// Death:    a killed sleeper leaves the count one too high. From then on each
+//           wake costs a system call; there is no other harm. See futex.h for
+//           the wake-ups that are lost by a death.
 // See:      futex.h; "event count" in the literature (Reed and Kanodia 1979).
 #pragma once
 
@@ -33,7 +35,7 @@ namespace ipc {
 
 class Sleepers {
  public:
-  // Counts its process as a sleeper while it lives.
+  // Counts the process as a sleeper while this object lives.
   class [[nodiscard]] Stay {
    public:
     explicit Stay(Sleepers& sleepers) : sleepers_(sleepers) {
@@ -53,19 +55,19 @@ class Sleepers {
   };
 
   [[nodiscard]] uint32_t ticket() const {
-    // So that a ticket drawn too late, after the look, is found by exploring.
+    // Lets the explorer find a ticket that is drawn too late, after the look.
     inner_point("sleepers: before the ticket");
     return sequence_.load();
   }
 
-  // Sleeps as futex_wait() does; at once awake if the ticket is stale.
+  // Sleeps as futex_wait() does; returns at once if the ticket is stale.
   void sleep(uint32_t ticket, Deadline deadline) const {
     inner_point("sleepers: before sleep");
     futex_wait(sequence_, ticket, deadline);
   }
 
-  // Makes the tickets stale and wakes one sleeper, or all. Without a sleeper it
-  // is one load.
+  // Makes the tickets stale and wakes one sleeper, or all of them. If there is
+  // no sleeper, this costs only one load.
   void wake_one() { wake(1); }
   void wake_all() { wake(kAll); }
 
@@ -75,7 +77,7 @@ class Sleepers {
   void wake(int count) {
     inner_point("sleepers: before the look for any");
     // Pairs with the fence in Stay: the caller's change, whatever its memory
-    // order was, is not still on its way when the count is read.
+    // order was, is visible before the count is read.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (count_.load() == 0) return;
     sequence_.fetch_add(1);

@@ -60,7 +60,7 @@ TEST(Sleepers, AKilledSleeperDoesNoHarm) {
   ipc::testing::await_asleep(victim);
   victim.kill();
   EXPECT_EQ(victim.join(), -SIGKILL);
-  // It is counted for ever, so there is always somebody to wake.
+  // It stays counted forever, so a wake-up always finds a sleeper to wake.
   const uint32_t ticket = sleepers->ticket();
   sleepers->wake_all();
   EXPECT_NE(sleepers->ticket(), ticket);

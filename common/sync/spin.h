@@ -1,10 +1,10 @@
 // Waiting a moment without going to sleep.
 //
-// To sleep until another process on another CPU does something, and to be woken
-// by it, takes microseconds for the one and the other: 50 us on a virtual
-// machine, 5 us on bare metal. If it comes sooner than that, it is cheaper to
-// keep looking. If it comes later, or if it cannot come because its process
-// waits for this CPU, then the looking was for nothing.
+// Sleeping until another process on another CPU does something costs both of
+// them microseconds, for the sleep and for the wake-up: 50 us on a virtual
+// machine, 5 us on bare metal. If the event comes sooner than that, it is
+// cheaper to keep looking. If it comes later, or cannot come because the other
+// process waits for this CPU, the looking was in vain.
 //
 // See: docs/benchmarks; "spin-then-block" in Karlin et al. 1991, "Empirical
 //      Studies of Competitive Spinning for a Shared-Memory Multiprocessor".
@@ -21,22 +21,23 @@
 
 namespace ipc {
 
-// Looks at something for at most kSpinNs, and learns from what comes of it:
+// Looks at something for at most kSpinNs, and learns from the result:
 //
-//   - Whether it pays. After each time in vain it leaves out twice as many as
-//     before, up to kLeaveOutMost, and after a success none. So it costs next
-//     to nothing where it is of no use: on one CPU, and beside somebody slow.
-//   - Whether more comes at once. A process that takes each message as soon as
-//     it is there takes the cache lines away from the one that is at the next,
-//     and both are slower than if there were several at a time. So if there
-//     were several it lingers a little before it returns, up to kLingerMost
-//     pauses or some 3 us, and if there was one it does not; every kProbe-th
-//     time it tries how it would be.
+//   - Whether spinning pays. After each spin in vain it skips twice as many
+//     calls of until() as before, up to kLeaveOutMost; after a success it skips
+//     none. So it costs next to nothing where it is of no use: on one CPU, or
+//     if the other process is slow.
+//   - Whether several messages come together. A process that takes each message
+//     as soon as it is there takes the cache lines away from the sender, which
+//     is writing the next one, and both are slower than with several messages
+//     at a time. So if there were several, it lingers before it returns, up to
+//     kLingerMost pauses or some 3 us. If there was one, it does not linger,
+//     but every kProbe-th time it tries whether that would help.
 //
-// Lifetime: one for each thing that is waited for, in memory of the process. In
-//           a child it begins with what its parent had learnt.
-// Blocks:   never; it burns its CPU for kSpinNs at most.
-// Threads:  several may use one: they may then learn a little less.
+// Lifetime: one for each thing that is waited for, in private memory of the
+//           process. A child begins with what its parent had learnt.
+// Blocks:   never; it keeps its CPU busy for at most kSpinNs.
+// Threads:  several may use one; it may then learn a little less.
 class Spin {
  public:
   static constexpr int64_t kSpinNs = 20'000;
@@ -44,12 +45,12 @@ class Spin {
   static constexpr uint32_t kLingerMost = 128;
   static constexpr uint32_t kProbe = 32;
 
-  // Whether `look` has returned true in time. It is not asked at all while the
-  // process is explored: nobody else moves meanwhile.
+  // Returns whether `look` returned true in time. While the process is
+  // explored, `look` is not called at all: no other process runs meanwhile.
   template <typename Look>
   bool until(Look look) {
     if (process_gate != nullptr) return false;
-    // Relaxed, here and below: a count that is lost is no harm.
+    // Relaxed, here and below: a lost count does no harm.
     if (const uint32_t rest = leave_out_.load(std::memory_order_relaxed)) {
       leave_out_.store(rest - 1, std::memory_order_relaxed);
       return false;
@@ -65,7 +66,8 @@ class Spin {
     return true;
   }
 
-  // After until() was true: how many there were of what was waited for.
+  // To be called after until() returned true, with the number of things (such
+  // as messages) that were found.
   void found(uint32_t count) {
     uint32_t linger = linger_.load(std::memory_order_relaxed);
     linger = count > 1 ? std::clamp(2 * linger, 1U, kLingerMost) : linger / 2;
@@ -90,7 +92,7 @@ class Spin {
     uint32_t pauses = 1;
     for (int i = 1;; ++i) {
       if (look()) return true;
-      // Each look may take the cache line away from whoever is to change it.
+      // Each look may take the cache line away from the process that writes it.
       pause(pauses);
       pauses = std::min(2 * pauses, kPausesMost);
       if (i % kLooksPerClock != 0) continue;
@@ -100,13 +102,14 @@ class Spin {
     }
   }
 
-  // So many times are yet to be left out, and so many after the next failure:
-  // leave_out_ <= next_ <= kLeaveOutMost, and next_ is a power of two. It is 1
-  // after a success, and leave_out_ was 0 then.
+  // leave_out_ calls are still to be skipped, and next_ calls will be skipped
+  // after the next failure: leave_out_ <= next_ <= kLeaveOutMost, and next_ is
+  // a power of two. After a success next_ is 1; leave_out_ was 0 already.
   std::atomic<uint32_t> leave_out_{0};
   std::atomic<uint32_t> next_{1};
-  // Pauses after a success: from 0, where one comes at a time, to kLingerMost;
-  // and how often one came while they were 0, for the probe.
+  // linger_ is the number of pauses after a success: from 0, where one message
+  // comes at a time, to kLingerMost. singles_ counts how often just one came
+  // while linger_ was 0, for the probe.
   std::atomic<uint32_t> linger_{0};
   std::atomic<uint32_t> singles_{0};
 };

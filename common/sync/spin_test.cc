@@ -11,7 +11,7 @@ namespace {
 
 using ipc::Spin;
 
-// How many times the spin, asked `times` times, has looked in vain.
+// Calls until() `times` times. Returns how often it looked, always in vain.
 int spins_in_vain(Spin& spin, int times) {
   int spins = 0;
   for (int i = 0; i < times; ++i) {
@@ -25,7 +25,7 @@ int spins_in_vain(Spin& spin, int times) {
   return spins;
 }
 
-TEST(Spin, ReturnsAsSoonAsItIsSo) {
+TEST(Spin, ReturnsAsSoonAsTheLookSucceeds) {
   Spin spin;
   EXPECT_TRUE(spin.until([] { return true; }));
   int looks = 0;
@@ -40,9 +40,9 @@ TEST(Spin, GivesUpAfterItsTimeAndNotBefore) {
   EXPECT_GE(ipc::now_ns() - before_ns, Spin::kSpinNs);
 }
 
-TEST(Spin, LeavesOutTwiceAsManyAfterEachTimeInVain) {
+TEST(Spin, SkipsTwiceAsManyCallsAfterEachSpinInVain) {
   Spin spin;
-  // It spins, leaves out 1, spins, leaves out 2, spins, leaves out 4, ...
+  // It spins, skips 1, spins, skips 2, spins, skips 4, ...
   EXPECT_EQ(spins_in_vain(spin, 1 + 1 + 1 + 2 + 1 + 4 + 1), 4);
 }
 
@@ -52,17 +52,17 @@ TEST(Spin, CostsNextToNothingWhereItIsInVain) {
   EXPECT_EQ(spins_in_vain(spin, 4 * (Spin::kLeaveOutMost + 1)), 4);
 }
 
-TEST(Spin, BeginsAnewAfterASuccess) {
+TEST(Spin, SpinsAtOnceAgainAfterASuccess) {
   Spin spin;
   (void)spins_in_vain(spin, 100);
   int asked = 0;
   while (!spin.until([] { return true; })) ++asked;
   EXPECT_LE(asked, 64) << "it tries again after a while";
   EXPECT_TRUE(spin.until([] { return true; }));
-  EXPECT_EQ(spins_in_vain(spin, 2), 1) << "1 is left out, not 64";
+  EXPECT_EQ(spins_in_vain(spin, 2), 1) << "1 is skipped, not 64";
 }
 
-// The least time that it takes to find what is there already.
+// Returns the shortest time that it takes to find what is there already.
 int64_t quickest_ns(Spin& spin) {
   int64_t least_ns = INT64_MAX;
   for (int i = 0; i < 1000; ++i) {
@@ -73,7 +73,7 @@ int64_t quickest_ns(Spin& spin) {
   return least_ns;
 }
 
-TEST(Spin, LingersWhereSeveralCameAtOnceAndNotWhereOneDid) {
+TEST(Spin, LingersIfSeveralCameTogetherAndNotIfOneCame) {
   Spin spin;
   const int64_t at_once_ns = quickest_ns(spin);
   for (int i = 0; i < 10; ++i) spin.found(5);
@@ -83,7 +83,7 @@ TEST(Spin, LingersWhereSeveralCameAtOnceAndNotWhereOneDid) {
   EXPECT_LT(quickest_ns(spin), at_once_ns + Spin::kLingerMost);
 }
 
-TEST(Spin, TriesNowAndThenWhetherSeveralWouldCome) {
+TEST(Spin, NowAndThenTriesWhetherSeveralWouldCome) {
   Spin spin;
   const int64_t at_once_ns = quickest_ns(spin);
   for (uint32_t i = 1; i < Spin::kProbe; ++i) spin.found(1);

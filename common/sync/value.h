@@ -1,4 +1,5 @@
-// Numbers that processes share, each with a lock; after Python's Value, Array.
+// Numbers that processes share, each with a lock. Modelled on Value and Array
+// of Python's multiprocessing.
 //
 //   ipc::Value<int> counter(0);                 // before the fork
 //   {
@@ -7,7 +8,7 @@
 //   }
 //
 // Python's typecodes are C++ types here: 'i' is int, 'd' is double, 'c' is
-// char; and any struct of such types will do.
+// char. A struct of such types works as well.
 #pragma once
 
 #include <errno.h>
@@ -30,16 +31,16 @@ namespace ipc {
 
 // One T and the lock that guards it.
 //
-// Lifetime: maps memory of its own; see shared.h. Made before the fork by a
-//           process that outlives the others' use.
-// Blocks:   get_lock() only names the lock; locking it waits. value() does not
-//           lock: `value() += 1` is a load and a store, and between them others
-//           may come if you do not hold the lock. (Python's value locks each of
-//           the two, which does not help.)
+// Lifetime: maps memory of its own; see shared.h. Create it before the fork, in
+//           a process that outlives the others' use.
+// Blocks:   get_lock() only returns the lock; locking it waits. value() does
+//           not lock: `value() += 1` is a load and a store, and if you do not
+//           hold the lock, another process may come between the two. (Python's
+//           value locks each of the two separately, which does not help.)
 // Ordering: that of the lock.
 // Death:    if a process dies while it holds the lock, the next Guard says
-//           owner_died(): the value may be half changed. Without the lock
-//           nobody is told.
+//           owner_died(): the value may be half changed. If it dies while it
+//           changes the value without the lock, no process learns of it.
 template <typename T>
 class Value {
   static_assert(std::is_trivially_copyable_v<T>,
@@ -62,7 +63,8 @@ class Value {
   Shared<Cell> cell_;
 };
 
-// A fixed number of T and one lock that guards them all; else as Value.
+// A fixed number of T and one lock that guards them all. In all else it is like
+// Value.
 template <typename T>
 class Array {
   static_assert(std::is_trivially_copyable_v<T>,
@@ -71,7 +73,7 @@ class Array {
   static_assert(alignof(T) <= SharedPages::kAlignment / 2);
 
  public:
-  // `size_items` zeros, or what T{} is.
+  // Holds `size_items` items, each of which is T{}: zero for a number.
   explicit Array(size_t size_items)
       : pages_(size_bytes(size_items)),
         lock_(new (pages_.data()) Lock),
@@ -92,9 +94,9 @@ class Array {
   }
   [[nodiscard]] std::span<T> span() const { return items_; }
 
-  // All items as they were at one moment: a copy, made under the lock. If an
-  // owner of the lock has died they may be half changed; the notice stands for
-  // the next Guard.
+  // Returns a copy of all items as they were at one moment, made under the
+  // lock. If an owner of the lock has died, they may be half changed. This call
+  // does not say so, but the next Guard still does.
   [[nodiscard]] std::vector<T> snapshot() const {
     const Guard guard(*lock_);
     return {items_.begin(), items_.end()};

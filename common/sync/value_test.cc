@@ -11,7 +11,7 @@ namespace {
 
 struct Pair {
   int left = 0;
-  int right = 0;  // Equal to `left` whenever nobody holds the lock.
+  int right = 0;  // Equal to `left` whenever no process holds the lock.
 };
 
 TEST(Value, WithItsLockNoIncrementIsLost) {
@@ -39,7 +39,7 @@ TEST(Value, HoldsAnyStructOfPlainTypesAndBeginsWithItsDefaults) {
   EXPECT_EQ(reading.value().unit, 'C');
 }
 
-TEST(Value, SaysWhenSomebodyDiedWhileChangingIt) {
+TEST(Value, TheGuardSaysThatAProcessDiedWhileChangingIt) {
   const ipc::Value<Pair> pair;
   ipc::Process victim("victim", [&] {
     const ipc::Guard guard(pair.get_lock());

@@ -1,9 +1,9 @@
-// The strongest test the library has: its primitives in every order of their
-// steps, with points inside of them, and with a process killed at each of
-// these points. No order may end in a hang, and none may break an invariant.
+// The strongest test the library has: it explores the primitives in every order
+// of their steps, with points inside of them, and with a process killed at each
+// of these points. No order may end in a hang, and none may break an invariant.
 //
-// Each test prints how large its space is, and whether all of it was explored
-// or only what needs a few pre-emptions.
+// Each test prints how many schedules there are, and whether all were explored
+// or only those with a few pre-emptions.
 #include <gtest/gtest.h>
 #include <stdio.h>
 
@@ -53,7 +53,8 @@ using ipc::testing::Texts;
 using ipc::testing::very_late;
 using ipc::testing::whole;
 
-// What a lock protects: whole, unless somebody is inside or has died there.
+// What a lock protects: `inside` is 0 unless a process is inside, or died
+// there.
 template <typename Lock>
 struct LockBoard {
   Lock lock;
@@ -68,7 +69,7 @@ void take_turn(LockBoard<Lock>& board, int depth) {
     board.inside = 0;
     guard.repaired();
   }
-  IPC_CHECK(board.inside == 0 && "half changed, and nobody was told");
+  IPC_CHECK(board.inside == 0 && "half changed, without a notice");
   ++board.inside;
   ipc::inner_point("inside");
   if (depth > 1) {
@@ -88,8 +89,8 @@ Scenario lock(int processes, int depth = 1) {
       schedule.add(numbered("Owner", i), [&] { take_turn(*board, depth); });
     }
     schedule.run();
-    // A lock is handed on at once, by the kernel. With three, who was woken may
-    // die before it acts, and another has to look again by itself.
+    // The kernel hands a lock on at once. With three processes, the one that
+    // was woken may die before it acts; then another must look again by itself.
     if (processes == 2 && schedule.time_passed() > 0) return "late"s;
     return std::to_string(board->done) + " were inside";
   };
@@ -105,7 +106,7 @@ TEST(ExploreLock, IsHandedOnWhoeverDies) {
                   {"1 were inside", "2 were inside"});
   expect_outcomes("Lock, 3, one death", lock<ipc::Lock>(3), whole(1),
                   {"2 were inside", "3 were inside"});
-  // Also whoever was about to repair.
+  // The second death may be that of the process that was about to repair.
   expect_outcomes("Lock, 3, two deaths", lock<ipc::Lock>(3), bounded(0, 2),
                   {"1 were inside", "2 were inside", "3 were inside"});
 }
@@ -144,21 +145,21 @@ Scenario event(int waiters) {
   };
 }
 
-TEST(ExploreEvent, LetsAllGoOn) {
+TEST(ExploreEvent, LetsAllContinue) {
   expect_outcomes("Event, 1 waiter", event(1), whole(),
                   {"set, and all went on"});
   expect_outcomes("Event, 2 waiters", event(2), whole(),
                   {"set, and all went on"});
 }
 
-TEST(ExploreEvent, LetsAllGoOnWhoeverDies) {
+TEST(ExploreEvent, LetsAllContinueWhoeverDies) {
   expect_outcomes("Event, 1 waiter, one death", event(1), whole(1),
                   {"not set", "set, and all went on"});
   expect_outcomes("Event, 2 waiters, one death", event(2), whole(1),
                   {"not set", "set, and all went on"});
 }
 
-// Who waits while it is set and cleared again has been waited for.
+// A waiter that waits while the event is set and cleared again must return.
 std::string pulse(Schedule& schedule) {
   const Shared<ipc::Event> event;
   const Shared<std::atomic<bool>> waits(false);
@@ -190,7 +191,7 @@ Scenario semaphore(int workers, uint32_t permits) {
     const Shared<Board> board(permits);
     schedule.always([&] {
       return board->holders > permits || board->semaphore.value() > permits
-                 ? "more than the permits"
+                 ? "more than there are permits"
                  : "";
     });
     for (int i = 0; i < workers; ++i) {
@@ -207,7 +208,7 @@ Scenario semaphore(int workers, uint32_t permits) {
   };
 }
 
-// Whoever dies may hold the permit: it comes back, or is lost.
+// The process that dies may hold the permit: it comes back, or is lost.
 template <typename Semaphore>
 Scenario mortal_semaphore() {
   return [](Schedule& schedule) {
@@ -246,7 +247,8 @@ TEST(ExploreSemaphore, TakesThePermitOfTheDeadBackIfItIsBounded) {
   expect_outcomes("BoundedSemaphore, one death",
                   mortal_semaphore<ipc::BoundedSemaphore>(), bounded(2, 1),
                   {"1 permits, 1 done", "1 permits, 2 done"});
-  // The other one says that it is lost, and hangs nobody who has a deadline.
+  // With a plain semaphore the permit is lost, but no process with a deadline
+  // hangs.
   expect_outcomes("Semaphore, one death", mortal_semaphore<ipc::Semaphore>(),
                   whole(1),
                   {"0 permits, 0 done", "0 permits, 1 done",
@@ -261,10 +263,11 @@ struct Shop {
 };
 
 void enter_shop(Guard& guard) {
-  if (guard.owner_died()) guard.repaired();  // One store each: all is whole.
+  // Each change is a single store, so nothing can be half changed.
+  if (guard.owner_died()) guard.repaired();
 }
 
-// One item for each consumer, and a word to one of them for each item.
+// One item for each consumer, and one notify_one() for each item.
 Scenario condition(int consumers) {
   return [=](Schedule& schedule) {
     const Shared<Shop> shop;
@@ -312,7 +315,7 @@ TEST(ExploreCondition, LosesNoWakeUpWhoeverDies) {
 
 // What is known of a party of the barrier.
 struct Party {
-  bool waits = false;  // Or did when it died.
+  bool waits = false;  // It waits, or did so when it died.
   bool dead = false;
 };
 
@@ -325,13 +328,13 @@ void note_waiters(const Schedule& schedule, std::vector<Party>& parties) {
                     schedule.place(i) == "the Barrier";
     } else if (!party.dead) {
       party.dead = true;
-      // Who died after the deadline had passed did not wait any more.
+      // A party that died after the deadline had passed did not wait any more.
       party.waits = party.waits && schedule.time_passed() == 0;
     }
   }
 }
 
-// A death before the barrier is seen by nobody: then it takes the deadline.
+// No process notices a death before arrival: then it takes the deadline.
 std::string barrier_outcome(const Schedule& schedule, int through, bool late,
                             const std::vector<Party>& parties) {
   int living = 0;
@@ -339,13 +342,12 @@ std::string barrier_outcome(const Schedule& schedule, int through, bool late,
     living += schedule.was_killed(i) ? 0 : 1;
     if (late && parties[i].dead && parties[i].waits) return "it hung";
   }
-  if (through == 0)
-    return late ? "nobody is through, late" : "nobody is through";
+  if (through == 0) return late ? "none is through, late" : "none is through";
   if (late) return "through, but late";
   return through < living ? "some are not through" : "all who live are through";
 }
 
-// Of the parties only so many ever come.
+// Only `comers` of the parties ever arrive.
 Scenario barrier(int parties, int comers) {
   struct Board {
     ipc::Barrier barrier;
@@ -381,17 +383,18 @@ TEST(ExploreBarrier, LetsAllThrough) {
                   {"all who live are through"});
 }
 
-TEST(ExploreBarrier, LetsAllOrNobodyThroughWhoeverDies) {
-  const Texts expected{"all who live are through", "nobody is through",
-                       "nobody is through, late"};
+TEST(ExploreBarrier, LetsAllOrNoneThroughWhoeverDies) {
+  const Texts expected{"all who live are through", "none is through",
+                       "none is through, late"};
   expect_outcomes("Barrier, 2, one death", barrier(2), whole(1), expected);
   expect_outcomes("Barrier, 3, one death", barrier(3), bounded(0, 1), expected);
-  // Who waits with the dead is told, and need not wait for its deadline.
+  // A party that waits with the dead one learns of the death, and need not wait
+  // for its deadline.
   expect_outcomes("Barrier, 3, 2 come, one death", barrier(3, 2), bounded(1, 1),
-                  {"nobody is through", "nobody is through, late"});
+                  {"none is through", "none is through, late"});
 }
 
-// A message that cannot be half written without being seen.
+// A message that shows whether it is written only in part.
 std::string message(int producer, int number) {
   std::string text(20, static_cast<char>('a' + producer));
   return text + std::to_string(number);
@@ -416,9 +419,10 @@ void consume(ipc::Queue& queue, QueueBoard& board, int count) {
   }
 }
 
-// The messages that came, those of each producer in the order in which they
-// came, or sorted if several took them: who takes the first may note it later.
-// Then whether the queue can be used as if it were new.
+// Returns the messages that came, those of each producer in their order of
+// arrival. With several consumers they are sorted, because the consumer that
+// takes the first may note it later. Then says whether the queue still works as
+// a new one does.
 std::string queue_outcome(QueueBoard& board, ipc::Queue& queue, int producers,
                           int consumers) {
   if (consumers > 1) std::sort(board.got.begin(), board.got.end());
@@ -433,7 +437,7 @@ std::string queue_outcome(QueueBoard& board, ipc::Queue& queue, int producers,
   while (queue.try_get()) text += "and one left ";
   const bool works = queue.try_put("x") == ipc::QueueStatus::ok &&
                      queue.try_get() && queue.empty();
-  return text + (works ? "usable" : "of no more use");
+  return text + (works ? "usable" : "no longer usable");
 }
 
 // A queue with room for one message, so that putters wait as well.
@@ -460,7 +464,7 @@ Scenario queue(int producers, int items_each, int consumers = 1) {
   };
 }
 
-TEST(ExploreQueue, LosesNothingAndDoublesNothingAndKeepsTheOrder) {
+TEST(ExploreQueue, LosesNothingDuplicatesNothingAndKeepsTheOrder) {
   expect_outcomes("Queue, 1 to 1", queue(1, 1), whole(), {"a0 usable"});
   expect_outcomes("Queue, 1 to 1, two items", queue(1, 2), bounded(2),
                   {"a01 usable"});
@@ -497,7 +501,7 @@ std::string closed_queue(Schedule& schedule) {
   return std::to_string(board->count) + " came";
 }
 
-TEST(ExploreQueue, TellsAllThatItIsClosed) {
+TEST(ExploreQueue, ReportsToAllThatItIsClosed) {
   expect_outcomes("Queue, closed", closed_queue, bounded(3), {"1 came"});
 }
 
@@ -507,7 +511,7 @@ struct RingBoard {
 };
 
 // What was taken and what is left in the ring must be all that was put, in
-// order. Then whether successors can use it.
+// order. Then checks whether new processes can use the ring.
 std::string ring_outcome(RingBoard& board, ipc::SpscRing& ring, int max_items) {
   const uint64_t put_count = ring.tail();
   std::string text = std::to_string(put_count) + " put, " +
@@ -520,14 +524,14 @@ std::string ring_outcome(RingBoard& board, ipc::SpscRing& ring, int max_items) {
   if (!whole) text += ", and that is not what was put";
   int item = 0;
   for (int i = 0; i < max_items; ++i) {
-    if (!ring.try_put(&item)) text += ", of no more use";
+    if (!ring.try_put(&item)) text += ", no longer usable";
   }
   if (ring.try_put(&item)) text += ", too big";
   return text;
 }
 
-// Neither side can wait in a schedule, since nobody would wake it: each tries a
-// few times.
+// Neither side can wait in a schedule, because no process would wake it. So
+// each side tries a few times.
 Scenario ring(int max_items, int puts, int gets) {
   return [=](Schedule& schedule) {
     ipc::SpscRing ring(static_cast<size_t>(max_items), sizeof(int));
@@ -547,7 +551,7 @@ Scenario ring(int max_items, int puts, int gets) {
   };
 }
 
-TEST(ExploreRing, LosesNothingAndDoublesNothingAndKeepsTheOrder) {
+TEST(ExploreRing, LosesNothingDuplicatesNothingAndKeepsTheOrder) {
   expect_outcomes("Ring of 1", ring(1, 3, 2), whole(),
                   {"1 put, 0 taken", "1 put, 1 taken", "2 put, 1 taken"});
   expect_outcomes("Ring of 2", ring(2, 3, 3), whole(),
@@ -565,9 +569,8 @@ TEST(ExploreRing, LosesNothingWhoeverDies) {
        "2 put, 1 taken", "2 put, 2 taken", "3 put, 1 taken", "3 put, 2 taken"});
 }
 
-// The workers of a pool, and what its owner does to give them a batch. They
-// wait for the next one in the end, so each schedule ends with nobody who goes
-// on.
+// The workers of a pool, and what its owner does to give them a batch. In the
+// end they wait for the next batch, so each schedule ends in a deadlock.
 struct PoolPages {
   static constexpr size_t kChunks = 2;
 
@@ -625,14 +628,14 @@ Scenario pool_workers(int workers) {
   };
 }
 
-TEST(ExplorePool, LetsEachTaskBeDoneOnce) {
+TEST(ExplorePool, DoesEachTaskExactlyOnce) {
   expect_outcomes("Pool, 1 worker", pool_workers(1), bounded(3),
                   {"1 1 times done"});
   expect_outcomes("Pool, 2 workers", pool_workers(2), bounded(2),
                   {"1 1 times done"});
 }
 
-// Sleep sets leave out only what makes no difference.
+// Sleep sets leave out only orders that make no difference.
 TEST(ExploreReduction, FindsWhatAllOrdersFind) {
   if (!ipc::kMemoryWatchWorks) GTEST_SKIP() << "needs x86-64";
   if (kIsSanitized) GTEST_SKIP() << "takes too long with a sanitizer";
@@ -666,7 +669,7 @@ TEST(ExploreReduction, FindsWhatAllOrdersFind) {
   }
 }
 
-// What would be wrong must be found, and by few choices.
+// The explorer must find what is wrong, with a short witness.
 
 constexpr size_t kWitnessMax = 12;
 
@@ -698,7 +701,7 @@ TEST(ExploreWrong, NoLock) {
   expect_found(scenario, "outcome", "1");
 }
 
-// What the kernel does in one step, compare and sleep, is done in two.
+// The kernel compares and sleeps in one step; here these are two steps.
 TEST(ExploreWrong, ASleepThatDoesNotLookAgain) {
   const auto scenario = [](Schedule& schedule) -> std::string {
     const Shared<std::atomic<uint32_t>> is_set(0U);
@@ -719,7 +722,7 @@ TEST(ExploreWrong, ASleepThatDoesNotLookAgain) {
   expect_found(scenario, "deadlock", "Waiter waits for something");
 }
 
-TEST(ExploreWrong, AConditionThatIsNotAskedAgain) {
+TEST(ExploreWrong, APredicateThatIsNotTestedAgain) {
   const auto scenario = [](Schedule& schedule) {
     const Shared<Shop> shop;
     for (int i = 0; i < 2; ++i) {
@@ -745,7 +748,7 @@ TEST(ExploreWrong, AConditionThatIsNotAskedAgain) {
   EXPECT_LE(outcome->witness.size(), kWitnessMax);
 }
 
-// The index says that there is a message, and then it is written.
+// The index says that there is a message before it is written.
 TEST(ExploreWrong, AQueueThatPublishesFirst) {
   struct Ring {
     std::atomic<uint32_t> count{0};

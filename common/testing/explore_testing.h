@@ -2,8 +2,9 @@
 //
 //   expect_outcomes("Lock, 2", lock(2), whole(1), {"1 was inside", ...});
 //
-// prints how large the space is and whether all of it was explored, and expects
-// just these outcomes; with a sanitizer, none but these in a sample.
+// prints how many schedules there are and whether all were explored, and
+// expects exactly these outcomes. With a sanitizer it explores only a sample of
+// the schedules, and expects no other outcomes than these.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,8 +21,8 @@
 namespace ipc::testing {
 
 using Texts = std::vector<std::string>;
-// Later than anything that the processes do: it passes only when all of them
-// wait. Who gets what it waits for, and only then, has hung.
+// A deadline later than anything that the processes do: it passes only when all
+// of them wait. A process that gets what it waits for only then has hung.
 inline Deadline very_late() { return Deadline::after(3600); }
 
 inline void expect_early(Deadline late) {
@@ -38,8 +39,8 @@ inline constexpr bool kIsSanitized = true;
 inline constexpr bool kIsSanitized = false;
 #endif
 
-// A sanitizer makes each fork some fifty times as expensive: a sample has to
-// do.
+// With a sanitizer each fork takes some fifty times as long, so this explores
+// only a sample.
 inline void expect_some_outcomes(const char* name, const Scenario& scenario,
                                  ExploreOptions options,
                                  const Texts& expected) {
@@ -72,7 +73,7 @@ inline void expect_outcomes(const char* name, const Scenario& scenario,
   }
 }
 
-// Small enough for all of it.
+// For a scenario that is small enough to explore all schedules.
 inline ExploreOptions whole(int kills = 0) {
   return {.kills = kills,
           .inner = true,

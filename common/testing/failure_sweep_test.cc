@@ -1,6 +1,6 @@
-// Each thing of this library is made, used and let go while one of its system
-// calls fails: the first, then the second, until each has failed once. It must
-// throw or succeed, and leave nothing behind either way.
+// Each object of this library is created, used and destroyed while one of its
+// system calls fails: the first, then the second, until each has failed once.
+// It must throw or succeed, and leave nothing behind either way.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -80,8 +80,8 @@ void one_way_connections() {
   demand(*first.receive_until(limit()) == "hello");
 }
 
-// A file in a folder that is there from the beginning to the end: to remove
-// what is in a folder takes a descriptor.
+// A file in a folder that exists during the whole test, because removing the
+// content of a folder takes a descriptor.
 class File {
  public:
   File() : folder_(folder()), path_(folder_.file("file")) {}
@@ -145,7 +145,7 @@ void locked_file() {
       ::open(file.folder_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
       "open"));
   { const ipc::UniqueFd lock = ipc::create_locked(fd.get(), "file"); }
-  // A lock that could not be asked for is none that was taken.
+  // If a lock cannot be requested, it has not been taken either.
   (void)ipc::lock_abandoned(fd.get(), "file");
 }
 
@@ -183,13 +183,13 @@ void semaphores() {
   semaphore->release();
 }
 
-// Not made anew each time: a permit that was lost would be missed.
+// All runs use one semaphore, so that a lost permit is noticed.
 void bounded_semaphore(ipc::BoundedSemaphore& semaphore) {
   semaphore.acquire();
   semaphore.release();
 }
 
-// The same with a permit that must be taken from a holder who has died.
+// The same with a permit that must be taken from a dead holder.
 void abandoned_permit(ipc::BoundedSemaphore& semaphore) {
   ipc::Process holder("Holder", [&] {
     semaphore.acquire();
@@ -218,8 +218,8 @@ void ring() {
   demand(ring.try_get(&number) && number == 7);
 }
 
-// A peer with which something was wrong does not come out of accept(), and the
-// next one does.
+// accept() does not return a peer with which something was wrong, but it
+// returns the next one.
 void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
   for (int i = 0; i < 2; ++i) {
     ipc::Process client("Client", [&] {
@@ -237,7 +237,7 @@ void meet(ipc::Listener& listener, const ipc::ClientOptions& options) {
   demand(false);
 }
 
-// A path that a listener has to remove by itself.
+// A path that the listener itself must remove.
 ipc::Address a_path() { return ipc::Address(File::folder().file("socket")); }
 
 void listener_at_a_path() {
@@ -281,7 +281,7 @@ void pool() {
   demand(pool.submit(21).get() == 42);
 }
 
-// To its clients all that is wrong with the way to the server is ManagerGone.
+// Whatever fails on the way to the server, a client gets ManagerGone.
 void manager() {
   const ipc::Manager manager({.address = a_path().text()});
   try {

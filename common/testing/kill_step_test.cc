@@ -1,10 +1,10 @@
-// R3 of the list of faults: a process is killed at each point of an operation,
-// and after each the object must still do its work. What random kills hit once
-// in a million is hit here each time.
+// A process is killed at each point of an operation, and after each kill the
+// object must still do its work. A point that random kills hit once in a
+// million is hit here each time.
 //
-// The process is driven by ptrace(2), one instruction at a time. The points are
-// those after each change of the object's bytes, which are what the others can
-// see, and so many in between as there is time for.
+// ptrace(2) drives the process, one instruction at a time. The points are those
+// after each change of the object's bytes, since only these are visible to the
+// others, and as many in between as there is time for.
 #include <gtest/gtest.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -43,17 +43,18 @@ using ipc::testing::await_asleep;
 using ipc::testing::limit;
 using ipc::testing::status_of;
 
-// To get to n points of an operation takes n / 2 times its length in steps, and
-// a step takes 3 to 30 us. This is for the points between the changes.
+// Reaching n points of an operation takes n / 2 times its length in steps, and
+// a step takes 3 to 30 us. This is the limit for the points between the
+// changes.
 constexpr int64_t kStepsAtMost = 5'000;
 
-// A child that stops, and goes on by steps, and then is killed.
+// A child that stops, then runs step by step, and then is killed.
 class SteppedChild {
  public:
   explicit SteppedChild(const std::function<void()>& operation) {
     pid_ = ipc::check(::fork(), "fork");
     if (pid_ == 0) {
-      // These read files, and that is not tested.
+      // The first call of these reads files, which is not tested here.
       (void)ipc::holder_self();
       Lock lock;
       if (lock.try_lock()) lock.unlock();
@@ -94,7 +95,7 @@ class SteppedChild {
   bool runs_ = true;
 };
 
-// An operation on a shared object, to be killed in.
+// An operation on a shared object. Its process is to be killed in the middle.
 template <typename T>
 struct Trial {
   const char* name;
@@ -103,8 +104,8 @@ struct Trial {
   std::function<void()> check;
   std::function<void()> prepare = [] {};
 
-  // As the object is when it is new: each child has to meet the same, or it
-  // would take another way to the point at which it is killed.
+  // The bytes of the new object. Each child must find the same bytes, or it
+  // would reach the point at which it is killed along another path.
   const std::string pristine = bytes();
 
   [[nodiscard]] std::string bytes() const {
@@ -154,9 +155,9 @@ std::set<int64_t> Trial<T>::find_points() const {
 
 template <typename T>
 void Trial<T>::run() const {
-  const ipc::OneCpu one_cpu;  // Else each step would wake another CPU.
-  // The first time, functions are looked up by the dynamic linker: that is done
-  // here, and inherited by the children.
+  const ipc::OneCpu one_cpu;  // Otherwise each step would wake another CPU.
+  // At the first call the dynamic linker looks functions up. That happens here,
+  // and the children inherit the result.
   begin();
   operation();
   check();
@@ -180,8 +181,9 @@ class KillStep : public ::testing::Test {
  protected:
   void SetUp() override {
 #if defined(__aarch64__)
-    // Without these an atomic change is a loop around LDXR and STXR, which is
-    // never left by steps: each is an exception, which ends the reservation.
+    // Without these an atomic change is a loop around LDXR and STXR. Stepping
+    // never leaves the loop: each step is an exception, which ends the
+    // reservation.
     if ((::getauxval(AT_HWCAP) & HWCAP_ATOMICS) == 0) {
       GTEST_SKIP() << "needs a processor with atomic instructions (LSE)";
     }
@@ -245,8 +247,8 @@ TEST_F(KillStep, Semaphore) {
                                  semaphore->release();
                                },
                                [&] {
-                                 // Its permit may be lost, and then anyone
-                                 // gives it back.
+                                 // Its permit may be lost; then any process
+                                 // may release it.
                                  ASSERT_LE(semaphore->value(), 1U);
                                  if (semaphore->value() == 0)
                                    semaphore->release();
@@ -325,7 +327,7 @@ TEST_F(KillStep, ACondition) {
   trial.run();
 }
 
-// Two wait for a third, who dies in `operation`. All or none get through.
+// Two wait for a third, which dies in `operation`. Both or none get through.
 void kill_third_party(const char* name, const Shared<Barrier>& barrier,
                       const std::function<void()>& operation) {
   constexpr int kComplete = 10;
@@ -334,13 +336,13 @@ void kill_third_party(const char* name, const Shared<Barrier>& barrier,
   const Trial<Barrier> trial{
       name, barrier, operation,
       [&] {
-        // If the dead one had not come, somebody comes in its place.
+        // If the dead one had not arrived, this process takes its place.
         if (!barrier->broken() && barrier->n_waiting() == 2) {
           EXPECT_TRUE(barrier->wait_until(limit()));
         }
         const int status = status_of(others[0]);
         ASSERT_EQ(status_of(others[1]), status) << "the round ended for one";
-        // It may be broken as well because the dead one was on its way out.
+        // The dead one may also have broken it on its way out.
         ASSERT_TRUE(status == kComplete ||
                     (status == kBroken && barrier->broken()));
         barrier->reset();

@@ -1,6 +1,6 @@
-// R1 to R6 of the list of faults: 200 participants of each synchronization
-// object are killed at random instants, and the others have to get on. The
-// objects that are known not to stand it have to fail the same trial.
+// 200 participants of each synchronization object are killed at random
+// instants, and the others must make progress. Objects that are known not to
+// survive this must fail the same trial.
 #include <gtest/gtest.h>
 #include <pthread.h>
 
@@ -34,12 +34,12 @@ using ipc::testing::Phase;
 using ipc::testing::spin_us;
 
 constexpr int kKills = 200;
-// So many have to land where it hurts: else the trial would prove little. Idle
-// machines see some 100.
+// At least this many kills must land where they do harm, or the trial would
+// prove little. On idle machines there are some 100.
 constexpr int kLandedAtLeast = kKills / 10;
 constexpr double kControlLimitSeconds = 0.3;
 
-// What a participant found wrong is its exit status.
+// What a participant found wrong. This is its exit status.
 enum Wrong {
   kTorn = 41,       // Half-changed data without a notice.
   kTwoInside = 42,  // No mutual exclusion.
@@ -47,8 +47,9 @@ enum Wrong {
   kNoOrder = 44,    // A bound was exceeded.
 };
 
-// Between two steps, longer than it takes to wake another: a lock is not fair,
-// and who unlocks and locks at once would have it for many turns.
+// A pause between two steps, longer than it takes to wake another process. A
+// lock is not fair: a process that unlocks it and locks it again at once would
+// have it for many turns.
 void rest() { ::usleep(20); }
 
 // The controls: a mutex and a condition variable as in any textbook.
@@ -103,7 +104,7 @@ void change_pair(Pair<Mutex>& pair, int index, Participant& self, int depth) {
     AnyGuard guard(pair.mutex);
     self.phase = Phase::inside;
     if (guard.owner_died()) {
-      // In this order, and so that it may be done twice: another kill may come.
+      // In this order, so that it may be done again: another kill may come.
       pair.second = pair.first.load();
       pair.owner = -1;
       ++pair.notices;
@@ -148,10 +149,10 @@ TEST(Kill, AnRLockSurvivesItsOwnersAtDepthThree) {
   expect_survives_kills<RLock>("RLock", 3);
 }
 
-// A robust mutex alone does not pass this. Its unlock wakes one waiter; if that
-// is killed before it acts, and somebody who just came has the mutex by then,
-// then nobody knows any more that others sleep. RobustMutex looks again.
-TEST(Kill, ALockInACrowdLosesNoWakeUpWithItsWaiters) {
+// A robust mutex alone does not pass this. Its unlock wakes one waiter. If that
+// waiter is killed before it acts, and a newcomer has the mutex by then, the
+// mutex no longer records that others sleep. RobustMutex looks again.
+TEST(Kill, ALockInACrowdLosesNoWakeUpWhenWaitersDie) {
   const Shared<Lock> lock;
   KillTrial trial("Lock in a crowd", 4, [&](int, Participant& self) {
     self.phase = Phase::calling;
@@ -161,7 +162,7 @@ TEST(Kill, ALockInACrowdLosesNoWakeUpWithItsWaiters) {
     self.phase = Phase::outside;
   });
   trial.inside_of_ten = 2;
-  // Nobody rests, so some have bad luck for longer; a lost wake-up is for ever.
+  // Without rests some must wait longer; a lost wake-up would last forever.
   trial.want(Phase::calling, kLandedAtLeast);
   EXPECT_TRUE(trial.run(kKills, 3));
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
@@ -181,8 +182,8 @@ TEST(Kill, ControlAMutexThatIsNotRobustHangs) {
   printf("  as it should: %s\n", survived.message());
 }
 
-// Semaphores: which participants are inside is one word, so that each who
-// enters sees who else was inside at that instant.
+// Semaphores: one word has a bit for each participant that is inside, so that
+// each one that enters sees which others were inside at that instant.
 
 constexpr int kPermits = 2;
 
@@ -202,7 +203,7 @@ void visit(Room<AnySemaphore>& room, int index, Participant& self) {
   const uint32_t others = room.inside.fetch_or(own_bit);
   self.phase = Phase::inside;
   if (std::popcount(others) >= kPermits) {
-    // Too many, unless some of them are dead and the test has not yet seen it.
+    // Too many, unless some of them are dead and the test has not noticed yet.
     int living = 0;
     for (int i = 0; i < 8; ++i) {
       if ((others & 1U << i) != 0 && ipc::holder_alive(room.who[i])) ++living;
@@ -217,15 +218,15 @@ void visit(Room<AnySemaphore>& room, int index, Participant& self) {
   rest();
 }
 
-TEST(Kill, ASemaphoreSurvivesAndItsLostPermitsCanBeGivenBack) {
+TEST(Kill, ASemaphoreSurvivesAndItsLostPermitsCanBeReleased) {
   const Shared<Room<Semaphore>> room;
   KillTrial trial("Semaphore", 4, [&](int index, Participant& self) {
     visit(*room, index, self);
   });
   int given_back = 0;
   trial.after_death = [&](int index, Phase) {
-    // Anyone may release, so the test does it for the dead one if that was
-    // certainly inside.
+    // Any process may release, so the test does it for the dead one if that one
+    // was certainly inside.
     if ((room->inside.fetch_and(~(1U << index)) & 1U << index) == 0) return;
     room->semaphore.release();
     ++given_back;
@@ -250,8 +251,8 @@ TEST(Kill, ASemaphoreSurvivesAndItsLostPermitsCanBeGivenBack) {
   EXPECT_GE(trial.kills_in(Phase::inside), kLandedAtLeast);
   EXPECT_LE(value, kPermits);
   EXPECT_GE(value, kPermits - trial.kills_in(Phase::calling));
-  // Of one that died inside, but had already taken its mark away, the permit
-  // may be missing still.
+  // If a participant died inside, but had already cleared its mark, its permit
+  // may still be missing.
   EXPECT_GE(given_back + kPermits - value, trial.kills_in(Phase::inside));
 }
 
@@ -269,9 +270,10 @@ TEST(Kill, ABoundedSemaphoreTakesThePermitsOfTheDeadBack) {
   EXPECT_EQ(room->semaphore.value(), static_cast<uint32_t>(kPermits));
 }
 
-// Event: two who set and clear, two who wait. Inside is between set and clear.
+// Event: two processes set and clear it, two wait for it. "Inside" is between
+// set and clear.
 
-TEST(Kill, AnEventSurvivesWhoWaitsAndWhoSets) {
+TEST(Kill, AnEventSurvivesItsWaitersAndSetters) {
   const Shared<ipc::Event> event;
   KillTrial trial("Event", 4, [&](int index, Participant& self) {
     self.phase = Phase::calling;
@@ -293,9 +295,9 @@ TEST(Kill, AnEventSurvivesWhoWaitsAndWhoSets) {
   EXPECT_GE(trial.kills_in(Phase::calling), kLandedAtLeast);
 }
 
-// Condition: two who make and two who take, with room for three things. What is
-// made and taken is counted by one store each; how many are there is kept
-// beside it, and repaired.
+// Condition: two processes make things and two take them, with room for three.
+// One store each counts what is made and taken. The number of things that are
+// there is kept beside these counts, and repaired from them.
 
 struct RobustMonitor {
   Lock lock;
@@ -330,7 +332,7 @@ pthread_cond_t make_pthread_condition() {
   return condition;
 }
 
-// The mutex is robust and its notice is heeded: what fails is the condition.
+// The mutex is robust and its notice is handled: what fails is the condition.
 struct PthreadMonitor {
   pthread_mutex_t mutex = make_pthread_mutex(PTHREAD_MUTEX_ROBUST);
   pthread_cond_t changed = make_pthread_condition();
@@ -389,7 +391,7 @@ void trade(Shop<Monitor>& shop, int index, Participant& self) {
       if (section.owner_died()) {
         shop.stock = shop.made - shop.taken;
         section.repaired();
-        section.notify();  // The dead one may not have come to it.
+        section.notify();  // The dead one may not have done that any more.
       }
       section.wait([&] { return makes ? shop.stock < kRoom : shop.stock > 0; });
     } while (section.owner_died());
@@ -406,7 +408,7 @@ void trade(Shop<Monitor>& shop, int index, Participant& self) {
   rest();
 }
 
-// Whoever waits for things or for room at the end gets both.
+// At the end, gives both things and room to those that wait for either.
 template <typename Monitor, typename Section>
 void let_all_go(Shop<Monitor>& shop) {
   Section section(shop.monitor);
@@ -417,7 +419,7 @@ void let_all_go(Shop<Monitor>& shop) {
   section.notify();
 }
 
-TEST(Kill, AConditionSurvivesWhoWaitsAndWhoNotifies) {
+TEST(Kill, AConditionSurvivesItsWaitersAndNotifiers) {
   const Shared<Shop<RobustMonitor>> shop;
   KillTrial trial("Condition", 4, [&](int index, Participant& self) {
     trade<RobustMonitor, RobustSection>(*shop, index, self);
@@ -440,7 +442,7 @@ TEST(Kill, ControlAPthreadConditionVariableHangs) {
   const ::testing::AssertionResult survived =
       trial.run(kKills, kControlLimitSeconds);
 #if __GLIBC_PREREQ(2, 41)
-  // It was rewritten, and no longer waits for waiters that will never come.
+  // Since its rewrite it no longer waits for waiters that are dead.
   if (survived) GTEST_SKIP() << "glibc's condition variable has survived";
 #endif
   EXPECT_FALSE(survived);
@@ -449,10 +451,10 @@ TEST(Kill, ControlAPthreadConditionVariableHangs) {
   printf("  as it should: %s\n", survived.message());
 }
 
-// Barrier: three who meet. Each death breaks it, or completes a round that the
-// dead one had joined; the test makes it new each time.
+// Barrier: three parties meet. Each death breaks it, unless a round is complete
+// that the dead one had joined; the test resets it each time.
 
-TEST(Kill, ABarrierBreaksAndCanBeMadeNew) {
+TEST(Kill, ABarrierBreaksAndCanBeReset) {
   constexpr int kParties = 3;
   struct Hall {
     ipc::Barrier barrier{kParties};

@@ -15,7 +15,7 @@ namespace ipc::testing {
 
 namespace {
 
-// What each of the processes that want a CPU now gets of one.
+// Returns the share of a CPU that each process which wants one gets now.
 double cpu_share() {
   // "0.20 0.18 0.12 3/80 11206": of 80, 3 want to run; see proc(5).
   std::ifstream file("/proc/loadavg");
@@ -88,8 +88,8 @@ void KillTrial::start(int index) {
   }
 }
 
-// Mostly somebody who is inside just now, or in a call, as soon as there is
-// one; sometimes anybody.
+// Mostly chooses a participant that is inside just now, or in a call, as soon
+// as there is one; sometimes any participant.
 int KillTrial::choose_victim() {
   const auto first =
       static_cast<int>(random_() % static_cast<unsigned>(count_));
@@ -123,10 +123,10 @@ std::string KillTrial::kill_one() {
   return trouble;
 }
 
-// Waits until everybody but the victim has begun and ended a step. On a busy
-// machine a second is not much: what is counted against the limit is the time
-// in which this process could run, by the share of a CPU that each gets, and
-// not the time in which the one that is waited for only waits for a CPU.
+// Waits until all participants but the victim have begun and ended a step. On a
+// busy machine a second is not much. So the limit does not count the time in
+// which the awaited participant only waits for a CPU, and the rest of the time
+// counts by the share of a CPU that each process gets.
 std::string KillTrial::await_progress(int victim) {
   constexpr int64_t kLongestTurnNs = 2'000'000;
   const Deadline patience = limit();
@@ -137,7 +137,7 @@ std::string KillTrial::await_progress(int victim) {
     if (i == victim) continue;
     const std::atomic<uint64_t>& steps = board_->participants[i].steps;
     Process& process = processes_[static_cast<size_t>(i)];
-    // Two: the step that is under way was begun before the kill.
+    // Two, because the step that is under way began before the kill.
     const uint64_t goal = steps + 2;
     while (steps < goal) {
       if (!process.is_alive()) {

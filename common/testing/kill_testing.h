@@ -1,10 +1,9 @@
-// Killing participants at random instants, and looking what becomes of the
-// others.
+// Kills participants at random instants, and checks what becomes of the others.
 //
-// A trial runs some processes that repeat a step for ever, kills one after the
-// other with SIGKILL, and after each kill demands that all the others get on. A
-// killed one is replaced. It counts where the kills landed: a thousand kills
-// that all land outside the critical section prove nothing.
+// A trial runs some processes that repeat a step forever. It kills one after
+// the other with SIGKILL, expects after each kill that all the others make
+// progress, and replaces the killed one. It counts where the kills landed: a
+// thousand kills that all land outside the critical section prove nothing.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,7 +19,7 @@
 
 namespace ipc::testing {
 
-// Where a participant is; it says so itself.
+// Where a participant is; it sets this itself.
 enum class Phase { outside, calling, inside };
 
 struct Participant {
@@ -28,13 +27,13 @@ struct Participant {
   std::atomic<uint64_t> steps{0};
 };
 
-// Takes about so long without sleeping.
+// Keeps the CPU busy for this time, without sleeping.
 void spin_us(int64_t duration_us);
 
 class KillTrial {
  public:
-  // One step of participant `index`, who tells its phase in `self`. A step that
-  // finds something wrong ends the process with a status that is not 0.
+  // One step of participant `index`, which sets its phase in `self`. A step
+  // that finds something wrong ends the process with a status that is not 0.
   using Step = std::function<void(int index, Participant& self)>;
 
   KillTrial(std::string name, int participants, Step step)
@@ -42,27 +41,27 @@ class KillTrial {
 
   // What the test does after a death, before it looks at the others.
   std::function<void(int index, Phase phase)> after_death = [](int, Phase) {};
-  // What it does while they are slow to get on.
+  // What it does again and again while it waits for their progress.
   std::function<void()> meanwhile = [] {};
-  // What it does to let those who wait end, when no more steps begin.
+  // What it does, when no more steps begin, so that waiting participants end.
   std::function<void()> at_end = [] {};
 
-  // Of ten kills, so many are aimed at one who is inside, and one is not aimed;
-  // the others are aimed at one in a call.
+  // Of ten kills, this many are aimed at a participant that is inside, and one
+  // at any participant; the others are aimed at a participant in a call.
   unsigned inside_of_ten = 6;
 
-  // How many kills must find somebody in a phase: where the first ones did not,
-  // up to four times as many follow. That is luck, and depends on the machine.
+  // How many kills must land in a phase. If the first ones did not, up to four
+  // times as many follow, because this depends on luck and on the machine.
   void want(Phase phase, int kills) {
     wanted_[static_cast<size_t>(phase)] = kills;
   }
 
-  // Whether everybody got on after each of so many kills, each time within
-  // `limit_s` (scaled), and nobody found anything wrong.
+  // Whether all others made progress after each of `kills` kills, each time
+  // within `limit_s` (scaled), and no participant found anything wrong.
   ::testing::AssertionResult run(int kills, double limit_s = 1);
 
-  // The same without a kill: that everybody gets on so many times. A control
-  // that hangs without being killed would show nothing.
+  // The same without a kill: whether all make progress `rounds` times. A
+  // control that hangs even without a kill would show nothing.
   ::testing::AssertionResult run_calmly(int rounds, double limit_s = 1);
 
   [[nodiscard]] int kills_in(Phase phase) const {

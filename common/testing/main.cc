@@ -1,4 +1,4 @@
-// The main program of every test: what Lab does for a lab.
+// The main program of every test. It does what ipc::Lab does for a lab.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   ipc::set_time_scale(::secure_getenv("IPC_LABS_TIME_SCALE"));
   ipc::report_processes();
   const int status = RUN_ALL_TESTS();
-  // What children that were killed on purpose could not remove.
+  // Removes what children that were killed on purpose left behind.
   ipc::remove_names();
   return status;
 }

@@ -41,7 +41,7 @@ TEST_P(FailureSweep, LeavesNothingBehind) {
   expect_clean(sweep);
 }
 
-TEST_P(FailureSweep, GoesOnAfterASignal) {
+TEST_P(FailureSweep, ContinuesAfterASignal) {
   expect_clean(ipc::interrupt_each_call(GetParam().action));
 }
 
@@ -49,8 +49,8 @@ TEST_P(FailureSweep, LeavesNoDescriptorToPrograms) {
   EXPECT_EQ(ipc::left_to_programs(GetParam().action), "");
 }
 
-// A timer that interrupts each call that waits, every 50 us and without
-// SA_RESTART, in a process that is stopped and goes on again and again.
+// A timer interrupts each call that waits, every 50 us and without SA_RESTART,
+// in a process that is stopped and continued again and again.
 TEST_P(FailureSweep, SurvivesAStormOfSignals) {
   constexpr int kRounds = 5;
   Process child("child", [] {

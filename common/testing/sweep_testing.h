@@ -1,7 +1,7 @@
-// Makes, uses and lets go each thing of a list while one of its system calls
-// fails: the first, then the second, until each has failed once; and while
-// signals interrupt it. It must throw or succeed, and leave nothing behind
-// either way.
+// Creates, uses and destroys each object of a list while one of its system
+// calls fails: the first, then the second, until each has failed once. Then it
+// does so while signals interrupt it. The object must throw or succeed, and
+// leave nothing behind either way.
 //
 //   INSTANTIATE_TEST_SUITE_P(All, FailureSweep,
 //                            ::testing::Values(Case{"Pipe", pipe_ends}, ...),
@@ -18,7 +18,7 @@
 
 namespace ipc::testing {
 
-// Throws if an action has not done its work.
+// Throws if `what` is false: the action has not done its work.
 void demand(bool what);
 
 struct Case {
@@ -26,7 +26,7 @@ struct Case {
   std::function<void()> action;
 };
 
-// Shown where a test fails.
+// How a case is shown if its test fails.
 std::ostream& operator<<(std::ostream& out, const Case& which);
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info);

@@ -28,7 +28,8 @@
 
 namespace ipc::testing {
 
-// What /proc says that a process does: state letter and kernel function.
+// Returns what /proc says that a process does: its state letter and the kernel
+// function that it waits in.
 inline std::string activity(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
   std::string stat;
@@ -57,8 +58,8 @@ inline void await_asleep(const Process& process) {
   await_asleep(process.pid());
 }
 
-// The status of `action`, which is run by process 1 of a new pid namespace with
-// a /proc of its own, as in a container; nothing if there can be none here.
+// Runs `action` in process 1 of a new pid namespace with its own /proc, as in a
+// container, and returns its status; nothing if no namespace is possible here.
 inline std::optional<int> status_in_container(
     const std::function<void()>& action) {
   constexpr int kImpossible = 77;
@@ -81,13 +82,13 @@ inline std::optional<int> status_in_container(
   return status;
 }
 
-// Whether `action` is refused because it is another pid namespace's.
+// Whether `action` is refused because it runs in another pid namespace.
 inline bool is_refused(const std::function<void()>& action) {
   return error_of(action) == ENOTSUP;
 }
 
-// Expects that what this process has used is refused to a container: all of
-// `actions`.
+// Expects that all `actions`, on objects that this process has used, are
+// refused in a container.
 inline void expect_refused(const std::vector<std::function<void()>>& actions) {
   const std::optional<int> status = status_in_container([&] {
     for (size_t i = 0; i < actions.size(); ++i) {
@@ -98,8 +99,8 @@ inline void expect_refused(const std::vector<std::function<void()>>& actions) {
   EXPECT_EQ(*status, 0) << "the action of this number was not refused";
 }
 
-// Stops its process, as by SIGSTOP, where it comes to one of the library's
-// inner points for the first time: in the middle of a call.
+// Stops its process, with SIGSTOP, when it first reaches a certain inner point
+// of the library: in the middle of a call.
 class StopAt final : public Gate {
  public:
   explicit StopAt(std::string_view place) : place_(place) {
@@ -121,7 +122,7 @@ class StopAt final : public Gate {
   std::string_view place_;
 };
 
-// A child that does `action` and is stopped at that point in the middle of it.
+// Returns a child that runs `action` and is stopped at `place`, in the middle.
 inline Process stopped_at(std::string_view place,
                           const std::function<void()>& action) {
   Process process("Stopped", [&] {
@@ -137,8 +138,8 @@ inline Process stopped_at(std::string_view place,
   return process;
 }
 
-// Expects that a call with a deadline keeps it, though another process is
-// stopped inside of the object: `call` ends within `limit_s` (scaled).
+// Expects that a call keeps its deadline although another process is stopped
+// inside the object: `call` ends within `limit_s` (scaled).
 inline void expect_in_time(const std::function<void()>& call,
                            double limit_s = 1) {
   const int64_t begin_ns = now_ns();
@@ -147,9 +148,9 @@ inline void expect_in_time(const std::function<void()>& call,
   EXPECT_LT(to_s(now_ns() - begin_ns), scaled(limit_s));
 }
 
-// Expects that who waits goes on because of the wake-up and not because it
-// looks again after kRecheckSeconds, which would hide that none has come.
-// `wait` runs in a child, after `prepare`; `wake` here, when that sleeps.
+// Expects that a waiter continues because of the wake-up, and not because it
+// looks again after kRecheckSeconds: that would hide a missing wake-up. `wait`
+// runs in a child, after `prepare`; `wake` runs here, when the child sleeps.
 inline void expect_prompt(const std::function<void()>& prepare,
                           const std::function<void()>& wait,
                           const std::function<void()>& wake) {
@@ -165,8 +166,8 @@ inline void expect_prompt(const std::function<void()>& prepare,
     EXPECT_EQ(status_of(waiter), 0);
     delays_ns.push_back(now_ns() - begin_ns);
   }
-  // The median: some sleepers look again just now, and a busy machine delays
-  // others.
+  // The median, because some sleepers are just looking again, and a busy
+  // machine delays others.
   std::sort(delays_ns.begin(), delays_ns.end());
   EXPECT_LT(static_cast<double>(delays_ns[kTrials / 2]),
             kRecheckSeconds / 2 * 1e9 * time_scale());

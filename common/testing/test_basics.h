@@ -1,4 +1,4 @@
-// What the tests of any room share.
+// What the tests of all folders of common/ share.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 
 namespace ipc::testing {
 
-// Seconds of this machine: all times of a test stretch together.
+// Scales a time to this machine: all times of a test are stretched alike.
 inline double scaled(double seconds) { return seconds * time_scale(); }
 
 // Long enough for anything that does not hang.
@@ -29,7 +29,7 @@ inline int status_of(Process& child) {
   return child.join();
 }
 
-// The errno of the std::system_error that `action` throws, 0 if it throws none.
+// The errno of the std::system_error that `action` throws; 0 if it throws none.
 inline int error_of(const std::function<void()>& action) {
   try {
     action();
@@ -39,7 +39,7 @@ inline int error_of(const std::function<void()>& action) {
   return 0;
 }
 
-// The descriptors of this process, with the one that it takes to count them.
+// How many descriptors this process has, including one for counting them.
 inline int open_fd_count() {
   const std::filesystem::directory_iterator fds("/proc/self/fd");
   return static_cast<int>(std::distance(begin(fds), end(fds)));

@@ -53,7 +53,7 @@ namespace {
 
 [[noreturn]] void run_traced(const std::function<void()>& action) {
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(errno);
-  ::raise(SIGSTOP);  // The parent goes on from here.
+  ::raise(SIGSTOP);  // From here on the parent traces.
   action();
   ::_exit(0);
 }
@@ -64,7 +64,7 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-// A system call that can fail, and the error when it does.
+// A system call that can fail, and the error that it then gives.
 struct Failing {
   long number;
   const char* name;
@@ -72,8 +72,8 @@ struct Failing {
 };
 
 // What happens when memory, descriptors, processes, ports or room are used up.
-// Calls that always succeed when they are used rightly are not here, nor those
-// that give something back: after them nobody can be as before.
+// Calls that always succeed if they are used correctly are not here. Neither
+// are calls that give something back: if one fails, no caller can clean up.
 constexpr auto kUsedUp = std::to_array<Failing>({
     {SYS_openat, "openat", EMFILE},
     {SYS_pipe2, "pipe2", EMFILE},
@@ -186,7 +186,7 @@ bool can_fail(const Failing& call, pid_t pid, std::span<const uint64_t> args) {
   }
 }
 
-// In place of the call that `pid` is about to make, none is made.
+// Skips the call that `pid` is about to make.
 void skip_call(pid_t pid) {
 #if defined(__x86_64__)
   check(::ptrace(PTRACE_POKEUSER, pid, offsetof(user, regs.orig_rax), -1L),
@@ -202,7 +202,7 @@ void skip_call(pid_t pid) {
 #endif
 }
 
-// What the call seems to return to `pid`, at its end.
+// Makes a call of `pid`, at its end, return `error`.
 void set_error(pid_t pid, int error) {
 #if defined(__x86_64__)
   check(::ptrace(PTRACE_POKEUSER, pid, offsetof(user, regs.rax),
@@ -219,7 +219,7 @@ void set_error(pid_t pid, int error) {
 #endif
 }
 
-// What an action must leave as it was.
+// Everything that an action must leave as it was.
 std::vector<std::string> belongings() {
   namespace fs = std::filesystem;
   std::vector<std::string> all;
@@ -278,10 +278,10 @@ std::string compare(const std::vector<std::string>& before,
   return text;
 }
 
-// One run of a sweep, in the child, which tells by `report` what was wrong.
+// One run of a sweep, in the child. It writes what was wrong to `report`.
 class Run {
  public:
-  // What its process exits with; otherwise 0.
+  // The exit status if the action has thrown; otherwise it is 0.
   static constexpr int kHasThrown = 1;
 
   Run(const std::function<void()>& action, bool may_throw, int report)
@@ -289,7 +289,7 @@ class Run {
 
   [[noreturn]] void run() {
     ::alarm(static_cast<unsigned>(60 * time_scale()));  // It may hang.
-    repeat();  // What is made at the first use only is made now.
+    repeat();  // Creates now what is created at the first use only.
     if (!text_.empty()) text_ = "\n  and without any failure:" + text_;
     const auto before = belongings();
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == -1) ::_exit(errno);
@@ -321,7 +321,7 @@ class Run {
     try {
       action_();
     } catch (const std::exception& failure) {
-      text_ += fmt::format("\n  fails without reason: {}", failure.what());
+      text_ += fmt::format("\n  fails without a cause: {}", failure.what());
     }
   }
 
@@ -332,7 +332,7 @@ class Run {
   std::string text_;
 };
 
-// Lets the traced child go on to its next stop; its own signals reach it.
+// Lets the traced child run to its next stop; its own signals reach it.
 int go_on(pid_t pid, int status, bool is_first) {
   const int signal = WSTOPSIG(status);
   const bool is_ours = is_first || (signal & 0x7F) == SIGTRAP;
@@ -342,8 +342,8 @@ int go_on(pid_t pid, int status, bool is_first) {
   return wait_for(pid);
 }
 
-// Follows a run and lets its `turn`-th call fail that can: that call, or
-// nothing if there were not so many. `status` becomes that of the child.
+// Follows a run and makes the `turn`-th call that can fail do so. Returns that
+// call, or null if there were fewer. `status` becomes that of the child.
 const Failing* follow(pid_t pid, std::span<const Failing> calls, int turn,
                       int& status) {
   constexpr int kCallStop = SIGTRAP | 0x80;
@@ -466,7 +466,7 @@ std::set<std::string> without_close_on_exec(pid_t pid) {
 std::string left_to_programs(const std::function<void()>& action) {
   const pid_t pid = check(::fork(), "fork");
   if (pid == 0) {
-    action();  // What others open at the first use, such as OpenSSL, is theirs.
+    action();  // What libraries open at the first use (OpenSSL) is not counted.
     run_traced(action);
   }
   int status = wait_for(pid);
@@ -513,17 +513,17 @@ bool killed_at(int stop, const std::function<void()>& action) {
 
 namespace {
 
-// Moves this process to new namespaces, of `flags`; "" or why not.
+// Moves this process to new namespaces, of `flags`. Returns "" or why not.
 std::string enter_namespaces(int flags) {
   const auto uid = ::geteuid();
   const auto gid = ::getegid();
   if (::unshare(flags) == 0) return "";
-  // Anybody may have a user namespace, and in it is root.
+  // Any user may create a user namespace, and is root in it.
   if (::unshare(CLONE_NEWUSER | flags) == -1) {
     return fmt::format("no namespaces: {}", ::strerror(errno));
   }
   std::ofstream("/proc/self/uid_map") << fmt::format("0 {} 1", uid);
-  // Without a group that is known there nobody creates a file: EOVERFLOW.
+  // Without a group that is mapped there, creating a file fails: EOVERFLOW.
   std::ofstream("/proc/self/setgroups") << "deny";
   std::ofstream("/proc/self/gid_map") << fmt::format("0 {} 1", gid);
   return "";

@@ -14,7 +14,7 @@
 
 namespace {
 
-TEST(TestFaults, KillBeforeAndAfterEachCall) {
+TEST(TestFaults, AKillLandsBeforeAndAfterEachCall) {
   const ipc::Shared<int> steps(0);
   const auto action = [&] {
     *steps = 1;
@@ -27,8 +27,8 @@ TEST(TestFaults, KillBeforeAndAfterEachCall) {
   for (int stop = 1; *steps = 0, ipc::killed_at(stop, action); ++stop) {
     ++kills[*steps];
   }
-  EXPECT_EQ(*steps, 3) << "the last run comes to its end";
-  // Before, within and after the first call; the same of the second.
+  EXPECT_EQ(*steps, 3) << "the last run ends by itself";
+  // Before, within and after the first call, and the same for the second.
   EXPECT_GE(kills[1], 1);
   EXPECT_GE(kills[2], 2);
   EXPECT_GE(kills[3], 1);

@@ -1,6 +1,6 @@
-// What another user must not be able to do. It takes two users, and so root: in
-// Bazel's sandbox there is one only, and this test runs outside of it. Without
-// root it is skipped; with IPC_LABS_NO_SKIP set, as in CI, that is a failure.
+// What another user must not be able to do. Testing this takes two users, and
+// so root. Bazel's sandbox has only one user, so this test runs outside of it.
+// Without root it is skipped; if IPC_LABS_NO_SKIP is set, as in CI, it fails.
 #include <errno.h>
 #include <grp.h>
 #include <gtest/gtest.h>
@@ -38,8 +38,8 @@ void become_stranger(gid_t gid = kStranger) {
   ipc::check(::setresuid(kStranger, kStranger, kStranger), "setresuid");
 }
 
-// Whether a stranger gets `error` from `action`; each is in a process of its
-// own, where its files are its own.
+// Expects that a stranger gets `error` from `action`, which runs in a process
+// of its own, so that this process stays root.
 void expect_stranger_gets(int error, const std::function<void()>& action) {
   ipc::Process stranger("stranger", [&] {
     become_stranger();
@@ -53,7 +53,7 @@ struct TwoUsers : testing::Test {
     if (::geteuid() == 0 && can_become_stranger()) {
       ASSERT_EQ(::chmod(folder.path().c_str(), 01777), 0);
     } else if (::getenv("IPC_LABS_NO_SKIP") != nullptr) {
-      FAIL() << "there is one user only, so nothing can be tested";
+      FAIL() << "there is only one user, so nothing can be tested";
     } else {
       GTEST_SKIP() << "only root can be two users";
     }
@@ -68,7 +68,7 @@ struct TwoUsers : testing::Test {
 
 TEST_F(TwoUsers, AListenerLetsNoStrangerInByAPath) {
   Listener listener{Address(path)};
-  // The mode of the socket is the first wall; here it has fallen.
+  // The mode of the socket is the first protection; this removes it.
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
   ipc::Process stranger("stranger", [&] {
     become_stranger();
@@ -90,8 +90,8 @@ TEST_F(TwoUsers, AListenersSocketIsClosedToStrangers) {
       EACCES, [&] { (void)ipc::connect_until(Address(path), {}, limit()); });
 }
 
-// Root may connect to anybody's socket, and is told whose it is. The folder is
-// everybody's, so a stranger may be there first.
+// Root may connect to any user's socket, and the kernel says whose it is. Every
+// user may write to the folder, so a stranger may be there first.
 TEST_F(TwoUsers, AClientDoesNotTakeAStrangerForItsServer) {
   auto [told, tell] = ipc::make_one_way_connections();
   ipc::Process stranger("stranger", [&, end = &tell] {
@@ -110,7 +110,7 @@ TEST_F(TwoUsers, AClientDoesNotTakeAStrangerForItsServer) {
   }
 }
 
-TEST_F(TwoUsers, RootServesEverybodyWhoMayUseItsPath) {
+TEST_F(TwoUsers, RootServesEveryUserThatMayUseItsPath) {
   Listener listener{Address(path)};
   ASSERT_EQ(::chown(path.c_str(), kStranger, kStranger), 0);
   expect_stranger_gets(
@@ -132,7 +132,7 @@ TEST_F(TwoUsers, AStrangerDoesNotOpenOurSharedMemory) {
   memory.unlink();
 }
 
-TEST_F(TwoUsers, AStrangersFileInAStickyFolderStays) {
+TEST_F(TwoUsers, AStrangerCannotReplaceOurFileInAStickyFolder) {
   ipc::replace_file(path, "ours");
   expect_stranger_gets(EPERM, [&] { ipc::replace_file(path, "theirs"); });
   EXPECT_EQ(ipc::read_file(path), "ours");
@@ -150,7 +150,8 @@ TEST_F(TwoUsers, AReplacedFileKeepsItsGroup) {
   EXPECT_EQ(status.st_mode & 07777U, 0640U);
 }
 
-// It may not give files to that group: then no other group gets its rights.
+// The process may not give files to that group, so no other group may get the
+// rights of that group.
 TEST_F(TwoUsers, AReplacedFileOfAGroupThatIsOutOfReachIsPrivate) {
   constexpr gid_t kGroup = 12;
   ipc::replace_file(path, "old");
@@ -162,7 +163,8 @@ TEST_F(TwoUsers, AReplacedFileOfAGroupThatIsOutOfReachIsPrivate) {
   EXPECT_EQ(status.st_mode & 07777U, 0604U);
 }
 
-// Whoever put it there would decide who reads what is written.
+// Otherwise the stranger who put the file there would decide who can read what
+// is written.
 TEST_F(TwoUsers, AReplacedFileOfAStrangerIsPrivate) {
   ipc::replace_file(path, "theirs");
   ASSERT_EQ(::chown(path.c_str(), kStranger, kStranger), 0);

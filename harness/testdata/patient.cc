@@ -1,5 +1,5 @@
-// Waits for an event that nobody sets: `patient 1.5` for 1.5 seconds, `patient`
-// for ever. The library sleeps in slices, so that both look alike at first.
+// Waits for an event that is never set: `patient 1.5` waits for 1.5 seconds,
+// `patient` forever. The library sleeps in slices, so both look alike at first.
 
 #include <stdlib.h>
 

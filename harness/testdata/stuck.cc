@@ -1,5 +1,5 @@
-// Gets stuck in one kind of wait: the harness must say which, and who holds
-// what is awaited.
+// Gets stuck in one kind of wait: the harness must say which, and which process
+// holds what is awaited.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +160,7 @@ void wait_futex() {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, nullptr, nullptr, 0);
 }
 
-// As the library waits: for ever, but looking again every 100 ms.
+// As the library waits: forever, but looking again every 100 ms.
 void wait_futex_in_slices() {
   static unsigned word = 7;
   while (true) {
@@ -176,7 +176,7 @@ void stop_child() {
   check(waitpid(pid, &status, 0), "waitpid");
 }
 
-// One process holds a lock on a file for ever, the other wants it.
+// One process holds a lock on a file forever, the other wants it.
 template <typename Lock>
 void lock_file(Lock lock) {
   const Meeting meeting;
@@ -317,7 +317,7 @@ void spin() {
   }
 }
 
-// Reads its own zombie's silence: the child is never reaped.
+// Never reaps its child, which has ended: it stays a zombie.
 void forget_child() {
   fork_named("Worker", [] {});
   wait_for_ever();

@@ -17,18 +17,19 @@
 namespace ipc {
 namespace {
 
-// Answers that have room, of which one is waited for: others are such as were
-// on their way when their question was given up.
+// How many answers have room. The asker waits for one of them; the others were
+// on their way when their questions were given up.
 constexpr uint32_t kAnswersMax = 64;
 
 // Where an answer goes: the number of the question and, in the last byte, the
-// asker. 0 if nobody waits for one.
+// asker. 0 if the sender does not wait for an answer.
 constexpr int kAskerBits = 8;
 constexpr uint64_t kAskerMask = (1U << kAskerBits) - 1;
 constexpr uint64_t kNobody = 0;
 
-// What a life has in hand: the address of the asker and, in the last two bytes,
-// the life, so that none is taken for the next.
+// The question that a life works on: the address of the asker and, in the last
+// two bytes, the number of the life, so that lives are not mistaken for
+// another.
 constexpr int kLifeBits = 16;
 constexpr uint64_t kLifeMask = (1U << kLifeBits) - 1;
 
@@ -84,11 +85,12 @@ struct ActorSystem::Cell {
   Queue mailbox;
   Queue answers{kAnswersMax};
   pid_t maker = ::getpid();
-  // Who waits for what is being worked on, and which life does: the life writes
-  // it, and the system, or the next life, reads it when that life has ended.
-  // Questions asked by this cell are counted over all of its lives, so that
-  // none is taken for another. `open` is the one that it waits for now, and
-  // until when. These words stand for themselves.
+  // `in_hand`: the question that is being worked on, and by which life. The
+  // life writes it; the system, or the next life, reads it when that life has
+  // ended. `asked` counts the questions of this cell over all of its lives, so
+  // that no two have the same number. `open` is the question whose answer the
+  // cell waits for now, and `open_until_ns` says how long. No word depends on
+  // another.
   struct Words {
     std::atomic<uint64_t> in_hand{kNobody};
     std::atomic<uint64_t> asked{0};
@@ -146,7 +148,7 @@ QueueStatus ActorSystem::put(size_t to, uint64_t sender, std::string_view text,
 
 Answer ActorSystem::ask(size_t to, std::string_view text, Deadline deadline) {
   Cell& self = *cells_[self_];
-  // Any other process would take the answers of the maker.
+  // Any other process would take answers that are meant for the maker.
   IPC_CHECK(self_ != 0 || self.maker == ::getpid());
   while (self.answers.try_get()) {
     // An answer to a question that was given up.
@@ -155,7 +157,7 @@ Answer ActorSystem::ask(size_t to, std::string_view text, Deadline deadline) {
   const uint64_t sender = number << kAskerBits | self_;
   self.words->open_until_ns = deadline.ns();
   self.words->open = sender;
-  // When we leave, in whatever way, the answer would only be in the way.
+  // However this function is left, an answer after that would only take room.
   struct Close {
     explicit Close(std::atomic<uint64_t>& word) : open(word) {}
     Close(const Close&) = delete;
@@ -184,9 +186,9 @@ Answer ActorSystem::await_answer(size_t to, uint64_t sender,
   return {Answered::late, ""};
 }
 
-// An answer that nobody waits for is dropped: it would take the room of one
-// that somebody does. So there is room, unless several were on their way when
-// their questions were given up; then whoever waits makes some, and soon.
+// An answer that no asker waits for any more is dropped: it would take the room
+// of one that is awaited. So there is room, unless several answers were on
+// their way when their questions were given up; then the asker soon makes some.
 void ActorSystem::answer(uint64_t sender, Answered status,
                          std::string_view text) {
   if (sender == kNobody) return;
@@ -207,22 +209,22 @@ void ActorSystem::tell_of_death(uint64_t in_hand) {
 void ActorSystem::live(size_t index, int life) {
   self_ = index;
   Cell& cell = *cells_[index];
-  // The life before has ended, and what it had in hand with it. If the system
-  // has not come to tell so, it would later find ours.
+  // The last life has ended, and so has its work on the question in hand. Tell
+  // that asker now: if the system did it later, it would find our question.
   tell_of_death(cell.words->in_hand.exchange(kNobody));
   cell.words->open = kNobody;
   const Behaviour behave = cell.spec.make();
   while (const auto seen = cell.mailbox.peek()) {
     const Letter letter = Letter::unpacked(*seen);
-    // Noted first, then taken: there is no place to die at where the message
-    // has gone and nobody knows whose it was.
+    // Noted first, then taken: wherever this life dies, a message that has left
+    // the mailbox has an asker who can be told.
     if (letter.sender != kNobody) {
       cell.words->in_hand = letter.sender << kLifeBits | life_of(life);
     }
     (void)cell.mailbox.get();
     answer(letter.sender, Answered::ok, behave(letter.text));
-    // Killed before this line it has answered and died: the second answer finds
-    // nobody who waits for it.
+    // If this life is killed before the next line, the asker gets `died` after
+    // its answer. It no longer waits by then, so the second answer is dropped.
     cell.words->in_hand = kNobody;
   }
 }
@@ -242,7 +244,7 @@ void ActorSystem::supervise(const Observer& observer) {
       if (cell->spec.name != notice->worker) continue;
       if (notice->kind == Notice::Kind::ended) {
         uint64_t in_hand = cell->words->in_hand;
-        // The next life may be at work already; it has told of this one then.
+        // The next life may be at work already; then it has told the asker.
         if ((in_hand & kLifeMask) == life_of(notice->life) &&
             cell->words->in_hand.compare_exchange_strong(in_hand, kNobody)) {
           tell_of_death(in_hand);

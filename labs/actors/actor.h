@@ -1,5 +1,5 @@
-// Actors: processes that share nothing and do one thing after another, each
-// upon a message from its mailbox; after Erlang's processes.
+// Actors: processes that share nothing. Each takes one message after another
+// from its mailbox and acts on it. They follow the model of Erlang's processes.
 //
 //   ipc::ActorSystem system;
 //   const ipc::Actor account = system.spawn({.name = "Account", .make = open});
@@ -10,30 +10,30 @@
 //   sender --send--> [ mailbox ] --> actor <--fork-- System, its supervisor
 //   asker <-------- [ answers ] <-- (or System, if the actor has died)
 //
-// Lifetime: a mailbox belongs to the name, not to the life: what waits in it
-//           outlives a crash. The destructor kills all actors.
-// Limits:   a mailbox has room for so many messages and the sender waits for
-//           room, to its deadline; then it is `full`, and the message is with
-//           nobody. There is no way to send without a limit. A message or an
-//           answer takes at most 1 MiB (Queue::kMaxBytes, and a few bytes
-//           less): a longer message is std::length_error at its sender, a
-//           longer answer ends the life of the actor, as an exception does. At
-//           most kActorsMax actors.
-// Time-out: `full` was not sent and may be sent again. After `late` nobody can
-//           know: the message may wait, be in hand, or be done.
-// Ordering: messages of one sender are taken in the order sent. What was done
-//           before sending is visible to the behaviour, and what the behaviour
-//           did is visible to who has its answer.
+// Lifetime: an actor that crashes is started again; each run is a *life*. The
+//           mailbox belongs to the actor, not to a life: messages that wait in
+//           it outlive a crash. The destructor kills all actors.
+// Limits:   a mailbox has room for a fixed number of messages. A sender waits
+//           for room until its deadline; then it gets `full`, and the message
+//           was not sent. A message or an answer takes at most 1 MiB
+//           (Queue::kMaxBytes, less a few bytes): a longer message throws
+//           std::length_error at its sender, and a longer answer ends the life
+//           of the actor, as an exception does. At most kActorsMax actors.
+// Time-out: after `full` the message was not sent, and may be sent again. After
+//           `late` it may still wait, be worked on, or be done.
+// Ordering: messages of one sender are taken in the order sent. What the sender
+//           did before sending is visible to the behaviour, and what the
+//           behaviour did is visible to the process that gets its answer.
 // Delivery: at most once. `late` and `died` leave open whether the message had
-//           its effect, and one whose asker has given up is still worked on.
-// Fork:     spawn() before start(): mailboxes are memory that the children
-//           inherit, and one that was made later would not be in the others.
-// Death:    an actor: the one message that it works on is lost, its asker is
-//           told `died`, and a new life begins with new state; also if that
-//           begins at once, each question is told of its own life. At the limit
-//           of restarts the mailbox is closed, and all who wait in it are told
-//           `died`. An asker: its answer is dropped. The system's process: its
-//           actors die with it, and askers are `late`.
+//           its effect. An actor works on a message though its asker gave up.
+// Fork:     call spawn() before start(): mailboxes are memory that the children
+//           inherit, and they would not see a mailbox that was made later.
+// Death:    of an actor: the message that it works on is lost, its asker gets
+//           `died`, and a new life begins with new state. An asker learns only
+//           of the life that took its question, however soon the next begins.
+//           At the limit of restarts the mailbox is closed, and the askers of
+//           all messages in it get `died`. Of an asker: its answer is dropped.
+//           Of the system's process: its actors die, and askers get `late`.
 // See:      queue.h, supervisor.h; Hewitt, Bishop, Steiger 1973, "A Universal
 //           Modular ACTOR Formalism"; Erlang/OTP "gen_server", call and cast.
 #pragma once
@@ -55,13 +55,13 @@
 
 namespace ipc {
 
-// What an actor does upon a message; what it returns is the answer, if anybody
-// has asked for one. An exception is the end of this life.
+// What an actor does with a message. What it returns is the answer, if the
+// message was a question. An exception ends this life.
 using Behaviour = std::function<std::string(const std::string& message)>;
 
 struct ActorSpec {
-  std::string name;  // Also that of its processes. No two are the same.
-  // Called at the beginning of each life: what it makes is the actor's state.
+  std::string name;  // Also the name of its processes. No two actors share one.
+  // Called at the beginning of each life. What it makes holds the state.
   std::function<Behaviour()> make;
   uint32_t mailbox_items = 16;
   RestartRule restarts = {.delay_s = 0.01};
@@ -69,9 +69,9 @@ struct ActorSpec {
 
 enum class Answered : char {
   ok,
-  full,    // The mailbox took nothing until the deadline; it was not sent.
-  closed,  // The actor takes no messages any more; it was not sent.
-  died,    // The actor has died of it, or before it.
+  full,    // No room in the mailbox until the deadline: not sent.
+  closed,  // The actor takes no messages any more: not sent.
+  died,    // The actor died while it worked on the message, or before that.
   late,    // No answer until the deadline.
 };
 
@@ -90,8 +90,8 @@ struct Answer {
 
 class ActorSystem;
 
-// Who one sends to: a name for an actor, whatever life it is in. To be copied
-// into the behaviours of others.
+// Refers to an actor, whatever life it is in. Messages are sent through it. It
+// may be copied, for example into the behaviours of other actors.
 class Actor {
  public:
   // Puts a message into the mailbox: ok, full, closed or busy, see queue.h.
@@ -101,14 +101,14 @@ class Actor {
     return send_until(message, Deadline::at_ns(0));
   }
 
-  // Sends a message and waits for the answer, until `deadline` both. Whoever
-  // asks takes no messages meanwhile: two who ask each other would wait for
-  // ever if they were allowed to.
-  // Requires: an actor of the same system, or the process that made it.
+  // Sends a message and waits for the answer; both must be done by `deadline`.
+  // An actor that asks takes no messages meanwhile: without deadlines, two
+  // actors that ask each other would wait forever.
+  // Requires: the caller is an actor of the same system, or made the system.
   [[nodiscard]] Answer ask_until(std::string_view message,
                                  Deadline deadline) const;
 
-  // How many messages wait.
+  // How many messages wait in the mailbox, at the moment of the call.
   [[nodiscard]] size_t waiting() const;
 
  private:
@@ -130,18 +130,18 @@ class ActorSystem {
   ActorSystem& operator=(ActorSystem&&) = delete;
   ~ActorSystem();
 
-  // Makes a mailbox, and an actor that will live from start() on.
+  // Makes a mailbox, and an actor that start() will start. Before start() only.
   Actor spawn(ActorSpec spec);
 
   // Forks the process "System", which starts the actors and keeps them alive.
-  // There `observer` is told of each birth and death, and before the asker is
-  // unless the next life begins without a delay.
+  // In that process `observer` is called for each start and end of a life. It
+  // learns of a death before the asker does, unless there is no restart delay.
   using Observer = std::function<void(const Notice&)>;
   void start(Observer observer = {});
 
-  // Closes all mailboxes and waits until what is in them has been worked on.
-  // Whether all actors have ended well before the deadline; they are killed if
-  // they have not.
+  // Closes all mailboxes, and waits until the actors have worked on all that is
+  // in them. Returns whether all actors ended well before the deadline. Those
+  // that still run at the deadline are killed.
   [[nodiscard]] bool stop_until(Deadline deadline);
 
  private:
@@ -161,7 +161,7 @@ class ActorSystem {
   void give_up(Cell& cell);
 
   std::vector<std::unique_ptr<Cell>> cells_;  // The first is the maker's.
-  size_t self_ = 0;                           // Whose process this is.
+  size_t self_ = 0;                           // The cell of this process.
   std::optional<Process> process_;
 };
 

@@ -1,4 +1,4 @@
-// Actors while one of its system calls fails, and then the next; see
+// Actors while each of their system calls fails, one after the other; see
 // common/testing/sweep_testing.h.
 #include "common/memory/shared.h"
 #include "common/testing/sweep_testing.h"

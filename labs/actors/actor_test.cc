@@ -53,7 +53,7 @@ TEST(ActorTest, MessagesAreWorkedOnInTheOrderSent) {
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
-TEST(ActorTest, WhatWaitsIsWorkedOnBeforeTheStop) {
+TEST(ActorTest, MessagesThatWaitAreWorkedOnBeforeTheStop) {
   const ipc::Shared<std::atomic<int>> sum(0);
   ActorSystem system;
   const Actor adder = system.spawn({.name = "Adder", .make = [&] {
@@ -85,7 +85,7 @@ TEST(ActorTest, TheAskerLearnsOfTheDeathAndTheNextLifeIsNew) {
   }
 }
 
-TEST(ActorTest, WhatWaitsInTheMailboxOutlivesACrash) {
+TEST(ActorTest, MessagesInTheMailboxOutliveACrash) {
   ActorSystem system;
   const Actor counter = system.spawn({.name = "Counter", .make = count});
   for (const char* text : {"one", "throw", "one", "two"}) {
@@ -146,12 +146,12 @@ TEST(ActorTest, AnActorMayAskAnother) {
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
-TEST(ActorTest, OneThatIsGivenUpRefusesAndAnswersAllWhoWait) {
+TEST(ActorTest, AnActorThatIsGivenUpRefusesNewMessagesAndAnswersAllAskers) {
   ActorSystem system;
   std::optional<Actor> victim;
   const auto die = [&] {
     return [&](const std::string&) -> std::string {
-      // No event tells that somebody has put: look until the question waits.
+      // No event reports a message, so look until the question waits.
       while (victim->waiting() == 0) ::usleep(100);
       ::raise(SIGKILL);
       return "";
@@ -168,7 +168,7 @@ TEST(ActorTest, OneThatIsGivenUpRefusesAndAnswersAllWhoWait) {
   EXPECT_FALSE(system.stop_until(limit()));
 }
 
-TEST(ActorTest, WhereverItIsKilledTheAskerIsTold) {
+TEST(ActorTest, WhereverAnActorIsKilledItsAskerLearnsOfIt) {
   ActorSystem system;
   const Actor echo = system.spawn(
       {.name = "Echo",
@@ -191,13 +191,13 @@ TEST(ActorTest, WhereverItIsKilledTheAskerIsTold) {
       ASSERT_EQ(*answer, question);
     } else {
       ++deaths;
-      ASSERT_EQ(answer.status, Answered::died) << "nobody told the asker";
+      ASSERT_EQ(answer.status, Answered::died) << "the asker was not told";
     }
   }
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
-// Says that it has begun, and answers at length when it is told to go on.
+// Says that it has begun, and gives a long answer when it is told to continue.
 struct Slow {
   ipc::Queue begun{9};
   ipc::Queue go{9};
@@ -209,14 +209,14 @@ struct Slow {
       return std::string(600'000, 'a');
     };
   }
-  // Lets it answer, and returns when it has: it begins with the next message.
+  // Lets it answer, and returns when it has begun with the next message.
   void let_it_answer() {
     (void)go.put("");
     (void)begun.get();
   }
 };
 
-TEST(ActorTest, AnAnswerThatNobodyWaitsForTakesNoRoomFromTheNext) {
+TEST(ActorTest, AnAnswerWithoutAWaitingAskerTakesNoRoomFromTheNext) {
   Slow slow;
   Slow quick;
   ipc::Process asker("Asker", [&] {
@@ -237,7 +237,7 @@ TEST(ActorTest, AnAnswerThatNobodyWaitsForTakesNoRoomFromTheNext) {
   });
   (void)slow.begun.get();
   (void)quick.begun.get();
-  // Both come to its question while the asker cannot take anything.
+  // Both work on the asker's questions while it cannot take anything.
   (void)quick.begun.get();
   asker.send_signal(SIGSTOP);
   slow.let_it_answer();
@@ -246,7 +246,7 @@ TEST(ActorTest, AnAnswerThatNobodyWaitsForTakesNoRoomFromTheNext) {
   EXPECT_EQ(ipc::testing::status_of(asker), 0);
 }
 
-TEST(ActorTest, EachQuestionIsToldOfItsOwnLifeThoughTheNextBeginsAtOnce) {
+TEST(ActorTest, AnAskerLearnsOfItsOwnLifeThoughTheNextBeginsAtOnce) {
   ipc::Queue taken(1);  // By the second life.
   ipc::Queue finish(1);
   ipc::Queue told(1);
@@ -274,7 +274,7 @@ TEST(ActorTest, EachQuestionIsToldOfItsOwnLifeThoughTheNextBeginsAtOnce) {
            return std::string();
          };
        }});
-  // The system comes to tell of the death when the next life is at work.
+  // The system reports the death only when the next life is at work.
   system.start([&](const ipc::Notice& notice) {
     if (notice.kind == ipc::Notice::Kind::ended) (void)taken.get();
   });
@@ -285,7 +285,7 @@ TEST(ActorTest, EachQuestionIsToldOfItsOwnLifeThoughTheNextBeginsAtOnce) {
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
-TEST(ActorTest, AMessageOrAnAnswerThatIsTooLongIsNoSilence) {
+TEST(ActorTest, AMessageOrAnswerThatIsTooLongIsReported) {
   const std::string too_long(ipc::Queue::kMaxBytes, 'x');
   ActorSystem system;
   const Actor teller =
@@ -302,7 +302,7 @@ TEST(ActorTest, AMessageOrAnAnswerThatIsTooLongIsNoSilence) {
   EXPECT_TRUE(system.stop_until(limit()));
 }
 
-TEST(ActorTest, OneThatHangsIsKilledAtTheEndOfTheStop) {
+TEST(ActorTest, AnActorThatHangsIsKilledAtTheDeadlineOfTheStop) {
   ActorSystem system;
   const ipc::Shared<ipc::Event> begun;
   const Actor idler = system.spawn({.name = "Idler", .make = [&] {
@@ -317,7 +317,7 @@ TEST(ActorTest, OneThatHangsIsKilledAtTheEndOfTheStop) {
   EXPECT_FALSE(system.stop_until(Deadline::after(0.02)));
 }
 
-TEST(ActorDeathTest, NobodyElseMayAskInTheNameOfTheMaker) {
+TEST(ActorDeathTest, OnlyTheMakerMayAskInItsName) {
   ActorSystem system;
   const Actor counter = system.spawn({.name = "Counter", .make = count});
   ipc::Process stranger("Stranger",

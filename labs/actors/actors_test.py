@@ -2,7 +2,7 @@
 
 from harness import lab
 
-_WAITING = r"Main: \d+ messages wait, and \d+ have room"
+_WAITING = r"Main: \d+ of \d+ places in the mailbox are taken"
 _ACT_ONE = [
     "Act 1: an actor dies of a message",
     "Sending 'deposit 10'",
@@ -18,22 +18,22 @@ _ACT_ONE = [
 
 
 class ActorsTest(lab.LabTest):
-    """Every message comes to an end that its sender learns of."""
+    """The sender learns what became of every message."""
 
     wrong = {
         "asks_for_ever": lab.Caught(
             by="hang", saying=r"Seller waits for .* 'answers to Seller'"
         ),
         "kept_state": lab.Caught(
-            by="output", saying=r"the balance is -69.* is no new state"
+            by="output", saying=r"the balance is -69.* is not a new state"
         ),
         "unbounded_mailbox": lab.Caught(
-            by="output", saying="500 messages wait, and 3 have room"
+            by="output", saying="500 of 3 places in the mailbox are taken"
         ),
     }
 
     def check(self, run: lab.Run) -> None:
-        """Mailboxes keep to their room, and what is broken does not last."""
+        """Mailboxes keep to their room, and broken state ends with its life."""
         for line in self.captures(run, _WAITING):
             waiting, room = (int(w) for w in line.split() if w.isdigit())
             self.assertLessEqual(waiting, room, line)
@@ -42,7 +42,7 @@ class ActorsTest(lab.LabTest):
             wrong_state = "balance is -" in text
             self.assertFalse(
                 broken and wrong_state,
-                f"Account: {text}: this is no new state",
+                f"Account: {text}: this is not a new state",
             )
             broken = broken or text.startswith("failed")
 
@@ -60,7 +60,7 @@ class ActorsTest(lab.LabTest):
                 "deposit 20: the balance is 30",
                 "balance: the balance is 30",
                 "withdraw 99: the balance is -69",
-                "failed: this must never be",
+                "failed: the balance is below zero",
                 "deposit 5: the balance is 5",
                 "balance: the balance is 5",
             ],
@@ -86,7 +86,7 @@ class ActorsTest(lab.LabTest):
                     *(f"Sent page {i}: ok" for i in range(1, room + 1)),
                     f"Sent page {room + 1}: full",
                     f"Sent page {room + 1} again, with a deadline: full",
-                    f"{room} messages wait, and {room} have room",
+                    f"{room} of {room} places in the mailbox are taken",
                     f"Sending 'page {room + 1}'",
                     ...,
                 ],
@@ -97,7 +97,7 @@ class ActorsTest(lab.LabTest):
             )
 
     def test_a_deadline_breaks_the_circle(self) -> None:
-        """Act 3: Seller is late, so all the others are in time."""
+        """Act 3: only Seller's question is late, so all others are answered."""
         run = self.run_lab()
         self.assert_said(
             run,
@@ -113,7 +113,7 @@ class ActorsTest(lab.LabTest):
         self.assert_before(
             run,
             "Seller: Buyer's budget: late",
-            "Buyer: Somebody asked for my budget",
+            "Buyer: I was asked for my budget",
         )
 
 

@@ -20,7 +20,7 @@ Behaviour make_account() {
     if (message.starts_with("deposit")) balance += amount;
     if (message.starts_with("withdraw")) balance -= amount;
     ipc::say("{}: the balance is {}", message, balance);
-    if (balance < 0) throw std::runtime_error("this must never be");
+    if (balance < 0) throw std::runtime_error("the balance is below zero");
     return std::to_string(balance);
   };
 }
@@ -37,7 +37,7 @@ Behaviour make_printer(ipc::Event& begun, const ipc::Event& paper) {
 Behaviour make_buyer(const Actor& seller) {
   return [&](const std::string& message) {
     if (message == "budget") {
-      ipc::say("Somebody asked for my budget");
+      ipc::say("I was asked for my budget");
       return std::string("100");
     }
     ipc::say("Asking Seller for the price");

@@ -5,8 +5,8 @@
 //        Buyer <-------- ask --------> Seller   ask each other
 //   Main --fork--> System --fork--> all four, and again the one that broke
 //
-// Watch for: every message comes to an end that its sender learns of: it is
-// taken, refused, answered, late, or its actor has died of it.
+// Watch for: no message disappears in silence. Its sender learns that it was
+// taken or refused; an asker gets an answer, `late`, or `died`.
 // Try: in behaviours.cc, line [ask], put patience() in place of soon().
 
 #include <optional>
@@ -60,7 +60,7 @@ std::string fill_mailbox(const Actor& printer, ipc::Event& begun,
                          ipc::Event& paper) {
   ipc::say("Act 2: a mailbox is full");
   send(printer, "page 0");
-  // It has taken this one, and stands still with it.
+  // Wait until the printer has taken this page: it cannot print it yet.
   const auto limit = ipc::Deadline::after(5 * ipc::time_scale());
   if (!begun.wait_until(limit)) return "the printer does not begin";
   int page = 0;
@@ -73,7 +73,7 @@ std::string fill_mailbox(const Actor& printer, ipc::Event& begun,
   }
   status = printer.send_until(text, soon());
   ipc::say("Sent {} again, with a deadline: {}", text, describe(status));
-  ipc::say("{} messages wait, and {} have room", printer.waiting(),
+  ipc::say("{} of {} places in the mailbox are taken", printer.waiting(),
            mailbox_items);
   paper.set();
   send(printer, text);
@@ -117,6 +117,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("actors", "Processes that answer one message at a time.");
-  lab.option("--mailbox", mailbox_items, 1, 1000, "messages that have room");
+  lab.option("--mailbox", mailbox_items, 1, 1000, "messages a mailbox holds");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // A pool whose tasks coroutines can wait for.
 //
 // One coroutine, watch(), waits until the pool's descriptor is readable, lets
-// the pool look at what its workers have done, and wakes the others; each of
-// them asks for its own task. So nobody blocks the loop.
+// the pool look at what its workers have done, and wakes the other coroutines;
+// each of them then asks for its own task. So no coroutine blocks the loop.
 #pragma once
 
 #include <fcntl.h>
@@ -27,8 +27,8 @@ class AsyncPool {
                     ipc::check(::fcntl(pool.fd(), F_DUPFD_CLOEXEC, 0), "dup")),
         changed_(loop, std::chrono::steady_clock::time_point::max()) {}
 
-  // One task, with so many retries. Nothing if it was cancelled: then it is
-  // not begun, or what comes of it is thrown away.
+  // Runs one task, with up to `retries` retries if its worker dies. The result
+  // is empty if it was cancelled: it is not begun, or its outcome is dropped.
   asio::awaitable<std::optional<Outcome>> run(Argument argument, int retries) {
     auto task = pool_.start({&argument, 1}, {.retries = retries});
     while (true) {
@@ -43,7 +43,7 @@ class AsyncPool {
     }
   }
 
-  // Runs beside the others until the loop is stopped.
+  // Runs until the loop is stopped. Without it, no run() would be woken.
   asio::awaitable<void> watch() {
     while (true) {
       co_await descriptor_.async_wait(asio::posix::descriptor_base::wait_read,

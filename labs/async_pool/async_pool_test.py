@@ -63,7 +63,7 @@ class AsyncPoolTest(lab.LabTest):
     def test_a_death_costs_one_batch_or_none_if_it_may_be_done_again(
         self,
     ) -> None:
-        """Batch 0 has a retry, batch 9 has none; the others do not care."""
+        """Batch 0 has a retry, batch 9 has none; the others lose nothing."""
         run = self.run_lab()
         second = self.acts(run)[1]
         self.assertEqual(

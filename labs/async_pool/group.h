@@ -12,7 +12,7 @@
 #include "labs/async_pool/worker.h"
 
 using Workers = AsyncPool<Items, Task>;
-// By batch; nothing for one that was cancelled.
+// One for each batch; empty for a batch that was cancelled.
 using Outcomes = std::vector<std::optional<Workers::Outcome>>;
 
 inline void rethrow(const std::exception_ptr& error) {
@@ -41,7 +41,7 @@ class Group {
     signals_[batch].emit(asio::cancellation_type::terminal);
   }
 
-  // Waits for all; they end in any order, and each has its place.
+  // Waits until all have ended, in any order. Outcomes are in batch order.
   asio::awaitable<Outcomes> all() {
     asio::error_code woken;
     while (left_ > 0) {

@@ -6,7 +6,7 @@
 //
 // Watch for: Main waits for ten batches and for other things, and blocks for
 // none of them. A batch whose worker is killed costs the others nothing.
-// Try: --batch=1, and then --batch=100. What becomes of the time, and why?
+// Try: --batch=1, and then --batch=100. How does the run time change, and why?
 
 #include <fmt/ranges.h>
 
@@ -42,7 +42,7 @@ std::vector<Task> make_tasks(bool held) {
   return tasks;
 }
 
-// Says what became of each batch; how many items came.
+// Says what became of each batch. Returns how many items came.
 int tell(const Outcomes& outcomes) {
   int items = 0;
   for (size_t i = 0; i < outcomes.size(); ++i) {
@@ -89,9 +89,9 @@ asio::awaitable<std::string> acts(asio::io_context& loop, Workers& workers,
   stage.begun = 0;
   tasks = make_tasks(true);
   Group third(loop, workers, tasks);
-  co_await asio::post(loop, asio::use_awaitable);  // They are in work by now.
+  co_await asio::post(loop, asio::use_awaitable);  // All were started by now.
   for (size_t i = kWorkers; i < tasks.size(); ++i) third.cancel(i);
-  co_await asio::post(loop, asio::use_awaitable);  // They have ended by now.
+  co_await asio::post(loop, asio::use_awaitable);  // Those have ended by now.
   stage.gate.set();
   tell(co_await third.all());
   ipc::say("Begun: {} of {} batches", stage.begun.load(), tasks.size());
@@ -100,7 +100,7 @@ asio::awaitable<std::string> acts(asio::io_context& loop, Workers& workers,
 
 std::string lesson() {
   const ipc::Shared<Stage> stage;
-  // The processes first: a loop from before the fork is none of theirs.
+  // Fork first: a child must not use a loop from before its fork.
   ipc::Pool<Items(Task)> pool(
       kWorkers, [&](const Task& task) { return process_batch(*stage, task); });
   asio::io_context loop(1);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kItemS = 0.1;
 
-// The guide's simulated wait for something outside.
+// Simulates a wait for something outside, as the guide does.
 asio::awaitable<void> double_item(int item, int& value) {  // [coroutine]
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(std::chrono::nanoseconds(
@@ -31,7 +31,7 @@ Items process_batch(Stage& stage, const Task& task) {
   ++stage.begun;
   if (task.held) stage.gate.wait();
   Items items{.count = task.count, .values = {}};
-  // Never one from before the fork.
+  // Never a loop from before the fork.
   asio::io_context loop(1);  // [own-loop]
   for (int i = 0; i < task.count; ++i) {
     asio::co_spawn(  // [spawn]
@@ -42,7 +42,7 @@ Items process_batch(Stage& stage, const Task& task) {
   loop.run();  // [run]
   std::atomic<int>& deaths = stage.deaths.at(static_cast<size_t>(task.batch));
   if (deaths < task.deaths) {
-    ++deaths;  // The work is done, and nothing of it has been sent.
+    ++deaths;  // The work is done, but no result has been sent.
     ::raise(SIGKILL);
   }
   return items;

@@ -14,7 +14,7 @@ struct Task {
   int first;
   int count;
   bool held = false;  // Until the gate is open.
-  int deaths = 0;     // So many workers are killed in the middle of it.
+  int deaths = 0;     // How many workers are killed in the middle of it.
   int retries = 0;
 };
 
@@ -30,6 +30,6 @@ struct Stage {
   std::array<std::atomic<int>, kItemsMax> deaths{};  // Of each batch.
 };
 
-// Doubles each item of a batch; all of them wait at the same time, in an event
-// loop that the worker has for itself.
+// Doubles each item of a batch. All items wait at the same time, in an event
+// loop of the worker's own.
 Items process_batch(Stage& stage, const Task& task);

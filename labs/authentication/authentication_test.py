@@ -8,7 +8,7 @@ _REFUSED = "connect: the peer refuses our key: Permission denied"
 
 
 class AuthenticationTest(lab.LabTest):
-    """Who comes in, who does not, and who says who it is."""
+    """Which clients come in, which do not, and whose word counts."""
 
     wrong = {
         "relayable": lab.Caught(
@@ -31,13 +31,13 @@ class AuthenticationTest(lab.LabTest):
         for _ in self.captures(run, "Liar: Saying that I am another process"):
             self.assert_count(run, "Server: Liar is not who it says", 1)
 
-    def test_without_a_key_everybody_comes_in(self) -> None:
-        """And is served."""
+    def test_without_a_key_every_client_comes_in(self) -> None:
+        """A stranger is let in, and is served."""
         run = self.run_lab()
         self.assert_said(run, "Stranger", ["Let in", "Received: Echo: Hello"])
 
-    def test_with_a_key_only_those_come_in_that_know_it(self) -> None:
-        """The three others are never seen by the server, nor waited for."""
+    def test_with_a_key_only_clients_that_know_it_come_in(self) -> None:
+        """The server neither sees the three others nor waits for them."""
         run = self.run_lab()
         self.assert_said(run, "Friend", ["Let in", "Received: Echo: Hello"])
         self.assert_said(run, "Impostor", [_REFUSED])
@@ -67,7 +67,7 @@ class AuthenticationTest(lab.LabTest):
         self.assert_count(run, "Lured: connect: .*: Permission denied", 1)
 
     def test_the_kernel_knows_who_is_there(self) -> None:
-        """Whatever the client says of itself."""
+        """Whatever the client says about itself."""
         run = self.run_lab()
         self.assert_count(run, "Honest: Saying that I am this process", 1)
         self.assert_count(run, "Liar: Saying that I am another process", 1)
@@ -76,7 +76,7 @@ class AuthenticationTest(lab.LabTest):
         )
 
     def test_a_client_may_be_python(self) -> None:
-        """It is let in as the others, and its protocol lets the relay in."""
+        """It is let in like the others, but its protocol lets the relay in."""
         if not pathlib.Path("/usr/bin/python3").exists():
             self.skipTest("there is no /usr/bin/python3")
         run = self.run_lab("--python")

@@ -88,12 +88,12 @@ void talk_nonsense(const ipc::Address& address) {
 
 bool relay(ipc::Connection lured, const ipc::Address& address) {
   ipc::Connection server = ipc::connect(address);
-  // The challenge of the true server; then what only Lured can say.
+  // The challenge of the true server, and then the answer only Lured can give.
   ipc::ensure(lured.send(*server.receive()));
   ipc::ensure(server.send(*lured.receive()));  // [relay]
   if (*server.receive() == "#FAILURE#") return false;
-  // In Python's protocol it is our turn to ask for a proof. We know no better.
-  // If the server hangs up on us, the last line says so.
+  // In Python's protocol it is now our turn to ask for a proof; we cannot check
+  // it. If the server has hung up on us, the last line shows that.
   (void)server.send("#CHALLENGE#{sha256}" + std::string(40, '?'));
   (void)server.receive();
   (void)server.send("#WELCOME#");

@@ -1,4 +1,4 @@
-// authentication: who may come in, and how the server knows who that is.
+// authentication: which clients may come in, and how to know who they are.
 //
 //   Friend   --- a proof of the key ---> Listener == Server
 //   Impostor --- another key --------x
@@ -6,7 +6,7 @@
 //   Lured    --- a proof ---> Relay --- the same proof --x
 //
 // Watch for: the relay in act 3, which has everything but the right address;
-// and in act 4, who says who somebody is.
+// and in act 4, whether the client or the kernel says who the client is.
 // Try: --python.
 
 #include <span>
@@ -53,7 +53,7 @@ std::string let_friends_in(const Secret& secret) {
   ipc::say("Act 2: a key");
   Service service(kAnyPort, secret, echo);
   const auto& address = service.listener.address();
-  const auto silent = connect_silently(address);  // Keeps nobody waiting.
+  const auto silent = connect_silently(address);  // Holds up no other client.
   ipc::Process impostor("Impostor", [&] {
     knock(address, {.key = "a guess", .protocol = secret.protocol});
   });
@@ -68,13 +68,13 @@ std::string let_friends_in(const Secret& secret) {
 }
 
 std::string be_in_the_middle(const Secret& secret) {
-  ipc::say("Act 3: one that is in the middle");
+  ipc::say("Act 3: a relay in the middle");
   Service service(kAnyPort, secret, echo);
   const auto& address = service.listener.address();
   ipc::Listener rogue{ipc::Address(kAnyPort)};
   ipc::Process lured("Lured", [&] { knock(rogue.address(), secret); });
   if (ipc::wait_any(std::span(&lured, 1), rogue.fd()) == 0) {
-    return "nobody was lured";
+    return "no client was lured";
   }
   const bool is_in = relay(rogue.accept(), address);
   ipc::say("The relay is {}", is_in ? "let in without the key" : "refused");
@@ -84,7 +84,7 @@ std::string be_in_the_middle(const Secret& secret) {
 }
 
 std::string ask_the_kernel() {
-  ipc::say("Act 4: a path, and who the kernel says is there");
+  ipc::say("Act 4: a path, and the kernel says who is there");
   const ipc::TempDir folder;
   Service service(folder.file("socket"), {}, identify);
   const auto& address = service.listener.address();
@@ -106,8 +106,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("authentication", "Who may come in, and who that is.");
+  ipc::Lab lab("authentication", "Which clients come in, and who they are.");
   lab.option("--python", with_python,
-             "Friend is a Python; all speak as it does");
+             "Friend is a Python; all use its protocol");
   return lab.run(argc, argv, lesson);
 }

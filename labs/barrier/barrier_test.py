@@ -18,7 +18,7 @@ def _numbers(workers: int, rounds: int) -> list[list[int]]:
 
 
 class BarrierTest(lab.LabTest):
-    """Rounds that do not overlap, whoever is fast and whoever dies."""
+    """Rounds do not overlap, whichever worker is fast and whichever dies."""
 
     raw = True
     wrong = {
@@ -32,14 +32,15 @@ class BarrierTest(lab.LabTest):
             by="hang", saying="Worker 0 waits for Barrier 'end of round'"
         ),
         "raw_no_generation": lab.Caught(
-            by="hang", saying="Worker 0 waits for a futex .* that nobody wakes"
+            by="hang",
+            saying="Worker 0 waits for a futex .* that no process wakes",
         ),
     }
 
     explored = (
         *lab.Explored({"3 rounds: 12 12": 54}, scenario="two").both(),
         *lab.Explored({"1 rounds: 3 5 4": 180}, scenario="three").both(),
-        # All of them are too many; these are some hundred.
+        # There are too many schedules to play all of them.
         lab.Explored({"2 rounds: 8 9 7": 672}, scenario="again"),
         *lab.Explored(
             {"round 2 without worker 1": 2}, variant="ignored_result"
@@ -58,7 +59,7 @@ class BarrierTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """Nobody begins a round before all have ended the last one."""
+        """No worker begins a round before all have ended the last one."""
         ended = {
             line.speaker: 0
             for line in run.lines
@@ -101,7 +102,7 @@ class BarrierTest(lab.LabTest):
                     run, f"Main: Rounds that all have ended: {total}", 1
                 )
 
-    def test_nobody_leaves_the_barrier_before_the_last_has_come(self) -> None:
+    def test_no_worker_leaves_the_barrier_before_all_have_come(self) -> None:
         """By the events: each wake is after the end of all workers' round."""
         run = self.run_lab("--rounds=6")
         ends = dict[int, list[int]]()
@@ -117,12 +118,12 @@ class BarrierTest(lab.LabTest):
                 wakes.setdefault(number, []).append(event.t_ns)
         for number in range(1, 7):
             self.assertEqual(len(ends[number]), 3)
-            # Who comes last need not wait.
+            # The worker that comes last need not wait.
             self.assertEqual(len(wakes[number]), 2)
             self.assertGreater(min(wakes[number]), max(ends[number]))
 
     def test_a_death_at_the_barrier_breaks_it_until_it_is_reset(self) -> None:
-        """For who waits there, and for who comes later; then all go on."""
+        """For workers that wait there, and for those that come later."""
         run = self.run_lab()
         killed = "Main: Worker 2 was killed by SIGKILL"
         act_3 = "Main: Act 3: .*"

@@ -1,14 +1,14 @@
-// barrier: three workers, and nobody begins a round before all have ended the
-// last one.
+// barrier: three workers, none of which begins a round before all of them have
+// ended the last one.
 //
 //   Worker 0 --\                  /--> Worker 0
 //   Worker 1 ----> [ barrier ] ------> Worker 1     and so on, round by round
 //   Worker 2 --/                  \--> Worker 2
 //
-// Watch for: no "Begins round 2" is above an "Ends round 1", whoever is fast.
-// In act 2 a worker is killed while it waits, and the others are not left
-// there. Try: delete the line marked [wait] in rounds.cc and run with --pace=0
-// a few times.
+// Watch for: no "Begins round 2" is above an "Ends round 1", however fast one
+// worker is. In act 2 a worker is killed while it waits, and the others do not
+// wait for it forever. Try: delete the line marked [wait] in rounds.cc and run
+// with --pace=0 a few times.
 
 #include <sched.h>
 #include <signal.h>
@@ -54,7 +54,7 @@ bool play(Board& board, int first, int last) {
 bool break_round(Board& board, int round) {
   ipc::Process victim = start(board, worker_count - 1, round, round);
   ipc::Process waiter = start(board, 0, round, round);
-  // Nothing tells when somebody has begun to wait, so look until it is so.
+  // No event reports that a process has begun to wait, so look until it has.
   const auto deadline = ipc::Deadline::after(20 * ipc::time_scale());
   while (board.barrier.n_waiting() < 2 && !deadline.expired()) ::sched_yield();
   victim.kill();

@@ -4,10 +4,10 @@
 //   Worker 1 ----> [ arrived ] [ generation ] ------> Worker 1
 //   Worker 2 --/                                 \--> Worker 2
 //
-// Watch for: a worker waits for the end of *its* round, and so for the
-// generation to be another. The counter begins anew before anybody can see
-// that. Left out: looking after one another. It is Main that breaks the
-// barrier, since Main learns by waitpid(2) that a worker has died.
+// Watch for: a worker waits for the end of *its* round, and so until the
+// generation has changed. The counter is 0 again before a worker can see that
+// change. Left out: workers do not notice a death. Main breaks the barrier,
+// since Main learns from waitpid(2) that a worker has died.
 
 #include "labs/raw.h"
 
@@ -58,7 +58,7 @@ void wake_all(const Word& word) {
   check(retry(attempt), "futex");
 }
 
-// The place in the order of arrival, or -1: the barrier is broken.
+// Returns the place in the order of arrival, or -1 if the barrier is broken.
 int wait(Barrier& barrier) {
   const uint32_t mine = barrier.generation;  // [mine] Before it is counted.
   if ((mine & kBroken) != 0) return -1;
@@ -81,13 +81,13 @@ int wait(Barrier& barrier) {
   return now == (mine | kBroken) ? -1 : place;
 }
 
-// For all that wait, and for all that come later.
+// Breaks it for all that wait, and for all that come later.
 void break_for_all(Barrier& barrier) {
   barrier.generation |= kBroken;  // [break]
   wake_all(barrier.generation);
 }
 
-// Only when nobody waits any more.
+// To be called only when no process waits any more.
 void reset(Barrier& barrier) {
   barrier.arrived = 0;
   barrier.generation = (barrier.generation | kBroken) + 1;
@@ -127,7 +127,7 @@ pid_t start(Board& board, size_t number, int first, int last) {
   return child;
 }
 
-// The status of waitpid(2).
+// Returns the status that waitpid(2) reports.
 int join(pid_t child) {
   int status = 0;
   check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");
@@ -147,7 +147,7 @@ bool play(Board& board, int first, int last) {
   return board.complete_rounds == last;
 }
 
-// Not time(2): somebody may set that clock.
+// Not time(2), because that clock can be set.
 time_t seconds() {
   timespec now{};
   check(::clock_gettime(CLOCK_MONOTONIC, &now), "clock_gettime");
@@ -157,7 +157,7 @@ time_t seconds() {
 bool break_round(Board& board, int round) {
   const pid_t victim = start(board, 2, round, round);
   const pid_t waiter = start(board, 0, round, round);
-  // Nothing tells when somebody has arrived, so look until it is so.
+  // No event reports that both have arrived, so look until they have.
   const time_t limit = seconds() + kLimitS;
   while (board.barrier.arrived < 2 && seconds() < limit) ::sched_yield();
   check(::kill(victim, SIGKILL), "kill");

@@ -17,8 +17,8 @@ struct Board {
 
   ipc::Barrier barrier;
   int complete_rounds = 0;
-  // Of the round before and of this one, by turns. They need not be atomic:
-  // nobody writes in a round what another one reads in it.
+  // The numbers of the last round and of this one, in turn. They need not be
+  // atomic: what a worker writes in a round, no other worker reads in it.
   std::array<std::array<int, kWorkersMax>, 2> rows{};
 };
 

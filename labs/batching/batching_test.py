@@ -44,7 +44,7 @@ class BatchingTest(lab.LabTest):
         return [int(word) for word in re.findall(r"\d+", words)]
 
     def test_a_batch_goes_when_it_is_full_old_or_the_last(self) -> None:
-        """In this order, because the numbers come so."""
+        """In this order, because of the order in which the numbers come."""
         run = self.run_lab()
         self.assert_said(
             run,

@@ -2,10 +2,10 @@
 //
 //   Main --one by one--> Sender ===in batches===> Receiver
 //
-// Watch for: the three reasons for which a batch goes. Without the second, a
-// number could wait for ever for others to go with; without the third, the last
-// ones would never go. Then the same sums by few messages and by many.
-// Try: --batch=1; --batch=1000; and let `limit` be always never().
+// Watch for: the three reasons why a batch is sent. Without the second, a
+// number could wait forever for others; without the third, the last ones would
+// never be sent. Act 2 sends the same numbers in few messages, and in many.
+// Try: --batch=1; --batch=1000; and let `limit` always be never().
 
 #include <fmt/ranges.h>
 
@@ -64,7 +64,7 @@ void collect(ipc::Connection& source, ipc::Connection& sink,
 std::string collect_batches() {
   ConnectionPair numbers = ipc::make_connections();
   ConnectionPair batches = ipc::make_connections();
-  // They are there before anybody looks: no number of these comes late.
+  // Sent before Sender exists: none of these numbers comes late.
   for (int i = 0; i < kLast; ++i)
     ipc::ensure(numbers.first.send(std::to_string(i)));
   ipc::Process sender("Sender", [&] {
@@ -87,7 +87,7 @@ std::string collect_batches() {
   return "";
 }
 
-// What the explorer plays, with a time that passes only while all wait: a
+// What the explorer plays. Its time passes only while all processes wait: a
 // number comes when another one has waited for more than half of the patience.
 std::string go_by_age(ipc::Schedule& schedule) {
   ConnectionPair numbers = ipc::make_connections();
@@ -110,7 +110,7 @@ std::string go_by_age(ipc::Schedule& schedule) {
   return *seen.get();
 }
 
-// Says what went by, and then how long it takes.
+// Says what was sent, and then how long it takes.
 std::string compare(const char* name, Channel channel) {
   for (const int size : {1, batch_size}) {
     const Traffic traffic = send_numbers(channel, number_count, size);

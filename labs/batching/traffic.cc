@@ -26,7 +26,7 @@ namespace {
 
 constexpr uint32_t kQueueItems = 1000;
 
-// What both processes write here, the other one reads after join().
+// Each process writes its own part; the parent reads them after join().
 struct Board {
   int64_t start_ns = 0;
   int64_t end_ns = 0;
@@ -39,7 +39,7 @@ struct Calls {
   int64_t bytes_written = 0;
 };
 
-// Those of this process until now.
+// Returns the calls of this process until now.
 Calls count_calls() {
   const ipc::UniqueFd file(
       ipc::check(::open("/proc/self/io", O_RDONLY | O_CLOEXEC), "open"));
@@ -86,7 +86,7 @@ void receive_all(Board& board, const Receive& receive) {
     ++traffic.messages;
   }
   board.end_ns = ipc::now_ns();
-  traffic.reads = count_calls().reads - before.reads - 1;  // This look itself.
+  traffic.reads = count_calls().reads - before.reads - 1;  // Of /proc itself.
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Sends numbers from one process to another, so many to a message, and counts.
+// Sends numbers from one process to another, several in each message, and
+// counts what that takes.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@ constexpr int kMaxBatch = 10'000;
 
 enum class Channel { connection, queue };
 
-// What went by, as the receiver and the kernel have counted it: proc(5) on
+// What was sent, as the receiver and the kernel have counted it: see proc(5),
 // /proc/PID/io.
 struct Traffic {
   int64_t messages = 0;
@@ -19,7 +20,9 @@ struct Traffic {
   double seconds = 0;  // From before the first send to after the last receive.
 };
 
-// Sends 0, 1, 2, ... through a channel of its own.
+// Sends 0 to `count` - 1 through a new channel, from a new process to another,
+// `batch_size` in each message. Blocks until both have ended; throws on
+// failure.
 Traffic send_numbers(Channel channel, int count, int batch_size);
 
 std::string describe(const Traffic& traffic);

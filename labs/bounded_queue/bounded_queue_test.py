@@ -4,7 +4,7 @@ from harness import lab
 
 
 class BoundedQueueTest(lab.LabTest):
-    """Full, empty, closed, and who waits for whom."""
+    """Full, empty, closed, and which process waits for the other."""
 
     wrong = {
         "ignored_result": lab.Caught(by="output", saying="Item 3"),
@@ -56,7 +56,7 @@ class BoundedQueueTest(lab.LabTest):
         self.assertEqual(
             self._act(self.run_lab(), 1),
             [
-                "Main: Act 1: nobody takes, so the queue fills up",
+                "Main: Act 1: nothing is taken, so the queue fills up",
                 "Main: Queue empty: true, full: false, size: 0",
                 "Main: Adding items until queue is full...",
                 "Main: Added Item 0",
@@ -88,7 +88,7 @@ class BoundedQueueTest(lab.LabTest):
             waited_ns = said[place].t_ns - said[place - 1].t_ns
             self.assertGreaterEqual(waited_ns, 200_000_000, refused)
 
-    def test_the_producer_is_never_more_items_ahead_than_have_room(
+    def test_the_producer_is_never_further_ahead_than_the_queue_has_room(
         self,
     ) -> None:
         """Act 2: an item is added only when another one is asked for."""

@@ -1,12 +1,12 @@
-// bounded_queue: a queue with room for three, and the ways to hear "no".
+// bounded_queue: a queue with room for three, and the ways in which it refuses.
 //
 //   act 1   Main alone fills it, is refused, and empties it
 //   act 2   Producer --items--> queue of 3 --> Consumer, the slower one
 //
-// Watch for: each refusal says why: full, empty or closed. In act 2 nobody is
+// Watch for: each refusal says why: full, empty or closed. In act 2 no put is
 // refused: a put without a deadline waits, so the producer is never more than
 // three items ahead, however fast it is.
-// Try: give --max-items=1, and look who waits for whom.
+// Try: give --max-items=1, and see which process waits for the other.
 
 #include <string>
 
@@ -32,8 +32,8 @@ int item_count = 8;
 
 Deadline soon() { return Deadline::after(ipc::paced_s(kTimeoutS)); }
 
-// The queue's answers were true when they were given. Here nobody else uses it,
-// so they still are; in general only the result of a put or a get counts.
+// The queue's answers were true when they were given. Here no other process
+// uses it, so they still are; but usually only the result of a call counts.
 void say_state(const Queue& queue) {
   ipc::say("Queue empty: {}, full: {}, size: {}", queue.empty(), queue.full(),
            queue.size());
@@ -83,7 +83,7 @@ std::string room_for_one(ipc::Schedule& schedule) {
   ipc::describe_object("Queue", &queue, "items");
   schedule.show("items in the queue",
                 [&] { return std::to_string(queue.size()); });
-  schedule.always([&] { return queue.size() > 1 ? "more than has room" : ""; });
+  schedule.always([&] { return queue.size() > 1 ? "too many items" : ""; });
   schedule.add("Producer", [&] {
     produce(queue, 3);
     queue.close();
@@ -94,7 +94,7 @@ std::string room_for_one(ipc::Schedule& schedule) {
 }
 
 std::string lesson() {
-  ipc::say("Act 1: nobody takes, so the queue fills up");
+  ipc::say("Act 1: nothing is taken, so the queue fills up");
   std::string problem = fill_and_empty();
   if (!problem.empty()) return problem;
   ipc::say("Act 2: the consumer is slow, so the producer waits");
@@ -105,7 +105,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("bounded_queue", "A queue with room for a few items only.");
-  lab.option("--max-items", max_items, 1, 1000, "items that have room");
+  lab.option("--max-items", max_items, 1, 1000, "items the queue holds");
   lab.option("--items", item_count, 0, 1000, "items of act 2");
   lab.explores("room for one", room_for_one, {.memory_only = true});
   return lab.run(argc, argv, lesson);

@@ -1,7 +1,7 @@
 """Proves what the chapter on the broker promises.
 
 The lab starts a broker of its own, which takes seconds. So it is run in this
-way once; all other runs use one broker that goes on beside them.
+way once; all other runs share one broker that keeps running beside them.
 """
 
 import pathlib
@@ -16,9 +16,9 @@ from harness import run as harness_run
 
 _BOOKS = r"Collector: In the books: (.*)"
 _FACT = r"Collector: In fact: (begun \d+ times, done \d+ times)"
-# A broker on a busy machine may take so long to answer.
+# How long a broker on a busy machine may take to answer.
 _ANSWER_S = 10.0
-# And so long to start.
+# How long it may take to start.
 _START_S = 120.0
 _STARTS = "Main: Starting a RabbitMQ of its own, which takes some seconds"
 
@@ -82,7 +82,7 @@ class BrokerTest(lab.LabTest):
     ) -> lab.Run:
         """Runs beside the service, in its network.
 
-        Whether the service is at work is not seen: it gets time to answer.
+        The harness cannot see the service work, so it gives it time to answer.
         """
         options["network"] = BrokerTest._service
         options["quiet_s"] = max(_ANSWER_S, options.get("quiet_s", 0))
@@ -91,7 +91,7 @@ class BrokerTest(lab.LabTest):
     def run_traced(
         self, strace: Sequence[str], command: Sequence[str], **options: Any
     ) -> lab.Run:
-        """Traces the lab and not the broker, which makes calls by thousands."""
+        """Traces the lab, but not the broker, which makes too many calls."""
         self.run_program(self.program(), "--tasks=1")  # Starts the service.
         options["network"] = BrokerTest._service
         return super().run_traced(
@@ -120,7 +120,7 @@ class BrokerTest(lab.LabTest):
             self.assert_before(run, work, received)
 
     def assert_accounts(self, run: lab.Run, books: str, fact: str) -> None:
-        """The books and the facts are so, and so are the lines they count."""
+        """The books and the facts are these, and agree with the lines."""
         self.assert_clean(run)
         self.check(run)
         self.assertEqual(self.capture(run, _BOOKS), books)
@@ -146,20 +146,20 @@ class BrokerTest(lab.LabTest):
         self.assertEqual(sorted(redelivered), ["11", "20", "20", "7"])
 
     def test_with_a_broker_of_its_own_nothing_is_lost(self) -> None:
-        """It is started, used, and ended without a trace."""
+        """The broker is started, used, and ended without a trace."""
         run = self.run_with_own_broker()
         self.assertEqual(run.lines[0].raw, _STARTS)
         self.assert_story(run)
 
     def test_with_a_given_broker_nothing_is_lost(self) -> None:
-        """Another seed, more workers and more tasks at once for each."""
+        """With another seed, and with a single worker."""
         self.assert_story(self.run_lab("--seed=3"))
         run = self.run_lab("--workers=1")
         self.assert_story(run)
         self.assert_never(run, "Starting a RabbitMQ")
 
     def test_a_worker_may_have_more_than_one_task(self) -> None:
-        """When it dies, all that it had has been given out once more."""
+        """When it dies, all the tasks that it had are given out again."""
         run = self.run_lab("--prefetch=5", "--workers=3")
         self.check(run)
         books = re.fullmatch(
@@ -180,14 +180,14 @@ class BrokerTest(lab.LabTest):
         self.assert_count(run, r"Worker \d: The tasks are closed", 6)
 
     def test_ctrl_c_ends_it_while_its_broker_starts(self) -> None:
-        """Also what the broker has started, and its folder."""
+        """Neither a process of the broker nor its folder is left."""
         run = super().run_program(
             self.program(), interrupt_after="Starting a RabbitMQ"
         )
         self.assertEqual((run.status, run.leaks), (130, ()))
 
-    def test_a_broker_that_does_not_answer_is_told_of(self) -> None:
-        """By one line that names the reason."""
+    def test_a_broker_that_does_not_answer_is_reported(self) -> None:
+        """One line names the reason."""
         for url, told in (
             ("amqp://127.0.0.1:1", "connect to the broker: "),
             ("http://127.0.0.1", "URL of the broker: "),
@@ -198,7 +198,7 @@ class BrokerTest(lab.LabTest):
             self.assertIn(f"Main: FAIL {told}", run.transcript())
 
     def test_a_broker_that_ends_at_once_is_started_again(self) -> None:
-        """Somebody may have taken its port; but not for ever."""
+        """Another process may have taken its port. It gives up at last."""
         if not shutil.which("epmd"):
             self.skipTest("Erlang, which comes with RabbitMQ, is not installed")
         run = harness_run.run(
@@ -214,7 +214,7 @@ class BrokerTest(lab.LabTest):
         )
 
     def test_without_rabbitmq_it_says_how_to_get_it(self) -> None:
-        """And neither passes nor fails; nor is built, without its client."""
+        """It neither passes nor fails, and is not built without the client."""
         run = harness_run.run(
             [self.program()], env={"IPC_LABS_RABBITMQ_SERVER": "/nowhere"}
         )

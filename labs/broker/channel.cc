@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <sys/time.h>
 
-// Since 0.12 the headers are in a folder, and those outside of it warn.
+// Since 0.12 the headers are in a folder, and the old ones print a warning.
 #if __has_include(<rabbitmq-c/amqp.h>)
 #include <rabbitmq-c/amqp.h>
 #include <rabbitmq-c/framing.h>
@@ -33,7 +33,7 @@ std::string text(amqp_bytes_t bytes) {
 }
 
 amqp_bytes_t bytes(std::string_view text) {
-  // The library's functions take what they do not change without const.
+  // The library's functions lack const, but they do not change this text.
   return {text.size(), const_cast<char*>(text.data())};
 }
 
@@ -77,8 +77,8 @@ amqp_table_entry_t entry(const char* key, std::string_view value) {
   return entry;
 }
 
-// Logs in as a client that wants to hear when a queue is gone that it consumes
-// from: without this RabbitMQ says nothing, and it would wait for ever.
+// Logs in as a client that wants to be told when a queue that it consumes from
+// is deleted: without this RabbitMQ says nothing, and the client waits forever.
 amqp_rpc_reply_t log_in(amqp_connection_state_t connection,
                         const amqp_connection_info& info) {
   amqp_table_entry_t notify{};
@@ -124,7 +124,7 @@ Channel::Channel(const std::string& url)
   amqp_connection_info info;
   std::string pieces = url;  // The library cuts it up.
   check_status(amqp_parse_url(pieces.data(), &info), "URL of the broker");
-  if (info.ssl != 0) fail("URL of the broker", "TLS is not for this lab");
+  if (info.ssl != 0) fail("URL of the broker", "TLS is not supported");
   open_socket(connection_, info);
   check_reply(log_in(connection_, info), "log in to the broker");
   amqp_channel_open(connection_, kChannel);
@@ -150,9 +150,9 @@ void Channel::declare(const std::string& queue, int delivery_limit,
   std::vector entries = {entry("x-queue-type", "quorum"),
                          entry("x-expires", 60'000)};
   if (delivery_limit > 0) {
-    // How often it may come back after it was delivered first.
+    // How often it may be given out again after its first delivery.
     entries.push_back(entry("x-delivery-limit", delivery_limit - 1));
-    // The exchange "" gives a message to the queue that has its key as name.
+    // The exchange "" gives a message to the queue whose name is its key.
     entries.push_back(entry("x-dead-letter-exchange", ""));
     entries.push_back(entry("x-dead-letter-routing-key", dead_letters));
   }
@@ -221,7 +221,7 @@ std::optional<Delivery> Channel::next() {
       reply.library_error != AMQP_STATUS_UNEXPECTED_STATE) {
     check_reply(reply, "receive");
   }
-  // Something came that is no message.
+  // Something came that is not a message.
   amqp_frame_t frame{};
   check_status(amqp_simple_wait_frame(connection_, &frame), "receive");
   if (frame.frame_type != AMQP_FRAME_METHOD) fail("receive", "a stray frame");

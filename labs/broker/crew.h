@@ -1,4 +1,4 @@
-// The processes that may end before the others, and what Main does about it.
+// The generator and the workers, and what Main does when one of them ends.
 #pragma once
 
 #include <signal.h>
@@ -15,8 +15,8 @@
 #include "common/report/report.h"
 #include "roles.h"
 
-// The generator and the workers. A worker that is killed is replaced; the
-// broker gives its task to another, nobody here does.
+// The generator and the workers. A worker that is killed is replaced here, but
+// its task is not: the broker gives it to another worker.
 class Crew {
  public:
   Crew(const Queues& queues, Counters& counters, int worker_count)
@@ -28,7 +28,8 @@ class Crew {
 
   [[nodiscard]] bool empty() const { return processes_.empty(); }
 
-  // Waits until one of them has ended, or `fd` can be read; then it is false.
+  // Waits until a process has ended, and replaces a worker that was killed.
+  // Returns false if `fd` became readable instead.
   bool await_end(int fd = -1) {
     const size_t index = ipc::wait_any(processes_, fd);
     if (index == processes_.size()) return false;
@@ -45,8 +46,8 @@ class Crew {
     return true;
   }
 
-  // Whether nothing is to be done any more: all that live consume, the broker
-  // has noticed who died, and it has no task that it has not given to one.
+  // Whether nothing is left to do: all living workers consume, the broker has
+  // noticed all deaths, and no task waits for a worker.
   [[nodiscard]] bool settled(Channel& channel) const {
     const Channel::Counts counts = channel.counts(queues_.tasks);
     return counts.ready == 0 &&
@@ -72,6 +73,6 @@ class Crew {
   Counters& counters_;
   int worker_count_;
   std::vector<ipc::Process> processes_;
-  std::vector<int> ids_;  // Of each of these.
+  std::vector<int> ids_;  // One for each process.
   int started_ = 0;
 };

@@ -3,8 +3,8 @@
 //   Generator --> ( tasks ) --> Worker 0, 1, ... --> ( results ) --> Collector
 //                     `--- given out three times --> ( dead ) ----------^
 //
-// Watch for: no board, and nobody puts a task back. The broker keeps what it
-// has given out until it is acknowledged, and knows whose connection is closed.
+// Watch for: there is no board, and no process puts a task back. The broker
+// keeps each task until it is acknowledged, and notices a closed connection.
 // Try: in roles.cc, move [acknowledge] in front of [result].
 
 #include <unistd.h>
@@ -53,7 +53,7 @@ std::string play(const std::string& broker_url) {
     // What was read from the pipe is still there: this does not wait.
     while (crew.await_end(complete.reader.get())) {
     }
-    ::usleep(kLookAgainUs);  // No broker tells who has died.
+    ::usleep(kLookAgainUs);  // The broker does not report deaths.
   }
   channel.remove(queues.tasks);  // [close]
   while (!crew.empty()) crew.await_end();
@@ -85,8 +85,8 @@ int main(int argc, char** argv) {
   lab.option("--tasks", task_count, 1, 1000, "tasks to do");
   lab.option("--workers", worker_count, 1, 100, "workers at a time");
   lab.option("--prefetch", prefetch_count, 1, 100,
-             "tasks given to one at once");
-  lab.option("--url", url, "a broker's, as amqp://user:password@host:port");
+             "tasks a worker may hold at once");
+  lab.option("--url", url, "a broker, as amqp://user:password@host:port");
   lab.option("--wait", wait_s, 0, 600, "seconds to wait for that broker");
   lab.option("--serve", port_to_serve, 1, 65535, "only start one on this port");
   return lab.run(argc, argv, lesson, 600);

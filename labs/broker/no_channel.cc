@@ -7,7 +7,7 @@ void require_client() {
       "and ./bazelw builds the lab with it");
 }
 
-// Nobody has a channel here; its functions are for the linker.
+// No channel can be made here; these functions exist only for the linker.
 
 Channel::Channel(const std::string& /*url*/) : owned_(nullptr, nullptr) {
   require_client();

@@ -18,7 +18,7 @@ int prefetch_count = 1;
 
 namespace {
 
-// With these tasks a worker is killed, with the last one every time.
+// These tasks kill the worker that has them; the last one kills every worker.
 bool dies_in_the_middle(int task_id, bool redelivered) {
   return task_id == task_count || (task_id == 7 && !redelivered);
 }
@@ -74,7 +74,7 @@ void collect(const Queues& queues, const Counters& counters,
   ipc::say("Expecting {} results", task_count);
   ipc::Books books(task_count);
   std::set<int> dead;
-  // A task may be dead although it was done, if nobody came to acknowledge it.
+  // A task may be done and still be dead, if no worker lived to acknowledge it.
   const auto dead_count = [&] {
     return std::ranges::count_if(dead, [&](int id) { return !books.has(id); });
   };

@@ -1,4 +1,4 @@
-// What the processes of the lab do; which of them there are, main.cc says.
+// What the processes of the lab do; main.cc and crew.h start them.
 #pragma once
 
 #include <array>
@@ -15,27 +15,27 @@ struct Queues {
   std::string url;
   std::string tasks;
   std::string results;
-  std::string dead;  // Where a task goes that was given out too often.
+  std::string dead;  // For tasks that were given out too often.
 };
 
 inline constexpr int kDeliveryLimit = 3;
-inline constexpr int kWorkersMax =
-    1000;  // Those in place of dead ones as well.
+inline constexpr int kWorkersMax = 1000;  // Including replacements.
 
-// What the broker does not count for us. In memory that all processes share.
+// What the broker does not count for us; in memory that all processes share.
 struct Counters {
   // Whether a worker has begun to consume.
   std::array<std::atomic<bool>, kWorkersMax> consuming{};
   std::atomic<int> begun{0};  // How often work on a task was begun.
 };
 
-// Publishes the tasks, and one more that kills whoever works on it.
+// Publishes the tasks, and one more that kills every worker that takes it.
 void generate(const Queues& queues);
 
-// `id` is the number of the worker, which its results bear.
+// Works on tasks until their queue is removed. `id` is the number of the
+// worker, which is part of its results.
 void work(const Queues& queues, Counters& counters, int id);
 
-// Writes a byte to `complete` when every task is done or dead, and ends at a
-// result that is empty: whoever publishes it knows that it is the last.
+// Writes a byte to `complete` when every task is done or dead, and ends at an
+// empty result, which Main publishes after all others.
 void collect(const Queues& queues, const Counters& counters,
              const ipc::UniqueFd& complete);

@@ -27,7 +27,7 @@ namespace {
 using ipc::check;
 
 // The program that IPC_LABS_RABBITMQ_SERVER names, or the one of the package.
-// Not that in the PATH, which insists on being root or the user rabbitmq.
+// Not the one in the PATH, which runs only as root or as the user rabbitmq.
 const char* server_program() {
   const char* const named = ::getenv("IPC_LABS_RABBITMQ_SERVER");
   return named != nullptr ? named : "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -37,8 +37,8 @@ constexpr double kStartLimitS = 60;
 constexpr int kStartsMax = 3;
 constexpr useconds_t kLookAgainUs = 50'000;
 
-// A port of loopback that nobody uses. Somebody may take it before we do; then
-// the broker, or Erlang's port mapper, ends at once, and we try others.
+// A free port of loopback. Another process may take it before we do; then the
+// broker, or Erlang's port mapper, ends at once, and we try other ports.
 int free_port() {
   const ipc::UniqueFd fd(
       check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -52,7 +52,7 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-// Says by environment variables where the server and Erlang put what they have.
+// Sets the variables that say where the server and Erlang keep their files.
 void set_environment(const ipc::TempDir& dir, int port) {
   const std::string number = std::to_string(port);
   const std::string distribution = std::to_string(free_port());
@@ -75,10 +75,10 @@ void set_environment(const ipc::TempDir& dir, int port) {
       {"RABBITMQ_ENABLED_PLUGINS_FILE", plugins},
       {"RABBITMQ_CONFIG_FILE", dir.file("none")},
       {"RABBITMQ_CONF_ENV_FILE", "/dev/null"},
-      // Then the script becomes the server, and does not wait for it: so it is
-      // the server that is killed with us.
+      // Then the script becomes the server instead of waiting for it, so that
+      // the server itself is killed with us.
       {"RABBITMQ_ALLOW_INPUT", "1"},
-      // Its schedulers shall not spin when they have nothing to do.
+      // Erlang's schedulers are not to spin when they have nothing to do.
       {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
        "-noinput +sbwt none +sbwtdcpu none"},
   };
@@ -152,7 +152,7 @@ OwnBroker::OwnBroker(int port) {
   for (int start = 1;; ++start) {
     const int number = checked_port(port);
     url_ = "amqp://127.0.0.1:" + std::to_string(number);
-    // A group of its own, so that Ctrl-C is not for Erlang to interpret.
+    // A process group of its own, so that Ctrl-C does not reach Erlang.
     process_.emplace(
         "Broker", [&] { serve(dir_, number); }, ipc::Process::Group::own);
     try {
@@ -186,6 +186,6 @@ void await_broker(const std::string& url, double limit_s,
       const bool ended = process != nullptr && !process->is_alive();
       if (ended || limit.expired()) throw;
     }
-    ::usleep(kLookAgainUs);  // Nobody tells when it is there.
+    ::usleep(kLookAgainUs);  // No event reports that it answers.
   }
 }

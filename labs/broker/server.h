@@ -5,7 +5,7 @@
 //
 // Lifetime: the destructor kills it and removes its folder. It is not shut down
 //           in an orderly way, because nothing of it is to be kept.
-// Blocks:   the constructor until it answers, some seconds.
+// Blocks:   the constructor, until the broker answers, which takes seconds.
 // Errors:   ipc::Skip if it or its client is not installed; std::runtime_error
 //           with the last lines of its log if it does not start.
 // Death:    it dies with the process that made it (PR_SET_PDEATHSIG).
@@ -19,7 +19,7 @@
 
 class OwnBroker {
  public:
-  // On a port that is free if `port` is 0.
+  // Starts it on `port`, or on a free port if that is 0.
   explicit OwnBroker(int port = 0);
   OwnBroker(const OwnBroker&) = delete;
   OwnBroker& operator=(const OwnBroker&) = delete;

@@ -25,7 +25,7 @@ class Entry:
 
 @dataclasses.dataclass
 class Stay:
-    """What a member of a room gets, from its history to its leaving."""
+    """What a member of a room gets, from the room's history until it leaves."""
 
     entries: list[Entry]
     end: str | None = None  # Why it left; None while it is there.
@@ -61,7 +61,7 @@ def _stays(log: list[Entry], name: str) -> list[Stay]:
 
 
 class ChatTest(lab.LabTest):
-    """Users, rooms, and who gets what."""
+    """Users, rooms, and which messages each user gets."""
 
     wrong = {
         "blocking_send": lab.Caught(
@@ -87,7 +87,7 @@ class ChatTest(lab.LabTest):
     )
 
     def _check_told_first(self, run: lab.Run) -> None:
-        """The server tells of an entry before anybody has it."""
+        """The server prints an entry before any user does."""
         told: set[tuple[str, str]] = set()
         for line in run.lines:
             if line.raw.startswith("Main: Act 2"):
@@ -99,7 +99,7 @@ class ChatTest(lab.LabTest):
                 self.assertIn((entry[1], entry[2]), told, line.raw)
 
     def check(self, run: lab.Run) -> None:
-        """Members get all of their rooms in one order; reports add up."""
+        """Members get all entries of their rooms in order; reports add up."""
         self._check_told_first(run)
         for act in _acts(run):
             self._check_reports(act)
@@ -112,7 +112,7 @@ class ChatTest(lab.LabTest):
             self.assertEqual(delivered, received)
 
     def _check_reports(self, act: dict[str, list[str]]) -> None:
-        """A report is of one instant, and the last one of the end."""
+        """A report shows one instant, and the last report shows the end."""
         for texts in act.values():
             for report in "\n".join(texts).split(_REPORT)[1:]:
                 self._check_report(report)
@@ -192,8 +192,8 @@ class ChatTest(lab.LabTest):
             self.assertTrue(_entries(act[f"User {name}"]), name)
         self.check(run)
 
-    def test_in_the_end_all_have_left_and_all_was_counted(self) -> None:
-        """The report that the guide does not come to."""
+    def test_in_the_end_all_users_have_left_and_all_are_counted(self) -> None:
+        """By the final report, which the guide never reaches."""
         run = self.run_lab("--users=8")
         texts = _acts(run)[0]["Main"]
         report = texts[texts.index(_REPORT) :]
@@ -213,7 +213,7 @@ class ChatTest(lab.LabTest):
         )
 
     def test_users_join_chat_switch_and_leave(self) -> None:
-        """As many as announced, and all the joined ones are left."""
+        """They join as many rooms as announced, and leave all of them."""
         run = self.run_lab("--users=8", "--actions=0", "--reports=0")
         for name in _NAMES:
             texts = _acts(run)[0][f"User {name}"]
@@ -229,7 +229,7 @@ class ChatTest(lab.LabTest):
             self.assertEqual(texts[-1], "All done")
 
     def test_the_seed_decides_what_each_user_does(self) -> None:
-        """All but who gets to speak first."""
+        """Everything except which user speaks first."""
         did = []
         for _ in range(2):
             act = _acts(self.run_lab("--users=8", "--seed=11", "--show=0"))[0]
@@ -242,8 +242,8 @@ class ChatTest(lab.LabTest):
             )
         self.assertEqual(did[0], did[1])
 
-    def test_who_is_killed_and_who_does_not_read_leaves(self) -> None:
-        """Act 2: for two reasons, and the chat goes on."""
+    def test_a_user_that_is_killed_or_does_not_read_leaves(self) -> None:
+        """Act 2: for two different reasons, and the chat continues."""
         run = self.run_lab()
         act = _acts(run)[1]
         log = [entry.text for entry in _entries(act["Server"])]

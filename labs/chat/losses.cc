@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kOutboxMax = 2;
 
-// Who waits for whom, where the chat itself does not tell.
+// What one user waits for and the chat itself does not report.
 struct Stage {
   ipc::Event alice_is_in;
   ipc::Event bob_has_gone;

@@ -3,5 +3,5 @@
 
 #include <string>
 
-// Plays it; returns "" or what went wrong.
+// Plays the act; returns "" or what went wrong.
 std::string lose_users();

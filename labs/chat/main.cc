@@ -1,10 +1,10 @@
-// chat: users in rooms, and one server that knows who is where.
+// chat: users in rooms, and one server that knows which user is in which room.
 //
 //   User Alice, Bob, Charlie <==> Server <==> Reporter, Main
 //
-// Watch for: the number of each message. The server gives it, all members of
-// the room see the same ones in the same order, and nobody else sees them. In
-// act 2 one user is killed, and one stops reading.
+// Watch for: the number of each message. The server assigns it. All members of
+// a room see the same messages in the same order, and no other user sees them.
+// In act 2 one user is killed, and one stops reading.
 // Try: --show=8 to read what each user gets, or delete the line [bound] of
 // server.cc.
 
@@ -94,8 +94,8 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("chat", "Users in rooms, and one server.");
   lab.option("--users", user_count, 1, 8, "users of act 1");
-  lab.option("--actions", action_count, 0, 100, "of each user");
-  lab.option("--reports", report_count, 0, 100, "one every three seconds");
+  lab.option("--actions", action_count, 0, 100, "actions of each user");
+  lab.option("--reports", report_count, 0, 100, "reports, 3 seconds apart");
   lab.option("--show", show_count, 0, 8, "users that show what they get");
   lab.explores("two join", two_join);
   return lab.run(argc, argv, lesson);

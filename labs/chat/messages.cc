@@ -6,7 +6,7 @@
 #include <charconv>
 #include <string_view>
 
-// Fields end with a newline, but for the text, which may contain some.
+// Each field ends with a newline, except the text, which may contain newlines.
 std::string encode(const Message& message) {
   return fmt::format("{}\n{}\n{}\n{}\n{}", static_cast<char>(message.kind),
                      message.number, message.room, message.sender,

@@ -8,7 +8,7 @@ enum class Kind : char {
   join = 'j',  // These three are requests, and then entries of a room.
   leave = 'l',
   say = 's',
-  past = 'p',    // An entry from before one has joined.
+  past = 'p',    // An entry from before the user joined.
   report = 'r',  // A request, and its answer.
   refused = 'x',
 };
@@ -17,15 +17,16 @@ struct Message {
   Kind kind = Kind::say;
   std::string room = {};
   std::string text = {};
-  // Given by the server: the place in the room's order, from 1 on, and who.
+  // Set by the server: the place in the room, from 1 on, and the user's name.
   int number = 0;
   std::string sender = {};
 };
 
 std::string encode(const Message& message);
-// Nothing if the bytes are no message.
+// Nothing if the bytes are not a message.
 std::optional<Message> decode(const std::string& bytes);
 
-// An entry for people: "Alice: Hello", and with its place "[general 3] ...".
+// An entry as people read it: "Alice: Hello"; and with its place in the room:
+// "[general 3] Alice: Hello".
 std::string to_text(const Message& entry);
 std::string to_line(const Message& entry);

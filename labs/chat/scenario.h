@@ -5,6 +5,6 @@
 
 #include "common/explore/schedule.h"
 
-// Two users join a room that is not there yet, and each waits until both are
-// in. The outcome is who was first.
+// Two users join a room that does not exist yet, and each waits until both are
+// in. The outcome says which user was first.
 std::string two_join(ipc::Schedule& schedule);

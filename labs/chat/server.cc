@@ -41,7 +41,7 @@ void Server::run() {
     bool all_gone = true;
     for (const Client& client : clients_) {
       const int events = POLLIN | (client.behind ? POLLOUT : 0);
-      // Once it is closed the descriptor is -1, which poll passes over.
+      // Once it is closed the descriptor is -1, which poll(2) ignores.
       fds.push_back({client.connection.fd(), static_cast<int16_t>(events), 0});
       all_gone = all_gone && !client.connection;
     }
@@ -56,7 +56,7 @@ void Server::run() {
 
 void Server::receive_from(Client& client) try {
   const auto received = client.connection.receive_until(now);
-  if (received.status == ipc::Transfer::timed_out) return;  // Half of one.
+  if (received.status == ipc::Transfer::timed_out) return;  // Only a part.
   const auto request =
       received ? decode(received.message) : std::optional<Message>();
   if (request) {
@@ -94,7 +94,7 @@ void Server::handle(Client& client, Message request) {
 
 void Server::post(Room& room, Message entry) {
   entry.number = ++room.last_number;  // [number]
-  ipc::say("{}", to_line(entry));     // Said before anybody gets it.
+  ipc::say("{}", to_line(entry));     // Said before a member gets it.
   for (Client* member : room.members) send(*member, entry);
   room.history.push_back(
       {Kind::past, entry.room, to_text(entry), entry.number});
@@ -114,7 +114,7 @@ void Server::push_out(Client& client) {
   ipc::Transfer status = client.connection.flush_until(now);
   while (status == ipc::Transfer::ok && !client.outbox.empty()) {
     status = client.connection.send_until(client.outbox.front(), now);
-    // One that has begun to go is the connection's from then on.
+    // A message that is sent in part is left to the connection.
     if (status != ipc::Transfer::timed_out) client.outbox.pop_front();
   }
   client.behind =
@@ -123,7 +123,7 @@ void Server::push_out(Client& client) {
 }
 
 void Server::disconnect_the_doomed() {
-  // The others hear of it, and one of them may be too slow for that.
+  // Other members get an entry about it, which may be too much for a slow one.
   const auto is_doomed = [](const Client& client) {
     return client.connection && !client.doom.empty();
   };

@@ -1,4 +1,4 @@
-// The chat server: the one process that knows who is where.
+// The chat server: the one process that knows which user is in which room.
 #pragma once
 
 #include <deque>
@@ -13,17 +13,17 @@
 
 class Server {
  public:
-  // `outbox_max`: messages that wait for a client, at most. A client that lets
+  // `outbox_max`: how many messages may wait for one client. A client that lets
   // more of them wait does not read, and is disconnected.
   explicit Server(size_t outbox_max) : outbox_max_(outbox_max) {}
 
-  // Who is at the other end is known, and not what it says of itself.
+  // `name` is the user at the other end; no client can claim another name.
   void add(const std::string& name, ipc::Connection connection);
 
-  // Serves until all clients have gone.
+  // Serves until all clients have closed their connections, or lost them.
   void run();
 
-  // Entries that were sent to members.
+  // How many entries were sent to members, those for each member counted.
   [[nodiscard]] int delivered() const { return delivered_; }
 
  private:
@@ -31,7 +31,7 @@ class Server {
     std::string name;
     ipc::Connection connection;
     std::deque<std::string> outbox = {};
-    bool behind = false;  // It does not take what we send.
+    bool behind = false;  // It does not take all that we send.
     bool registered = false;
     std::string doom = {};  // Why it will be disconnected.
   };

@@ -1,4 +1,4 @@
-// Who is connected to whom, and what they count.
+// How the processes are connected, and what they count.
 #pragma once
 
 #include <atomic>
@@ -9,14 +9,14 @@
 #include "common/channel/connection.h"
 #include "labs/chat/server.h"
 
-// In shared memory: entries for members.
+// In shared memory: how many entries were sent to users, and taken by them.
 struct Tally {
   std::atomic<int> delivered{0};
   std::atomic<int> received{0};
 };
 
-// The connections of all clients; each process keeps its own end only, or the
-// others would not see it die.
+// The connections of all clients. Each process keeps only its own end: if other
+// processes kept copies of it, its death would not close the connection.
 class Links {
  public:
   explicit Links(size_t count) {

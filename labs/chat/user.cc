@@ -35,7 +35,7 @@ void User::chat_at_random(std::mt19937& random, int actions) {
     } else {
       auto joined = rooms(true);
       const std::string room = take_one(joined, random);
-      ipc::say("Sent message in '{}'", room);  // Said before anybody gets it.
+      ipc::say("Sent message in '{}'", room);  // Said before a user gets it.
       say_in(room, fmt::format("Hello from {}! Random number: {}", name_,
                                ipc::random_int(random, 1, 1000)));
     }
@@ -121,7 +121,7 @@ ipc::Transfer User::receive_until(ipc::Deadline deadline) {
   return received.status;
 }
 
-// Members get all of a room in its order, and nobody else gets anything.
+// Members get all entries of a room in order, and other users get none.
 void User::check_order(const Message& entry) {
   const auto found = rooms_.find(entry.room);
   if (found == rooms_.end()) {

@@ -14,7 +14,7 @@
 
 class User {
  public:
-  // One that `shows` says every entry that it gets.
+  // A user that `shows` prints every entry that it gets.
   User(std::string name, ipc::Connection connection, bool shows)
       : name_(std::move(name)),
         connection_(std::move(connection)),
@@ -23,14 +23,15 @@ class User {
   // As in the guide: joins a few rooms, chats and switches, and leaves.
   void chat_at_random(std::mt19937& random, int actions);
 
-  // Each of these two returns when the server has done it; join() the number
-  // of its entry.
+  // Each of these two blocks until the server has done it. join() returns the
+  // number of the entry that says so.
   int join(const std::string& room);
   void leave(const std::string& room, const char* why = "");
 
   void say_in(const std::string& room, const std::string& text);
-  // Takes the next entry, whatever it is; or all until one is `kind` of
-  // `sender`, or until nothing more comes by the deadline.
+  // Takes the next entry, whatever it is; or all entries until one is of `kind`
+  // and from `sender`; or all that come before the deadline. These throw if the
+  // server has closed the connection.
   const Message& listen();
   void listen_for(Kind kind, const std::string& sender);
   void listen_until(ipc::Deadline deadline);
@@ -52,10 +53,10 @@ class User {
     int first = 0;
     int last = 0;
   };
-  std::map<std::string, Seen> rooms_;  // What has come of each that it is in.
+  std::map<std::string, Seen> rooms_;  // What came from each joined room.
   Message latest_;
   int received_ = 0;
 };
 
-// Asks the server for a report and says it.
+// Asks the server for a report and prints it.
 void print_report(ipc::Connection& server);

@@ -23,7 +23,7 @@ class ClusterTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """Each sum that is told is that of all the numbers."""
+        """Each sum that is printed is that of all the numbers."""
         self.capture(run, r"has the sum ([\d.]+)")
         for found in self.captures(run, r"has the sum ([\d.]+)"):
             self.assertAlmostEqual(
@@ -38,7 +38,7 @@ class ClusterTest(lab.LabTest):
             r"rank 0 has the sum [\d.]+",
             f"rank 1 has summed {PARTS[1]}",
             f"rank 2 has summed {PARTS[2]}",
-            "mpirun: exit status 0; 3 of 3 ranks came to their end",
+            "mpirun: exit status 0; 3 of 3 ranks finished",
         ]
         self.assert_said(
             run,
@@ -47,29 +47,29 @@ class ClusterTest(lab.LabTest):
                 "Act 1: 3 ranks, and all of them live",
                 *job,
                 "Act 2: rank 1 is killed when its part is done",
-                "mpirun: exit status 137; 0 of 3 ranks came to their end",
+                "mpirun: exit status 137; 0 of 3 ranks finished",
                 "There is no sum, and nothing is left of the other parts",
                 "Act 3: the job is run again, from the beginning",
                 *job,
-                "One death: 6 parts were summed, and 3 would have done",
+                "One death: 6 parts were summed; 3 would have been enough",
                 "Act 4: a pool, and the worker of part 1 is killed",
-                "One death: 4 parts were summed, and 3 would have done",
+                "One death: 4 parts were summed; 3 would have been enough",
                 "PASS",
             ],
         )
 
     def test_whichever_rank_is_killed_no_other_ends(self) -> None:
-        """Also the one that prints the sum, and the last one."""
+        """Also if it is the rank that prints the sum, or the last rank."""
         for rank in (0, 2):
             run = self.run_lab("--numbers=1000", f"--dies={rank}")
             self.assert_count(
                 run,
-                "Main: mpirun: exit status 137; 0 of 3 ranks came to their end",
+                "Main: mpirun: exit status 137; 0 of 3 ranks finished",
                 1,
             )
 
     def test_each_number_is_in_one_part(self) -> None:
-        """However many ranks there are, and if some have nothing to do."""
+        """However many ranks there are, even if some have nothing to do."""
         for ranks, numbers in ((1, 10), (3, 2), (4, 10), (5, 1000)):
             run = self.run_lab(
                 f"--numbers={numbers}", f"--ranks={ranks}", "--dies=0"
@@ -84,12 +84,12 @@ class ClusterTest(lab.LabTest):
             self.assertEqual(sorted(counted), wanted)
 
     def test_a_rank_that_is_not_there_cannot_be_killed(self) -> None:
-        """One clear line."""
+        """One clear line says so."""
         run = self.run_program(self.program(), "--ranks=2", "--dies=2")
         self.assertEqual(run.status, 1)
         self.assertEqual(run.said("Main"), ["FAIL there is no rank 2 of 2"])
 
-    def test_a_rank_that_the_lab_did_not_start_is_told(self) -> None:
+    def test_a_rank_that_the_lab_did_not_start_says_so(self) -> None:
         """As by `mpirun bazel-bin/labs/cluster/cluster`: one clear line."""
         run = self.run_program(
             self.program(), env={"OMPI_COMM_WORLD_RANK": "0"}, events=False
@@ -97,8 +97,8 @@ class ClusterTest(lab.LabTest):
         self.assertEqual((run.status, run.lines, run.leaks), (2, (), ()))
         self.assertRegex(run.stderr, "^.*: started by mpirun, but .*\n$")
 
-    def test_a_file_of_hosts_that_is_not_there_is_told(self) -> None:
-        """With what mpirun says of it."""
+    def test_a_missing_file_of_hosts_is_reported(self) -> None:
+        """With what mpirun says about it."""
         run = self.run_program(self.program(), "--hosts=/no/such/file")
         self.assertEqual(run.status, 1)
         self.assertRegex(run.lines[-1].raw, "Main: FAIL the job failed: .+")

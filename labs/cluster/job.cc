@@ -24,20 +24,20 @@ namespace {
 
 using ipc::check;
 
-constexpr int kNotFound = 127;  // As the shell has it.
+constexpr int kNotFound = 127;  // As in the shell.
 
 std::vector<std::string> command_of(const Job& job, const std::string& folder) {
   std::vector<std::string> words{
       "mpirun",
-      // A guest of containers and CI is root, and there are few processors.
+      // In containers and in CI we may be root, and there are few processors.
       "--allow-run-as-root", "--oversubscribe",
       // Plain TCP, on one machine too, and nothing left in /dev/shm.
       "--mca", "pml", "ob1", "--mca", "btl", "tcp,self",
-      // A rank that waits lets others have the processor.
+      // A rank that waits lets other ranks have the processor.
       "--mca", "mpi_yield_when_idle", "1", "--mca", "orte_tmpdir_base", folder};
   if (job.hosts.empty()) {
-    // Nothing is started on other machines, so no ssh is looked for, and the
-    // loopback will do, which is left out otherwise.
+    // Nothing is started on other machines, so mpirun need not look for ssh,
+    // and can use the loopback, which it leaves out by default.
     words.insert(words.end(), {"--mca", "plm", "isolated", "--mca",
                                "btl_tcp_if_include", "127.0.0.0/8"});
   } else {
@@ -101,7 +101,7 @@ JobEnd run_job(const Job& job) {
   const ipc::TempDir folder("mpi");
   ipc::Pipe pipe = ipc::make_pipe();
   const std::vector<std::string> command = command_of(job, folder.path());
-  // The ranks that mpirun has killed and not waited for become our children.
+  // Ranks that mpirun killed but did not wait for become our children.
   check(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
   ipc::Process mpirun("mpirun", [&] { become(command, pipe.writer); });
   pipe.writer.reset();

@@ -1,8 +1,8 @@
 // A job of MPI: one program, started as many times as there are ranks, on one
 // machine or on many.
 //
-// The program of this lab is both: started by mpirun it is a rank, started by
-// hand it starts mpirun. So there is one file to carry to another machine.
+// The program of this lab has two roles: if mpirun starts it, it is a rank; if
+// you start it, it calls mpirun. So only one file must go to another machine.
 #pragma once
 
 #include <string>
@@ -42,11 +42,11 @@ struct Job {
 struct JobEnd {
   int status;                        // Of mpirun, as of Process::join().
   std::vector<std::string> printed;  // Lines of the ranks, in no order.
-  std::string complaint;             // The first of what mpirun says of it.
+  std::string complaint;             // The first line that mpirun itself says.
 };
 
-// Runs a job to its end; then none of its ranks is left on this machine.
-// Blocks, and waits for all other children of this process as well.
+// Runs a job, and blocks until it has ended and none of its ranks is left on
+// this machine. Waits for all other children of this process as well.
 // std::system_error if there is no process or pipe for it; ipc::Skip if there
 // is no mpirun.
 JobEnd run_job(const Job& job);

@@ -36,8 +36,8 @@ bool near(double sum, double expected) {
   return fabs(sum - expected) <= 1e-9 * expected;
 }
 
-// The number behind the last word of the line that rank 0 prints; 0 if it has
-// printed none.
+// The number at the end of the line that rank 0 prints; 0 if there is no such
+// line.
 double sum_in(const JobEnd& end) {
   for (const std::string& line : end.printed) {
     const size_t place = line.find("has the sum ");
@@ -52,22 +52,23 @@ long ended_in(const JobEnd& end) {
   });
 }
 
-// Plays a job and tells what came of it.
+// Runs a job, and prints what it printed and how it ended.
 JobEnd play_job(int killed) {
   JobEnd end = run_job({rank_count, number_count, killed, hosts});  // [job]
   std::ranges::sort(end.printed);
   for (const std::string& line : end.printed) ipc::say("{}", line);
-  ipc::say("mpirun: {}; {} of {} ranks came to their end",
+  ipc::say("mpirun: {}; {} of {} ranks finished",
            ipc::describe_status(end.status), ended_in(end), rank_count);
   return end;
 }
 
 struct Books {
-  std::atomic<int> parts;  // So many times a part was summed.
+  std::atomic<int> parts;  // How many times a part was summed.
   std::atomic<bool> killed;
 };
 
-// The same by a pool, whose worker is killed in the same place; the sum.
+// Does the same with a pool, whose worker is killed in the same place. Returns
+// the sum.
 double sum_by_pool(int& part_count) {
   const ipc::Shared<Books> books;
   ipc::Pool<double(int)> pool(rank_count, [&](int rank) {
@@ -104,13 +105,13 @@ std::string lesson() {
   ipc::say("Act 3: the job is run again, from the beginning");
   const JobEnd again = play_job(-1);
   if (!near(sum_in(again), alone)) return "the second job failed";
-  ipc::say("One death: {} parts were summed, and {} would have done",
+  ipc::say("One death: {} parts were summed; {} would have been enough",
            2 * rank_count, rank_count);
 
   ipc::say("Act 4: a pool, and the worker of part {} is killed", killed_rank);
   int part_count = 0;
   if (!near(sum_by_pool(part_count), alone)) return "the pool has lost a part";
-  ipc::say("One death: {} parts were summed, and {} would have done",
+  ipc::say("One death: {} parts were summed; {} would have been enough",
            part_count, rank_count);
   return part_count == rank_count + 1 ? "" : "the pool did too much";
 }

@@ -1,6 +1,6 @@
 // A rank, which is a process that MPI has numbered.
 
-// The bindings for C++, which were taken out of MPI 3.
+// Leaves out the bindings for C++, which MPI 3 has removed.
 #define OMPI_SKIP_MPICXX 1
 
 #include <mpi/mpi.h>
@@ -21,7 +21,7 @@ int play_rank(int argc, char** argv) {
               argv[0]);
     return 2;
   }
-  // mpirun may be killed, and could not end its ranks then.
+  // If mpirun is killed, it cannot end its ranks.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   MPI_Init(&argc, &argv);
   int rank = 0;

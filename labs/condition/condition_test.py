@@ -26,16 +26,16 @@ class ConditionTest(lab.LabTest):
         ),
         "one_woken": lab.Caught(
             by="status",
-            saying="nobody can go on: Consumer 1 waits for the Condition, "
+            saying="no process can go on: Consumer 1 waits for the Condition, "
             "Producer waits for the Condition",
         ),
         "raw_late_ticket": lab.Caught(
             by="hang",
-            saying="Consumer 0 waits for a futex .* that nobody wakes",
+            saying="Consumer 0 waits for a futex .* that no process wakes",
         ),
         "raw_one_woken": lab.Caught(
             by="hang",
-            saying="Consumer 1 waits for a futex .* that nobody wakes",
+            saying="Consumer 1 waits for a futex .* that no process wakes",
         ),
     }
 
@@ -87,7 +87,7 @@ class ConditionTest(lab.LabTest):
             added.remove(item)
 
     def story(self, run: lab.Run) -> object:
-        """Acts 1 to 3; which consumer gets what is not the same twice."""
+        """Acts 1 to 3; which consumer gets which item may differ."""
         acts = [
             line
             for line in itertools.takewhile(
@@ -110,7 +110,7 @@ class ConditionTest(lab.LabTest):
         return lines[starts[number - 1] + 1 : starts[number]]
 
     def test_a_wait_ends_at_its_deadline(self) -> None:
-        """Act 1: nobody adds anything, and nobody is left waiting."""
+        """Act 1: no item is added, and the consumer does not wait forever."""
         run = self.run_lab("--pace=0.3")
         self.assertEqual(
             self._act(run, 1),
@@ -118,7 +118,7 @@ class ConditionTest(lab.LabTest):
         )
         # By the clock of the lab, from before the deadline is set.
         at_ns = {each.object: each.t_ns for each in run.events}
-        begins = at_ns["Act 1: nobody adds anything"]
+        begins = at_ns["Act 1: no item is added"]
         self.assertGreater(at_ns["No data in time"] - begins, 300_000_000)
 
     def test_each_consumer_gets_an_item_if_there_are_enough(self) -> None:
@@ -132,7 +132,7 @@ class ConditionTest(lab.LabTest):
             self.assertNotIn("Told to stop", act)
 
     def test_one_item_for_three_is_taken_once_and_all_end(self) -> None:
-        """Act 3, and all wait before the item is added."""
+        """Act 3, where all wait before the item is added."""
         lines = self._act(self.run_lab(), 3)
         added = "Producer: Added data to the list: Important data 1"
         place = lines.index(added)
@@ -143,8 +143,8 @@ class ConditionTest(lab.LabTest):
         self.assertEqual(sum("Told to stop" in line for line in lines), 2)
         self.assertIn("Main: Added 1, taken 1", lines)
 
-    def test_one_is_enough_where_all_wait_for_the_same(self) -> None:
-        """Acts 4 and 5: both items are taken, and nobody wakes in vain."""
+    def test_waking_one_is_enough_where_all_wait_for_the_same(self) -> None:
+        """Acts 4 and 5: both items are taken; in act 5 no wake is in vain."""
         run = self.run_lab()
         for act, woken in (
             (4, "4 times, 1 of them"),
@@ -155,8 +155,8 @@ class ConditionTest(lab.LabTest):
             for line in ("Consumer 0: Took item 1", "Consumer 1: Took item 2"):
                 self.assertIn(line, lines)
 
-    def test_a_producer_killed_inside_the_lock_stops_nobody(self) -> None:
-        """All are told to stop, and half an item is none."""
+    def test_a_producer_killed_inside_the_lock_blocks_no_consumer(self) -> None:
+        """All are told to stop, and half an item is not taken."""
         run = self.run_lab("--kill")
         self.assert_before(
             run,

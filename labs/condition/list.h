@@ -24,11 +24,11 @@ struct Board {
   bool stopped = false;
 };
 
-// Waits for an item, for word that none will come, or for the deadline.
+// Waits for an item, for the news that none will come, or for the deadline.
 void consume(Board& board, ipc::Deadline deadline);
 
-// Waits for all consumers, and adds so many items; or is killed before the
-// first of them is in the list.
+// Waits until all consumers wait, and adds this many items; or is killed, with
+// the lock held, before the first of them is in the list.
 void produce(Board& board, int items, bool is_killed);
 
 // Tells the consumers that no more items will come.

@@ -3,8 +3,8 @@
 //   Producer --add, notify---> [ list ] <--wait, take-- Consumer 0..2
 //   Main ------stop, notify--> [ stop ]                 all with the lock
 //
-// Watch for: all consumers end, also if there is one item for three of them.
-// Each waits for what it can use: an item, or word that no more will come.
+// Watch for: all consumers end, even if there is one item for three of them.
+// Each waits for what it can use: an item, or the news that no more will come.
 // Try: --kill, which kills the producer inside the lock.
 
 #include <signal.h>
@@ -43,7 +43,7 @@ std::string play(int items) {
                         [&] { produce(*board, items, kill_producer); });
   const int status = producer.join();
   ipc::say("The producer has ended: {}", ipc::describe_status(status));
-  stop(*board);  // However it ended, nobody else adds anything.
+  stop(*board);  // However it ended, no other process adds items.
   for (ipc::Process& consumer : consumers) {
     if (consumer.join() != 0) return "a consumer failed";
   }
@@ -52,7 +52,7 @@ std::string play(int items) {
 }
 
 // What the explorer plays in every order. Main's part comes after the end of
-// the producer, and so the same process plays it.
+// the producer's, so the same process plays both.
 std::string explore(ipc::Schedule& schedule) {
   const ipc::Shared<Board> board(std::min(consumer_count, 2));
   const auto list = [&] {
@@ -76,7 +76,7 @@ std::string explore(ipc::Schedule& schedule) {
 
 std::string lesson() {
   if (kill_producer) return play(item_count);
-  ipc::say("Act 1: nobody adds anything");
+  ipc::say("Act 1: no item is added");
   const ipc::Shared<Board> board(1);
   ipc::Process consumer("Consumer 0", [&] {
     consume(*board, ipc::Deadline::after(ipc::paced_s(1)));

@@ -25,9 +25,9 @@ void wait(Place& place, ipc::Condition& own, ipc::Guard& guard,
 
 void notify(Place& place, ipc::Condition& own) {
   if (place.has_two_conditions) {
-    own.notify_one();  // [one] Whoever it is can use it.
+    own.notify_one();  // [one] Any process that waits can use it.
   } else {
-    place.filled.notify_all();  // [all] Who can use it is among them.
+    place.filled.notify_all();  // [all] One that can use it is among them.
   }
 }
 

@@ -26,5 +26,5 @@ struct Place {
 // the first item is there. Returns "", or the reason why not all have ended.
 std::string play_place(bool has_two_conditions);
 
-// The same for the explorer, which decides about the order.
+// The same for the explorer, which decides the order.
 std::string explore_place(ipc::Schedule& schedule, bool has_two_conditions);

@@ -3,10 +3,10 @@
 //   Producer --add, notify---> [ list ] <--wait, take-- Consumer 0..2
 //   Main ------stop, notify--> [ stop ]                 all with the mutex
 //
-// Watch for: the number of the notifies is read while the mutex is still held,
-// and the sleep is only for as long as it is the same.
-// Left out: acts 4 and 5, and a mutex that outlives its owner. A process that
-// is killed with this one leaves it locked for ever.
+// Watch for: a process that waits reads the count of notifies while it still
+// holds the mutex, and sleeps only while that count has not changed.
+// Left out: acts 4 and 5, and a mutex that outlives its owner. If a process is
+// killed while it holds this one, the mutex stays locked forever.
 
 #include "labs/raw.h"
 
@@ -40,7 +40,7 @@ struct Board {
 
   int consumers;    // How many there will be.
   Word mutex{0};    // 0: free, 1: taken, 2: taken and maybe waited for.
-  Word changed{0};  // How often somebody has notified.
+  Word changed{0};  // How often a process has notified.
   std::array<int, 3> items{};
   size_t added = 0;
   size_t taken = 0;
@@ -77,7 +77,7 @@ void unlock(Word& mutex) {
 }
 
 // Gives the mutex up, sleeps, and takes it again; false if the deadline has
-// passed. That it returns is no promise: look again.
+// passed. Its return does not mean that the awaited change came: look again.
 bool sleep(Board& board, const timespec* deadline) {
   const uint32_t seen = board.changed;  // [ticket] Before the mutex is free.
   unlock(board.mutex);
@@ -138,7 +138,7 @@ pid_t start(const std::string& name, Role role) {
   return child;
 }
 
-// The status of waitpid(2).
+// Returns the status that waitpid(2) reports.
 int join(pid_t child) {
   int status = 0;
   check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");
@@ -177,7 +177,7 @@ std::string lesson() {
   void* page = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) ipc::throw_error(errno, "mmap");
-  raw::say("Main", "Act 1: nobody adds anything");
+  raw::say("Main", "Act 1: no item is added");
   if (auto problem = wait_in_vain(*new (page) Board(1)); !problem.empty()) {
     return problem;
   }

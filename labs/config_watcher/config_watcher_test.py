@@ -5,7 +5,7 @@ import re
 
 from harness import lab, trace
 
-# What the third act begins with, and two updaters raise.
+# The two values that the updaters of the third act raise.
 _SUMS = r"cache size (\d+) MB, timeout (\d+) seconds"
 
 
@@ -17,7 +17,7 @@ def _changed(
     cache_size: int = 100,
     timeout: int = 30,
 ) -> list[str]:
-    """Returns what the monitor says of a configuration."""
+    """Returns what the monitor says about a configuration."""
     return [
         "Configuration changed:",
         f"- App name: {app_name}",
@@ -55,7 +55,7 @@ class ConfigWatcherTest(lab.LabTest):
         ),
     }
 
-    # Each is told once, and as what it was when it was read.
+    # Each change is reported once, with the level that was read.
     explored = (
         lab.Explored(
             {
@@ -95,7 +95,7 @@ class ConfigWatcherTest(lab.LabTest):
         return super().story(dataclasses.replace(run, lines=tuple(lines)))
 
     def check(self, run: lab.Run) -> None:
-        """Each change is seen once, and no mistake that nobody has made."""
+        """Each change is reported once, and so is each mistake made."""
         self.assert_never(run, "(Monitor|Updater): failed.*")
         changes = self.captures(
             run, r"Updater: (Wrote initial configuration|Made update \d.*)"
@@ -108,7 +108,7 @@ class ConfigWatcherTest(lab.LabTest):
             ("Monitor: Config file is gone.*", removals),
         ):
             self.assert_count(run, pattern, len(made))
-        # What is announced is told, and then comes the next.
+        # Each change that is announced is reported before the next one.
         turns = self.captures(
             run,
             "(Updater: (?:Wrote|Made update|Made a mistake|Removed)"
@@ -121,7 +121,7 @@ class ConfigWatcherTest(lab.LabTest):
         self.check_updates(run)
 
     def check_updates(self, run: lab.Run) -> None:
-        """What each updater has raised is raised, whatever the other did."""
+        """No updater's change is lost, whatever the other one did."""
         raised = self.captures(run, r"Updater \d: Raised the (.*) times")
         if not raised:
             return  # An act without them.
@@ -166,8 +166,10 @@ class ConfigWatcherTest(lab.LabTest):
             ],
         )
 
-    def test_who_is_told_looks_less_often_than_who_asks(self) -> None:
-        """At full speed, where polling means to ask without a pause."""
+    def test_a_monitor_that_is_told_looks_less_often_than_one_that_polls(
+        self,
+    ) -> None:
+        """At full speed, where polling has no pause."""
         run = self.run_lab()
         asked, told = (
             int(looks)

@@ -1,4 +1,4 @@
-// The configuration of some program, as a file has it and as a program has it.
+// The configuration of a program, as text in a file and as a struct in memory.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,9 @@ struct Configuration {
 
 std::string to_json(const Configuration& configuration);
 
-// Nothing if `text` is no JSON object, or a value has the wrong type. A value
-// that is missing has its default.
+// Nothing if `text` is not a JSON object, or a value has the wrong type. A
+// value that is missing has its default.
 std::optional<Configuration> from_json(const std::string& text);
 
-// Says that this is the configuration now, in six lines.
+// Prints that this is the configuration now, in six lines.
 void say_changed(const Configuration& configuration);

@@ -3,9 +3,10 @@
 //   Updater --- saves ---> app_config.json <--- looks --- Monitor
 //           <------------- "I have seen it" --------------
 //
-// Watch for: how often the monitor looks, in act 1 where it asks and in act 2
-// where it is told; and what it does about a file that is wrong, or gone. In
-// act 3 two updaters change one file, and neither undoes what the other did.
+// Watch for: how often the monitor looks at the file, in act 1 where it polls
+// and in act 2 where the kernel tells it; and what it does if the file is
+// invalid, or gone. In act 3 two updaters change one file, and neither undoes
+// what the other did.
 // Try: --pace=0, and compare how often it looked.
 
 #include <fmt/format.h>
@@ -38,8 +39,9 @@ constexpr double kPauseS = 1.0;
 constexpr double kPatienceS = 20.0;
 constexpr int kRaises = 10;
 
-// The updater waits for the monitor's word, so that no update is skipped. In
-// life nobody does, and only the last one is sure to be seen.
+// The updater waits until the monitor has seen the change, so that no update is
+// skipped. Real updaters do not wait, and only their last update is surely
+// seen.
 void wait_until_seen(Progress& progress) {
   const double limit_s = ipc::paced_s(kPollS) + kPatienceS * ipc::time_scale();
   if (!progress.seen.acquire_until(ipc::Deadline::after(limit_s))) {
@@ -148,7 +150,7 @@ std::string change_together() {
 }
 
 // What the explorer plays in every order: two changes by one updater, so that
-// there is one after a rename, and one change by another.
+// one of them comes after a rename, and one change by another updater.
 std::string two_updaters(ipc::Schedule& schedule) {
   const ipc::TempDir folder("config_watcher");
   const std::string file = folder.file("app_config.json");
@@ -160,7 +162,7 @@ std::string two_updaters(ipc::Schedule& schedule) {
 }
 
 // What the explorer plays in every order: the monitor looks twice, and the file
-// changes twice. The outcome is what it has told.
+// changes twice. The outcome is what the monitor has reported.
 std::string two_looks(ipc::Schedule& schedule) {
   const ipc::TempDir folder("config_watcher");
   const std::string file = folder.file("app_config.json");

@@ -12,7 +12,7 @@
 
 namespace {
 
-// Equal contents have equal hashes, and no file has one of its own.
+// Equal contents have equal hashes. A missing file has a hash of its own.
 size_t hash_of(const std::optional<std::string>& text) {
   return std::hash<std::optional<std::string>>()(text);
 }
@@ -57,7 +57,7 @@ void Monitor::poll() {
 
 void Monitor::watch() {
   ipc::FileWatcher watcher(path_);
-  watcher.wait();  // The first notice is about what is there now.
+  watcher.wait();  // The first notice is about the file as it is now.
   (void)look();
   progress_.seen.release();
   while (true) {

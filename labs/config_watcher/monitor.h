@@ -1,4 +1,4 @@
-// The monitor: it looks at the configuration file, and decides when.
+// The monitor: it looks at the configuration file, in one of two ways.
 #pragma once
 
 #include <atomic>
@@ -21,11 +21,13 @@ class Monitor {
  public:
   Monitor(std::string path, Progress& progress);
 
-  // Two ways to follow the file; neither returns.
+  // Two ways to follow the file: asking again and again, and waiting for the
+  // kernel's notices. Neither returns; a signal ends the process.
   [[noreturn]] void poll();
   [[noreturn]] void watch();
 
-  // What it has told of the file: a log level, or "".
+  // Looks at the file once. If it has changed, prints how, and returns the log
+  // level that holds now. Returns "" if it has not changed.
   std::string look();
 
  private:

@@ -4,7 +4,7 @@
 //           <------ one byte for each change it saw ------
 //
 // Watch for: the watch is on the folder, since a watch on the file would stay
-// with the old file after the first rename; and the one event without a name.
+// with the old file after the first rename; and IN_Q_OVERFLOW has no file name.
 // This is the second act of the lab. What a file needs to survive a power
 // failure is in labs/file_ipc/raw.cc.
 
@@ -77,8 +77,8 @@ std::string to_json(const std::string& level, int connections) {
          std::to_string(connections) + "}\n";
 }
 
-// Says what has become of the file; `level` is that of the last good one. One
-// key is enough to tell good from bad here; a program has a JSON parser.
+// Says what has become of the file; `level` is that of the last good one. Here
+// one key tells good from bad; a real program uses a JSON parser.
 void report(const std::string& text, std::string& level) {
   constexpr std::string_view kKey = R"("log_level": ")";
   const size_t place = text.find(kKey);
@@ -93,8 +93,8 @@ void report(const std::string& text, std::string& level) {
                           "; log level stays " + level);
 }
 
-// Takes the events that there are, or waits for the first. Whether one of them
-// is about our file, or may be.
+// Takes the events that there are, or waits for the first. Returns whether one
+// of them is about our file, or may be.
 bool is_news(int watch) {
   alignas(inotify_event) std::array<char, 4096> events{};
   const ssize_t size =
@@ -112,8 +112,8 @@ bool is_news(int watch) {
   return is_news;
 }
 
-// For each change that it has told, and when it begins, it sends one byte: how
-// often it has looked.
+// Sends one byte when it begins, and one for each change that it has reported:
+// how often it has looked.
 [[noreturn]] void watch(int seen) {
   raw::say("Monitor", "Watching app_config.json for changes");
   const int fd = check(::inotify_init1(IN_CLOEXEC), "inotify_init1");
@@ -145,7 +145,7 @@ int wait_until_seen(int seen) {
 void use_editors(int seen) {
   const auto save = [&](const char* what, void (*how)(const std::string&),
                         const std::string& text) {
-    wait_until_seen(seen);  // What was there before.
+    wait_until_seen(seen);  // The change before this one.
     raw::say("Updater", what);
     how(text);
   };
@@ -171,7 +171,7 @@ pid_t start(const char* name, Role role) {
   return child;
 }
 
-// The exit status, or minus the signal that killed it.
+// Returns the exit status, or minus the signal that killed the child.
 int join(pid_t child) {
   int status = 0;
   check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");

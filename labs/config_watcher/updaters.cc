@@ -14,13 +14,13 @@
 
 namespace {
 
-// Not the configuration itself is locked: its name means another file after the
-// next rename, and then two updaters would hold two locks.
+// The lock is on a file of its own. The configuration's name refers to another
+// file after the next rename, and then two updaters would hold two locks.
 ipc::UniqueFd lock_config(const std::string& path) {
   const std::string lock = path + ".lock";
   constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
   ipc::UniqueFd fd(ipc::check(::open(lock.c_str(), kFlags, 0600), "open"));
-  // The explorer waits in place of the kernel.
+  // In the explorer, this loop waits instead of the kernel.
   if (ipc::Gate* const own = ipc::gate(); own != nullptr) [[unlikely]] {
     const auto is_locked = [&] {
       return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
@@ -40,7 +40,7 @@ void change_config(const std::string& path,
                    const std::function<void(Configuration&)>& change) {
   const ipc::UniqueFd lock = lock_config(path);  // [lock]
   auto config = from_json(ipc::read_file(path).value_or(""));
-  if (!config) throw std::runtime_error("it is no configuration");
+  if (!config) throw std::runtime_error("not a valid configuration");
   ipc::point("has read");
   change(*config);
   save_by_rename(path, to_json(*config));

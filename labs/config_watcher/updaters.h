@@ -6,14 +6,15 @@
 
 #include "labs/config_watcher/configuration.h"
 
-// Reads the configuration, has it changed by `change`, and saves it by a
-// rename: as one step, because one updater at a time holds the lock.
+// Reads the configuration, lets `change` change it, and saves it by a rename:
+// as one step, because one updater at a time holds the lock.
 //
-// Blocks:   until the updaters that are changing it have done so.
-// Errors:   std::system_error; std::runtime_error if it is no configuration.
-// Death:    the kernel gives the lock up. The file has its old content or the
+// Blocks:   until no other updater holds the lock, without a limit.
+// Errors:   std::system_error; std::runtime_error if the file is missing, or is
+//           not a valid configuration.
+// Death:    the kernel releases the lock. The file has its old content or the
 //           new one.
-// Requires: that all who change the file do it by this function: the lock is
-//           advisory, flock(2), and an editor does not ask for it.
+// Requires: all processes that change the file do it by this function: the lock
+//           is advisory, flock(2), and an editor does not ask for it.
 void change_config(const std::string& path,
                    const std::function<void(Configuration&)>& change);

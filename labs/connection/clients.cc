@@ -43,7 +43,7 @@ for message in messages:
 say("Finished")
 )";
 
-// Nobody listens at that port, or there is no such path.
+// No process listens at that port, or there is no such path.
 bool is_refusal(const std::system_error& error) {
   return error.code().value() == ECONNREFUSED || error.code().value() == ENOENT;
 }
@@ -63,7 +63,7 @@ void talk(ipc::Connection server, const std::vector<std::string>& messages,
   ipc::say("Finished");
 }
 
-// The same by a Python, which this process becomes, and without the wait.
+// Does the same in Python, without the wait: this process becomes python3.
 void talk_in_python(const ipc::Address& address, const std::string& name,
                     const std::vector<std::string>& messages) {
   std::vector<std::string> words{"python3", "-I",           "-c",
@@ -131,7 +131,7 @@ void come_early(const ipc::Address& address, ipc::Connection& refused) {
   const auto patience = ipc::Deadline::after(kEarlyS * ipc::time_scale());
   talk(connect_in_time(address, patience,
                        [&] {
-                         ipc::say("Refused: nobody listens, so I try again");
+                         ipc::say("Refused: no server listens; trying again");
                          ipc::ensure(refused.send("refused"));
                        }),
        {"Are you there?", "close"}, [] {});
@@ -140,7 +140,7 @@ void come_early(const ipc::Address& address, ipc::Connection& refused) {
 void come_late(const ipc::Address& address) try {
   const auto patience = ipc::Deadline::after(ipc::paced_s(kLateS));
   (void)connect_in_time(address, patience, [] {
-    ipc::say("Refused: nobody listens, so I try again");
+    ipc::say("Refused: no server listens; trying again");
   });
   ipc::say("Connected");
 } catch (const std::system_error& error) {
@@ -162,13 +162,12 @@ bool talk_all(const ipc::Address& address, bool with_python) {
   for (size_t i = 0; i < messages.size(); ++i) {
     if (with_python && i == 1) continue;
     clients.emplace_back("Client " + std::to_string(i), [&, i] {
-      // Nobody goes on before all were answered once: all are served at a time.
+      // None continues before all were answered: all are served at a time.
       talk(ipc::connect(address), messages[i],
            [&] { (void)all->wait(); });  // [barrier]
     });
   }
-  while (
-      !clients.empty()) {  // As they end: one that fails holds up the others.
+  while (!clients.empty()) {  // As they end: a failed one holds up the others.
     const auto next =
         clients.begin() + static_cast<std::ptrdiff_t>(ipc::wait_any(clients));
     if (next->join() != 0) return false;

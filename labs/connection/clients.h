@@ -9,13 +9,13 @@
 #include "common/channel/connection.h"
 #include "common/net/listener.h"
 
-// What is wrong with an address, for Lab::option().
+// Returns what is wrong with an address, or "", for Lab::option().
 std::string address_problem(const std::string& text);
 
-// A port that is ours before anybody listens at it. Whoever connects meanwhile
-// is refused; a Listener may still listen there. A path cannot be reserved. If
-// there is a stranger's server or file, or the address is another machine's, it
-// throws: no client of ours is to talk to a stranger.
+// Reserves a port before a process listens at it: until then a client that
+// connects is refused, and a Listener may still listen there. A path cannot be
+// reserved. Throws std::system_error if the port or path is in use, or if the
+// address is another machine's: no client of ours is to talk to a stranger.
 class Place {
  public:
   explicit Place(const ipc::Address& wanted);
@@ -26,23 +26,24 @@ class Place {
   ipc::Address address_;
 };
 
-// Connects, and tries again while nobody listens, until the deadline; the error
-// of the last attempt is thrown then. `refused` is called after the first.
+// Connects, and tries again while no process listens, until the deadline; then
+// it throws the error of the last attempt. Calls `refused` after the first
+// attempt that was refused. Throws any other error at once.
 ipc::Connection connect_in_time(const ipc::Address& address,
                                 ipc::Deadline deadline,
                                 const std::function<void()>& refused);
 
-// Says and sends a message, and says and returns the answer.
+// Sends a message, waits for the answer and returns it. Prints both.
 std::string ask(ipc::Connection& server, const std::string& message);
 
-// A client that is there before the server: says so through `refused` after its
-// first attempt, goes on trying, and talks to the server that comes.
+// A client that comes before the server. It sends a message through `refused`
+// after its first attempt, keeps trying, and then talks to the server.
 void come_early(const ipc::Address& address, ipc::Connection& refused);
 
-// One that tries for a second, in vain.
+// A client that tries for a second, in vain.
 void come_late(const ipc::Address& address);
 
-// The guide's three clients, as processes, until they end; the last one says
-// "shutdown". Client 1 may be a Python, which is not waited for. False if one
-// of them has failed.
+// Runs the guide's three clients as processes, until they end; the last one
+// says "shutdown". Client 1 may be a Python program, which runs before the
+// others. Returns false if one of them has failed.
 bool talk_all(const ipc::Address& address, bool with_python);

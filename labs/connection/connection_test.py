@@ -13,7 +13,7 @@ _TALKS = {
     "Client 2": ["Final message", "shutdown"],
 }
 _STRANGERS = ("Reset", "Half-close", "Killed", "Oversized", "Deaf")
-_REFUSED = "Refused: nobody listens, so I try again"
+_REFUSED = "Refused: no server listens; trying again"
 _NUMBER = re.compile(r"onnection \d+")
 
 
@@ -42,11 +42,11 @@ class ConnectionTest(lab.LabTest):
 
     tolerates = {
         "Reset|Half-close|Oversized|Deaf": "a stranger: what it does to others"
-        " counts, and not how it ends itself"
+        " counts, not how it ends itself"
     }
 
     def check(self, run: lab.Run) -> None:
-        """An answer echoes what was sent; a refusal is no answer."""
+        """An answer echoes what was sent; a client that is refused retries."""
         for speaker, echo in self._echoes(run):
             self.assert_before(
                 run,
@@ -69,7 +69,7 @@ class ConnectionTest(lab.LabTest):
         """Only act 2, which is what raw.cc plays.
 
         The numbers of the connections are not the same in two runs, nor is the
-        order in which the server has to do with the clients.
+        order in which the server handles the clients.
         """
         told: dict[str, list[str]] = {
             client: run.said(client) for client in _TALKS
@@ -92,8 +92,8 @@ class ConnectionTest(lab.LabTest):
         for client, messages in _TALKS.items():
             self.assert_said(run, client, _dialog(messages))
 
-    def test_three_clients_are_served_at_a_time(self) -> None:
-        """None goes on before all are answered; the silent one waits alone."""
+    def test_three_clients_are_served_at_the_same_time(self) -> None:
+        """None continues before all are answered; one stays silent."""
         for flags in ((), ("--address=/tmp/socket",), ("--address=[::1]:0",)):
             with self.subTest(flags=flags):
                 if flags and "::1" in flags[0]:
@@ -123,7 +123,7 @@ class ConnectionTest(lab.LabTest):
             self.assert_before(run, f"Early: {_REFUSED}", "Server: Starting")
 
     def test_a_client_gives_up_at_its_deadline(self) -> None:
-        """A second after the first try, by which the server has gone."""
+        """A second after its first attempt, when the server has gone."""
         run = self.run_lab("--pace=1")
         gave_up = "I give up after a second: Connection refused"
         self.assert_said(run, "Late", [_REFUSED, gave_up])
@@ -131,7 +131,7 @@ class ConnectionTest(lab.LabTest):
         self.assert_takes(run, f"Late: {_REFUSED}", f"Late: {gave_up}", 0.9)
 
     def test_shutdown_lets_the_others_finish(self) -> None:
-        """Nobody comes in any more, and nobody is thrown out."""
+        """No client comes in any more, and none is thrown out."""
         run = self.run_lab()
         said = run.said("Server")
         end = said.index("Stopped")
@@ -166,18 +166,18 @@ class ConnectionTest(lab.LabTest):
         self.assert_said(run, "Deaf", ["Hung up on, because I read nothing"])
 
     def test_it_listens_where_it_is_told(self) -> None:
-        """The guide's port, which is free in a world of one's own."""
+        """At the guide's port, which is free in the world of the run."""
         run = self.run_lab("--address=localhost:50000")
         self._assert_three_are_served(run)
 
     def test_a_wrong_address_gets_one_clear_line(self) -> None:
-        """Before anything has begun."""
+        """Before the lab has begun."""
         run = self.run_lab("--address=nowhere", clean=False)
         self.assertEqual(run.status, 2)
         self.assertIn("neither host:port nor /path", run.stderr)
 
     def test_it_does_not_talk_to_a_stranger_at_its_address(self) -> None:
-        """Not to his server, at a port or a path, nor to another machine."""
+        """Neither to a server at its port or path, nor to another machine."""
         listen = (
             "import os, socket, sys\n"
             "kind, address, program, flag = sys.argv[1:]\n"
@@ -191,7 +191,7 @@ class ConnectionTest(lab.LabTest):
             "server.setblocking(False)\n"
             "try: server.accept()\n"
             "except BlockingIOError: sys.exit(status)\n"
-            "sys.exit('somebody has connected')\n"
+            "sys.exit('a client has connected')\n"
         )
         in_use = "Address already in use"
         for kind, address, why in (
@@ -212,7 +212,7 @@ class ConnectionTest(lab.LabTest):
             )
 
     def test_ctrl_c_leaves_no_path(self) -> None:
-        """By all of its processes, or by SIGTERM to its first one."""
+        """Ctrl-C to all of its processes, or SIGTERM to its first one."""
         for number in (signal.SIGINT, signal.SIGTERM):
             run = self.run_lab(
                 "--address=/tmp/socket",
@@ -223,21 +223,21 @@ class ConnectionTest(lab.LabTest):
             self.assertEqual(run.leaks, ())
 
     def test_python_and_ipv6_get_one_clear_line(self) -> None:
-        """Its Client takes a host and a port for IPv4."""
+        """Python's Client takes a host and a port for IPv4."""
         if not pathlib.Path("/proc/net/if_inet6").exists():
             self.skipTest("this machine has no IPv6")
         run = self.run_lab("--python", "--address=[::1]:0", clean=False)
         self.assertEqual((run.status, run.stderr, len(run.lines)), (1, "", 1))
-        self.assertIn("knows no IPv6", run.lines[0].raw)
+        self.assertIn("has no IPv6", run.lines[0].raw)
 
     def test_a_client_may_be_python(self) -> None:
-        """It is served as the others."""
+        """It is served like the others."""
         if not pathlib.Path("/usr/bin/python3").exists():
             self.skipTest("there is no /usr/bin/python3")
         self._assert_three_are_served(self.run_lab("--python"))
 
-    def test_the_raw_server_is_not_left_without_clients(self) -> None:
-        """None of them can say that it is to shut down: none gets a socket."""
+    def test_the_raw_server_does_not_outlive_clients_that_fail(self) -> None:
+        """No client gets a socket, so none can tell the server to shut down."""
         run = self.run_raw("sh", "-c", 'ulimit -n 6; exec "$0"', events=False)
         self.assertEqual(run.status, 1)
         self.assertIn("Client 2: failed: socket: Too many open", run.stderr)

@@ -5,8 +5,8 @@
 //   Client 2 ---+               |
 //   strangers --x---------------+             each ends only its own
 //
-// Watch for: the one place where the server sleeps, [poll]; no client waits for
-// another one, nor for the silent one.
+// Watch for: the server sleeps in one place only, [poll]; no client waits for
+// another client, not even for the silent one.
 // Try: --python; --address=/tmp/socket; delete the line marked [poll].
 
 #include <poll.h>
@@ -35,13 +35,13 @@ namespace {
 
 using Flag = std::atomic<bool>;
 
-constexpr double kGraceS = 5;  // For the others, after "shutdown".
+constexpr double kGraceS = 5;  // For the other clients, after "shutdown".
 
 std::string address_text = "127.0.0.1:0";  // Port 0: the kernel chooses.
 bool with_python = false;
 
-// Sleeps until somebody connects, or a peer has sent something, has gone, or
-// can take more. False if nothing comes in time.
+// Sleeps until a client connects, or a peer has sent something, has gone, or
+// can take more. Returns false if nothing happens in time.
 bool wait_for_any(int listening, const std::list<Peer>& peers,
                   ipc::Deadline deadline) {
   std::vector<pollfd> fds;
@@ -64,7 +64,7 @@ void serve_all(ipc::Listener& listener) {
   auto deadline = ipc::Deadline::never();
   while (is_open || !peers.empty()) {
     if (!wait_for_any(is_open ? listener.fd() : -1, peers, deadline)) {
-      return ipc::say("Hanging up on {} who did not finish", peers.size());
+      return ipc::say("Hanging up: {} peers did not finish", peers.size());
     }
     while (is_open) {
       auto connection = listener.try_accept();  // [accept]
@@ -75,7 +75,7 @@ void serve_all(ipc::Listener& listener) {
     peers.remove_if([&](Peer& peer) {  // [each]
       const Wish wish = serve(peer);
       if (wish == Wish::shut_down) {
-        listener.close();  // Nobody else comes in.
+        listener.close();  // No other client comes in.
         is_open = false;
         deadline = ipc::Deadline::after(kGraceS * ipc::time_scale());
       }
@@ -94,7 +94,7 @@ ipc::Listener listen_at(const ipc::Address& address, Flag& has_path) try {
   throw;
 }
 
-// Of a server that was killed.
+// Removes the path of a server that was killed.
 void remove_path(const Flag& has_path) {
   struct stat status {};
   const char* const path = address_text.c_str();
@@ -106,7 +106,7 @@ std::string lesson(Flag& has_path) {
   const Place place{ipc::Address(address_text)};
   const ipc::Address& address = place.address();
   if (with_python && address.text().starts_with('[')) {
-    return "Python's Client knows no IPv6: leave out --python, or use a path";
+    return "Python's Client has no IPv6: leave out --python, or use a path";
   }
 
   ipc::say("Act 1: a client that comes before the server");
@@ -114,7 +114,7 @@ std::string lesson(Flag& has_path) {
   ipc::Process early("Early", [&] { come_early(address, refused.second); });
   refused.second.close();
   (void)refused.first.receive();
-  // Only now a server starts.
+  // Only now does a server start.
   ipc::Listener listener = listen_at(address, has_path);
   ipc::Process server("Server", [&] { serve_all(listener); });
   listener.leave();  // It is the server's now.
@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
   ipc::Lab lab("connection", "One process that serves many clients.");
   lab.option("--address", address_text, address_problem,
              "host:port or /path to listen at");
-  lab.option("--python", with_python, "Client 1 is a Python");
+  lab.option("--python", with_python, "Client 1 is a Python program");
   const ipc::Shared<Flag> has_path(false);
   lab.at_end([&] { remove_path(*has_path); });
   return lab.run(argc, argv, [&] { return lesson(*has_path); });

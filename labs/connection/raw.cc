@@ -4,9 +4,9 @@
 //   Client 1 ---+-- port == Server        the silent one: connected first
 //   Client 2 ---+
 //
-// Watch for: no call of the server waits but poll, and it asks for all of its
-// descriptors at once. What it has of a message whose rest is still to come is
-// kept with that client. Only act 2 of the lab is played here.
+// Watch for: the server waits only in poll(2), for all of its descriptors at
+// once. The part of a message whose rest is still to come is kept with its
+// client. Only act 2 of the lab is played here.
 
 #include "labs/raw.h"
 
@@ -38,12 +38,13 @@ constexpr size_t kKeptMax = 1 << 20;  // In either direction.
 struct Peer {
   int fd;
   int number;
-  std::string in = {};   // Has come, and is no whole message yet.
-  std::string out = {};  // Has not gone yet.
+  std::string in = {};   // Has come, but is not a whole message yet.
+  std::string out = {};  // Has not been sent yet.
 };
 
-// A stream has no boundaries. Here each message ends with a newline; what comes
-// before there is one, is a part of a message.
+// A stream has no boundaries. Here each message ends with a newline; bytes
+// without a newline are only a part of a message. False if that is all there
+// is.
 bool take_message(std::string& bytes, std::string& message) {
   const size_t end = bytes.find('\n');
   if (end == std::string::npos) return false;  // [whole]
@@ -62,7 +63,7 @@ bool receive_some(int fd, std::string& bytes) {
   return true;
 }
 
-// Sends what there is room for; false if nobody will read it.
+// Sends what there is room for; false if the peer will not read it.
 bool send_some(int fd, std::string& bytes) {
   const ssize_t size = retry(
       [&] { return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
@@ -71,7 +72,7 @@ bool send_some(int fd, std::string& bytes) {
   return true;
 }
 
-// What one client wants; false if it leaves.
+// Does what one client wants; false if it leaves.
 bool serve(Peer& peer, int& listener) {
   const std::string number = std::to_string(peer.number);
   if (!receive_some(peer.fd, peer.in)) {
@@ -83,7 +84,7 @@ bool serve(Peer& peer, int& listener) {
       raw::say("Server", "Closing connection " + number);
     } else if (message == "shutdown") {
       raw::say("Server", "Shutting down");
-      ::close(std::exchange(listener, -1));  // Nobody else comes in.
+      ::close(std::exchange(listener, -1));  // No other comes in.
     }
     if (message == "close" || message == "shutdown") return false;
     raw::say("Server", "Received '" + message + "', echoing back");
@@ -120,8 +121,8 @@ void serve_all(int listener) {
   raw::say("Server", "Stopped");
 }
 
-// After EINTR a connection goes on being made, and Linux lets connect(2) be
-// called again to wait for it.
+// After EINTR the kernel still makes the connection, and Linux lets connect(2)
+// be called again to wait for it.
 int connect_to(const sockaddr_in& port) {
   const int fd =
       check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -130,8 +131,8 @@ int connect_to(const sockaddr_in& port) {
   return fd;
 }
 
-// After its first answer each client closes its copy of the pipe `all`, and
-// goes on at end of file, which comes when all have.
+// After its first answer each client closes its writing end of the pipe `all`,
+// and continues at end of file, which comes when all have closed theirs.
 void talk(int fd, const char* name, const std::vector<std::string>& messages,
           const std::array<int, 2>& all) {
   raw::say(name, "Connected");
@@ -198,8 +199,8 @@ std::string lesson() {
   for (const int end : all) ::close(end);
   bool is_well = true;
   for (const pid_t pid : clients) is_well = join(pid) && is_well;
-  // One that has failed may not have said "shutdown", and the server would wait
-  // for it.
+  // A client that failed may not have said "shutdown", and the server would
+  // wait for that.
   if (!is_well) return "a client failed";
   ::close(silent);  // The clients that had a copy have ended.
   return join(server) ? "" : "the server failed";

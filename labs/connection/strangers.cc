@@ -29,7 +29,7 @@ ipc::UniqueFd connect_silently(const ipc::Address& address) {
 
 void reset(ipc::Connection& server) {
   (void)ask(server, "I am here");
-  const linger at_once{1, 0};  // close(2) then throws the connection away.
+  const linger at_once{1, 0};  // close(2) then resets the connection.
   ipc::check(::setsockopt(server.fd(), SOL_SOCKET, SO_LINGER, &at_once,
                           sizeof at_once),
              "setsockopt SO_LINGER");
@@ -61,7 +61,7 @@ void read_nothing(ipc::Connection& server) {
       return;
     }
   }
-  ipc::say("Nobody minds that I read nothing");
+  ipc::say("The server does not mind that I read nothing");
 }
 
 bool outlive_strangers(const ipc::Address& address) {

@@ -5,11 +5,12 @@
 #include "common/channel/connection.h"
 #include "common/net/listener.h"
 
-// A socket that is connected, and says nothing.
+// Returns a socket that is connected, and sends nothing.
 ipc::UniqueFd connect_silently(const ipc::Address& address);
 
-// One after the other comes to the server, while we stay connected and have a
-// message answered after each; then we say "shutdown". False if one was not.
+// The strangers come to the server one after the other, while we stay connected
+// and send a message after each; then we say "shutdown". Returns false if one
+// of our messages was not answered.
 bool outlive_strangers(const ipc::Address& address);
 
 // What each does on a connection of its own.

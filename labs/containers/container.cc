@@ -52,7 +52,7 @@ void mount_on(const char* source, const std::string& target, const char* type,
   throw error;
 }
 
-// Starts the loopback device: in a new network namespace it is there, and down.
+// Starts the loopback device: a new network namespace has one, but it is down.
 void loopback_up() {
   const UniqueFd any(
       check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
@@ -62,8 +62,8 @@ void loopback_up() {
   check(::ioctl(any.get(), SIOCSIFFLAGS, &request), "ioctl SIOCSIFFLAGS");
 }
 
-// A tree of its own, made on an empty file system that covers /tmp in this
-// mount namespace, and then put in place of /.
+// Makes a tree of its own on an empty file system that covers /tmp in this
+// mount namespace, and then puts it in place of /.
 void furnish(const ContainerSpec& spec) {
   constexpr unsigned long kPlain = MS_NOSUID | MS_NODEV;
   check(::sethostname(spec.name.data(), spec.name.size()), "sethostname");
@@ -86,19 +86,19 @@ void furnish(const ContainerSpec& spec) {
   mount_on("shm", "/tmp/dev/shm", "tmpfs", kPlain,
            "mode=1777,size=" + std::to_string(spec.shm_bytes));  // [shm]
   check(::syscall(SYS_pivot_root, ".", "."), "pivot_root");      // [pivot]
-  // The old tree lies on the new one now, and goes.
+  // The old tree covers the new one now, and is removed.
   check(::umount2(".", MNT_DETACH), "umount2");
   check(::chdir("/"), "chdir");
 }
 
-// How a container that begins is heard of: from its shim the number of process
-// 1, and from that one that it is ready; or why not.
+// How a container that begins reports: its shim sends the number of process 1,
+// and process 1 sends that it is ready; or either sends why not.
 struct Beginning {
   ConnectionPair shim = ipc::make_connections();
   ConnectionPair one = ipc::make_one_way_connections();
 };
 
-// Does a step, or tells the other side why it cannot be done, and ends.
+// Does a step. If it fails, tells the other side why, and ends this process.
 void do_or_tell(Connection& other, const std::function<void()>& step) {
   std::string why;
   try {
@@ -121,8 +121,8 @@ void do_or_tell(Connection& other, const std::function<void()>& step) {
   end_with(role());
 }
 
-// Makes process 1 and waits for it: the number of the namespace is for children
-// of the one that asks for it, so a process is needed that has them.
+// Makes process 1 and waits for it. A new pid namespace is only for the
+// children of the process that asks for it, so this process forks process 1.
 [[noreturn]] void be_shim(const ContainerSpec& spec, Beginning& beginning,
                           const std::function<int()>& role) {
   Connection& parent = beginning.shim.second;
@@ -141,13 +141,13 @@ void do_or_tell(Connection& other, const std::function<void()>& step) {
   // We are still in our parent's pid namespace: this is its number there.
   (void)parent.send(std::to_string(one.pid()));
   (void)
-      parent.receive();  // Until then we do not reap, and it is nobody else's.
+      parent.receive();  // Until then we do not reap: its number is not reused.
   parent.close();
   const int status = one.join();
   end_with(status < 0 ? 128 - status : status);  // [status]
 }
 
-// The next word of a container that begins.
+// Returns the next word of a container that begins, or throws what is wrong.
 std::string next_word(Connection& child, const std::string& name) {
   const auto word = child.receive();
   if (!word) throw std::runtime_error(name + " has ended before it began");
@@ -160,7 +160,7 @@ std::string next_word(Connection& child, const std::string& name) {
   return *word;
 }
 
-// When what has been killed must have ended.
+// The deadline by which a process that was killed must have ended.
 ipc::Deadline at_most() {
   constexpr double kMostS = 1;
   return ipc::Deadline::after(kMostS * ipc::time_scale());
@@ -179,8 +179,9 @@ void end_with(int status) {
 void enter_namespaces(int more) {
   const std::string uid = std::to_string(::geteuid());
   const std::string gid = std::to_string(::getegid());
-  // Whoever makes a user namespace has all rights in it, and may then make the
-  // others, whoever it is outside. EINVAL: this process has threads.
+  // A process that makes a user namespace has all rights in it, and may then
+  // make the others, whatever its user is outside. EINVAL: this process has
+  // threads.
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS | more) == -1) {  // [unshare]
     throw NotPermitted("unshare: " + std::generic_category().message(errno));
   }
@@ -191,7 +192,7 @@ void enter_namespaces(int more) {
   } catch (const std::system_error& error) {
     throw NotPermitted(error.what());
   }
-  // What is mounted from now on is not to spread to where we come from.
+  // What is mounted from now on must not appear in the namespace we come from.
   mount_on("none", "/", nullptr, MS_REC | MS_PRIVATE, "");
 }
 
@@ -224,8 +225,8 @@ Container::~Container() {
   (void)ipc::wait_ready(pidfd_.get(), POLLIN, at_most());
 }
 
-// Process 1 has ended, or will: its shim reaps it, if it is given the time. If
-// it was killed itself, somebody else has to.
+// Process 1 has ended, or will: gives its shim the time to reap it. If the shim
+// itself was killed, another process has to.
 void Container::await_shim() { (void)shim_->join_until(at_most()); }
 
 bool Container::send_signal(int number) {

@@ -2,7 +2,7 @@
 //
 //   Container service({.name = "Service", .folder = dir.path()}, serve);
 //   service.send_signal(SIGTERM);
-//   if (service.join() == 143) ...  // 128 + SIGTERM, as a shell would say it
+//   if (service.join() == 143) ...  // 128 + SIGTERM, as in a shell
 //
 //   Main --fork--> Shim of Service --unshare, fork--> Service, process 1
 //
@@ -18,7 +18,8 @@
 //           pid namespace is killed by the kernel.
 // Errors:   NotPermitted if the system does not allow namespaces here;
 //           std::system_error, or std::runtime_error if the shim was killed.
-// Blocks:   the constructor until the container is ready for `role`.
+// Blocks:   the constructor, until the container is ready for `role`; join(),
+//           until process 1 has ended.
 // See:      namespaces(7), user_namespaces(7), pid_namespaces(7),
 //           pivot_root(2); the runtime specification of the Open Container
 //           Initiative (OCI) lists the same steps.
@@ -57,10 +58,11 @@ struct ContainerSpec {
   std::string name;               // Of its process 1, and its host name.
   std::string folder = {};        // To be seen as /shared; "" for none.
   size_t shm_bytes = 64U << 20U;  // Of /dev/shm; as much as Docker gives.
-  // What the shim does at first: it limits itself, and so what it makes.
+  // What the shim does first: it limits itself, and so all that it forks.
   std::function<void()> limit = {};
-  // What it does when process 1 is there: it closes its copies of what is
-  // process 1's to use. While it has one, nobody sees the end of that file.
+  // What the shim does when process 1 exists: it closes its copies of the
+  // descriptors that process 1 uses. While it keeps one, a peer that waits for
+  // end of file does not see it.
   std::function<void()> drop = {};
 };
 
@@ -80,8 +82,9 @@ class Container {
   // Sends process 1 a signal from outside; false if it has ended.
   bool send_signal(int number);
 
-  // Waits for the end: the exit status of process 1, or 128 and the signal that
-  // has killed it. May be repeated.
+  // Waits until process 1 has ended. Returns its exit status, or 128 plus the
+  // number of the signal that killed it; nothing at the deadline. May be
+  // repeated.
   int join() { return *join_until(ipc::Deadline::never()); }
   std::optional<int> join_until(ipc::Deadline deadline);
 
@@ -93,8 +96,8 @@ class Container {
   ipc::UniqueFd pidfd_;
 };
 
-// Asks for an end by SIGTERM, and forces it by SIGKILL when the grace period is
-// over, as docker stop and Kubernetes do. Returns the exit status.
+// Asks process 1 to end by SIGTERM, and forces it by SIGKILL when the grace
+// period is over, as docker stop and Kubernetes do. Returns the exit status.
 struct Stopped {
   int status = 0;
   bool by_force = false;
@@ -104,10 +107,10 @@ Stopped stop(Container& container, double grace_s);
 // "exit status 143 (128 + SIGTERM)".
 std::string describe_exit(int status);
 
-// For what is to be run in a namespace by exec(2): makes this process user 0 of
-// new namespaces, `more` (CLONE_...) beside those of users and mounts, and
-// keeps its mounts to itself. Its children are in a new pid namespace if `more`
-// has CLONE_NEWPID. Errors: NotPermitted.
+// For a program that is to be run in a namespace by exec(2). Puts this process
+// into new namespaces, as user 0: of users, of mounts, and those that `more`
+// (CLONE_...) names. Its mounts are not seen outside. With CLONE_NEWPID only
+// its children are in the new pid namespace. Errors: NotPermitted.
 void enter_namespaces(int more);
 
 // Ends this process as one that ipc::Process has made ends, with a status.

@@ -13,7 +13,7 @@ from harness import run as harness_run
 
 _NO_FILE = "does not meet: No such file or directory"
 _NOBODY = "does not meet: Connection refused"
-# What is said of each way to meet, in this order. Those that need nothing but
+# What is said about each way to meet, in this order. The ways that need only
 # the folder are tried in a container of a real runtime, too.
 _IN_FOLDER = (
     ("a file in the folder", "meets"),
@@ -45,7 +45,7 @@ _TABLE = [
     *_ELSEWHERE,
     *_WITH_ANCESTOR,
 ]
-# A lock that two have is no lock. The lab shows one, and has no other.
+# A lock that two processes hold excludes nothing. The lab shows only this one.
 _NO_LOCKS = {"a pthread mutex, recursive"}
 _LEFT_OUT = "^Main: Act 5 is left out: (.*)"
 _NO_LIMIT = "^Main: No limit of memory here: (.*)"
@@ -64,7 +64,7 @@ def _groups_of(token: str) -> Sequence[str]:
 
 
 class ContainersTest(lab.LabTest):
-    """Two containers, and what of IPC crosses their borders."""
+    """Two containers, and which IPC works across their borders."""
 
     wrong = {
         "abstract_socket": lab.Caught(
@@ -93,7 +93,7 @@ class ContainersTest(lab.LabTest):
         self.assert_never(run, "^Main: (?!Hung ).*grace period over")
         self.assert_never(run, "Work: no database")
 
-    def test_what_meets_and_what_does_not(self) -> None:
+    def test_which_ways_meet_and_which_do_not(self) -> None:
         """The table of act 1, line by line."""
         run = self.run_lab()
         self.assertEqual(list(_rows(run, "Container B")), _TABLE)
@@ -101,7 +101,7 @@ class ContainersTest(lab.LabTest):
             self.assert_count(run, f"{who}: I am process 1 of 1, and user 0", 1)
 
     def test_each_side_sees_the_end_of_the_other(self) -> None:
-        """For no shim between them has kept an end of their connection."""
+        """No shim between them has kept an end of their connection."""
         for who in ("Container A", "Container B"):
             run = self.run_lab(
                 clean=False, env={"IPC_LABS_FAULT": f"{who}:exit=1@1"}
@@ -111,7 +111,7 @@ class ContainersTest(lab.LabTest):
             self.assertEqual(run.leaks, ())
 
     def test_process_1_ignores_sigterm_and_keeps_zombies(self) -> None:
-        """And an init does neither."""
+        """An init does neither."""
         run = self.run_lab()
         has_no = "and have no handler for SIGTERM"
         self.assert_said(
@@ -140,7 +140,7 @@ class ContainersTest(lab.LabTest):
             self.assert_count(run, f"Main: {re.escape(line)}", 1)
 
     def test_a_full_dev_shm_is_an_error_or_a_sigbus(self) -> None:
-        """As large as it was made, and not as what was asked of it."""
+        """It stays as large as it was made, whatever a program asks for."""
         run = self.run_lab("--shm=5")
         no_room = "No space left on device"
         self.assert_said(
@@ -156,7 +156,7 @@ class ContainersTest(lab.LabTest):
         self.assert_count(run, re.escape(line), 1)
 
     def test_work_is_sent_when_it_is_ready_and_not_before(self) -> None:
-        """It is alive long before."""
+        """It is alive long before it is ready."""
         run = self.run_lab()
         lines = (
             "Alive? yes",
@@ -184,7 +184,7 @@ class ContainersTest(lab.LabTest):
         self.assert_before(run, "Hung service: Hanging", silent)
 
     def test_a_limit_of_memory_kills_and_counts(self) -> None:
-        """By SIGKILL, as an administrator does; the group tells them apart."""
+        """By SIGKILL, as an administrator would; the group counts its own."""
         run = self.run_lab()
         for reason in self.captures(run, _NO_LIMIT):
             self.skipTest(reason)
@@ -194,7 +194,7 @@ class ContainersTest(lab.LabTest):
         )
 
     def test_no_control_group_is_left(self) -> None:
-        """Neither at the end, nor when it is ended while there is one."""
+        """Neither at the end, nor when a signal ends the lab before that."""
         token = secrets.token_hex(4)
         run = self.run_lab(env={"IPC_LABS_RUN": token})
         self.assertEqual(_groups_of(token), [])
@@ -204,7 +204,7 @@ class ContainersTest(lab.LabTest):
             self.run_lab(
                 interrupt_after="Main: Hung service",
                 interrupt_signal=number,
-                # Its group is there then, and stays as long as it stands still.
+                # Its group exists then, and stays while its shim is stopped.
                 env={
                     "IPC_LABS_RUN": token,
                     "IPC_LABS_FAULT": "Shim of Hog:stop",
@@ -213,7 +213,7 @@ class ContainersTest(lab.LabTest):
             self.assertEqual(_groups_of(token), [])
 
     def test_a_real_runtime_shows_the_same(self) -> None:
-        """As far as the two share nothing but a folder."""
+        """For all ways that need no common ancestor."""
         reasons = []
         for runtime in ("runc", "crun"):
             run = self.run_lab(f"--runtime={runtime}")
@@ -246,7 +246,7 @@ class ContainersTest(lab.LabTest):
             self.assert_never(run, "OCI")
 
     def test_an_unknown_runtime_gets_one_clear_line(self) -> None:
-        """And nothing is played."""
+        """No act is played."""
         run = self.run_lab("--runtime=podman", clean=False)
         self.assertEqual((run.status, run.lines), (2, ()))
         self.assertIn("neither runc nor crun", run.stderr)
@@ -273,7 +273,7 @@ class ContainersTest(lab.LabTest):
         return self._run(self.as_root(*command, options=["--mount"]))
 
     def test_it_is_skipped_where_namespaces_are_forbidden(self) -> None:
-        """And says which call was refused."""
+        """It says which call was refused."""
         forbid = "echo 0 >/proc/sys/user/max_user_namespaces"
         command = self.as_root(
             *("sh", "-c", f'{forbid} && exec "$0" --pace=0'), self.program()

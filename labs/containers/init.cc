@@ -24,7 +24,7 @@
 
 namespace {
 
-// A child that has ended and is not reaped, 0 if there is none.
+// Returns a child that has ended and is not reaped, or 0 if there is none.
 pid_t ended_child() {
   siginfo_t info{};
   const int result = ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);

@@ -14,9 +14,9 @@
 
 int run_init(const std::string& name, const std::function<void()>& program);
 
-// What an init is for: leaves a process behind as a daemon is started, by a
-// child that makes a child and ends. Comes back when that one has ended as
-// well, and is a zombie unless its new parent was faster.
+// Leaves an orphan behind, in the way in which a daemon is started: forks a
+// child that forks a child and ends. Blocks until that second child has ended
+// as well; then it is a zombie, unless its new parent has already reaped it.
 void leave_orphan();
 
 // How many children of this process have ended and are not reaped.

@@ -1,12 +1,12 @@
-// containers: two worlds on one machine, and what of IPC crosses their borders.
+// containers: two of them on one machine, and which IPC crosses their borders.
 //
 //   Main --> Shim of Container A --> Container A, process 1  offers
 //        --> Shim of Container B --> Container B, process 1  tries
 //        --> Shim of Init        --> Init, process 1 --> App
 //        --> runc                --> OCI init, process 1 --> OCI app
 //
-// Watch for: what meets does so by something that both have: a folder, or a
-// descriptor. A name or a number means something else in each of them.
+// Watch for: two containers reach each other only through what both have: a
+// folder, or a descriptor. A name or a number means something else in each.
 // Try: run with --shm=200, and with --grace=5.
 
 #include <signal.h>
@@ -43,7 +43,7 @@ int shm_mb = 64;
 double grace_s = 0.5;
 std::string runtime_name;
 
-// What a probe gets; "" if there is no answer in time, as often as it is asked.
+// Sends a probe. Returns the answer, or "no answer to 3 probes" if none came.
 std::string ask(Connection& container, const char* question) {
   ensure(container.send(question));
   for (int i = 0; i < kProbes; ++i) {
@@ -75,7 +75,7 @@ std::string meet() {
       });
   drop();
   if (first.join() != 0) return "container A has failed";
-  return second.join() == 0 ? "" : "container B has met what it should not";
+  return second.join() == 0 ? "" : "container B has an unexpected result";
 }
 
 std::string be_process_1() {
@@ -113,16 +113,16 @@ std::string fill_shm() {
   ipc::say("Act 3: a /dev/shm of {} MB", shm_mb);
   const size_t size = static_cast<size_t>(shm_mb) * kMb;
   const ipc::Shared<std::atomic<size_t>> written;
-  // Not as process 1, which no fault ends while strace(1) or gdb(1) has it.
+  // Not as process 1, which no fault ends while strace(1) or gdb(1) traces it.
   Container program({.name = "Init", .shm_bytes = size}, [&] {
     return run_init("Program", [&] { overfill_shm(2 * size, *written); });
   });
   const int status = program.join();
   ipc::say("Program wrote {} MB: {}", *written / kMb, describe_exit(status));
-  return status == 128 + SIGBUS ? "" : "Program has not met the limit";
+  return status == 128 + SIGBUS ? "" : "the limit has not ended Program";
 }
 
-// As docker stop, or a node of Kubernetes: asks, waits, and forces.
+// Ends a container like docker stop, or Kubernetes: asks, waits, and forces.
 int end(Container& container, const std::string& name) {
   const Stopped stopped = stop(container, grace_s * ipc::time_scale());
   ipc::say("{}: {}{}", name, stopped.by_force ? "grace period over, " : "",
@@ -148,7 +148,7 @@ std::string probe() {
   std::ofstream(dir.path() + kDatabase) << "42";
   ipc::say("Its database is there. Ready? {}", ask(ends.first, "ready?"));
   ipc::say("Work: {}", ask(ends.first, "work"));
-  if (end(good, "Service") != 0) return "Service has not ended in peace";
+  if (end(good, "Service") != 0) return "Service has not ended by itself";
 
   ends = ipc::make_connections();
   Container hung({.name = "Hung service", .folder = dir.path(), .drop = drop},
@@ -182,11 +182,11 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   if (is_in_runtime(argc, argv)) return play_in_runtime();
-  ipc::Lab lab("containers", "Two containers, and what of IPC crosses them.");
+  ipc::Lab lab("containers", "Two containers, and the IPC that works across.");
   lab.option("--shm", shm_mb, 1, 512, "MB of /dev/shm in a container");
   lab.option("--grace", grace_s, 0.1, 30, "seconds from SIGTERM to SIGKILL");
   lab.option("--runtime", runtime_name, problem_with_runtime,
-             "runc or crun; else the first of them");
+             "runc or crun; default: the first found");
   lab.at_end(remove_memory_groups);
   return lab.run(argc, argv, lesson);
 }

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using ipc::check;
 
-// 0, or why not.
+// Returns 0, or the errno of what failed.
 int try_write(const std::string& path, const std::string& text) {
   const ipc::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file) return errno;
@@ -103,7 +103,7 @@ std::unique_ptr<MemoryGroup> MemoryGroup::make(size_t limit_bytes,
       why_not = file + ": " + std::generic_category().message(error);
       continue;
     }
-    // No swap beside it, where there is any.
+    // The group may not swap either, where there is swap.
     (void)(is_version_2
                ? try_write(path + "/memory.swap.max", "0")
                : try_write(path + "/memory.memsw.limit_in_bytes", limit));
@@ -121,8 +121,9 @@ MemoryGroup::~MemoryGroup() {
   if (owner_ == ::getpid()) ::rmdir(path_.c_str());
 }
 
-// Whether this process may go there: it may not if a group above both is
-// another user's. A child tries, since there is no way back. 0, or why not.
+// Tries whether this process may enter the group: it may not if a group above
+// both belongs to another user. A child tries, since it cannot go back. Returns
+// 0, or the errno of what failed.
 int MemoryGroup::try_to_enter() const {
   const pid_t child = check(::fork(), "fork");
   if (child == 0) ::_exit(try_write(path_ + "/cgroup.procs", "0"));

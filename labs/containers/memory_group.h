@@ -5,12 +5,12 @@
 //
 // It is made below the group of this process, or beside it: in version 2 a
 // group that has processes may not have limited children, except for the root.
-// Where neither is allowed, or memory is not controlled, there is none.
+// If neither is allowed, or memory is not controlled, make() returns nothing.
 //
-// Lifetime: the destructor removes it, in the process that made it. By then its
-//           processes must have ended, and been reaped.
-// Death:    a group has no owner and would stay: remove_memory_groups() is for
-//           the one that outlives the run (Lab::at_end()).
+// Lifetime: the destructor removes the group, in the process that made it. Its
+//           processes must have ended, and been reaped, before.
+// Death:    a group has no owner, so it would stay: a process that outlives the
+//           run calls remove_memory_groups() (Lab::at_end()).
 // See:      cgroups(7); Documentation/admin-guide/cgroup-v2.rst in Linux.
 #pragma once
 
@@ -22,7 +22,7 @@
 
 class MemoryGroup {
  public:
-  // Nothing if there can be none; then `why_not` says why.
+  // Null if no group can be made; then `why_not` says why.
   static std::unique_ptr<MemoryGroup> make(size_t limit_bytes,
                                            std::string& why_not);
   MemoryGroup(const MemoryGroup&) = delete;
@@ -31,10 +31,11 @@ class MemoryGroup {
   MemoryGroup& operator=(MemoryGroup&&) = delete;
   ~MemoryGroup();
 
-  // Puts this process into the group, and what it will fork.
+  // Puts this process, and all that it will fork, into the group.
+  // Errors: std::system_error.
   void enter() const;
 
-  // How many processes the kernel has killed for want of memory in the group.
+  // How many processes of the group the kernel has killed because of its limit.
   [[nodiscard]] int kill_count() const;
 
  private:
@@ -46,5 +47,5 @@ class MemoryGroup {
   pid_t owner_;
 };
 
-// Removes the groups of this run that are left.
+// Removes the groups of this run that are left. Ignores errors.
 void remove_memory_groups();

@@ -45,8 +45,8 @@ bool is_loader(const std::string& name) {
   return name.starts_with("ld-") || name.starts_with("ld.so");
 }
 
-// Copies this program and its libraries into a tree: how to start it there. The
-// loader is named, so that it is found wherever the system has it.
+// Copies this program and its libraries into a tree. Returns the command that
+// starts it there. It names the loader, since systems differ in where that is.
 std::vector<std::string> copy_program(const fs::path& tree) {
   fs::create_directories(tree / "lib");
   fs::copy_file("/proc/self/exe", tree / "lab");
@@ -68,7 +68,7 @@ json mount_of(const char* type, const char* source, const char* destination,
           {"options", options}};
 }
 
-// What docker run would write, as far as it is our subject.
+// What docker run would write, as far as this lab needs it.
 json make_config(const BundleSpec& spec,
                  const std::vector<std::string>& command) {
   json namespaces = json::array();
@@ -76,7 +76,8 @@ json make_config(const BundleSpec& spec,
        {"user", "pid", "mount", "ipc", "network", "uts"}) {
     namespaces.push_back({{"type", type}});
   }
-  // User 0 in there is user 0 out here, which is that of our user namespace.
+  // User 0 in the container is user 0 here, which is that of our user
+  // namespace.
   const json ids = {{{"containerID", 0}, {"hostID", 0}, {"size", 1}}};
   const std::string shm_size = "size=" + std::to_string(spec.shm_bytes);
   return {
@@ -103,10 +104,10 @@ json make_config(const BundleSpec& spec,
   };
 }
 
-// A runtime makes a control group for its container if it can, and that would
-// stay if somebody killed the runtime. In its own mount namespace it cannot.
-// runc does without if the file system is read-only; crun, which was told to do
-// without, looks which version there is and understands no mixture.
+// A runtime makes a control group for its container if it can, and the group
+// would stay if the runtime were killed. So we make that impossible, in its own
+// mount namespace. runc does without a group if the file system is read-only;
+// crun is told to do without, but fails where both versions are mounted.
 void keep_from_groups(const Runtime& runtime) {
   constexpr const char* kGroups = "/sys/fs/cgroup";
   if (::access(kGroups, F_OK) == -1) return;
@@ -146,7 +147,7 @@ std::vector<std::string> command_of(const Runtime& runtime,
 
 std::optional<Runtime> find_runtime(const std::string& wanted) {
   const char* const path = ::getenv("PATH");
-  // What is meant for root is often not in the path of others.
+  // Programs for root are often not in the path of other users.
   const std::string folders =
       (path == nullptr ? "" : path) + std::string(":/usr/sbin:/sbin:/usr/bin");
   for (const std::string name : {"runc", "crun"}) {

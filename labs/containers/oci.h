@@ -23,7 +23,7 @@ struct Runtime {
   std::string path;
 };
 
-// The one that is wanted, or the first of both that is installed.
+// Returns the runtime that is wanted, or if that is "" the first one installed.
 std::optional<Runtime> find_runtime(const std::string& wanted);
 
 struct BundleSpec {
@@ -35,12 +35,12 @@ struct BundleSpec {
 // Makes a bundle in `bundle`, a folder. Errors: std::system_error.
 void write_bundle(const std::string& bundle, const BundleSpec& spec);
 
-// Makes this process a runtime that runs the bundle in the foreground: it hands
-// on signals, and ends with the exit status of the container. What it complains
-// of is in the bundle. It becomes user 0 of a user namespace first, so that it
-// needs no rights, and cannot leave control groups behind.
+// Makes this process a runtime that runs the bundle in the foreground: it
+// forwards signals, and ends with the exit status of the container. Its error
+// messages go to a file in the bundle. It becomes user 0 of a user namespace
+// first, so that it needs no rights, and cannot leave control groups behind.
 [[noreturn]] void become_runtime(const Runtime& runtime,
                                  const std::string& bundle);
 
-// The last line of its complaints, "" if there are none.
+// Returns the last line of its error messages, or "" if there are none.
 std::string complaint(const std::string& bundle);

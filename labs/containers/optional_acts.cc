@@ -50,7 +50,7 @@ std::string exhaust_memory() {
   const int status = hog.join();
   ipc::say("Hog with {} MB at most: {}, killed for memory: {}", kMemoryMb,
            describe_exit(status), group->kill_count());
-  return status == 128 + SIGKILL ? "" : "Hog has not met the limit";
+  return status == 128 + SIGKILL ? "" : "the limit has not ended Hog";
 }
 
 std::string meet_runtime(const std::string& wanted, size_t shm_bytes) {
@@ -75,14 +75,14 @@ std::string meet_runtime(const std::string& wanted, size_t shm_bytes) {
   if (!peer) {
     const std::string why = complaint(bundle.path());
     ipc::say("Act 5 is left out: {}: {}", runtime->name, why);
-    return why.empty() ? "the runtime has ended without a word" : "";
+    return why.empty() ? "the runtime has ended without an error message" : "";
   }
   ipc::say("Act 5: the same in a container of {}", runtime->name);
   try {
     offer_all({*peer, dir.path()});
-    ensure(peer->receive().status);  // It has said all that it has to say.
+    ensure(peer->receive().status);  // It has printed its whole table.
   } catch (...) {
-    // It hands this on. If it was killed, its container would be an orphan.
+    // It forwards this. If we killed it, its container would be an orphan.
     process.terminate();
     (void)process.join_until(ipc::Deadline::after(kEndS * ipc::time_scale()));
     throw;

@@ -1,5 +1,5 @@
-// The acts that not every system allows, or has the program for. Where one
-// cannot be played, it says so in a line, and the lab goes on.
+// The acts that not every system allows, or has the program for. An act that
+// cannot be played says so in one line, and the lab continues.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ std::string exhaust_memory();
 // that is "". Returns "" or why the lab fails.
 std::string meet_runtime(const std::string& wanted, size_t shm_bytes);
 
-// Whether this program was started by such a runtime, as process 1 of its
-// container; then that is to be played, and gives the exit status.
+// Whether such a runtime started this program, as process 1 of its container.
+// Then main() has to call play_in_runtime(), which returns the exit status.
 bool is_in_runtime(int argc, char** argv);
 int play_in_runtime();

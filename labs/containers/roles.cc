@@ -36,7 +36,7 @@ std::string outcome(int error) {
   return error == 0 ? "done" : std::generic_category().message(error);
 }
 
-// Writes to each page until the end, wherever that is.
+// Writes to each page, until the end of the memory or until SIGBUS.
 void write_pages(int fd, size_t bytes, std::atomic<size_t>& written) {
   void* const memory =
       ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -114,7 +114,7 @@ void serve(ipc::Connection& probes) {
       {{end.fd(), POLLIN, 0}, {probes.fd(), POLLIN, 0}}};
   while (true) {
     (void)ipc::wait_ready(events, Deadline::never());
-    if (events[0].revents != 0) return ipc::say("SIGTERM: nothing is begun");
+    if (events[0].revents != 0) return ipc::say("SIGTERM: no work in progress");
     const auto question = probes.receive();
     if (!question) return;
     ipc::ensure(probes.send(answer(*question)));

@@ -1,4 +1,4 @@
-// Who lives in the containers of the lab.
+// What the processes in the containers of the lab do.
 #pragma once
 
 #include <atomic>
@@ -7,22 +7,23 @@
 
 #include "common/channel/connection.h"
 
-// Says who it is in its container.
+// Prints the number of this process, and its user, as the container has them.
 void introduce();
 
-// Lets a child of a child end, which is then whose? Says so if it is ours, as
-// of process 1. Then answers whatever is asked, until SIGTERM if that does it.
+// Leaves an orphan behind, and says so if it has become ours, because we are
+// process 1. Then answers whatever is asked, until SIGTERM ends it, if it does.
 void be_app(ipc::Connection& control);
 
-// Makes shared memory that does not fit into /dev/shm: by all that is careful,
-// which is refused, and then by what is not. `written` counts bytes.
+// Makes shared memory that does not fit into /dev/shm: first with the calls
+// that check, which fail, and then with one that does not. Then writes to it
+// until SIGBUS ends this process. `written` counts bytes.
 void overfill_shm(size_t bytes, std::atomic<size_t>& written);
 
-// Answers "alive?", "ready?" and "work" until SIGTERM; to "hang" it does that.
+// Answers "alive?", "ready?" and "work" until SIGTERM. After "hang" it hangs.
 void serve(ipc::Connection& probes);
 
 // What the service depends on: a file in the folder that is mounted.
 inline constexpr const char* kDatabase = "/database";
 
-// Takes so much memory, page by page.
+// Takes `bytes` of memory, page by page.
 void eat(size_t bytes);

@@ -50,7 +50,7 @@ struct Way {
   const char* expected;
   void (*offer)(const Meeting& meeting);
   std::string (*take)(const Meeting& meeting, const std::string& details);
-  bool needs_ancestor = false;  // From whom both have memory, or a mount.
+  bool needs_ancestor = false;  // From which both have memory, or a mount.
 };
 
 std::string failed(const char* why = nullptr) {
@@ -102,7 +102,7 @@ std::string take_file(const Meeting& meeting, const std::string&) {
   return file ? met(read_words(file.get()) == kWords) : failed();
 }
 
-// A FIFO. Open for both directions, so that to open it waits for nobody.
+// A FIFO. It is opened for both directions, so that open(2) does not block.
 
 void offer_fifo(const Meeting& meeting) {
   const std::string path = meeting.folder + "/fifo";
@@ -170,7 +170,7 @@ UniqueFd listen_at(const Place& place) {
   return server;
 }
 
-// Empty with errno if nobody listens there.
+// Empty, with errno set, if no process listens there.
 UniqueFd connect_to(const Place& place) {
   UniqueFd client = open_socket(place);
   if (::connect(client.get(), place.get(), place.size) == -1) client.reset();
@@ -212,7 +212,7 @@ std::string take_port(const Meeting&, const std::string& port) {
   return connect_to(loopback_place(std::stoi(port))) ? kMeets : failed();
 }
 
-// A descriptor: what it stands for has no name anywhere.
+// A descriptor: the memory that it refers to has no name anywhere.
 
 void offer_descriptor(const Meeting& meeting) {
   const std::string path = meeting.folder + "/socket";
@@ -236,7 +236,7 @@ std::string take_descriptor(const Meeting& meeting, const std::string&) {
   return met(read_words(receive_descriptor(peer.get()).get()) == kWords);
 }
 
-// A lock of a file: its owner is an open file, and the kernel keeps it.
+// A lock on a file: its owner is an open file description, in the kernel.
 
 UniqueFd open_lock_file(const Meeting& meeting) {
   return UniqueFd(check(::open((meeting.folder + "/lock").c_str(),
@@ -293,7 +293,8 @@ std::string take_common_shm(const Meeting& meeting, const std::string& name) {
   return take_shm(meeting, name);
 }
 
-// Queues of messages, whose names are in an IPC namespace and in no tree.
+// Message queues, whose names are in an IPC namespace, not in a file system
+// tree.
 
 void offer_posix_queue(const Meeting& meeting) {
   const std::string name = "/" + ipc::unique_name("queue");
@@ -323,7 +324,7 @@ std::string take_system_v_queue(const Meeting&, const std::string& key) {
   return ::msgget(std::stoi(key), 0) == -1 ? failed() : kMeets;
 }
 
-// A number of a process.
+// The number of a process.
 
 void offer_pid(const Meeting& meeting) {
   meeting.let_try(std::to_string(::getpid()));

@@ -1,5 +1,5 @@
-// Ways in which processes meet, each of which two containers try: one offers,
-// and the other takes, and says what came of it.
+// Ways in which processes meet. Two containers try each of them: one offers,
+// and the other takes and prints the result.
 //
 //   Board board;                     // in memory that both have
 //   offer_all({connection, "/shared", &board});          // in one
@@ -18,10 +18,10 @@
 #include "common/sync/rlock.h"
 #include "common/sync/semaphore.h"
 
-// What has to lie in memory that is shared already.
+// The objects that must lie in memory that both containers share already.
 struct Board {
   Board();
-  // Robust, and by pthreads alone.
+  // Robust mutexes, used with pthread calls only.
   pthread_mutex_t recursive{};
   pthread_mutex_t checking{};
   ipc::RLock rlock;
@@ -31,10 +31,10 @@ struct Board {
 struct Meeting {
   ipc::Connection& other;
   std::string folder;      // Mounted in both.
-  Board* board = nullptr;  // Null: only what needs no common ancestor is tried.
+  Board* board = nullptr;  // Null: no way that needs an ancestor is tried.
 
-  // For the one that offers: lets the other side try, with what it has to know,
-  // does something meanwhile, and comes back when the other side has tried.
+  // For the side that offers: sends `details`, which the other side needs to
+  // try, calls `meanwhile`, and blocks until the other side has tried.
   void let_try(
       const std::string& details,
       const std::function<void()>& meanwhile = [] {}) const;
@@ -42,5 +42,5 @@ struct Meeting {
 
 void offer_all(const Meeting& meeting);
 
-// Says what came of each. Whether all of it is as it should be.
+// Prints the result of each way. Returns whether all of them are as expected.
 bool take_all(const Meeting& meeting);

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from harness import lab
 from harness.run import Line
 
-_NOBODY_WAKES = "Worker 1 waits for a futex at .* that nobody wakes"
+_NOBODY_WAKES = "Worker 1 waits for a futex at .* that no process wakes"
 _FINAL = r"Main: Final counter value \(with lock\): (\d+)"
 
 
 class CounterWithLockTest(lab.LabTest):
-    """The same counter, and no order loses an update."""
+    """The same counter; with a lock no order loses an update."""
 
     raw = True
     wrong = {
@@ -29,7 +29,7 @@ class CounterWithLockTest(lab.LabTest):
     explored = (
         *lab.Explored({"2": 4}, flags=("--workers=2",)).both(),
         *lab.Explored({"3": 42}, flags=("--workers=3",)).both(),
-        # Whoever dies takes its own update with it, and no other.
+        # A worker that dies loses its own update, and no other.
         *lab.Explored({"2": 294, "3": 42}, request={"kills": 1}).both(),
         *lab.Explored({"1": 4, "2": 2}, variant="lock_per_process").both(),
         *lab.Explored({"1": 4, "2": 2}, variant="unlocked_too_early").both(),
@@ -47,9 +47,9 @@ class CounterWithLockTest(lab.LabTest):
                 part = []
 
     def story(self, run: lab.Run) -> object:
-        """What Main and the workers say; who comes when is chance after "Now".
+        """What Main and the workers say; after "Now" their order is chance.
 
-        raw.cc, which has no flags, tells the story of --kill after it.
+        raw.cc, which has no flags, plays the story of --kill after it.
         """
         return self._by_speaker(run.lines[: self._begin_of_last(run) or -1])
 
@@ -69,8 +69,8 @@ class CounterWithLockTest(lab.LabTest):
             said.setdefault(line.speaker, []).append(text)
         return said
 
-    def test_raw_tells_of_the_killed_owner_too(self) -> None:
-        """What it tells last is what the lab tells with --kill."""
+    def test_raw_plays_the_death_of_an_owner_too(self) -> None:
+        """Its last part prints what the lab prints with --kill."""
         run = self.run_raw()
         last = run.lines[self._begin_of_last(run) :]
         killed = self.run_lab("--kill")
@@ -94,7 +94,7 @@ class CounterWithLockTest(lab.LabTest):
         finals = self.captures(run, r"Main: Final value (\d+ in \d+) of 90")
         self.assert_outcomes(finals, ["3 in 90"])
 
-    def test_who_comes_second_waits_and_is_not_stuck(self) -> None:
+    def test_the_second_worker_waits_and_is_not_stuck(self) -> None:
         """The order asks for worker 1 while worker 0 holds the lock."""
         run = self.run_lab("--schedule=ABBA")
         waits = "Main: Worker 1 has to wait for the Lock"
@@ -105,7 +105,7 @@ class CounterWithLockTest(lab.LabTest):
         self.assert_before(run, first, second)
 
     def test_the_next_owner_is_told_that_the_last_one_died(self) -> None:
-        """Killed between load and store, with the lock."""
+        """It was killed between load and store, with the lock held."""
         run = self.run_lab("--kill")
         self.assert_before(
             run,
@@ -115,7 +115,7 @@ class CounterWithLockTest(lab.LabTest):
         self.assert_outcomes(self.captures(run, _FINAL), ["1"])
 
     def test_only_the_next_owner_is_told(self) -> None:
-        """What it has repaired is whole for those that come after it."""
+        """It has repaired the data, so later owners find nothing broken."""
         run = self.run_lab("--kill", "--schedule=AABBCC")
         self.assert_count(run, "Worker .: The last owner died .*", 1)
         self.assert_outcomes(self.captures(run, _FINAL), ["2"])

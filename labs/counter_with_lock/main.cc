@@ -1,4 +1,4 @@
-// counter_with_lock: the same counter, and no order loses an update.
+// counter_with_lock: the counter again; with a lock no order loses an update.
 //
 //   Worker 0..4 --lock--> [ counter ] --unlock--> the next one
 //
@@ -40,13 +40,13 @@ void increment(Board& board, bool dies = false) {
   ipc::Guard guard(board.lock);  // [lock]
   if (guard.owner_died()) {      // [died]
     ipc::say("The last owner died inside the lock");
-    guard.repaired();  // An int is stored or it is not: nothing to do.
+    guard.repaired();  // An int is stored or not: there is nothing to repair.
   }
   const int seen = board.counter;
   ipc::point("after load");
   if (dies) ::raise(SIGKILL);
   board.counter = seen + 1;
-  // Said before the guard unlocks: so the lines are in the order of the counts.
+  // Said before the guard unlocks, so the lines are in the order of the counts.
   ipc::say("Incremented counter to {}", seen + 1);
 }
 
@@ -63,7 +63,7 @@ void add_workers(ipc::Schedule& schedule, Board& board, int count) {
   }
 }
 
-// Each worker increments once, in the given order; the final value.
+// Each worker increments once, in the given order. Returns the final value.
 int play(const std::string& steps, bool narrated) {
   const ipc::Shared<Board> board;
   ipc::Schedule schedule(narrated);
@@ -73,7 +73,7 @@ int play(const std::string& steps, bool narrated) {
   return board->counter;
 }
 
-// The same for the explorer, which decides about the order.
+// The same for the explorer, which decides the order.
 std::string increment_once_each(ipc::Schedule& schedule) {
   const ipc::Shared<Board> board;
   ipc::describe_object("Lock", &board->lock, "counter");
@@ -97,7 +97,7 @@ std::string play_all() {
   return judge(std::stoi(worst), workers - int{kill_owner});
 }
 
-// As in the guide: no order, and pauses.
+// As in the guide: in any order, with pauses.
 std::string work() {
   ipc::say("Now {} workers, {} times each", worker_count, increment_count);
   const ipc::Shared<Board> board;
@@ -130,7 +130,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("counter_with_lock", "A counter that loses no update.");
   lab.option("--workers", worker_count, 1, 20, "how many increment");
-  lab.option("--increments", increment_count, 1, 100'000, "of each worker");
+  lab.option("--increments", increment_count, 1, 100'000, "per worker");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only play this order, such as ABAB, or all");
   lab.option("--kill", kill_owner, "kill worker 0 between load and store");

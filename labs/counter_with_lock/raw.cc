@@ -3,12 +3,12 @@
 //   Worker 0..4 --lock--> [ counter ] --unlock--> the next one
 //
 // The word is 0 if the lock is free, else the owner's thread number; its
-// highest bit says that somebody waits. This is the second mutex of Ulrich
-// Drepper, "Futexes Are Tricky" (2011), and it names its owner, so that the
-// kernel can tell the next one when that has died: get_robust_list(2).
+// highest bit says that a process waits. This is the second mutex of Ulrich
+// Drepper, "Futexes Are Tricky" (2011), but it names its owner, so that the
+// kernel can tell the next owner if this one dies: get_robust_list(2).
 //
 // Watch for: a lock that is free costs one instruction and no system call.
-// After the lab's own story comes that of the lab with --kill.
+// After the lab's own story it plays that of the lab with --kill.
 
 #include "labs/raw.h"
 
@@ -42,7 +42,7 @@ struct Board {
 };
 static_assert(std::atomic<uint32_t>::is_always_lock_free);
 
-// Not private: the others who sleep on this word are other processes.
+// Not FUTEX_PRIVATE_FLAG: other processes sleep on this word.
 long futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
   return ::syscall(SYS_futex, &word, operation, value, nullptr);
 }
@@ -94,7 +94,7 @@ bool lock(std::atomic<uint32_t>& word) {
 
 void unlock(std::atomic<uint32_t>& word) {
   // Release: the next owner sees what we have done. One step: between a
-  // look and a store somebody could begin to wait.
+  // look and a store another process could begin to wait.
   if ((word.exchange(kFree, std::memory_order_release) & FUTEX_WAITERS) != 0) {
     check(retry([&] { return futex(word, FUTEX_WAKE, 1); }),
           "futex");  // [wake]
@@ -148,7 +148,7 @@ std::string play(bool kill) {
   }
   raw::play(workers, "ABAB");
   std::string problem = raw::finish(workers);
-  if (kill == problem.empty()) return kill ? "nobody was killed" : problem;
+  if (kill == problem.empty()) return kill ? "no worker died" : problem;
   return judge(board, kill ? 1 : 2);
 }
 

@@ -9,7 +9,7 @@ _OUTCOME = re.compile(r"Main: Final value (\d+) in (\d+) of (\d+) orders")
 
 
 def final_value(order: str) -> int:
-    """Returns what two steps each, load and store, make of the counter."""
+    """Returns the counter after each process has loaded, and later stored."""
     counter, loaded = 0, dict[str, int]()
     for letter in order:
         if letter in loaded:
@@ -52,7 +52,7 @@ class CounterWithoutLockTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """What is not called unsafe counts; what is lost is told."""
+        """Safe increments all count; the number of lost ones is right."""
         believed = self.captures(run, r"Incremented counter to \d+$")
         finals = self.captures(run, r"Main: Final counter value.*: (\d+)")
         if believed:
@@ -63,7 +63,7 @@ class CounterWithoutLockTest(lab.LabTest):
             self.assertEqual(int(final) + lost, updates)
 
     def story(self, run: lab.Run) -> object:
-        """Everything but what is lost in the race, which is chance."""
+        """Everything but the losses in the race, which are chance."""
         story: dict[str, list[str]] = {}
         is_race = False
         for line in run.lines:
@@ -75,7 +75,7 @@ class CounterWithoutLockTest(lab.LabTest):
         return story
 
     def test_an_update_is_lost_on_every_run(self) -> None:
-        """Not by luck: the order is arranged."""
+        """Luck does not decide, because the order is arranged."""
         for _ in range(5):
             run = self.run_lab("--increments=1000")
             self.assert_said(
@@ -123,9 +123,9 @@ class CounterWithoutLockTest(lab.LabTest):
             )
 
     def test_an_order_that_does_not_fit_gets_one_clear_line(self) -> None:
-        """A letter that is none, too few steps, too many."""
+        """For a character that is not a letter, too few steps, and too many."""
         for order, problem in (
-            ("AB1B", "'1' is no process"),
+            ("AB1B", "'1' is not a process"),
             ("ABA", "too short: B takes 2 steps, not 1"),
             ("ABABB", "too long: B takes 2 steps, not 3"),
         ):

@@ -3,8 +3,8 @@
 //   Worker 0 --load, add, store--> [ counter ] <--load, add, store-- Worker 1
 //
 // Watch for: both workers load the same number, so both store the same number,
-// and one of two updates is lost. First in an order that is arranged, where it
-// happens on every run; then in tight loops, where it happens as it comes.
+// and one of two updates is lost. First the order is arranged, so that this
+// happens on every run; then the workers race, and chance decides.
 // Try: --schedule=AABB (A is a step of worker 0, B of worker 1) or =all.
 
 #include <atomic>
@@ -33,8 +33,8 @@ int worker_count = 2;
 int increment_count = 1'000'000;
 std::string order;
 
-// The defect is here: load and store are each whole, but they are two. Relaxed,
-// because the counter tells nothing about other memory.
+// The defect is here: load and store are each atomic, but they are two steps.
+// Relaxed, because no other memory depends on the counter.
 void increment(Counter& counter, bool narrated) {
   const int seen = counter.load(std::memory_order_relaxed);  // [load]
   if (narrated) ipc::say("Loaded {}", seen);
@@ -43,7 +43,7 @@ void increment(Counter& counter, bool narrated) {
   if (narrated) ipc::say("Incremented counter to {} (unsafe)", seen + 1);
 }
 
-// Each worker increments once, in the given order; the final value.
+// Each worker increments once, in the given order. Returns the final value.
 int play(const std::string& steps, bool narrated) {
   const ipc::Shared<Counter> counter(0);
   ipc::Schedule schedule(narrated);
@@ -82,7 +82,7 @@ void compete(Race& race, int increments) {
   for (int i = 0; i < increments; ++i) increment(race.counter, false);
 }
 
-// The same for the race: nobody may be before the start.
+// The same for the race: no worker may count before the start.
 std::string race_once(ipc::Schedule& schedule) {
   const ipc::Shared<Race> race;
   const ipc::Shared<std::atomic<int>> early(0);
@@ -110,7 +110,7 @@ std::string play_one(const std::string& steps) {
   return steps != kFatalOrder || final == 1 ? "" : "no update was lost";
 }
 
-// All begin at the same time and are as fast as they can.
+// All workers begin at the same time and run as fast as they can.
 void race() {
   ipc::say("Now {} workers, {} times each", worker_count, increment_count);
   const ipc::Shared<Race> race;
@@ -142,7 +142,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("counter_without_lock", "How an update is lost, and how often.");
   lab.option("--workers", worker_count, 1, 20, "how many race");
-  lab.option("--increments", increment_count, 1, 10'000'000, "of each worker");
+  lab.option("--increments", increment_count, 1, 10'000'000, "per worker");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only play this order, such as ABAB, or all");
   lab.explores("increments", increment_once_each, {.memory_only = true});

@@ -4,8 +4,8 @@
 //   Worker 0 --load, add, store--> [ counter ] <--load, add, store-- Worker 1
 //
 // Watch for: a worker waits for a turn between its load and its store. So the
-// update is lost on every run, and nothing is left to luck. In the race nobody
-// waits, and how much is lost is different on each run.
+// update is lost on every run, and nothing is left to luck. In the race no
+// worker waits, and how many updates are lost is different on each run.
 
 #include "labs/raw.h"
 
@@ -46,11 +46,11 @@ void send_byte(int fd, char byte) {
 void receive_byte(int fd) {
   char byte = 0;
   if (check(retry([&] { return ::recv(fd, &byte, 1, 0); }), "recv") == 0) {
-    ipc::throw_error(EPIPE, "recv: the other one has ended");
+    ipc::throw_error(EPIPE, "recv: the other process has ended");
   }
 }
 
-// Relaxed: the counter tells nothing about other memory.
+// Relaxed: no other memory depends on the counter.
 int load(const Counter& counter) {
   return counter.load(std::memory_order_relaxed);
 }
@@ -101,7 +101,8 @@ std::vector<Worker> start_two(Role role) {
   return workers;
 }
 
-// Waits for the workers, and tells what their updates have come to.
+// Waits for the workers, and prints how many of their updates are lost. Returns
+// what went wrong, or "".
 std::string tell(const std::vector<Worker>& workers, Counter& counter,
                  int updates) {
   for (const Worker& worker : workers) {

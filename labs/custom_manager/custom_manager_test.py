@@ -20,7 +20,7 @@ class CustomManagerTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """No number is skipped or said twice, and nothing else is accepted."""
+        """No number is skipped or repeated, and no wrong call is accepted."""
         self.assert_never(run, ": accepted")
         numbers = [int(number) for number in self.captures(run, _NUMBER)]
         self.assert_outcomes(
@@ -29,7 +29,7 @@ class CustomManagerTest(lab.LabTest):
         self.assertEqual(sorted(numbers), list(range(1, len(numbers) + 1)))
 
     def test_the_worker_counts_to_ten(self) -> None:
-        """As in the guide, and then three clients to 40."""
+        """As in the guide, and then three clients count to 40."""
         run = self.run_lab()
         self.check(run)
         self.assert_said(
@@ -44,7 +44,7 @@ class CustomManagerTest(lab.LabTest):
             self.assertEqual(mine, sorted(mine, key=int))
 
     def test_what_was_not_registered_is_refused(self) -> None:
-        """Each with the error that says why."""
+        """Each attempt gets an error that says why."""
         run = self.run_lab("--increments=1")
         self.check(run)
         self.assert_said(
@@ -61,7 +61,7 @@ class CustomManagerTest(lab.LabTest):
     def test_after_shutdown_a_call_says_that_the_manager_has_gone(
         self,
     ) -> None:
-        """At once, since the connection went with the server."""
+        """At once, because the connection was closed with the server."""
         run = self.run_lab("--clients=1")
         self.assert_count(run, "Main: after shutdown: ManagerGone: .*", 1)
 

@@ -1,5 +1,5 @@
 // custom_manager: a class of our own lives in a server, and processes that know
-// no more than its address and its key call it over TCP.
+// only its address and its key call it over TCP.
 //
 //   Worker --------+
 //   Client 0..2 ---+--key--> Manager: root { "counter": Counter }
@@ -7,7 +7,7 @@
 //
 // Watch for: no number comes twice, though the class has no lock; and what is
 // refused: a method that was not registered, a wrong argument, another key.
-// Try: without the line marked [registered] and what uses the counter there.
+// Try: delete the line marked [registered], and what uses its counter there.
 
 #include <functional>
 #include <string>
@@ -94,7 +94,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("custom_manager", "A class of our own in a server.");
   lab.option("--clients", client_count, 1, 20, "clients at the same time");
-  lab.option("--increments", increment_count, 1, 10'000, "of each");
+  lab.option("--increments", increment_count, 1, 10'000, "of each client");
   lab.option("--address", address, "where the server listens");
   return lab.run(argc, argv, lesson);
 }

@@ -7,11 +7,14 @@
 #include "common/manager/manager.h"
 #include "common/manager/proxy.h"
 
-// What a client on any machine does: it has nothing but address and key.
+// Does what a client on any machine can do: it needs only address and key.
+// Throws ipc::ManagerGone if the server cannot be reached or refuses the key.
 ipc::Proxy find_counter(const ipc::ManagerAddress& server);
 
-// Does what must be refused, and says why it was.
+// Calls `attempt`, which the server must refuse, and prints `what` with the
+// error; or "accepted" if it was not refused.
 void expect_refusal(const std::string& what,
                     const std::function<void()>& attempt);
 
+// Calls what was not registered, passes a wrong argument, and uses another key.
 void try_what_is_refused(const ipc::ManagerAddress& server);

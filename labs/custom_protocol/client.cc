@@ -48,8 +48,8 @@ request(5, "invalid_action")
 request(6, "shutdown")
 )";
 
-// Waits for the answer to `id` and says it, and what comes before it; its body,
-// or "" if there is none.
+// Waits for the answer to `id`, and prints it and all that comes before it.
+// Returns its body, or "" if there is none.
 std::string receive_answer(const ipc::UniqueFd& stream, uint64_t id) {
   while (true) {
     const auto [status, message] = read_message(stream);
@@ -66,7 +66,8 @@ std::string receive_answer(const ipc::UniqueFd& stream, uint64_t id) {
   }
 }
 
-// Says and sends a request with a body of {"action": ..., "data": ...}.
+// Prints and sends a request with a body of {"action": ..., "data": ...}, and
+// returns the body of its answer.
 std::string request(const ipc::UniqueFd& stream, uint64_t id,
                     const std::string& action, const std::string& field = "",
                     const std::string& value = "") {
@@ -85,7 +86,7 @@ void send_bare(const ipc::UniqueFd& stream, std::string_view bytes) {
   ipc::write_all(stream, std::as_bytes(std::span(bytes)));
 }
 
-// Sends bytes that are no good request; the answer is an error.
+// Sends bytes that are not a valid request; the answer is an error.
 void send_damaged(const ipc::UniqueFd& stream, uint64_t id,
                   const std::string& bytes) {
   ipc::say("Sending a damaged request");
@@ -134,7 +135,7 @@ void damage_bodies(const ipc::UniqueFd& stream) {
   std::string bytes = encode(message);
   bytes.back() ^= 1;
   send_damaged(stream, 1, bytes);
-  send_damaged(stream, 1, encode(message, 2));  // A version that is to come.
+  send_damaged(stream, 1, encode(message, 2));  // A version of the future.
   send_damaged(stream, 1, encode({Kind::request, 1, "not JSON"}));
   request(stream, 1, "get_product", "product_id", "102");
 }

@@ -7,10 +7,10 @@
 
 void send_the_guides_requests(const ipc::UniqueFd& stream);
 
-// The same by a Python, which this process becomes.
+// The same in Python: this process becomes python3, and does not return.
 void be_python(const ipc::UniqueFd& stream);
 
-// As if no answer had come: asks again, and must not buy again.
+// Asks again, as if no answer had come. The server must not sell again.
 void repeat_a_purchase(const ipc::UniqueFd& stream);
 
 // The same without waiting in between. Returns how many tablets are left, as
@@ -21,7 +21,7 @@ void damage_bodies(const ipc::UniqueFd& stream);
 void damage_a_header(const ipc::UniqueFd& stream);
 void announce_too_much(const ipc::UniqueFd& stream);
 
-// Two requests, of which only the answer to the second one is wanted.
+// Sends two requests at once, and waits only for the answer to the second one.
 void ask_ahead(const ipc::UniqueFd& stream);
 
 void die_inside_a_message(const ipc::UniqueFd& stream);

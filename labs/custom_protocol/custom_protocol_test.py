@@ -82,7 +82,7 @@ class CustomProtocolTest(lab.LabTest):
         self._assert_act_1(self.run_lab())
 
     def test_the_client_may_be_python(self) -> None:
-        """It says the same and hears the same."""
+        """It asks the same, and gets the same answers."""
         if not pathlib.Path("/usr/bin/python3").exists():
             self.skipTest("there is no /usr/bin/python3")
         run = self.run_lab("--python")
@@ -90,7 +90,7 @@ class CustomProtocolTest(lab.LabTest):
         self._assert_act_1(run)
 
     def test_a_repeated_purchase_is_made_once(self) -> None:
-        """And one that is too old to be remembered is not made at all."""
+        """One that is too old to be remembered is not made at all."""
         said = self.run_lab().said("Client")
         begin = said.index("Sending buy_tablet request")
         self.assertEqual(
@@ -108,7 +108,7 @@ class CustomProtocolTest(lab.LabTest):
         self.assertEqual(said[last], 'Received error - too_old: {"id":1}')
 
     def test_damaged_messages_are_answered_with_an_error(self) -> None:
-        """The server goes on if it knows where the next message begins."""
+        """The server continues if it knows where the next message begins."""
         said = self.run_lab().said("Client")
         begin = said.index("Sending a damaged request")
         errors = [
@@ -131,7 +131,7 @@ class CustomProtocolTest(lab.LabTest):
         self.assertIn("Phone", said[place + 2])
 
     def test_the_end_of_the_client_ends_the_server(self) -> None:
-        """After a message, and inside of one."""
+        """After a message, and inside one."""
         run = self.run_lab()
         self.assert_count(
             run, "Server: The client has gone: end inside a message", 1

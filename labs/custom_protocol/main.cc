@@ -3,8 +3,8 @@
 //   Client === requests ====> Server
 //          <== responses, errors, notifications ===
 //
-// Watch for: a request that comes twice is done once and answered twice; what
-// is damaged is answered too; and the server ends when its client is gone.
+// Watch for: a request that comes twice is done once and answered twice; a
+// damaged request is answered, too; the server ends when its client is gone.
 // Try: --python; delete the line marked [close].
 
 #include <signal.h>
@@ -47,8 +47,8 @@ Ends make_ends() {
   return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-// Plays one act: a client, and a server that has nobody else; whether both have
-// ended as they should.
+// Plays one act: a client, and a server that serves only this client. Returns
+// whether both have ended as they should.
 bool play(const char* title, const std::function<void(const UniqueFd&)>& client,
           int client_status = 0) {
   ipc::say("{}", title);
@@ -106,7 +106,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("custom_protocol", "Requests and answers on a stream of bytes.");
-  lab.option("--python", with_python, "the client of act 1 is a Python");
+  lab.option("--python", with_python, "act 1's client is a Python program");
   lab.explores("a repeated request", repeated);
   return lab.run(argc, argv, lesson);
 }

@@ -22,7 +22,7 @@ uint64_t number_at(std::string_view bytes, size_t place, size_t size) {
   return number;
 }
 
-// Reads so many bytes; ok, end or cut.
+// Fills `bytes` from the stream. Returns ok, end or cut.
 Reading read_bytes(const ipc::UniqueFd& stream, std::string& bytes) try {
   const auto all = std::as_writable_bytes(std::span(bytes));
   return ipc::read_exact(stream, all) ? Reading::ok : Reading::end;

@@ -11,7 +11,7 @@
 //
 // Numbers have their highest byte first. The checksum is CRC-32, as in zlib and
 // Ethernet. The header has one of its own: if only the body is damaged, its
-// length is still to be believed, and the next message is found.
+// length can still be trusted, and the next message is found.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ enum class Reading {
   cut,           // or inside one.
   bad_version,   // We know how long it is, but not what it means.
   bad_checksum,  // The body is damaged.
-  too_long,      // From here on nothing can be read any more.
-  bad_header,    // Nor from here on: the length may be wrong.
+  too_long,      // After this, nothing can be read from the stream any more.
+  bad_header,    // The same after this: the length may be wrong.
 };
 
 struct Read {
@@ -49,12 +49,13 @@ struct Read {
 
 uint32_t crc32(std::string_view bytes);
 std::string encode(const Message& message, uint8_t version = kVersion);
+// Blocks until the peer has room. Errors: std::system_error, such as EPIPE.
 void send(const ipc::UniqueFd& stream, const Message& message);
 
-// Waits for a message. Never allocates more than kMaxBody.
+// Blocks until a message has come. Never allocates more than kMaxBody for it.
 // Errors: std::system_error, EAGAIN after the time limit of the socket.
 Read read_message(const ipc::UniqueFd& stream);
 
-// The words for people.
+// In words, for people to read.
 const char* describe(Kind kind);
 const char* describe(Reading reading);

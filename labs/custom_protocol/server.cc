@@ -35,7 +35,7 @@ class Server {
 
  private:
   void answer(Kind kind, uint64_t id, const char* action, const json& data) {
-    // Also if a text in it is no UTF-8.
+    // A text in it that is not UTF-8 is replaced, rather than an error.
     const json body = {{"action", action}, {"data", data}};
     send(stream_,
          {kind, id, body.dump(-1, ' ', false, json::error_handler_t::replace)});
@@ -44,7 +44,7 @@ class Server {
   void handle(const Read& read) {
     const auto& [status, message] = read;
     if (status == Reading::ok) return handle(message);
-    // Where the next message would begin, nobody knows, except after these.
+    // Only after these two is it known where the next message begins.
     running_ =
         status == Reading::bad_version || status == Reading::bad_checksum;
     if (status == Reading::end || status == Reading::cut) {

@@ -4,7 +4,7 @@ from harness import lab
 
 
 def circle(*names: str) -> str:
-    """Returns how the harness tells of those who wait for each other."""
+    """Returns how the harness reports processes that wait for each other."""
     return "in a circle: " + " -> ".join((*names, names[0]))
 
 
@@ -18,7 +18,7 @@ def stuck(*wanted: str) -> str:
 
 
 class DeadlockTest(lab.LabTest):
-    """A circle of transfers stands still, and two cures."""
+    """A circle of transfers stands still; there are two cures."""
 
     wrong = {
         "opposite_order": lab.Caught(
@@ -77,9 +77,9 @@ class DeadlockTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """All money is there, and nobody failed."""
+        """All money is there, and no process failed."""
         count = len(set(self.captures(run, "^(Worker .): Holds")))
-        if count:  # A wrong variant may tell of no accounts.
+        if count:  # A wrong variant may print no accounts.
             self.assert_count(
                 run, f"Main: The accounts hold {100 * count} together", 1
             )
@@ -92,7 +92,7 @@ class DeadlockTest(lab.LabTest):
         return lines[starts[number - 1] + 1 : starts[number]]
 
     def test_two_and_more_stand_still_if_each_takes_its_own_first(self) -> None:
-        """Act 1: all have one lock, all wait, and nobody moves anything."""
+        """Act 1: all have one lock, all wait, and none moves anything."""
         for count in (2, 5):
             run = self.run_lab(f"--processes={count}")
             lines = self._act(run, 1)
@@ -101,7 +101,9 @@ class DeadlockTest(lab.LabTest):
                 holds = f"Worker {i}: Holds {held}, wants {wanted}"
                 waits = f"Main: Worker {i} has to wait for the Lock"
                 self.assertLess(lines.index(holds), lines.index(waits))
-            self.assertTrue(lines[-1].startswith("Main: nobody can go on: "))
+            self.assertTrue(
+                lines[-1].startswith("Main: no process can go on: ")
+            )
             self.assertEqual(lines[-1].count("waits for the Lock"), count)
             self.assertFalse([line for line in lines if "Moved" in line])
 
@@ -114,7 +116,7 @@ class DeadlockTest(lab.LabTest):
             first = "Worker 0: Moved 10 from A to B"
             self.assertLess(lines.index(first), lines.index(last))
 
-    def test_who_gives_up_lets_the_other_on(self) -> None:
+    def test_a_worker_that_gives_up_lets_another_continue(self) -> None:
         """Act 3: each moves its money once, after its neighbour gave up."""
         for count in (2, 5):
             run = self.run_lab(f"--processes={count}")
@@ -129,7 +131,7 @@ class DeadlockTest(lab.LabTest):
             self.check(run)
 
     def test_no_order_is_a_deadlock_if_all_take_the_lower_first(self) -> None:
-        """All orders; with their own first, some."""
+        """In all orders; some orders are, if all take their own first."""
         run = self.run_lab("--processes=3", "--schedule=all")
         self.assert_outcomes(
             self.captures(run, "Main: (.* in .* of .*) orders, first in"),
@@ -141,14 +143,14 @@ class DeadlockTest(lab.LabTest):
         )
 
     def test_the_death_of_one_ends_the_deadlock(self) -> None:
-        """The next is told, and all others come to their end."""
+        """The next owner is told, and all other transfers come to an end."""
         for count in (2, 3):
             run = self.run_lab(f"--processes={count}", "--kill")
             self.check(run)
             heir = f"Worker {count - 1}"
             told = f"{heir}: The owner of A died before it moved anything"
             self.assert_before(
-                run, "Main: Nobody will ever go on. Killing Worker 0", told
+                run, "Main: No worker can continue. Killing Worker 0", told
             )
             self.assert_before(run, told, f"{heir}: Moved 10 .*")
             self.assert_count(run, "Worker .: Moved .*", count - 1)

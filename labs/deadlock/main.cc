@@ -3,9 +3,10 @@
 //   Worker 0: account A -> B    with 2 processes: A -> B -> A
 //   Worker 1: account B -> A    with 3 processes: A -> B -> C -> A
 //
-// Watch for: in act 1 each holds the account that the one before wants, and all
-// stand still. In act 2 the same transfers in the same order come to an end,
-// and in act 3 those that have waited too long give up what they hold.
+// Watch for: in act 1 each worker holds the account that the one before it
+// wants, and all stand still. In act 2 the same transfers in the same order
+// come to an end, and in act 3 a worker that has waited too long gives up its
+// lock.
 // Try: --schedule=all, --processes=3, --kill.
 
 #include <signal.h>
@@ -42,13 +43,13 @@ void add_workers(ipc::Schedule& schedule, Bank& bank, size_t count,
   }
 }
 
-// Why not all transfers came to an end in this order; "" if they did.
+// Returns why not all transfers came to an end in this order, or "".
 std::string play(const std::string& steps, First rule, bool narrated) {
   const auto count = static_cast<size_t>(ipc::order_size(steps));
   const ipc::Shared<Bank> bank(1);
   ipc::Schedule schedule(narrated);
   add_workers(schedule, *bank, count, rule);
-  return schedule.play(steps);  // Who still waits then is killed.
+  return schedule.play(steps);  // Kills workers that still wait.
 }
 
 std::string play_both_ways(const std::string& steps) {
@@ -69,7 +70,7 @@ std::string play_all_orders() {
   };
   (void)play_all("Own account first:", First::its_own);
   const auto outcomes = play_all("Lower letter first:", First::the_lower);
-  return outcomes.contains("a deadlock") ? "the order is no cure" : "";
+  return outcomes.contains("a deadlock") ? "the order is not a cure" : "";
 }
 
 // What the explorer plays in every order.
@@ -98,7 +99,7 @@ std::string play_with_limit(std::optional<double> limit_s) {
   }
   (void)bank->all_hold_one.wait();
   if (kill_one) {
-    ipc::say("Nobody will ever go on. Killing Worker 0");
+    ipc::say("No worker can continue. Killing Worker 0");
     workers[0].kill();
   }
   for (size_t i = 0; i < count; ++i) {
@@ -120,7 +121,7 @@ std::string lesson() {
   auto problem = play_both_ways(each + each);
   if (!problem.empty()) return problem;
   ipc::pause_s(kPauseS);
-  ipc::say("Act 3: its own account first, but nobody waits for long");
+  ipc::say("Act 3: its own account first, but none waits for long");
   return play_with_limit(kLimitS);
 }
 

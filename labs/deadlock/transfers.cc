@@ -41,7 +41,7 @@ void transfer_or_give_up(Bank& bank, size_t from, size_t to,
     ipc::Guard one(bank.accounts[from].lock);
     if (attempt == 1) {
       ipc::say("Holds {}, wants {}", name(from), name(to));
-      (void)bank.all_hold_one.wait();  // So that it surely goes wrong.
+      (void)bank.all_hold_one.wait();  // So that it is sure to go wrong.
     }
     const auto deadline =
         limit_s ? ipc::Deadline::after(*limit_s) : ipc::Deadline::never();

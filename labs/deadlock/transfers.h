@@ -27,10 +27,10 @@ struct Bank {
 // Which of its two accounts a transfer locks first.
 enum class First { its_own, the_lower };
 
-// Waits for as long as it takes; at a point when it holds one of the two.
+// Waits for both locks without a limit. It is at a point when it holds one.
 void transfer(Bank& bank, size_t from, size_t to, First rule);
 
-// Its own first. With a limit it waits no longer for the other one, but gives
-// up what it has and begins anew.
+// Locks its own account first. With a limit it waits for the other one at most
+// this long; then it gives up its own, and begins again after a random pause.
 void transfer_or_give_up(Bank& bank, size_t from, size_t to,
                          std::optional<double> limit_s);

@@ -9,7 +9,7 @@ _STEPS = ("sent", "began", "ended", "got the result of")
 
 
 class DebuggingTest(lab.LabTest):
-    """What processes do can be told from outside, and in order."""
+    """What processes do can be seen from outside, and in order."""
 
     wrong = {
         "buffered_log": lab.Caught(
@@ -26,7 +26,7 @@ class DebuggingTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """By the times in the log each job goes its way, and pids are whose."""
+        """In the log each job's steps are in order; each pid has one name."""
         stamps: dict[str, dict[str, float]] = {}
         speakers: dict[str, str] = {}
         for line in run.lines:
@@ -48,8 +48,8 @@ class DebuggingTest(lab.LabTest):
                     f"job {job}: '{later}' is not after '{earlier}'",
                 )
 
-    def test_the_last_line_of_the_dead_tells_where_it_was(self) -> None:
-        """Act 1: the third job was begun, and not ended."""
+    def test_the_last_line_of_a_dead_process_says_where_it_was(self) -> None:
+        """Act 1: the third job was begun, but not ended."""
         run = self.run_lab()
         self.check(run)
         said = [text.partition(": ")[2] for text in run.said("Worker")]
@@ -66,7 +66,7 @@ class DebuggingTest(lab.LabTest):
         self.assert_count(run, "Main: .*: Worker: killed by SIGKILL", 1)
         self.assert_never(run, "got the result of job 3")
 
-    def test_each_patient_is_found_out(self) -> None:
+    def test_what_is_wrong_with_each_patient_is_found(self) -> None:
         """Act 2: by its answers, its descriptors, its memory, its time."""
         for count in (1, 50):
             run = self.run_lab(f"--questions={count}")

@@ -17,8 +17,8 @@ constexpr long kMiB = 1 << 20;
 constexpr long kBusyTicks = 3;          // 30 ms on most machines.
 constexpr useconds_t kLookUs = 20'000;  // From one look to the next.
 
-// What a process does that does not answer. Looks until that is clear: until it
-// has used some time of a processor, or has slept from one look to the next.
+// Returns what a process that does not answer is doing. Looks until it has used
+// some time of a processor, or has slept from one look to the next.
 std::string describe_silence(pid_t pid) {
   const Look first = look_at(pid);
   Look before = first;

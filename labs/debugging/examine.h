@@ -1,4 +1,4 @@
-// Finds out what a process does, and what ails it.
+// Finds out what a process does, and what is wrong with it.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 inline constexpr const char* kBusy = "uses the processor, and gets nowhere";
 
-// Asks a process that runs `be`, looks at it before and after, and says what it
-// has found.
+// Starts a process that runs `be`, asks it questions, and looks at it before
+// and after. Prints what it has found, and returns it: "is well", for example.
 std::string examine(const char* name, void (*be)(ipc::Connection&),
                     int questions);

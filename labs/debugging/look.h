@@ -1,4 +1,4 @@
-// What /proc tells of another process.
+// What /proc says about another process.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +10,8 @@ struct Look {
   std::string call;       // The system call in which it sleeps, or "".
   long cpu_ticks = 0;     // Time on a processor, in clock ticks.
   long sleeps = 0;        // How often it has gone to sleep.
-  int descriptors = 0;    // That it has open.
-  long memory_bytes = 0;  // That it really has, not what it has asked for.
+  int descriptors = 0;    // How many it has open.
+  long memory_bytes = 0;  // What it really has, not what it has asked for.
 };
 
 Look look_at(pid_t pid);

@@ -3,9 +3,9 @@
 //   act 1   Main --job--> Worker, which is killed at its third job
 //   act 2   Main --question--> a patient; and /proc, before and after
 //
-// Watch for: the last line of the one that died, and what the numbers tell of
-// those that are ill. Two of them do not answer; nobody waits for them for
-// ever. Try: --questions=50; and look at a patient with ps and ls /proc/PID/fd.
+// Watch for: the last line of the worker that died, and what the numbers say
+// about patients that are ill. Two of them do not answer; Main does not wait
+// forever. Try: --questions=50; look at a patient with ps and ls /proc/PID/fd.
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -47,7 +47,7 @@ void work(ipc::Connection& jobs) {
   }
 }
 
-// Act 1: the status says how it died, and the log where.
+// Act 1: the exit status says how the worker died, and the log says where.
 std::string ask_the_dead() {
   ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process worker("Worker", [&] {
@@ -86,6 +86,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("debugging", "What processes do, seen from outside.");
-  lab.option("--questions", question_count, 1, 50, "to each patient");
+  lab.option("--questions", question_count, 1, 50, "for each patient");
   return lab.run(argc, argv, lesson);
 }

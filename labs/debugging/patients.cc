@@ -15,8 +15,8 @@
 
 namespace {
 
-// Here and below: one who does not wait for the answer any more has hung up,
-// and the next receive says so.
+// Here and below: an asker that does not wait for the answer any more has hung
+// up, and the next receive says so.
 void answer_first(ipc::Connection& asker) {
   if (const auto question = asker.receive()) (void)asker.send(*question);
 }
@@ -38,7 +38,7 @@ void be_leaker(ipc::Connection& asker) {
 }
 
 void be_hog(ipc::Connection& asker) {
-  // The first brings in code as well, which would be taken for a leak.
+  // The first pages bring in code as well, which would look like a leak.
   std::vector<std::unique_ptr<ipc::SharedPages>> kept;
   kept.push_back(std::make_unique<ipc::SharedPages>(kHogBytes));
   answer_first(asker);

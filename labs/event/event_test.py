@@ -10,7 +10,7 @@ RECEIVED = "Received the event notification: the answer is 42"
 
 
 class EventTest(lab.LabTest):
-    """One setter, and waiters that go on however early or late it is set."""
+    """One setter, and waiters that continue however early or late it sets."""
 
     raw = True
     wrong = {
@@ -21,7 +21,8 @@ class EventTest(lab.LabTest):
             by="output", saying="an answer that is not 42 must never be said"
         ),
         "raw_second_look": lab.Caught(
-            by="hang", saying="Waiter 0 waits for a futex .* that nobody wakes"
+            by="hang",
+            saying="Waiter 0 waits for a futex .* that no process wakes",
         ),
         "raw_single_wait": lab.Caught(
             by="output", saying="an answer that is not 42 must never be said"
@@ -35,7 +36,7 @@ class EventTest(lab.LabTest):
         *lab.Explored({_BOTH: 10}).both(),
         # Also between the steps of the event itself.
         lab.Explored({_BOTH}, request={"inner": True, "reduce": True}),
-        # If it is the setter that dies, they wait for ever.
+        # If the setter dies, the waiters wait forever.
         *lab.Explored(
             {
                 "deadlock: Waiter 0 waits for Event 'ready'; "
@@ -58,7 +59,7 @@ class EventTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """Nobody goes on before it is set, and then everybody does."""
+        """No waiter continues before the event is set, and then all do."""
         self.assert_never(
             run, "the answer is (?!42$)", "an answer that is not 42"
         )
@@ -89,7 +90,7 @@ class EventTest(lab.LabTest):
         self.assert_count(run, ".*: It was not set in time.*", 1)
         self.assert_count(run, ".*: " + RECEIVED, 8)
 
-    def test_only_who_comes_before_the_setter_has_to_wait(self) -> None:
+    def test_only_waiters_that_come_before_the_setter_wait(self) -> None:
         """Every order of two waiters and the setter."""
         for letters in itertools.permutations("ABC"):
             order = "".join(letters)
@@ -100,8 +101,8 @@ class EventTest(lab.LabTest):
             self.assertEqual(waits, [str("AB".index(each)) for each in early])
             self.assert_count(run, "Main: Notified 2 of 2 waiters", 1)
 
-    def test_who_waits_in_vain_waits_for_as_long_as_it_says(self) -> None:
-        """Half a second at the pace of the guide, and not 500."""
+    def test_a_waiter_waits_in_vain_until_its_deadline(self) -> None:
+        """Half a second at the pace of the guide."""
         self.assert_takes(
             self.run_lab("--pace=1"),
             "Waiter 0: Waiting for the event",
@@ -121,8 +122,8 @@ class EventTest(lab.LabTest):
         self.check(run)
         self.assert_count(run, "Main: Notified 11 of 11 waiters", 1)
 
-    def test_a_waiter_killed_in_its_sleep_harms_nobody(self) -> None:
-        """It never goes on; the others do, and the setter ends well."""
+    def test_a_waiter_killed_in_its_sleep_harms_no_other_process(self) -> None:
+        """It never continues; the others do, and the setter ends well."""
         run = self.run_lab()
         killed = "Main: Waiter 1 ended: killed by SIGKILL"
         self.assert_before(run, "Setter: Killing a waiter.*", killed)

@@ -1,9 +1,9 @@
-// event: one process says "it has happened", and all who wait go on.
+// event: one process says "it has happened", and all that wait continue.
 //
 //   Waiter 0..2 --wait--> [ event ] <--set-- Setter
 //
 // Watch for: act 2 sets the event after the waiters have begun to wait, act 3
-// before; only who has to wait differs. In act 4 a waiter is killed in its
+// before; only in act 2 do they wait. In act 4 a waiter is killed in its
 // sleep, and neither the setter nor the other waiters notice.
 // Try: --schedule=all, and delete a line marked [set] or [answer].
 
@@ -27,7 +27,7 @@ namespace {
 
 using ipc::Deadline;
 
-constexpr int kSteps = 1;  // Each process does all of its work in one.
+constexpr int kSteps = 1;  // Each process does all of its work in one step.
 constexpr int kAnswer = 42;
 constexpr double kPauseS = 0.5;
 std::string order;
@@ -37,7 +37,7 @@ struct Board {
   int answer = 0;                  // Written before `ready` is set, read after.
   std::atomic<int> notified{0};    // How many have been woken, or never slept.
   std::atomic<int> informed{0};    // How many of these got the answer.
-  std::atomic<pid_t> sleeper{-1};  // Who is to be killed in act 4.
+  std::atomic<pid_t> sleeper{-1};  // To be killed in act 4.
 };
 
 void wait_for_answer(Board& board, Deadline deadline, bool is_killed) {
@@ -73,14 +73,14 @@ void add_all(ipc::Schedule& schedule, Board& board, int waiters, bool kills) {
   schedule.add("Setter", [&] { give_answer(board); });
 }
 
-// The last process of the order sets, the others wait; how many of these went
-// on, or -1 if any of them failed.
+// The last process of the order sets the event, and the others wait. Returns
+// how many of these continued, or -1 if any of them failed.
 int play(const std::string& steps, bool narrated, bool kills) {
   const ipc::Shared<Board> board;
   ipc::describe_object("Event", &board->ready, "ready");
   ipc::Schedule schedule(narrated);
   add_all(schedule, *board, ipc::order_size(steps) - 1, kills);
-  // A waiter that was killed, or sleeps on, is missing from the count.
+  // A waiter that was killed, or still sleeps, is missing from the count.
   (void)schedule.play(steps);
   for (size_t i = 0; i < schedule.size(); ++i) {
     const int wanted = kills && i == 1 ? -SIGKILL : 0;
@@ -120,7 +120,7 @@ std::string lesson() {
   if (!order.empty()) {
     return judge(play(order, true, false), ipc::order_size(order) - 1);
   }
-  ipc::say("Act 1: nobody sets it");
+  ipc::say("Act 1: it is never set");
   const ipc::Shared<Board> board;
   ipc::Process waiter("Waiter 0", [&] {
     wait_for_answer(*board, Deadline::after(ipc::paced_s(kPauseS)), false);
@@ -138,7 +138,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("event", "One sets an event, and all who wait for it go on.");
+  ipc::Lab lab("event", "One sets an event, and all that wait continue.");
   lab.option("--schedule", order, ipc::order_rule(kSteps),
              "only this order, such as ABC, or all; the last sets");
   lab.explores("waiters", explore, {.memory_only = true});

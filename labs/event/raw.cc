@@ -2,8 +2,8 @@
 //
 //   Waiter 0..2 --FUTEX_WAIT--> [ one word ] <--store, FUTEX_WAKE-- Setter
 //
-// Watch for: the word is the event, and the kernel keeps no more than the list
-// of who sleeps on it. It compares the word before it lets anybody sleep.
+// Watch for: the word is the event, and the kernel keeps only the list of the
+// processes that sleep on it. It compares the word before it lets one sleep.
 
 #include "labs/raw.h"
 
@@ -71,8 +71,8 @@ void set(std::atomic<uint32_t>& event) {
       "futex");  // [wake]
 }
 
-// How many sleep: it moves all of them from this word to the same word, wakes
-// none of them, and the kernel tells how many it has moved.
+// Returns how many sleep: the call moves all of them from this word to the same
+// word, wakes none of them, and returns how many it has moved.
 int64_t count_asleep(const std::atomic<uint32_t>& event) {
   return check(retry([&] {
                  return ::syscall(SYS_futex, &event, FUTEX_CMP_REQUEUE, 0,
@@ -110,14 +110,15 @@ pid_t start(const std::string& name, Role role) {
   return child;
 }
 
-// The status of waitpid(2).
+// Returns the status that waitpid(2) reports.
 int join(pid_t child) {
   int status = 0;
   check(retry([&] { return ::waitpid(child, &status, 0); }), "waitpid");
   return status;
 }
 
-// Plays an act with three waiters. Who is started when makes its order sure.
+// Plays an act with three waiters. They are started one after the other, and
+// each one sleeps, or has ended, before the next: so the order is certain.
 std::string play(Board& board, bool set_first, bool kills) {
   new (&board) Board;
   raw::say("Main", set_first ? "Order DABC" : "Order ABCD");
@@ -158,7 +159,7 @@ std::string lesson() {
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) ipc::throw_error(errno, "mmap");
   auto& board = *new (page) Board;
-  raw::say("Main", "Act 1: nobody sets it");
+  raw::say("Main", "Act 1: it is never set");
   const pid_t waiter = start("Waiter 0", [&] {
     const timespec deadline = in_ns(500'000'000);
     wait_for_answer("Waiter 0", board, &deadline);

@@ -57,7 +57,7 @@ std::string read_points(const Files& files, int dies_at) {
     if (!text) continue;
     const auto point = from_json(*text);
     if (!point) throw std::runtime_error("half a data point: " + *text);
-    if (point->iteration == last) continue;  // [number] A notice is no proof.
+    if (point->iteration == last) continue;  // [number] A notice proves little.
     if (point->iteration != last + 1) throw std::runtime_error("one is lost");
     if (point->is_last) break;
     last = point->iteration;

@@ -11,12 +11,14 @@ struct Files {
   std::string acknowledged = folder.file("acknowledged");  // Of the reader.
 };
 
-// Hands over so many data points, and that there are no more.
+// Hands over `count` data points, and then the news that there are no more.
+// Waits until the reader has acknowledged each of them; throws if it does not.
 void write_points(const Files& files, int count);
 
-// Receives them until there are no more. Dies when it has received number
-// `dies_at`. Returns what it has received: "0 1 and the end".
+// Receives data points until there are no more. Is killed when it has received
+// number `dies_at`, before it acknowledges that. Returns what it has received:
+// "0 1 and the end".
 std::string read_points(const Files& files, int dies_at = -1);
 
-// Says what is still to be read when both have ended.
+// Prints what can still be read when both have ended.
 void come_late(const Files& files);

@@ -13,5 +13,5 @@ struct DataPoint {
 // {"is_last":false,"iteration":3,"message":"Data point 3","value":30}
 std::string to_json(const DataPoint& point);
 
-// Nothing if `text` is no data point, or only a part of one.
+// Nothing if `text` is not a data point, or only a part of one.
 std::optional<DataPoint> from_json(const std::string& text);

@@ -17,10 +17,10 @@ _RENAMED = re.compile(r'\d+<(/.*?)>, "(.*?)", \d+<(/.*?)>, "(.*?)"')
 
 
 def careless_renames(calls: Sequence[str]) -> list[str]:
-    """Returns what was named, or renamed, and not on the disk first.
+    """Returns which files got a name before they were on the disk.
 
-    calls: the trace of a run: what is written is to be synced before it gets
-        its name, and the folder after that.
+    calls: the trace of a run. What is written must be synced before it gets
+        its name, and the folder must be synced after that.
     """
     found: list[str] = []
     unsynced: dict[str, str] = {}  # What it lacks, by its path.
@@ -94,7 +94,7 @@ class FileIpcTest(lab.LabTest):
     )
 
     def story(self, run: lab.Run) -> object:
-        """Without the shell, which is no business of raw.cc.
+        """Without the shell, which raw.cc does not start.
 
         What every second call does to a shell is the shell's affair.
         """
@@ -125,10 +125,10 @@ class FileIpcTest(lab.LabTest):
             self.assert_durable(run.command)
 
     def assert_durable(self, command: Sequence[str]) -> None:
-        """Each file is on the disk before it has its name, and then the name.
+        """Each file is on the disk before it gets its name, and then the name.
 
-        A reader cannot see that, only the next one after a power failure. So
-        the calls are looked at.
+        A reader cannot see that, except after a power failure. So this looks
+        at the system calls.
         """
         if reason := trace.why_not():
             self.skipTest(reason)
@@ -147,7 +147,7 @@ class FileIpcTest(lab.LabTest):
         self.assert_durable([self.program(), "--pace=0"])
 
     def test_what_is_written_outlives_writer_and_reader(self) -> None:
-        """Two come that were not there, and one of them knows only JSON."""
+        """Two processes read it later, and one of them knows only JSON."""
         run = self.run_lab("--points=3")
         self.assert_said(run, "Latecomer", ["3 were written, 3 received"])
         for earlier in ("Writer: Finished", "Reader: Finished"):
@@ -199,11 +199,11 @@ class FileIpcTest(lab.LabTest):
             )
 
     def test_many_data_points_without_a_pause_are_all_received(self) -> None:
-        """Where the guide's example loses all of them."""
+        """In the same case the guide's example loses all of them."""
         self.check(self.run_lab("--points=100"))
 
-    def test_no_data_points_are_understood_too(self) -> None:
-        """The end is all that is handed over."""
+    def test_zero_data_points_can_be_handed_over_too(self) -> None:
+        """Only the end is handed over."""
         run = self.run_lab("--points=0")
         self.assert_said(
             run,

@@ -4,9 +4,9 @@
 //          <-- acknowledged ---              replaced as a whole, and says
 //                                            which data point it is about
 //
-// Watch for: nobody sleeps in order to be in time. The pause of the writer is
-// work; take it away with --pace=0, and still nothing is lost. And both end
-// before two others come and read: no channel keeps anything for those.
+// Watch for: no process sleeps in order to be in time. The writer's pause
+// stands for work; with --pace=0 there is none, and still nothing is lost. Both
+// end before two others come and read: a channel would be gone by then.
 // Try: --reader-dies-at=2, and find the data point that is received twice.
 
 #include <signal.h>
@@ -42,7 +42,7 @@ std::string two_points(ipc::Schedule& schedule) {
 }
 
 // What no channel can do: these two come when the writer and the reader have
-// gone, and one of them has never heard of this library.
+// gone, and one of them does not even use this library.
 std::string read_what_is_left(const Files& files) {
   ipc::say("Both have ended, and their files are still there");
   ipc::Process latecomer("Latecomer", [&] { come_late(files); });
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   ipc::Lab lab("file_ipc", "Data points handed over through files.");
   lab.option("--points", point_count, 0, 10000, "data points to hand over");
   lab.option("--reader-dies-at", reader_dies_at, -1, 10000,
-             "kill the reader there");
+             "kill the reader at this data point");
   lab.explores("two data points", two_points);
   return lab.run(argc, argv, lesson);
 }

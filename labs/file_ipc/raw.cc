@@ -5,7 +5,7 @@
 //                                            which data point it is about
 //
 // Watch for: five calls to replace a file, in this order; and the lock, which
-// goes with its process, where a file that says "locked" would stay.
+// ends with its process, whereas a file that says "locked" would stay.
 
 #include "labs/raw.h"
 
@@ -28,14 +28,14 @@ using ipc::retry;
 constexpr int kPoints = 5;
 constexpr int kPatienceMs = 20'000;
 
-// The descriptor, or -1 for errno.
+// Returns the descriptor, or -1 with errno set.
 int try_open(int folder, const std::string& name, int flags) {
   return retry(
       [&] { return ::openat(folder, name.c_str(), flags | O_CLOEXEC, 0600); });
 }
 
-// Says that this process alone writes the file `name`, as long as it lives. The
-// descriptor is never closed, since that would give up the lock.
+// Makes this process the only writer of the file `name`, as long as it lives.
+// The descriptor is never closed, since that would release the lock.
 void own(int folder, const std::string& name) {
   const int fd =
       check(try_open(folder, name + ".lock", O_RDWR | O_CREAT), "openat");
@@ -47,7 +47,7 @@ void own(int folder, const std::string& name) {
 
 void replace_file(int folder, const std::string& name, std::string text) {
   const std::string temporary = name + ".new";
-  // One that a dead writer left: it is ours, because the lock is.
+  // If a dead writer left one, it is ours to remove, because we have the lock.
   ::unlinkat(folder, temporary.c_str(), 0);
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL;
   const int fd = check(try_open(folder, temporary, kFlags), "openat");
@@ -86,7 +86,7 @@ int watch(int folder) {
   return fd;
 }
 
-// Until something has been put in place: what that is, the files say.
+// Waits until a file has been put in place; the files themselves say which.
 void wait_for_change(int watch) {
   pollfd wanted{watch, POLLIN, 0};
   const int ready = retry([&] { return ::poll(&wanted, 1, kPatienceMs); });

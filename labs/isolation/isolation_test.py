@@ -11,7 +11,7 @@ _REFUSED = "I may not read in the child: Operation not permitted"
 
 
 def _why_not_another_user() -> str:
-    """Returns why nobody here can become another user, or "".
+    """Returns why no process here can become another user, or "".
 
     Root can, unless it is root of a user namespace that has no other user.
     """
@@ -46,10 +46,10 @@ class IsolationTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """What is shared is seen, and the end of a child is told as it was.
+        """Shared writes are seen, and Main reports how a child really ended.
 
-        What is not shared stays as it was; what is closed is not read. Only
-        Main comes to the end.
+        What is not shared stays as it was; a closed process is not read. Only
+        Main reaches the end.
         """
         self.assert_never(
             run,
@@ -102,7 +102,7 @@ class IsolationTest(lab.LabTest):
             ],
         )
 
-    def test_what_the_child_did_is_seen_after_it(self) -> None:
+    def test_main_sees_what_the_child_did_after_joining_it(self) -> None:
         """Join orders the two."""
         run = self.run_lab()
         self.assert_before(
@@ -111,7 +111,7 @@ class IsolationTest(lab.LabTest):
             "Main: The shared number is 42",
         )
 
-    def test_another_user_may_not_read_what_ones_own_may(self) -> None:
+    def test_only_the_childs_own_user_may_read_its_memory(self) -> None:
         """The same process, at the same time: refused to one, read by one."""
         if (reason := _why_not_another_user()) != "":
             self.skipTest(reason)
@@ -121,7 +121,7 @@ class IsolationTest(lab.LabTest):
             run, "Main: My number is 7; in the child I read 42", 1
         )
 
-    def test_who_cannot_become_another_user_is_told_so(self) -> None:
+    def test_failing_to_become_another_user_is_reported(self) -> None:
         """It is a failure, and one clear line names the call."""
         if _why_not_another_user() == "":
             self.skipTest("this is root, and there are other users")

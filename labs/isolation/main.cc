@@ -7,7 +7,7 @@
 // Watch for: the same assignment in the same child, seen by Main in act 2 and
 // not in act 1; in act 3 what a crash leaves whole and what it does not; and in
 // act 4 that an ordinary variable can be seen after all, from outside.
-// Try: in act 1 let Main say `number` before it joins the child, and after.
+// Try: in act 1, let Main say `number` before and after it joins the child.
 
 #include <signal.h>
 
@@ -67,8 +67,8 @@ void move_boxes(Shelves& shelves) {
   shelves.right_boxes += kBoxesMoved;
 }
 
-// Act 3: the crash ends the child and nobody else, but shared data are not
-// isolated: they stay as the child left them.
+// Act 3: the crash ends only the child. But shared data are not isolated: they
+// stay as the child left them.
 std::string crash() {
   const ipc::Shared<Shelves> shelves;
   ipc::Process child("Child", [&] { move_boxes(*shelves); });
@@ -98,6 +98,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("isolation", "What a parent sees of what its child does.");
   lab.option("--number", childs_number, 0, 1000, "what the child writes");
   lab.option("--other-user", other_user, 0, 65534,
-             "who looks too in act 4; for root");
+             "a second user that looks in act 4; needs root");
   return lab.run(argc, argv, lesson);
 }

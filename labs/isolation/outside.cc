@@ -20,8 +20,9 @@ namespace {
 
 constexpr int kMainsNumber = 7;
 
-// Reads what the child has at the address of our `variable`, a copy of which it
-// got by fork. Nothing if the kernel refuses. The child does not notice.
+// Reads what the child has at the address of our `variable`: the copy that it
+// got by fork. Returns nothing if the kernel refuses. The child does not
+// notice.
 std::optional<int> peek(pid_t child, const int& variable) {
   int found = 0;
   const iovec here{&found, sizeof found};
@@ -40,7 +41,7 @@ bool look(pid_t child, const int& number) {
   return seen.has_value();
 }
 
-// Root may read everything by a capability, so here nobody has any.
+// A capability lets root read everything, so here each process drops them all.
 void give_up_privileges() {
   __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
   const std::array<__user_cap_data_struct, 2> none{};
@@ -51,7 +52,7 @@ void become_user(int user) {
   const pid_t parent = ::getppid();
   const auto uid = static_cast<uid_t>(user);
   ipc::check(::setresuid(uid, uid, uid), "setresuid");  // [user]
-  // The change has taken back that we end with our parent; see prctl(2).
+  // The change of user has cleared our parent-death signal; see prctl(2).
   ipc::check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
   if (::getppid() != parent) ::_exit(1);
 }
@@ -66,7 +67,7 @@ std::string look_at_child(int childs_number, int other_user, bool is_closed) {
     if (is_closed) ipc::check(::prctl(PR_SET_DUMPABLE, 0), "prctl");  // [close]
     ipc::say("My number is {}{}", number, is_closed ? ", for me alone" : "");
     ipc::ensure(ends.second.send("look"));
-    (void)ends.second.receive();  // End of file: everybody has looked.
+    (void)ends.second.receive();  // End of file: all have looked.
   });
   ends.second.close();
   if (!ends.first.receive()) return "the child of act 4 failed";

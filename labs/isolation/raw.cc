@@ -4,8 +4,8 @@
 //     |              |          a page of mmap(MAP_SHARED) is the same for both
 //     +-- [ page ] --+
 //
-// Watch for: the end of every child. raw::be_child never returns; without that
-// the child would go on with the lines of its parent.
+// Watch for: the end of every child. raw::be_child never returns; if it did,
+// the child would continue with its parent's code.
 
 #include "labs/raw.h"
 
@@ -57,8 +57,8 @@ int join(pid_t child) {
   return how.si_code == CLD_EXITED ? how.si_status : -how.si_status;
 }
 
-// A page that the children have too, at the same address. It has no name and
-// goes with the last process that has it; ours is never unmapped before.
+// A page that the children share, at the same address. It has no name and
+// disappears with the last process that maps it; this lab never unmaps it.
 template <typename Object>
 Object& share(Object object) {
   void* const page = ::mmap(nullptr, sizeof object, PROT_READ | PROT_WRITE,
@@ -111,7 +111,7 @@ std::string crash() {
   return "";
 }
 
-// What root may do beyond the processes of its own user is a capability.
+// Root may read the processes of other users only by a capability.
 void give_up_privileges() {
   __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
   const std::array<__user_cap_data_struct, 2> none{};
@@ -119,7 +119,7 @@ void give_up_privileges() {
 }
 
 std::string read_from_outside(bool is_closed) {
-  volatile int number = kMainsNumber;  // The compiler sees nobody read it.
+  volatile int number = kMainsNumber;  // The compiler sees no reader.
   std::array<int, 2> ends{};
   check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()),
         "socketpair");

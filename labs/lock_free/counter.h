@@ -16,7 +16,7 @@ struct Counter {
   }
 };
 
-// All relaxed: the counter tells nothing about other memory.
+// All relaxed: the counter says nothing about other memory.
 inline void increment(Counter& counter, bool narrated) {
   int seen = counter.value.load(std::memory_order_relaxed);
   if (narrated) ipc::say("Loaded {}", seen);
@@ -25,7 +25,7 @@ inline void increment(Counter& counter, bool narrated) {
   while (!counter.value.compare_exchange_strong(  // [swap]
       seen, seen + 1, std::memory_order_relaxed)) {
     counter.retries.fetch_add(1, std::memory_order_relaxed);
-    if (narrated) ipc::say("Too late, it is {} by now: once more", seen);
+    if (narrated) ipc::say("Too late, it is {} by now: trying again", seen);
     ipc::point("before the swap");
   }
   if (narrated) ipc::say("Swapped {} for {}", seen, seen + 1);

@@ -1,11 +1,11 @@
 // Two processes that, round after round, raise a flag and then look for the
-// other's: the one order of steps that release and acquire do not give.
+// other's: the one order of steps that release and acquire do not guarantee.
 //
 //   side 0: raise flag 0, look at flag 1      side 1: raise flag 1, look at 0
 //
-// Whoever looks last sees the other's flag, in every order of these four steps.
-// A processor makes more than these orders: it keeps its stores to itself for a
-// while, and loads meanwhile. Sequential consistency forbids that.
+// In each order of these four steps, the side that looks last sees the other's
+// flag. A processor may also load while its own store is not yet visible to the
+// other side. Sequential consistency forbids that.
 #pragma once
 
 #include <sched.h>
@@ -21,7 +21,7 @@ struct Flags {
   static constexpr uint32_t kRoundsMost = 1'000'000;
 
   struct Side {
-    // In which round it was raised last, so that nobody need lower it.
+    // The round in which it was last raised, so that it need not be lowered.
     alignas(64) std::atomic<uint32_t> flag{0};
     alignas(64) std::atomic<uint32_t> arrived{0};
     std::array<bool, kRoundsMost + 1> saw{};

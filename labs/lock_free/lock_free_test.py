@@ -138,7 +138,7 @@ class LockFreeTest(lab.LabTest):
                 [f"{verdict} has two owners" for verdict in verdicts],
                 ["No slot has two owners"],
             )
-        if misses := self.captures(run, "neither has seen the other in (.*)"):
+        if misses := self.captures(run, r"rounds: in (\d+) of them neither"):
             self.assert_outcomes(
                 ["both miss it" if int(n) else "one sees it" for n in misses],
                 ["one sees it"],
@@ -150,7 +150,7 @@ class LockFreeTest(lab.LabTest):
         return told, run.said("Main")[:2], run.said("Main")[-1]
 
     def test_the_ring_fills_wraps_and_empties(self) -> None:
-        """And who takes the place of a killed producer goes on at the tail."""
+        """The successor of a killed producer continues at the tail."""
         for count in (ITEMS, ROOM + 1, 1000):
             run = self.run_lab(
                 f"--items={count}", "--increments=1", "--rounds=1"
@@ -166,7 +166,7 @@ class LockFreeTest(lab.LabTest):
                 [
                     *put[:ROOM],
                     f"Full: {ROOM} put, 0 taken",
-                    f"Going on with item {ROOM}",
+                    f"Continuing with item {ROOM}",
                     *put[ROOM:],
                 ],
             )
@@ -189,10 +189,10 @@ class LockFreeTest(lab.LabTest):
             self.assert_before(
                 run,
                 "Main: The producer was killed by SIGKILL",
-                f"Producer: Going on with item {ROOM}",
+                f"Producer: Continuing with item {ROOM}",
             )
 
-    def test_who_is_late_swaps_once_more(self) -> None:
+    def test_a_swap_that_comes_too_late_is_tried_again(self) -> None:
         """In the order that loses an update without a compare-and-swap."""
         run = self.run_lab("--increments=1", "--rounds=1")
         place = [line.raw for line in run.lines].index("Main: Order ABABB")
@@ -202,14 +202,14 @@ class LockFreeTest(lab.LabTest):
                 "Worker 0: Loaded 0",
                 "Worker 1: Loaded 0",
                 "Worker 0: Swapped 0 for 1",
-                "Worker 1: Too late, it is 1 by now: once more",
+                "Worker 1: Too late, it is 1 by now: trying again",
                 "Worker 1: Swapped 1 for 2",
                 "Main: Counter 2 of 2, retries 1",
             ],
         )
 
     def test_no_update_is_lost_by_any_number_of_workers(self) -> None:
-        """One alone is never late."""
+        """A single worker is never late."""
         for workers, increments in ((1, 100_000), (2, 50_000), (5, 20_000)):
             run = self.run_lab(
                 f"--workers={workers}",
@@ -238,8 +238,8 @@ class LockFreeTest(lab.LabTest):
                 "Worker 1: Took slot 0",
                 "Worker 1: Slot 1 is on top, slot 2 below it",
                 "Worker 1: Took slot 1",
-                "Worker 1: Gives back slot 0",
-                "Worker 0: The stack has changed: once more",
+                "Worker 1: Giving back slot 0",
+                "Worker 0: The stack has changed: trying again",
                 "Worker 0: Slot 0 is on top, slot 2 below it",
                 "Worker 0: Took slot 0",
                 "Worker 0: Slot 2 is on top, slot 3 below it",
@@ -316,7 +316,7 @@ class LockFreeTest(lab.LabTest):
                 )
 
     def test_without_optimization_each_order_is_the_strongest(self) -> None:
-        """By g++, which does not see then that the order is a constant."""
+        """g++ does not see then that the order is a constant."""
         for flag, is_fenced in (("-O0", True), ("-O2", False)):
             code = self.assembly_of(_STORE % "relaxed", "x86_64", flag)
             self.assertEqual(bool(re.search(_FENCE, code)), is_fenced, flag)

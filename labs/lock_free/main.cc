@@ -3,7 +3,7 @@
 //   Producer --tail--> [ slot 0, slot 1, slot 2, slot 3 ] --head--> Consumer
 //   Worker 0 --compare-and-swap--> [ one word ] <--compare-and-swap-- Worker 1
 //
-// Watch for: in act 1 each counter has one writer, so nobody can be late. In
+// Watch for: in act 1 each counter has one writer, so no store can be late. In
 // acts 2 and 3 one word has several, and a swap that comes too late fails. In
 // act 4 the order of the steps is not all that matters.
 // Try: --workers=4 --increments=100000; --items=1000 --pace=0.
@@ -61,7 +61,7 @@ void pass_items() {
   ipc::Process first("Producer", [&] { produce(ring, item_count, true); });
   const int status = first.join();
   ipc::say("The producer was {}", ipc::describe_status(status));
-  if (status != -SIGKILL) throw std::runtime_error("it was to be killed");
+  if (status != -SIGKILL) throw std::runtime_error("it was not killed");
   ipc::Process next("Producer", [&] { produce(ring, item_count, false); });
   ipc::Process consumer("Consumer", [&] { consume(ring, item_count); });
   if (next.join() != 0) throw std::runtime_error("the producer has failed");
@@ -109,7 +109,7 @@ void look_at_each_other() {
   run_all("Side", 2, [&](int number) {
     play_rounds(*flags, static_cast<size_t>(number), rounds);
   });
-  ipc::say("{} rounds, and neither has seen the other in {}", rounds,
+  ipc::say("{} rounds: in {} of them neither side saw the other", rounds,
            count_misses(*flags, rounds));
 }
 
@@ -129,10 +129,10 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("lock_free", "What processes can share without a lock.");
   lab.option("--items", item_count, static_cast<int>(kRoom) + 1, 10'000,
-             "through the ring in act 1");
-  lab.option("--workers", worker_count, 1, 20, "that count in act 2");
+             "items that go through the ring in act 1");
+  lab.option("--workers", worker_count, 1, 20, "workers that count in act 2");
   lab.option("--increments", increment_count, 1, 10'000'000, "of each worker");
-  lab.option("--rounds", round_count, 1, Flags::kRoundsMost, "of act 4");
+  lab.option("--rounds", round_count, 1, Flags::kRoundsMost, "rounds of act 4");
   lab.explores("ring", explore_ring, {.inner = true, .memory_only = true});
   const ipc::ExploreOptions memory{.memory_only = true};
   lab.explores("counter", explore_counter(worker_count), memory);

@@ -3,9 +3,9 @@
 //
 //   Producer --tail--> [ slot 0, slot 1, slot 2, slot 3 ] --head--> Consumer
 //
-// Watch for: each counter has one process that stores it. What is stored last
-// makes all that was done before visible, so a producer that is killed leaves
-// whole items and nothing else.
+// Watch for: each counter has one process that stores it. The store of a
+// counter comes last and makes all that was done before visible, so a killed
+// producer leaves whole items and nothing else.
 
 #include "labs/raw.h"
 
@@ -35,8 +35,8 @@ constexpr uint64_t kItems = 10;
 constexpr time_t kLimitS = 30;
 
 struct Ring {
-  std::atomic<uint64_t> tail{0};  // The producer's: so many were put.
-  std::atomic<uint64_t> head{0};  // The consumer's: so many were taken.
+  std::atomic<uint64_t> tail{0};  // The producer's: how many were put.
+  std::atomic<uint64_t> head{0};  // The consumer's: how many were taken.
   std::array<uint64_t, kRoom> slots{};
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
@@ -82,7 +82,7 @@ std::string counts(const Ring& ring) {
 void produce(Ring& ring, bool dies_when_full) {
   const auto is_full = [&] { return ring.tail - ring.head == kRoom; };
   if (ring.tail > 0) {
-    raw::say("Producer", "Going on with item " + std::to_string(ring.tail));
+    raw::say("Producer", "Continuing with item " + std::to_string(ring.tail));
   }
   for (uint64_t item = ring.tail; item < kItems; ++item) {
     if (dies_when_full && is_full()) {

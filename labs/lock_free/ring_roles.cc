@@ -15,8 +15,8 @@ namespace {
 constexpr double kPauseS = 0.2;
 constexpr double kLimitS = 30;
 
-// Nobody wakes a process that waits for a ring: it looks again and again, and
-// lets others go first.
+// No call wakes a process that waits for a ring: it looks again and again, and
+// lets others run first.
 template <typename Ready>
 void await(Ready ready) {
   const auto limit = ipc::Deadline::after(kLimitS * ipc::time_scale());
@@ -30,7 +30,7 @@ void await(Ready ready) {
 
 void produce(ipc::SpscRing& ring, int item_count, bool dies_when_full) {
   const auto is_full = [&] { return ring.tail() - ring.head() == kRoom; };
-  if (ring.tail() > 0) ipc::say("Going on with item {}", ring.tail());
+  if (ring.tail() > 0) ipc::say("Continuing with item {}", ring.tail());
   for (int item = static_cast<int>(ring.tail()); item < item_count; ++item) {
     if (dies_when_full && is_full()) {
       ipc::say("Full: {} put, {} taken", ring.tail(), ring.head());
@@ -38,7 +38,7 @@ void produce(ipc::SpscRing& ring, int item_count, bool dies_when_full) {
     }
     await([&] { return !is_full(); });  // [room]
     ipc::say("Put item {} into slot {}", item, ring.tail() % kRoom);
-    // There is still room: nobody else puts anything.
+    // There is still room: no other process puts anything.
     IPC_CHECK(ring.try_put(&item));  // [put]
     ipc::pause_s(kPauseS);
   }
@@ -50,6 +50,6 @@ void consume(ipc::SpscRing& ring, int item_count) {
     await([&] { return ring.try_get(&item); });
     ipc::say("Got item {} from slot {}", item, (ring.head() - 1) % kRoom);
   }
-  if (ring.try_get(&item)) throw std::runtime_error("there is one too many");
+  if (ring.try_get(&item)) throw std::runtime_error("one item is left over");
   ipc::say("Empty: {} put, {} taken", ring.tail(), ring.head());
 }

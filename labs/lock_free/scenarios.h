@@ -1,4 +1,4 @@
-// What is played in an order that is given, or in every order.
+// Scenarios that are played in one given order, or in every order.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ void add_workers(ipc::Schedule& schedule, Counter& counter, int count);
 // Worker 0 takes two slots; worker 1 takes two and gives back the first.
 void add_takers(ipc::Schedule& schedule, SlotBoard& board);
 
-// For the explorer. The ring has room for one item, and each side three tries.
+// For the explorer. The ring has room for one item; each side has three tries.
 std::string explore_ring(ipc::Schedule& schedule);
 ipc::Scenario explore_counter(const int& worker_count);
 std::string explore_slots(ipc::Schedule& schedule);

@@ -4,8 +4,8 @@
 //
 // Slots are numbers, because an address means something to one process only.
 // The top is one word of 64 bits: the number of a slot, and a tag that counts
-// how often one was taken. Each change is one compare-and-swap of both. A slot
-// that is on top again was taken in between, and what is below it may be
+// how often a slot was taken. Each change is one compare-and-swap of both. If a
+// slot is on top again, it was taken in between, and what is below it may be
 // another one (the ABA problem). The tag has changed then, and the swap fails.
 //
 // Death: a process that is killed leaves a whole stack. A slot that it had is
@@ -31,7 +31,8 @@ class FreeSlots {
     for (uint32_t slot = 0; slot < kCount; ++slot) next_.at(slot) = slot + 1;
   }
 
-  // The slot on top, which is the caller's from then on.
+  // Takes the slot on top, which is the caller's from then on. Nothing if none
+  // is free; it never waits for another process.
   std::optional<uint32_t> take() {
     // Acquire: what was written to the slot and to next_ before it was given
     // back is visible. Pairs with the release in give_back().
@@ -49,13 +50,13 @@ class FreeSlots {
         return taken;
       }
       // `seen` is what the top is by now.
-      ipc::say("The stack has changed: once more");
+      ipc::say("The stack has changed: trying again");
     }
     return std::nullopt;
   }
 
   void give_back(uint32_t slot) {
-    ipc::say("Gives back slot {}", slot);
+    ipc::say("Giving back slot {}", slot);
     Top seen = top_.load(std::memory_order_relaxed);
     do {
       next_.at(slot).store(seen.slot, std::memory_order_relaxed);
@@ -77,10 +78,10 @@ class FreeSlots {
   }
 
  private:
-  // Aligned as the word that it is: clang++ calls a library otherwise.
+  // Aligned as one word: otherwise clang++ calls a library function.
   struct alignas(uint64_t) Top {
     uint32_t slot;  // kCount if there is none.
-    uint32_t tag;   // How often one was taken.
+    uint32_t tag;   // How often a slot was taken.
   };
   static_assert(std::atomic<Top>::is_always_lock_free,
                 "an atomic with a lock has it in one process only");

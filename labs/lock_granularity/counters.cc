@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr int kWorkSteps = 100;  // Of the work that one update is.
+constexpr int kWorkSteps = 100;  // Of the work in one update.
 
 // Takes locks for one worker, and counts.
 class Taker {
@@ -47,7 +47,7 @@ class Taker {
   int64_t waits_ = 0;
 };
 
-// The lock that guards a counter: all who count must agree about this.
+// The lock that guards a counter: all workers must agree on it.
 UntoldLock& guard_of(Board& board, size_t index, Way way) {
   return way == Way::one_lock ? board.lock : board.counters[index].lock;
 }
@@ -97,7 +97,7 @@ int64_t total_of(const Board& board) {
   return total;
 }
 
-// From when to when a worker has counted.
+// The time in which a worker counted.
 struct Span {
   int64_t begin_ns = 0;
   int64_t end_ns = 0;
@@ -111,7 +111,7 @@ struct Race {
   std::array<Span, kMaxWorkers> spans;  // One for each worker.
 };
 
-// From the first worker's begin to the last one's end, without their making.
+// From the first worker's start to the last one's end, without forking them.
 double seconds_of(const Race& race, int workers) {
   const std::span spans(race.spans.data(), static_cast<size_t>(workers));
   const auto first = std::ranges::min(spans, {}, &Span::begin_ns);
@@ -167,7 +167,7 @@ int64_t total_at_once(Board& board, Way way) {
   if (way == Way::one_lock) {
     held.push_back(taker.take(board.lock));
   } else {
-    // All at the same time, or the total is of no moment; and in one order.
+    // All are held at once, so that the total is of one moment; in one order.
     for (Counter& counter : board.counters) {
       held.push_back(taker.take(counter.lock));  // [all]
     }

@@ -36,7 +36,7 @@ void add_both(ipc::Schedule& schedule, Board& board, Way way, size_t index_a,
   schedule.add("Worker 1", [&] { count_once(board, index_b, way); });
 }
 
-// In how many orders one of two workers has to wait for the other.
+// Says in how many orders one of two workers has to wait for the other.
 void say_waits(const char* title, Way way, size_t index_a, size_t index_b) {
   const auto orders = ipc::all_orders(2, kSteps);
   const auto outcomes = ipc::outcomes_of(orders, [&](const auto& steps) {
@@ -84,7 +84,7 @@ ipc::Scenario count_and_add_up(Way way) {
   });
 }
 
-// Says what does not depend on the time; whether nothing was lost.
+// Says what does not depend on time. Returns whether no update was lost.
 bool say_counts(const char* title, Way way) {
   const Result result = count_many(way, worker_count, update_count);
   const int64_t updates = int64_t{worker_count} * update_count;
@@ -139,8 +139,8 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("lock_granularity", "One lock, many locks, or none.");
-  lab.option("--workers", worker_count, 1, kMaxWorkers, "that count in act 2");
-  lab.option("--updates", update_count, 1, 10'000'000, "of each worker");
+  lab.option("--workers", worker_count, 1, kMaxWorkers, "workers in act 2");
+  lab.option("--updates", update_count, 1, 10'000'000, "updates of each");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
   const ipc::ExploreOptions memory{.memory_only = true};
   lab.explores("one_lock", both_count(Way::one_lock, 0, 1), memory);

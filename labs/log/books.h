@@ -12,7 +12,7 @@ class Books {
  public:
   explicit Books(int task_count) : tasks_(static_cast<size_t>(task_count)) {}
 
-  // Enters that a task was done; how often that is so by now.
+  // Enters that a task was done; returns how often it has been done by now.
   int enter(int task) { return ++at(task).done; }
   // Enters that it was put aside.
   void bury(int task) { at(task).is_dead = true; }

@@ -31,19 +31,22 @@ class Crew {
     while (!processes_.empty()) processes_.pop_back();
   }
 
-  // A process that must end by itself, with status 0, or when it is told to.
+  // Adds a process that must end with status 0, by itself or when it is told
+  // to.
   void add(const std::string& name, const std::function<void()>& target) {
     add_member(name, {}, target);
   }
 
-  // One that may be killed, as long as somebody of its group is left.
+  // Adds a worker that may be killed, as long as another of its group is left.
   void add_worker(const std::string& name, Members& members, int id,
                   const std::function<void()>& target) {
     ++left_[&members];
     add_member(name, {&members, id}, target);
   }
 
-  // Waits until `name` has ended, and says who is killed before.
+  // Waits until `name` has ended, and says which workers are killed before
+  // that. Throws std::runtime_error if any other process fails, or a group is
+  // gone.
   void await(const std::string& name) {
     while (true) {
       const size_t index = ipc::wait_any(processes_);

@@ -31,7 +31,7 @@ using Message =
 using Event = std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)>;
 
-// Longer than nothing is polled, the library takes a consumer for stuck.
+// A consumer that does not poll for longer is taken for stuck by the library.
 constexpr int kPollAgainMs = 60'000;
 constexpr int kLookAgainMs = 500;
 constexpr uint64_t kOne = 1;  // To add to the count of an eventfd.
@@ -95,7 +95,7 @@ struct Callbacks {
 
   static void failed(rd_kafka_t* /*handle*/, int error, const char* why,
                      void* opaque) {
-    // Of the others the library takes care by itself: it tries again.
+    // The library handles all other errors by itself: it tries again.
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
         error == RD_KAFKA_RESP_ERR__FATAL) {
       client(opaque).gone_ = why;
@@ -122,7 +122,7 @@ void require_client() {}
 Client::Client(bool is_producer, const Settings& settings)
     : handle_(nullptr, &rd_kafka_destroy) {
   Conf conf = make_conf(settings);
-  // What it would log is told by errors as well.
+  // What it would log is also reported as errors.
   rd_kafka_conf_set_log_cb(conf.get(), [](auto...) {});
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_error_cb(conf.get(), &Callbacks::failed);
@@ -176,7 +176,7 @@ int Client::partition_count(const std::string& topic) {
     rd_kafka_metadata_destroy(found);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && count > 0) return count;
     if (limit.expired()) check(error, "look at a topic");
-    ::usleep(20'000);  // It is being made, and nobody tells when it is.
+    ::usleep(20'000);  // It is being made, and no call reports when it is.
   }
 }
 
@@ -246,7 +246,7 @@ std::vector<Place> Producer::await_delivered() {
 
 namespace {
 
-// Whether the cluster has somebody to ask for a topic. A mock cluster names a
+// Whether the cluster has a broker that can make topics. A mock cluster names a
 // controller that is none of its brokers.
 bool has_controller(rd_kafka_t* handle) {
   const int32_t id = rd_kafka_controllerid(handle, answer_limit_ms());
@@ -274,7 +274,7 @@ Event answer_to(rd_kafka_queue_t* queue) {
 
 void Producer::make_topics(
     const std::map<std::string, int>& partitions_by_topic) {
-  await_cluster();  // It says that there is none sooner than the request.
+  await_cluster();  // It reports a missing cluster sooner than the request.
   if (has_controller(handle())) create(partitions_by_topic);
   for (const auto& [topic, _] : partitions_by_topic) partition_count(topic);
 }
@@ -370,7 +370,7 @@ std::optional<Record> Consumer::next(int end_fd) {
     check_cluster();
     if (message) {
       check(message->err, "receive");
-      // There may be more, which it will not write of again.
+      // There may be more records, for which the library does not write again.
       static_cast<void>(::write(wake_fd_, &kOne, sizeof kOne));
       return Record{text(message->key, message->key_len),
                     text(message->payload, message->len),

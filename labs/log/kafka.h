@@ -8,7 +8,7 @@
 //          ipc::Skip from require_client().
 // Death:   a consumer that is killed stays in its group until it has been
 //          silent for the session timeout; then its partitions go to others,
-//          who begin at the last committed offsets. What a producer that is
+//          which begin at the last committed offsets. What a producer that is
 //          killed has not sent yet is lost.
 // See:     kafka.apache.org/protocol; <librdkafka/rdkafka.h> for each call.
 #pragma once
@@ -59,7 +59,8 @@ class Client {
 
   // Returns when the cluster has answered for the first time.
   void await_cluster();
-  // How many partitions a topic has. Blocks until it is made.
+  // How many partitions a topic has. Blocks until it exists; throws if that
+  // takes longer than kAnswerLimitS.
   int partition_count(const std::string& topic);
   // The offset that the next record of a partition will have.
   int64_t end_offset(const std::string& topic, int partition);
@@ -72,12 +73,12 @@ class Client {
   // Throws if no broker of the cluster can be reached any more.
   void check_cluster() const;
 
-  // Told by the library, in the thread that polls it.
+  // Called by the library, in the thread that polls it.
   std::function<void(const std::vector<int>&, bool)> on_partitions_;
-  // Of each record since the last await_delivered(). The library has their
+  // One for each record since the last await_delivered(). The library has their
   // addresses, and a deque leaves them where they are.
   std::deque<Place> places_;
-  std::string undelivered_;  // Why a record was not, if one was not.
+  std::string undelivered_;  // Why a record was not delivered, or "".
 
  private:
   friend struct Callbacks;
@@ -92,19 +93,19 @@ class Producer : public Client {
   explicit Producer(const std::string& servers, const Settings& more = {});
 
   // Hands a record to the library and returns at once. Records with the same
-  // key go to the same partition, in this order; without a key, to any.
+  // key go to the same partition, in this order; one without a key goes to any.
   void send(const std::string& topic, const std::optional<std::string>& key,
             std::string_view value);
-  // The same to the partition that is named.
+  // Sends to the given partition.
   void send_to(int partition, const std::string& topic,
                const std::optional<std::string>& key, std::string_view value);
 
-  // Returns when the cluster has taken over all that was sent since the last
-  // call: where it is, in the order of sending.
+  // Blocks until the cluster has accepted all that was sent since the last
+  // call. Returns where each record is, in the order of sending.
   std::vector<Place> await_delivered();
 
-  // Makes topics, and deletes them. A mock cluster has nobody to ask for that:
-  // it makes a topic, of four partitions, when somebody first asks about it.
+  // Makes topics, and deletes them. A mock cluster does neither on request: it
+  // makes a topic, of four partitions, when a client first asks about it.
   void make_topics(const std::map<std::string, int>& partitions_by_topic);
   void delete_topics(const std::map<std::string, int>& partitions_by_topic);
 
@@ -114,33 +115,33 @@ class Producer : public Client {
 
 class Consumer : public Client {
  public:
-  // It says which partitions it has got, or has given back (false).
+  // Called with the partitions that it was given (true) or gave back (false).
   using OnPartitions = std::function<void(const std::vector<int>&, bool)>;
 
-  // Nothing is committed but by commit().
+  // Only commit() commits anything.
   Consumer(const std::string& servers, const std::string& group,
            const Settings& more = {});
 
   // Joins the group for a topic. The group gives it partitions, and takes them
-  // away, while it is in next(); of each it reads on from the committed offset.
+  // away, while it is in next(). It reads each from the committed offset on.
   void subscribe(const std::string& topic, OnPartitions on_partitions);
-  // Or reads a partition without asking a group, from an offset or from the
-  // last committed one. It replaces what it read before.
+  // Reads a partition without joining a group, from an offset or from the last
+  // committed one. This replaces what it read before.
   void read(const std::string& topic, Place from);
   void read_from_committed(const std::string& topic, int partition);
 
-  // The next record. Blocks until there is one, or `end_fd` can be read: then
-  // it is nothing.
+  // The next record. Blocks until there is one, or until `end_fd` is readable:
+  // then it returns nothing.
   std::optional<Record> next(int end_fd = -1);
 
   // Says that the group is done with everything before `place`, and with the
   // record there. Blocks until the cluster has noted it. False if it refuses,
-  // because the partition is, or may be, somebody else's by now.
+  // because the partition may belong to another worker by now.
   [[nodiscard]] bool commit(const std::string& topic, Place place);
-  // The offset with which somebody who takes over begins.
+  // The offset at which a successor begins; below 0 if none was committed.
   int64_t committed(const std::string& topic, int partition);
 
-  // Leaves the group, so that the others need not find out.
+  // Leaves the group, so that the others need not wait for its timeout.
   ~Consumer();
   Consumer(const Consumer&) = delete;
   Consumer& operator=(const Consumer&) = delete;
@@ -152,7 +153,7 @@ class Consumer : public Client {
   int wake_fd_ = -1;  // An eventfd to which the library writes.
 };
 
-// All records of a topic, partition after partition, up to what is in it now.
+// All records that are in a topic now, partition after partition.
 std::vector<Record> read_all(const std::string& servers,
                              const std::string& topic);
 

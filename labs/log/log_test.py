@@ -2,7 +2,7 @@
 
 A run takes nine seconds: three until the cluster lets a group begin, and six
 until it has missed a worker that was killed and has shared out its partition.
-So what need not see that is run with few tasks, of which none kills a worker.
+Tests that need not see that have few tasks, none of which kills a worker.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ from harness import lab
 from harness import run as harness_run
 
 _GROUPS = {"after": "After", "before": "Before"}
-# Fewer than it takes to come to the task that kills its worker.
+# Fewer tasks than it takes to reach the one that kills its worker.
 _FEW = "--tasks=4"
 
 # Starts a cluster, plays the lab with it, and ends it.
@@ -213,7 +213,7 @@ class LogTest(lab.LabTest):
         self.assert_count(run, r"Main: \w+ \d was killed by SIGKILL", 2)
         self.assert_count(run, "Collector: All 22 records are still there", 1)
 
-    def test_who_is_left_gets_the_partition_of_the_dead(self) -> None:
+    def test_a_survivor_gets_the_partition_of_the_dead_worker(self) -> None:
         """When the dead worker has been silent for the session timeout."""
         run = self.run_lab()
         for title in _GROUPS.values():
@@ -264,8 +264,8 @@ class LogTest(lab.LabTest):
         for title in _GROUPS.values():
             self.assert_count(run, f"{title} 0: Got partitions 0, 1, 2", 1)
 
-    def test_a_group_whose_last_worker_dies_is_told_of(self) -> None:
-        """The lab ends then, since nobody would do the rest."""
+    def test_a_group_whose_last_worker_dies_is_reported(self) -> None:
+        """The lab ends then, since no worker is left to do the rest."""
         run = self.run_lab("--workers=1", clean=False)
         self.assertEqual((run.status, run.leaks), (1, ()))
         self.assertRegex(
@@ -275,7 +275,7 @@ class LogTest(lab.LabTest):
     def run_script(
         self, script: str, *arguments: str, **options: Any
     ) -> lab.Run:
-        """Runs a script of bash, to which the lab's program is $0."""
+        """Runs a script of bash, in which $0 is the lab's program."""
         self.run_lab()  # Skips if the client is not installed.
         command = ["bash", "-c", script, self.program(), *arguments]
         run = harness_run.run(command, **options)
@@ -310,16 +310,16 @@ class LogTest(lab.LabTest):
         assert place, run.transcript()
         self.assertEqual(
             said[refused[0]],
-            f"The group is changing: {place[3]} of {place[2]} stays open",
+            f"The group is changing: {place[3]} of {place[2]} not committed",
         )
-        # It may have to do so again: the group changes once more when After 0
+        # It may have to do so again: the group changes again when After 0
         # comes back.
         self.assertTrue(
             self.captures(run, rf"^After 1: Processing {place[1]} ")
         )
 
     def test_the_death_of_the_server_ends_the_lab(self) -> None:
-        """Main says so, or that somebody has ended who heard of it before."""
+        """Main says so, or names a process that noticed it first and ended."""
         run = self.run_script(
             _MEANWHILE,
             *("Generator: All *", "Server", "KILL"),
@@ -337,9 +337,9 @@ class LogTest(lab.LabTest):
         run = self.run_script(_TWO_TERMINALS)
         self.assertEqual((run.status, run.hang), (0, None))
         self.check(run)
-        self.assert_count(run, "Server: The topics are made", 1)
+        self.assert_count(run, "Server: The topics exist", 1)
 
-    def test_a_cluster_that_does_not_answer_is_told_of(self) -> None:
+    def test_a_cluster_that_does_not_answer_is_reported(self) -> None:
         """In one line, and soon."""
         for url in ("127.0.0.1:1", "nowhere.invalid:9092", "::::"):
             run = self.run_lab(f"--url={url}", clean=False)

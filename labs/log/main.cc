@@ -4,8 +4,9 @@
 //                                           `--> Before 0, 1 --> ( dead )
 //                                           `--> Collector, at the end
 //
-// Watch for: a worker of each group is killed, in the same task. The group that
-// commits after the work does it twice, the one that commits before loses it.
+// Watch for: a worker of each group is killed, during the same task. The group
+// that commits after the work does it twice; the one that commits before loses
+// it.
 // Try: in roles.cc, send the tasks without a key, at [key].
 
 #include <fmt/format.h>
@@ -37,7 +38,7 @@ std::string lesson() {
       url);
   log.servers = cluster.servers;
   if (serves) {
-    ipc::say("It answers at {} until Ctrl-C", log.servers);
+    ipc::say("The cluster answers at {} until Ctrl-C", log.servers);
     cluster.process.join();
     return "the server has ended";
   }

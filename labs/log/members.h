@@ -1,7 +1,7 @@
-// The workers of a group, and whether each has its share of the partitions. In
-// memory that all processes share: the cluster tells nobody but the worker.
+// The workers of a group, and whether each has its share of the partitions. It
+// lies in shared memory, because the cluster tells only the worker its share.
 //
-// Death: who has died has no partition. Main says so.
+// Death: a dead worker has no partition. Main calls died() for it.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,8 @@ class Members {
     for (auto& share : shares_) share = kNone;
   }
 
-  // A worker has got `count` of all partitions, or has given back what it had.
+  // A worker has got `count` of `all` partitions, or has given back what it
+  // had.
   void got(int worker, int count, int all) {
     all_ = all;
     share(worker) = count;
@@ -45,7 +46,7 @@ class Members {
     return shares_.at(static_cast<size_t>(worker));
   }
 
-  // Whoever stores the last share sees all the others.
+  // The process that stores the last share sees all the others.
   void look() {
     int sum = 0;
     for (const auto& share :

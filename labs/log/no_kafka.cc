@@ -9,7 +9,7 @@ void require_client() {
       "./bazelw builds the lab with it");
 }
 
-// Nobody has a client here; these functions are for the linker.
+// Without the library there is no client; these functions are for the linker.
 
 struct MockCluster::Handles {};
 

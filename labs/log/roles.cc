@@ -42,7 +42,7 @@ std::string text(const std::vector<int>& partitions) {
 }
 
 // How long a worker may be silent before its group takes it for dead. A real
-// cluster does not take less than 6 s, unless it is told to.
+// cluster accepts 6 s or more, unless it is configured differently.
 kafka::Settings session(const Log& log) {
   const double least_s = log.is_mock ? kSessionS : 6;
   const int session_ms = static_cast<int>(
@@ -65,11 +65,11 @@ std::string to_text(const Report& report) {
 Report report_from(const std::string& text) {
   const size_t space = text.find(' ');
   if (space == std::string::npos)
-    throw std::runtime_error("no report: " + text);
+    throw std::runtime_error("not a report: " + text);
   return {text.substr(0, space), std::stoi(text.substr(space + 1))};
 }
 
-// Whether the work on a task is done; it takes its time in either case.
+// Whether the work on a task succeeds; it takes the same time in either case.
 bool do_work(int task) {
   ipc::pause_s(kWorkS);
   return task != kCannotBeDone;
@@ -79,7 +79,7 @@ bool do_work(int task) {
 
 void generate(const Log& log, const Groups& groups) {
   kafka::Producer producer(log.servers);
-  // The library asks about a topic when it is first used, and takes its time.
+  // The library asks about a topic at its first use, which takes a while.
   const int partition_count = producer.partition_count(log.tasks());
   groups.after.await_all();
   groups.before.await_all();
@@ -143,7 +143,7 @@ class Worker {
  private:
   bool commit(const kafka::Record& record) {
     if (tasks_.commit(log_.tasks(), record.place)) return true;
-    ipc::say("The group is changing: offset {} of partition {} stays open",
+    ipc::say("The group is changing: offset {} of partition {} not committed",
              record.place.offset, record.place.partition);
     return false;
   }
@@ -193,14 +193,14 @@ void work(const Log& log, const Group& group, Members& members, int id) {
   // Before the library makes its threads, which inherit that it is blocked.
   ipc::SignalQueue signals({SIGTERM});
   Worker(log, group, members, id).work_until(signals.fd());
-  signals.next();  // Or it would come when it is no longer blocked.
+  signals.next();  // Or it would end us once it is unblocked.
 }
 
 namespace {
 
 using BooksOfGroups = std::map<std::string, Books>;
 
-// Reads what the workers tell until all partitions are done by both groups.
+// Reads the workers' reports until both groups are done with all partitions.
 void read_results(const Log& log, BooksOfGroups& books) {
   kafka::Consumer results(log.servers, log.name + "-collector");
   const auto partitions =
@@ -218,7 +218,7 @@ void read_results(const Log& log, BooksOfGroups& books) {
     ipc::say("Task {} is done by a worker of '{}'{}", report.number,
              record->key, times > 1 ? " again" : "");
   }
-  // A worker tells of the end of a partition after it has put aside what could
+  // A worker reports the end of a partition after it has put aside what could
   // not be done there, so all of that is in the topic by now.
   for (const kafka::Record& record : kafka::read_all(log.servers, log.dead())) {
     const int task = report_from(record.value).number;

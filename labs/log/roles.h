@@ -1,4 +1,4 @@
-// What the processes of the lab do; which of them there are, main.cc says.
+// What the processes of the lab do; main.cc says which of them there are.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ struct Log {
   [[nodiscard]] std::string dead() const { return name + "-dead"; }
 };
 
-// The workers that share the tasks: what each of them does first.
+// A group of workers that share the tasks, and which step they take first.
 struct Group {
   const char* name;
   const char* title;  // Of its workers.
@@ -51,5 +51,5 @@ void generate(const Log& log, const Groups& groups);
 // Does tasks until SIGTERM, as number `id` of the members.
 void work(const Log& log, const Group& group, Members& members, int id);
 
-// Keeps the books of both groups. What is lost it does itself, in the end.
+// Keeps the books of both groups. At the end it does the lost tasks itself.
 void collect(const Log& log, const Groups& groups);

@@ -38,7 +38,7 @@ void prepare(const Topics& topics, const std::string& url,
   ipc::SignalQueue signals({SIGTERM});
   kafka::Producer producer(url);
   producer.make_topics(topics);
-  ipc::say("The topics are made");
+  ipc::say("The topics exist");
   announce(ready, url);
   signals.next();
   producer.delete_topics(topics);
@@ -69,7 +69,7 @@ Cluster start_cluster(const Topics& topics, const std::string& url) {
       prepare(topics, url, ready.writer);
     }
   });
-  ready.writer.reset();  // So that its death is the end of the file.
+  ready.writer.reset();  // So that its death causes end of file.
   std::string servers = read_to_end(ready.reader);
   if (servers.empty()) {
     throw std::runtime_error("Server has ended: " +

@@ -1,5 +1,5 @@
-// The process "Server": a mock cluster of the lab's own, or, if there is a real
-// one, who makes the topics in it and deletes them again.
+// The process "Server": it plays a mock cluster of the lab's own or, for a real
+// one, makes the topics in it and deletes them again.
 #pragma once
 
 #include <map>
@@ -18,4 +18,5 @@ struct Cluster {
 // Starts the process. `url` is where a real cluster answers, or "".
 // Blocks: until the topics are there.
 // Errors: std::runtime_error if the process ends before; it has said why.
+//         ipc::Skip without the client library.
 Cluster start_cluster(const Topics& topics, const std::string& url = "");

@@ -73,7 +73,7 @@ Exhibit rlock(const Manager& manager) {
   return {"RLock", use, use, [=] { return value.get().text(); }};
 }
 
-// A permit says "one more is ready", to somebody else.
+// A permit says "one more is ready", to the other process.
 Exhibit semaphore(const Manager& manager) {
   const auto ready = manager.semaphore(0);
   const auto taken = manager.value(0);
@@ -90,7 +90,7 @@ Exhibit semaphore(const Manager& manager) {
           [=] { return taken.get().text() + " permits passed on"; }};
 }
 
-// At most one of them is inside, and only who is can go out.
+// At most one is inside, and only a process that is inside can leave.
 Exhibit bounded_semaphore(const Manager& manager) {
   const auto seats = manager.bounded_semaphore(1);
   const auto inside = manager.value(0);

@@ -8,7 +8,7 @@
 // what is in the table needs both. In act 2 two workers enter a room, which is
 // a list in a dictionary: as a copy, as a copy that is put back, and as a
 // managed list.
-// Try: delete the Guard of an exhibit, and run it some times.
+// Try: delete the Guard of an exhibit, and run it a few times.
 
 #include <functional>
 #include <stdexcept>
@@ -76,7 +76,7 @@ void enter_managed(const Dict& rooms, const std::string& name) {  // [open]
   (void)members.append(name);
 }
 
-// Two workers enter in an order in which they meet; how many are in the room.
+// Plays two workers that meet as they enter; returns how many are in the room.
 size_t play(ipc::Manager& manager, const Dict& rooms, const Enter& enter) {
   ipc::Schedule schedule(true);
   schedule.add_server(manager.process().pid());

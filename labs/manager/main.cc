@@ -32,7 +32,7 @@ using ipc::managed::Lock;
 int worker_count = 3;
 int round_count = 5;
 
-// The items are what has been done; each counter must be the number of its own.
+// The list says what has been done; each counter must match its items.
 void repair(const Dict& dict, const List& list) {
   for (const auto& [key, value] : dict.fields()) {
     if (key != "total") dict.set(key, 0);
@@ -51,7 +51,7 @@ void work(int id, const Dict& dict, const List& list, const Lock& lock,
     {
       Guard guard(lock);         // [guard]
       if (guard.owner_died()) {  // [died]
-        ipc::say("The last owner died with the lock, I repair");
+        ipc::say("The last owner died with the lock; I repair the data");
         repair(dict, list);
         guard.repaired();
       }
@@ -82,7 +82,7 @@ std::string lesson() {
   const int status = mortal.join();
   ipc::say("{}: {}, with the lock", mortal.name(),
            ipc::describe_status(status));
-  if (status != -SIGKILL) return "it should have been killed";
+  if (status != -SIGKILL) return "the worker was not killed";
   std::vector<ipc::Process> workers;
   workers.reserve(static_cast<size_t>(worker_count));
   for (int i = 0; i < worker_count; ++i) {
@@ -95,7 +95,7 @@ std::string lesson() {
   for (const auto& [key, value] : dict.fields()) {
     if (key != "total") (void)dict.add("total", value);
   }
-  if (dict.get("total") != ipc::Json(list.size())) return "they do not agree";
+  if (dict.get("total") != ipc::Json(list.size())) return "the total is wrong";
   ipc::say("Final state of shared dictionary:");
   for (const auto& [key, value] : dict.fields()) {
     ipc::say("  - {}: {}", key, value.text());

@@ -45,7 +45,7 @@ class ManagerTest(lab.LabTest):
                 block = {each.speaker for each in run.lines[i : i + 3]}
                 self.assertEqual(block, {line.speaker}, "others talk between")
 
-    def test_of_two_calls_another_may_come_between(self) -> None:
+    def test_another_update_may_come_between_two_calls(self) -> None:
         """In an order, so on every run."""
         run = self.run_lab()
         self.check(run)
@@ -55,7 +55,7 @@ class ManagerTest(lab.LabTest):
             run, "Main: Worker 1 has to wait for the Lock", "Worker 1: Set.* 2"
         )
 
-    def test_three_workers_come_to_fifteen(self) -> None:
+    def test_three_workers_make_fifteen_items(self) -> None:
         """As in the guide: 5 rounds each, 15 items, counters of 5."""
         run = self.run_lab()
         self.check(run)
@@ -67,12 +67,14 @@ class ManagerTest(lab.LabTest):
         self.assert_count(run, "Main:   - total: 15", 1)
         self.assert_count(run, r"Worker \d: Updated shared data:", 15)
 
-    def test_the_next_owner_hears_of_the_death_and_repairs(self) -> None:
+    def test_the_next_owner_learns_of_the_death_and_repairs(self) -> None:
         """The half update of the dead worker is not counted."""
         run = self.run_lab("--workers=2", "--rounds=3")
         self.check(run)
         death = "Main: Worker 2: killed by SIGKILL, with the lock"
-        told = r"Worker \d: The last owner died with the lock, I repair"
+        told = (
+            r"Worker \d: The last owner died with the lock; I repair the data"
+        )
         self.assert_before(run, death, told)
         self.assert_count(run, told, 1)
         self.assert_before(run, told, r"Worker \d: Updated shared data:")

@@ -15,7 +15,7 @@ using ipc::managed::Dict;
 using ipc::managed::Guard;
 using ipc::managed::Lock;
 
-// Two calls, and between them the server may serve somebody else.
+// Two calls, and between them the server may serve another client.
 int add_in_two_calls(const Dict& dict) {  // [two]
   const auto old = dict.get("total");
   ipc::point("after get");

@@ -1,4 +1,4 @@
-// Act 1: two updates of one number meet, in three ways to make them.
+// Act 1: two updates of one number meet, made in three ways.
 #pragma once
 
 #include <string>
@@ -8,5 +8,5 @@
 
 void play_updates(ipc::Manager& manager);
 
-// One of these ways in every order; the outcome is what two updates come to.
+// Plays one of these ways in every order; the outcome is the total after both.
 ipc::Scenario two_updates(const std::string& way);

@@ -1,4 +1,4 @@
-// What a message costs by each mechanism, beside a pipe.
+// What a message costs with each mechanism, compared with a pipe.
 #pragma once
 
 #include <vector>

@@ -22,18 +22,18 @@
 
 namespace {
 
-// More is taken for no bound.
+// Messages that are sent before "no bound" is concluded.
 constexpr int kFillMost = 20'000;
-// More is taken for any length.
+// If a message of this length fits, any length is said to fit.
 constexpr size_t kLongest = size_t{1} << 20U;
-// So often two messages have the chance to come as one.
+// How often two messages get the chance to arrive as one.
 constexpr int kTrials = 20;
-// So many are sent to a dead receiver before that is called unnoticed.
+// Messages sent to a dead receiver before its death counts as unnoticed.
 constexpr int kSendsToTheDead = 3;
-// So long news of a death may be on its way, over a network.
+// How long news of a death may be on its way over a network.
 constexpr double kNewsS = 0.1;
 
-// Made, and not yet joined by anybody.
+// Opened, and not yet joined by any process.
 std::unique_ptr<Mechanism> open(const NamedMechanism& mechanism) {
   std::unique_ptr<Mechanism> opened = mechanism.make();
   opened->open();
@@ -57,7 +57,7 @@ void send_surely(Mechanism& mechanism, uint64_t number) {
   ipc::throw_error(outcome.error == 0 ? EAGAIN : outcome.error, "send");
 }
 
-// Gives what may be on its way the time to come.
+// Gives what may be on its way time to arrive.
 void settle(const Mechanism& mechanism, Side side) {
   const int fd = mechanism.on_its_way(side);
   if (fd == -1) return;
@@ -78,7 +78,7 @@ Received receive(Mechanism& mechanism, Wait wait = Wait::no) {
   return {outcome, std::string(buffer.data(), outcome.size)};
 }
 
-// The numbers in what has come; half of a message waits for the rest of it.
+// The numbers in what has come; a part of a message waits for the rest of it.
 class Numbers {
  public:
   explicit Numbers(size_t message_bytes) : message_bytes_(message_bytes) {}
@@ -148,9 +148,9 @@ uint64_t play_receiver(Mechanism& mechanism, int messages, bool aloud) {
   return sum;
 }
 
-// While it is filled, so that others of this user still find room: the kernel
-// counts what is pending for all processes of the receiver's user, and compares
-// that with the limit of the receiver, which this process is here.
+// Allows fewer pending signals while it lives, so that other processes of this
+// user still find room: the kernel counts the pending signals of all of them,
+// and compares that with the limit of the receiver, which this process is here.
 class FewerSignals {
  public:
   FewerSignals() {
@@ -170,7 +170,7 @@ class FewerSignals {
   rlimit before_{};
 };
 
-// Sends until there is no room, or too long; then looks at what is there.
+// Sends until there is no room, or kFillMost times; then looks what is there.
 void fill(const NamedMechanism& named, Alive& alive) {
   const std::unique_ptr<Mechanism> mechanism = open_both(named);
   const FewerSignals fewer;
@@ -308,7 +308,7 @@ std::string kill_sender(const NamedMechanism& named) {
   return with_lost(describe(outcome), lost);
 }
 
-// One process is all: it opens, sends, and is killed before it receives.
+// One process does it all: it opens, sends, and is killed before it receives.
 std::string look_for_the_left(const NamedMechanism& named) {
   const std::unique_ptr<Mechanism> mechanism = named.make();
   Helper owner("Owner", [&](const Line& line) {
@@ -330,8 +330,8 @@ std::string look_for_the_left(const NamedMechanism& named) {
   }
 }
 
-// A process that was there before, and so has inherited nothing of it, is told
-// what can be told.
+// A process that was forked before, and so has inherited nothing of the
+// mechanism, gets its address and tries to send.
 std::string let_a_stranger_join(const NamedMechanism& named) {
   const std::unique_ptr<Mechanism> mechanism = named.make();
   Helper stranger("Stranger", [&](const Line& line) {
@@ -353,7 +353,7 @@ std::string let_a_stranger_join(const NamedMechanism& named) {
   return receive(*mechanism).bytes == message ? mechanism->kind() : "fork";
 }
 
-// What this process has used of a CPU, so that others do not count.
+// The CPU time of this process, so that other processes do not count.
 double cpu_s() {
   timespec used{};
   ipc::check(::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), "clock_gettime");

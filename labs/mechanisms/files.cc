@@ -26,8 +26,8 @@ using ipc::UniqueFd;
 class LockedFile : public Mechanism {
  public:
   void open() override { UniqueFd(open_file(path_, O_CREAT | O_EXCL)); }
-  // Each side opens it for itself: a descriptor that was inherited has the
-  // lock of the one that it was copied from.
+  // Each side opens it for itself: an inherited descriptor shares the lock of
+  // the one that it was copied from.
   void join(Side /*side*/, const std::string& address) override {
     file_.reset(open_file(address.empty() ? path_ : address, 0));
   }
@@ -57,7 +57,7 @@ class LockedFile : public Mechanism {
       read_ += size;
       if (size > 0) return {State::done, static_cast<size_t>(size), 0};
       if (wait == Wait::no) return {State::not_now};
-      nap();  // inotify(7) would tell; see the lab config_watcher.
+      nap();  // inotify(7) reports changes; see the lab config_watcher.
     }
   }
 

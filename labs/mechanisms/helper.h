@@ -1,5 +1,5 @@
-// A child that Main and it can talk with, beside the mechanism that it is
-// about: what they agree on must not depend on what is looked at.
+// A child process with a line to Main, beside the mechanism that is tested:
+// what the two agree on must not depend on that mechanism.
 #pragma once
 
 #include <functional>
@@ -39,12 +39,12 @@ class Helper {
 
   [[nodiscard]] const Line& line() const { return line_; }
 
-  // Kills it, and returns when it is no more.
+  // Kills the child, and returns when it is reaped.
   // Errors: std::runtime_error if it had ended by itself.
   void kill();
 
-  // Waits for its end, as long as Line::hear().
-  // Errors: std::runtime_error if that is no success.
+  // Waits for its end, as long as Line::hear() would.
+  // Errors: std::runtime_error if it fails, or does not end in time.
   void join();
 
  private:

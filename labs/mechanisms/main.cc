@@ -41,7 +41,7 @@ std::string problem_with_name(const std::string& name) {
     if (each.name == name) return "";
     names.emplace_back(each.name);
   }
-  return fmt::format("there is no '{}', but {}", name, fmt::join(names, ", "));
+  return fmt::format("there is no '{}', only {}", name, fmt::join(names, ", "));
 }
 
 uint64_t expected_sum() {
@@ -49,7 +49,7 @@ uint64_t expected_sum() {
   return last * (last + 1) / 2;
 }
 
-// What has come is what was sent, whatever it came by.
+// What arrives must be what was sent, whichever mechanism carries it.
 void ensure_sum(const char* name, uint64_t sum) {
   if (sum == expected_sum()) return;
   throw std::runtime_error(
@@ -102,11 +102,11 @@ std::string lesson() {
   ipc::say("Act 2: a side is killed");
   kill_all_sides();
   if (only.empty() || python_can(only)) {
-    ipc::say("Act 3: the receiver is a Python, which tells its sums");
+    ipc::say("Act 3: the receiver is a Python program, which reports its sums");
     let_python_receive();
   }
   if (with_cost) {
-    ipc::say("Act 4: what a message costs, by the calls alone");
+    ipc::say("Act 4: what the calls for one message cost");
     compare_costs(chosen());
   }
   return "";

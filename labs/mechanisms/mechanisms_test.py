@@ -40,7 +40,7 @@ class MechanismsTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """What has come is what was sent, whatever it came by."""
+        """What arrives is what was sent, whichever mechanism carries it."""
         self.assert_never(run, "failed")
         for line in run.lines:
             for sent, received in re.findall(
@@ -69,8 +69,8 @@ class MechanismsTest(lab.LabTest):
         for name in PYTHONS:
             self.assert_count(run, rf"Main: {name} +15", 1)
 
-    def test_what_is_full_and_what_is_a_message(self) -> None:
-        """Who waits, who drops, and whose messages run into each other."""
+    def test_what_a_full_one_does_and_which_ones_keep_boundaries(self) -> None:
+        """Which wait, which drop, and whose messages run into each other."""
         rows = self.rows(self.run_lab(), 1)
         full = {name: row[2] for name, row in rows.items()}
         unbounded = {"file_flock", "file_ofd", "eventfd"}
@@ -93,8 +93,8 @@ class MechanismsTest(lab.LabTest):
         for name, size in longest.items():
             self.assertEqual(rows[name][4], str(size), name)
 
-    def test_who_learns_of_whose_death_and_what_is_left(self) -> None:
-        """The cells of which the chapter speaks."""
+    def test_which_side_notices_a_death_and_what_is_left(self) -> None:
+        """The cells that the chapter mentions."""
         rows = self.rows(self.run_lab(), 2)
         for name, cells in {
             "pipe": ("EPIPE", "end of file", "nothing", "fork"),
@@ -115,7 +115,7 @@ class MechanismsTest(lab.LabTest):
         }.items():
             self.assertEqual(rows[name], cells, name)
 
-    def test_one_mechanism_alone_tells_of_each_message(self) -> None:
+    def test_one_mechanism_alone_reports_each_message(self) -> None:
         """Said before it is sent, and after it has come."""
         for name in ("seqpacket_pair", "sysv_queue", "process_vm"):
             run = self.run_lab(f"--only={name}", "--messages=3")
@@ -130,13 +130,13 @@ class MechanismsTest(lab.LabTest):
                     f"Receiver: Got {number}, so the sum is {total}",
                 )
 
-    def test_a_full_one_makes_its_sender_wait(self) -> None:
+    def test_a_full_mechanism_makes_its_sender_wait(self) -> None:
         """More messages than a queue, a ring or a pair of them holds."""
         for name in ("posix_queue", "shm_futex", "shm_semaphores"):
             run = self.run_lab(f"--only={name}", "--messages=100")
             self.assertEqual(self.rows(run, 1)[name][0], "5050")
 
-    def test_what_it_costs_is_only_told_if_asked_for(self) -> None:
+    def test_costs_are_shown_only_on_request(self) -> None:
         """A row for each, in multiples of a pipe's."""
         run = self.run_lab("--cost")
         costs = self.captures(run, r"^Main: (\w+) +[\d.]+ .* times a pipe$")
@@ -144,7 +144,7 @@ class MechanismsTest(lab.LabTest):
         self.assert_never(self.run_lab("--only=pipe"), "times a pipe")
 
     def test_a_full_dev_shm_gets_one_clear_line(self) -> None:
-        """And kills nobody who stores a message there."""
+        """No process that stores a message there is killed."""
         for name in ("shm_futex", "shm_semaphores"):
             self._assert_fails_where(
                 "mount -t tmpfs -o size=4k none /dev/shm &&"
@@ -154,7 +154,7 @@ class MechanismsTest(lab.LabTest):
             )
 
     def test_a_missing_python_gets_one_clear_line(self) -> None:
-        """What is said in its place is no address."""
+        """Its error text is not taken for an address."""
         self._assert_fails_where(
             "mount --bind /dev/null /usr/bin/python3",
             "fifo",
@@ -172,11 +172,11 @@ class MechanismsTest(lab.LabTest):
         self.assertEqual((run.status, run.stderr), (1, ""))
         self.assertEqual(run.lines[-1].raw, f"Main: FAIL {why}")
 
-    def test_a_name_of_no_mechanism_gets_one_line_with_all_names(self) -> None:
+    def test_an_unknown_name_gets_one_line_with_all_names(self) -> None:
         """And nothing is played."""
         run = self.run_lab("--only=telepathy", clean=False)
         self.assertEqual((run.status, run.lines), (2, ()))
-        self.assertIn("there is no 'telepathy', but pipe, fifo,", run.stderr)
+        self.assertIn("there is no 'telepathy', only pipe, fifo,", run.stderr)
         self.assertEqual(len(run.stderr.splitlines()), 1)
 
 

@@ -1,5 +1,5 @@
-// Memory: shared by a name, a key or a file, with three ways to wait; and that
-// of another process, which need not share it.
+// Memory: shared by a name, a key or a file, with three ways to wait; and the
+// memory of another process, which need not share it.
 // See shm_overview(7), futex(2), sem_overview(7), shmget(2), semop(2), mmap(2),
 // process_vm_readv(2).
 
@@ -57,7 +57,7 @@ struct Ring {
 
   [[nodiscard]] bool is_full() const { return sent - received == kSlots; }
   [[nodiscard]] bool is_empty() const { return sent == received; }
-  // The counter is changed last: whoever sees it sees the message.
+  // The counter is changed last: a process that sees it sees the message.
   void put(std::string_view message) {
     Slot& slot = slots.at(sent % kSlots);
     slot.size = static_cast<uint32_t>(message.size());
@@ -75,7 +75,8 @@ struct Ring {
 
 constexpr Outcome kTooLong{State::failed, 0, EMSGSIZE};
 
-// An object that all who have a descriptor of it can map. New memory is zeroes.
+// An object that every process with its descriptor can map. It begins as
+// zeroes.
 template <typename Object>
 class Mapping {
  public:
@@ -127,8 +128,8 @@ UniqueFd open_memory(const std::string& name, int flags) {
       check(::shm_open(name.c_str(), O_RDWR | flags, 0600), "shm_open"));
 }
 
-// Asks for the room now: ftruncate(2) would not, and who stores the first
-// message would be killed by SIGBUS if there is none.
+// Asks for the room now: ftruncate(2) would not, and a process that stores the
+// first message would be killed by SIGBUS if there is none.
 void set_size(const UniqueFd& fd, size_t size) {
   int error = EINTR;
   while (error == EINTR) {
@@ -137,8 +138,8 @@ void set_size(const UniqueFd& fd, size_t size) {
   ipc::check_zero(error, "posix_fallocate");
 }
 
-// Sleeps while `word` is `seen`, but not for long: whoever was to wake us may
-// have been killed before it did.
+// Sleeps while `word` is `seen`, but not for long: the process that should wake
+// us may have been killed before it did.
 void wait_for_change(const std::atomic<uint32_t>& word, uint32_t seen) {
   const timespec limit{0, 100'000'000};
   ::syscall(SYS_futex, &word, FUTEX_WAIT, seen, &limit, nullptr, 0);  // [wait]
@@ -148,7 +149,7 @@ void tell_of_change(const std::atomic<uint32_t>& word) {
   ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-// A ring whose counters are what the other one sleeps on.
+// A ring whose counters are the futex words on which the other side sleeps.
 class FutexRing : public Mechanism {
  public:
   Outcome send(std::string_view message, Wait wait) override {
@@ -285,8 +286,8 @@ class SharedMemoryWithSemaphores : public Mechanism {
   Mapping<Shared> shared_;
 };
 
-// The same of System V: one set of three semaphores, and what one call does
-// with several of them is done at once or not at all.
+// The same with System V: one set of three semaphores. What one call does with
+// several of them is done at once or not at all.
 class SystemVMemory : public Mechanism {
  public:
   void open() override {
@@ -354,8 +355,8 @@ class SystemVMemory : public Mechanism {
     uint16_t semaphore;
     int16_t by;
   };
-  // All of it or, if that would take a sleep and `wait` is no, nothing. When a
-  // process dies the kernel takes back what it has done to the lock: SEM_UNDO.
+  // Makes all changes or, if that would block and `wait` is no, none. When a
+  // process dies, the kernel undoes what it did to the lock: SEM_UNDO.
   bool change(std::initializer_list<Step> steps, Wait wait) const {
     std::vector<sembuf> operations;
     for (const auto& [semaphore, by] : steps) {
@@ -383,7 +384,7 @@ class ForeignMemory : public Mechanism {
   void join(Side side, const std::string& address) override {
     if (side != Side::sender) {
       ring_ = std::make_unique<Ring>();
-      // Where the Yama module says that only ancestors may: all may.
+      // Where the Yama module allows only ancestors, this allows all processes.
       ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
     }
     if (side == Side::receiver) return;

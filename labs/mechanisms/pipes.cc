@@ -50,7 +50,7 @@ class Pipe : public Mechanism {
 };
 
 // The same pipe, found by a path. The path is in the file system; the pipe is
-// in the kernel as long as somebody has it open.
+// in the kernel as long as a process has it open.
 class Fifo : public Pipe {
  public:
   void open() override { check(::mkfifo(path_.c_str(), 0600), "mkfifo"); }
@@ -61,11 +61,11 @@ class Fifo : public Pipe {
       reader_.reset(check(::open(path_.c_str(), O_RDONLY | kFlags), "open"));
     }
     if (side == Side::receiver) return;
-    // ENXIO if nobody has opened it for reading.
+    // ENXIO if no process has opened it for reading.
     writer_.reset(check(::open(address.c_str(), O_WRONLY | kFlags), "open"));
   }
-  // Before the first sender has come read(2) already says end of file, and
-  // poll(2) does not: it waits.
+  // Before the first sender has opened it, read(2) already returns end of file,
+  // but poll(2) waits.
   Outcome receive(std::span<char> buffer, Wait wait) override {
     pollfd ready{reader_.get(), POLLIN, 0};
     if (wait == Wait::yes) {  // [first-poll]

@@ -120,7 +120,7 @@ tell_sum(read)
   return all;
 }
 
-// Where the receiver makes what the sender comes to.
+// Whether the receiver makes what the sender connects to.
 bool receiver_opens(const std::string& name) {
   return name == "descriptor" || name == "tcp" || name == "udp";
 }
@@ -137,8 +137,7 @@ uint64_t send_to_python(const std::string& name, int messages) {
       std::find_if(all.begin(), all.end(),
                    [&](const auto& each) { return each.name == name; });
   if (named == all.end()) throw std::invalid_argument(name);
-  // What it says instead of its address if it cannot become a Python would be
-  // taken for that.
+  // If it cannot become Python, its error text would be taken for its address.
   ipc::check(::access(kPython, X_OK), kPython);
   const std::unique_ptr<Mechanism> mechanism = named->make();
   if (!receiver_opens(name)) mechanism->open();
@@ -152,7 +151,7 @@ uint64_t send_to_python(const std::string& name, int messages) {
     const std::string message =
         make_message(static_cast<uint64_t>(number), mechanism->message_bytes());
     if (mechanism->send(message, Wait::yes).state != State::done) {
-      throw std::runtime_error("a message to Python is not sent");
+      throw std::runtime_error("a message to Python was not sent");
     }
   }
   const uint64_t sum = std::stoull(python.line().hear());

@@ -1,12 +1,12 @@
-// The receiver as a Python, where its standard library can be one.
+// The receiver as a Python program, where its standard library suffices.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-// Whether there is a Python for the mechanism of this name.
+// Whether Python can receive over the mechanism of this name.
 bool python_can(const std::string& mechanism);
 
-// Sends as many messages to a Python; the sum of the numbers that it tells.
+// Sends `messages` messages to a Python process; returns the sum it reports.
 // Errors: std::runtime_error if Python fails, which says on standard error why.
 uint64_t send_to_python(const std::string& mechanism, int messages);

@@ -26,7 +26,7 @@ class PosixQueue : public Mechanism {
  public:
   void open() override {
     constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-    // As many and as long messages as the machine gives if nobody says more.
+    // The default number and length of messages; see mq_overview(7).
     UniqueFd(check(::mq_open(name_.queue().c_str(), kFlags, 0600, nullptr),
                    "mq_open"));
   }

@@ -23,7 +23,7 @@ namespace {
 using ipc::check;
 using ipc::UniqueFd;
 
-// A real-time signal: of these each one that is sent comes, in order.
+// A real-time signal: each one that is sent arrives, in order.
 class Signal : public Mechanism {
  public:
   Signal() = default;

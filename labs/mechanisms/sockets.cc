@@ -93,7 +93,7 @@ class ListeningSocket : public Socket {
   }
   [[nodiscard]] const UniqueFd& listener() const { return listener_; }
 
-  // Does nothing if that has been done.
+  // Does nothing if one was accepted before.
   Outcome accept(Wait wait) {
     if (in_) return {};
     return attempt(listener_.get(), POLLIN, wait, [&] {
@@ -217,7 +217,7 @@ std::string address_of(const UniqueFd& socket) {
   return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
 }
 
-// Any free port of this machine alone.
+// Any free port, reachable from this machine only.
 constexpr const char* kHere = "127.0.0.1:0";
 
 class Tcp : public ListeningSocket {
@@ -269,7 +269,8 @@ class Udp : public Socket {
     const sockaddr_in there = parse(address);
     out_.reset(
         check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
-    // Nothing is sent. But what comes back from there is now for this socket.
+    // This sends nothing. But what comes back from there now reaches this
+    // socket.
     check(::connect(out_.get(), reinterpret_cast<const sockaddr*>(&there),
                     sizeof there),
           "connect");  // [connect]

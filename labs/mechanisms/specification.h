@@ -13,15 +13,15 @@
 //   pipe->join(Side::receiver, "");          // one child
 //   pipe->join(Side::sender, address);       // another child
 //
-// Lifetime: the destructor of the process that made the object, which is Main,
-//           removes what has a name. Its children only close.
+// Lifetime: the destructor in the process that made the object, which is Main,
+//           removes what has a name. In its children it only closes.
 // Errors:   std::system_error from open() and join(). send() and receive()
-//           return what has come of them, since that is what is to be seen.
+//           return their outcome, because the lab is to show it.
 // Blocks:   join() and Wait::no never; Wait::yes as long as it takes. Main does
-//           not wait for its children for ever, nor the keeper of the lab for
-//           a Main whose child has died.
-// Death:    what has a name stays until Main removes it, or the keeper of the
-//           lab does, after Main.
+//           not wait for its children forever, nor does the keeper of the lab
+//           for a Main whose child has died.
+// Death:    what has a name stays until Main removes it or, after Main's end,
+//           the keeper of the lab does.
 #pragma once
 
 #include <poll.h>
@@ -55,7 +55,7 @@ struct Outcome {
   int error = 0;    // As errno(3).
 };
 
-// The bytes of a message, and where a mechanism takes no more than a number.
+// The bytes of a message; fewer where a mechanism takes only a number.
 inline constexpr size_t kMessageBytes = 64;
 inline constexpr size_t kNumberBytes = sizeof(uint64_t);
 
@@ -75,8 +75,8 @@ class Mechanism {
   // one needs. The sender gets the receiver's address().
   virtual void join(Side side, const std::string& address) = 0;
 
-  // What a sender has to be told; "" if telling is not enough. And what kind
-  // of thing that is.
+  // What a sender must know in order to join; "" if knowing is not enough. And
+  // what kind of address that is, such as "path".
   [[nodiscard]] virtual std::string address() const { return ""; }
   [[nodiscard]] virtual const char* kind() const { return "nothing"; }
 
@@ -94,7 +94,7 @@ class Mechanism {
   [[nodiscard]] virtual int on_its_way(Side /*side*/) const { return -1; }
 
   // Takes the lock that send() has while it works, if there is one, and keeps
-  // it: so a process can be killed in the middle.
+  // it, so that a process can be killed in the middle.
   virtual void take_lock() {}
 
   // Whether something with a name is there.
@@ -129,8 +129,8 @@ std::vector<NamedMechanism> signals();
 // All of them, in this order.
 std::vector<NamedMechanism> mechanisms();
 
-// What all families of descriptors have in common: makes a call that does not
-// block, and if it would have to, and `wait` says so, sleeps in poll(2) first.
+// For all mechanisms with descriptors: makes a call that does not block. If it
+// would block and `wait` is yes, it sleeps in poll(2) and tries again.
 template <typename Call>
 Outcome attempt(int fd, int16_t events, Wait wait, Call call) {
   while (true) {
@@ -143,7 +143,7 @@ Outcome attempt(int fd, int16_t events, Wait wait, Call call) {
   }
 }
 
-// The same for a stream, where nothing read is the end of the file.
+// The same for a stream, where reading no bytes means end of file.
 template <typename Call>
 Outcome attempt_to_read(int fd, Wait wait, Call call) {
   const Outcome outcome = attempt(fd, POLLIN, wait, call);
@@ -151,5 +151,5 @@ Outcome attempt_to_read(int fd, Wait wait, Call call) {
   return outcome;
 }
 
-// Waits a millisecond: what mechanisms do that have nothing to wait on.
+// Waits a millisecond, for mechanisms that have nothing to wait on.
 void nap();

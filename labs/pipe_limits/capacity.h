@@ -1,4 +1,4 @@
-// How much a channel takes before somebody has to receive.
+// How much a channel takes before the other side has to receive.
 #pragma once
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "common/channel/connection.h"
 #include "common/report/report.h"
 
-// Writes until the kernel takes no more; how much it took. With a descriptor
-// that blocks, the last write would not return.
+// Writes until the kernel takes no more; returns how many bytes it took. Makes
+// the descriptor non-blocking, as otherwise the last write would not return.
 inline size_t fill(const ipc::Connection& end, size_t size_bytes) {
   ipc::check(::fcntl(end.fd(), F_SETFL, O_NONBLOCK), "fcntl");
   const std::string bytes(size_bytes, 'x');

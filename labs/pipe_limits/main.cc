@@ -26,7 +26,7 @@ constexpr double kPauseS = 0.5;
 
 int write_bytes = 64;
 double times = 4;
-size_t message_bytes = 0;  // `times` what the buffer holds, which act 1 counts.
+size_t message_bytes = 0;  // `times` the room in a buffer, by act 1.
 
 using Role = void (*)(Side& me);
 
@@ -49,8 +49,8 @@ void send_before_receiving(Side& me) {
     send_rest(me);  // Nothing is left of it.
     return receive(me);
   }
-  ipc::say("Nobody has received for a second, and I never come to it");
-  meet(me);  // The other side waits as long, and is to find us here.
+  ipc::say("Stuck for a second: both sides send, neither receives");
+  meet(me);  // The other side waits as long, and must find us here.
 }
 
 void send_then_receive(Side& me) {
@@ -85,7 +85,7 @@ bool play(const char* title, Role left, Role right) {
 }
 
 std::string lesson() {
-  ipc::say("Act 1: how much is a buffer full of?");
+  ipc::say("Act 1: how much fits into a buffer?");
   (void)measure(static_cast<size_t>(write_bytes));
   const auto room_bytes = static_cast<double>(measure(kPageBytes));
   message_bytes = static_cast<size_t>(times * room_bytes);
@@ -104,6 +104,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("pipe_limits", "How much fits into a channel, and who waits.");
   lab.option("--write-bytes", write_bytes, 1, 65536, "of each write in act 1");
   lab.option("--times", times, 0.01, 16,
-             "message: times what the buffer holds");
+             "length of a message, in full buffers");
   return lab.run(argc, argv, lesson);
 }

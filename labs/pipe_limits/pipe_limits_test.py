@@ -7,7 +7,7 @@ from harness import lab
 
 _HOLDS = r"In writes of (\d+): a pipe holds (\d+) bytes, a socket pair (\d+)"
 _FULL = "The buffer is full, so I have to wait"
-_IN_VAIN = "Nobody has received for a second, and I never come to it"
+_IN_VAIN = "Stuck for a second: both sides send, neither receives"
 
 
 def _holds(run: lab.Run) -> list[tuple[int, ...]]:
@@ -34,10 +34,10 @@ class PipeLimitsTest(lab.LabTest):
             by="hang", saying=r"Sender waits in (write|poll).*Main"
         ),
         "ignored_result": lab.Caught(
-            by="output", saying="said to be sent, and what was got"
+            by="output", saying="said to be sent differs from what was received"
         ),
         "raw_short_write": lab.Caught(
-            by="output", saying="said to be sent, and what was got"
+            by="output", saying="said to be sent differs from what was received"
         ),
     }
 
@@ -46,7 +46,9 @@ class PipeLimitsTest(lab.LabTest):
         sent = self.captures(run, r": Sent (\d+) bytes")
         got = self.captures(run, r": Got (\d+) bytes")
         self.assertEqual(
-            sorted(sent), sorted(got), "said to be sent, and what was got"
+            sorted(sent),
+            sorted(got),
+            "said to be sent differs from what was received",
         )
 
     def story(self, run: lab.Run) -> object:
@@ -87,7 +89,7 @@ class PipeLimitsTest(lab.LabTest):
         self.assert_before(run, f"Left: {_FULL}", r"Right: Got \d+ bytes")
         self.assert_before(run, f"Left: {_FULL}", r"Left: Sent \d+ bytes")
 
-    def test_two_that_both_send_wait_for_nothing(self) -> None:
+    def test_two_sides_that_both_send_wait_in_vain(self) -> None:
         """As long as they say, with both buffers full."""
         run = self.run_lab("--pace=1")
         act = [line.raw for line in run.lines]
@@ -99,16 +101,16 @@ class PipeLimitsTest(lab.LabTest):
         self.assert_takes(run, f"Right: {_FULL}", f"Right: {_IN_VAIN}", 1)
 
     def test_what_fits_needs_no_receiver(self) -> None:
-        """Both may send first then, and nobody waits."""
+        """Both may send first then, and neither waits."""
         run = self.run_lab("--times=0.25")
         self.check(run)
-        self.assert_never(run, "is full|Nobody")
+        self.assert_never(run, "is full|Stuck")
         self.assert_count(run, r"(Left|Right): Sent \d+ bytes", 5)
 
-    def test_a_socket_pair_holds_less_of_small_writes_a_pipe_does_not(
+    def test_small_writes_fill_a_socket_pair_sooner_but_not_a_pipe(
         self,
     ) -> None:
-        """Each write is a packet of its own with a head, in a socket."""
+        """In a socket, each write is a packet of its own with a header."""
         small, page = _holds(self.run_lab("--write-bytes=64"))
         self.assertEqual((small[0], page[0]), (64, 4096))
         self.assertEqual(small[1], page[1])

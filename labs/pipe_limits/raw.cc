@@ -62,7 +62,7 @@ bool wait_until(int16_t event, int fd, int limit_ms) {
   return check(retry([&] { return ::poll(&wanted, 1, limit_ms); }), "poll") > 0;
 }
 
-// Writes up to `size` bytes while there is room; how many are left.
+// Writes up to `size` bytes while there is room; returns how many are left.
 size_t write_what_fits(int fd, size_t size, size_t piece_bytes) {
   const std::string piece(piece_bytes, 'x');
   while (size > 0) {
@@ -126,7 +126,7 @@ void receive(const Side& me) {
   say_size(me, "Got ");
 }
 
-// Returns when the other side has come here too, or has died since; if it was
+// Returns when the other side has called it too, or has died since; if it was
 // dead before, the write ends us by SIGPIPE.
 void meet(const Side& me) {
   char word = '!';
@@ -152,7 +152,7 @@ void send_before_receiving(const Side& me) {
   if (wait_until(POLLOUT, me.data, kPatienceMs)) {
     ipc::throw_error(EPROTO, "poll: there is room");
   }
-  raw::say(me.name, "Nobody has received for a second, and I never come to it");
+  raw::say(me.name, "Stuck for a second: both sides send, neither receives");
   meet(me);
 }
 
@@ -186,7 +186,7 @@ bool play(const char* title, Role left, Role right) {
 }
 
 std::string lesson() {
-  raw::say("Main", "Act 1: how much is a buffer full of?");
+  raw::say("Main", "Act 1: how much fits into a buffer?");
   (void)measure(64);
   message_bytes = 4 * measure(4096);
   const bool is_well =

@@ -9,7 +9,7 @@
 
 struct Side {
   ipc::Connection data;
-  ipc::Connection words;  // Short ones: each knows how far the other one is.
+  ipc::Connection words;  // Short ones, by which the two wait for each other.
   size_t size_bytes;      // Of the message.
 };
 
@@ -40,7 +40,7 @@ inline void receive(Side& me) {
   }
 }
 
-// Returns when the other side has come here too, or is dead.
+// Returns when the other side has called it too, or is dead.
 inline void meet(Side& me) {
   (void)me.words.send("I am here");
   (void)me.words.receive();

@@ -73,7 +73,7 @@ void receive_messages(Pipes& pipes) {
   ipc::say("Done receiving: end of file, no sender is left");  // [eof]
 }
 
-// Plays one act; the sender's exit status, as Process::join() returns it.
+// Plays one act; returns the sender's exit status, as Process::join() does.
 int play(int count, bool dies) {
   std::optional<Pipes> pipes(std::in_place);
   ipc::Process sender("Sender", [&] { send_messages(*pipes, count, dies); });
@@ -86,7 +86,7 @@ int play(int count, bool dies) {
 
 std::string lesson() {
   ipc::say("Act 1: the sender says that it is done");
-  if (play(message_count, false) != 0) return "an act 1 process failed";
+  if (play(message_count, false) != 0) return "a process failed in act 1";
 
   ipc::say("Act 2: the sender is killed");
   const int status = play(dies_after, true);

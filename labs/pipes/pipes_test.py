@@ -41,7 +41,7 @@ class PipesTest(lab.LabTest):
     def check(self, run: lab.Run) -> None:
         """Every message that was sent is received, whole and in order.
 
-        Of a sender that has begun and is not done, Main says that it was
+        Main says of a sender that began and did not finish that it was
         killed.
         """
         self.assert_never(run, "Receiver: failed.*")
@@ -60,7 +60,7 @@ class PipesTest(lab.LabTest):
             len(begun) - len(done),
         )
 
-    def test_both_acts_end_and_only_the_first_by_a_word(self) -> None:
+    def test_both_acts_end_but_only_the_first_by_a_message(self) -> None:
         """The end signal, and end of file where there is none."""
         run = self.run_lab()
         self.assert_said(run, "Receiver", [*ACT_ONE, *ACT_TWO])

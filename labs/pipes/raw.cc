@@ -4,7 +4,7 @@
 //                         <==  ready  ====
 //
 // Watch for: two pipes, because a pipe has one direction; and four calls of
-// close in each process, without which nobody would ever see the end of file.
+// close in each process, without which no process would see the end of file.
 
 #include "labs/raw.h"
 
@@ -50,8 +50,8 @@ void write_all(int fd, std::string_view bytes) {
   }
 }
 
-// Reads until the buffer is full; false at end of file. What ends inside of
-// it, ends too early.
+// Reads until the buffer is full; false at end of file before the first byte.
+// Throws EPIPE if the file ends later than that.
 bool read_all(int fd, char* buffer, size_t size) {
   size_t done = 0;
   while (done < size) {
@@ -65,7 +65,7 @@ bool read_all(int fd, char* buffer, size_t size) {
   return true;
 }
 
-// A pipe carries bytes. What makes a message of them is its length before it.
+// A pipe carries bytes. A length in front of them makes a message of them.
 void send_message(int fd, std::string_view text) {
   const auto size = static_cast<uint8_t>(text.size());
   std::string bytes(1, static_cast<char>(size));
@@ -131,7 +131,7 @@ int join(pid_t child) {
   return how.si_code == CLD_EXITED ? how.si_status : -how.si_status;
 }
 
-// Plays one act; how the sender has ended, or -1 if the receiver failed.
+// Plays one act; returns how the sender ended, or -1 if the receiver failed.
 int play(int count, bool dies) {
   const Pipe messages = make_pipe();
   const Pipe ready = make_pipe();
@@ -149,7 +149,7 @@ int play(int count, bool dies) {
 
 std::string lesson() {
   raw::say("Main", "Act 1: the sender says that it is done");
-  if (play(5, false) != 0) return "an act 1 process failed";
+  if (play(5, false) != 0) return "a process failed in act 1";
   raw::say("Main", "Act 2: the sender is killed");
   if (play(2, true) != -SIGKILL) return "the sender was not killed";
   raw::say("Main", "The sender was killed by SIGKILL");

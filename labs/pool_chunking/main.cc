@@ -5,7 +5,7 @@
 //   [ 10,000,000 doubles in shared memory ]
 //
 // Watch for: what is sent is where a chunk begins, not the chunk. The serial
-// time comes first: a pool that is slower than no pool is no use.
+// time comes first: a pool that is slower than none is of no use.
 // Try: --workers=1, and --workers=8 on a machine with two processors.
 
 #include <math.h>
@@ -67,7 +67,7 @@ std::string lesson() {
     }
     return sum_terms(numbers + chunk.first, chunk.count);
   });
-  // It must be wanted, or the compiler finds that there is nothing to do.
+  // The sum must be used, or the compiler would leave out the work.
   volatile double sum = 0;
   std::vector<ipc::Way> ways{[&] {
     return ipc::timed_s([&] { sum = sum_terms(numbers, number_count); });

@@ -93,7 +93,7 @@ class PoolChunkingTest(lab.LabTest):
             self.check(self.run_lab(f"--numbers={count}", "--rounds=1"))
 
     def test_more_workers_than_chunks_and_only_one(self) -> None:
-        """The sum does not depend on who sums."""
+        """The sum does not depend on which worker sums."""
         for workers in (1, 5):
             run = self.run_lab(
                 f"--workers={workers}", "--numbers=100003", "--rounds=1"

@@ -4,7 +4,7 @@
 //   Main --fork once--> Worker 1, Worker 2             many tasks each
 //
 // Watch for: how many processes there were, and what they cost. And which
-// tasks find their process as new: one that is used again remembers.
+// tasks find their process new: one that is used again remembers.
 // Try: --limit=2000, so that each task takes longer. What is the pool worth?
 
 #include <sys/types.h>
@@ -34,7 +34,7 @@ int round_count = 7;
 
 struct Answer {
   int primes;  // Below the limit.
-  int turn;    // The how-manieth task it was of its process.
+  int turn;    // Which task of its process it was: 1, 2, ...
   pid_t worker;
 };
 
@@ -69,7 +69,7 @@ Answers with_pool(PrimePool& pool) {
   return pool.map_range(0, task_count, {.chunk_size = 1});  // [map]
 }
 
-// Tells who did the tasks; what is wrong with the answers, if anything.
+// Says how many processes did the tasks; returns what is wrong, if anything.
 std::string look_at(const char* how, const Answers& answers) {
   std::set<pid_t> workers;
   int found_new = 0;
@@ -78,7 +78,7 @@ std::string look_at(const char* how, const Answers& answers) {
     if (answer.turn == 1) ++found_new;
     if (answer.primes != answers.front().primes) return "answers differ";
   }
-  ipc::say("{}: {} tasks in {} processes, {} found theirs new", how,
+  ipc::say("{}: {} tasks in {} processes, {} began in a new one", how,
            answers.size(), workers.size(), found_new);
   return answers.empty() ? "a task failed" : "";
 }
@@ -104,7 +104,7 @@ std::string lesson() {
   ipc::say("A pool of 2: {}", ipc::describe_s(ipc::spread(samples[1])));
   ipc::say("The pool is {} times as fast",
            ipc::describe(ipc::ratio(samples[0], samples[1])));
-  ipc::say("With a new pool for every call: {} times",
+  ipc::say("A new pool for every call is {} times as fast",
            ipc::describe(ipc::ratio(samples[0], samples[2])));
 
   ipc::say("Processors: {}", ::sysconf(_SC_NPROCESSORS_ONLN));

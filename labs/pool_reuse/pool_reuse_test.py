@@ -4,7 +4,7 @@ import re
 
 from harness import lab
 
-TOLD = r"Main: (.*): (\d+) tasks in (\d+) processes, (\d+) found theirs new"
+TOLD = r"Main: (.*): (\d+) tasks in (\d+) processes, (\d+) began in a new one"
 TIME = r"[\d.]+ (s|ms|us|ns) \([\d.]+ to [\d.]+ (s|ms|us|ns)\)"
 
 
@@ -44,13 +44,13 @@ class PoolReuseTest(lab.LabTest):
                 )
 
     def told(self, run: lab.Run, how: str) -> tuple[int, int, int]:
-        """Returns tasks, processes, and how many found theirs new."""
+        """Returns tasks, processes, and how many began in a new one."""
         for line in run.lines:
             match = re.fullmatch(TOLD, line.raw)
             if match and match[1] == how:
                 return int(match[2]), int(match[3]), int(match[4])
         raise self.failureException(
-            f"nothing is told of '{how}'\n{run.transcript()}"
+            f"no line about '{how}'\n{run.transcript()}"
         )
 
     def test_each_task_has_its_process_and_the_pool_has_two(self) -> None:
@@ -65,7 +65,7 @@ class PoolReuseTest(lab.LabTest):
     def test_the_second_call_of_the_pool_finds_few_processes_new(self) -> None:
         """Only a worker that had no task in the first call is new still."""
         for _ in range(10):
-            # So many that both workers wake up before all are done.
+            # Enough for both workers to wake up before all are done.
             run = self.run_lab("--rounds=1", "--tasks=300")
             _, first, _ = self.told(run, "A pool of 2")
             _, second, found_new = self.told(run, "The same pool")

@@ -13,8 +13,8 @@ struct Task {
 
 void produce(ipc::Queue& queue, unsigned id, const Task& task);
 
-// Takes all until the queue is closed, of so many producers. Returns the items,
-// a line each.
+// Takes all items of `count` producers until the queue is closed. Returns them,
+// one to a line.
 std::string consume(ipc::Queue& queue, size_t count);
 
 // The same lines by their producers: "Producer 0: 0 1; Producer 1: 0 1".

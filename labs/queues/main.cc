@@ -6,7 +6,7 @@
 //                                 Main closes it when no producer is left
 //
 // Watch for: the items of one producer arrive in its order, those of several in
-// no certain one. In act 2 a producer is killed, and an item of another reads
+// any order. In act 2 a producer is killed, and an item of another reads
 // like an end; neither misleads the consumer.
 // Try: delete the line marked [close] and run again; Ctrl-C ends the wait.
 
@@ -32,8 +32,8 @@ using ipc::Queue;
 int producer_count = 3;
 
 // What the explorer plays in every order: two producers, of which the first has
-// so many items, and the second has one. The
-// outcome is what the consumer has got of each of them.
+// `item_count` items and the second has one. The outcome is what the consumer
+// has got from each of them.
 ipc::Scenario two_producers(int item_count) {
   return [item_count](ipc::Schedule& schedule) {
     Queue queue(100);
@@ -57,7 +57,7 @@ ipc::Scenario two_producers(int item_count) {
 
 // Plays one act: whether all went as its tasks say.
 bool play(const std::vector<Task>& tasks) {
-  Queue queue(100);  // Of so many; who puts one more waits for room.
+  Queue queue(100);  // Room for 100 items; one more has to wait.
   ipc::describe_object("Queue", &queue, "items");
   Process consumer("Consumer", [&] { (void)consume(queue, tasks.size()); });
   std::vector<Process> producers;
@@ -72,7 +72,7 @@ bool play(const std::vector<Task>& tasks) {
     if (status == 0) continue;
     ipc::say("Producer {} was {}", id, ipc::describe_status(status));
   }
-  queue.close();  // [close] Nobody is left who could put anything.
+  queue.close();  // [close] No producer is left.
   return consumer.join() == 0 && as_told;
 }
 

@@ -1,4 +1,4 @@
-// Act 1 of the lab: one change, and the sums that come of it.
+// Act 1 of the lab: one change, and the sums that follow from it.
 #pragma once
 
 #include <array>

@@ -27,7 +27,7 @@ using ipc::testing::Texts;
 using ipc::testing::very_late;
 using ipc::testing::whole;
 
-// A value of which half is not another's.
+// A value whose halves must be equal: a torn one shows.
 struct Whole {
   uint64_t epoch = 0;
   uint64_t again = 0;
@@ -35,13 +35,13 @@ struct Whole {
 
 struct ObservableBoard {
   ipc::Observable<Whole> observable;
-  std::atomic<int> told{0};  // That it has ended, after the last value.
+  std::atomic<int> told{0};  // They saw the end, after the last value.
   std::atomic<int> died{0};
   std::atomic<int> late{0};
 };
 
-// Follows all values, to the end, or, if there is to be none, to the last one.
-// Who is told that it has ended has seen that.
+// Follows all values: to the end or, if there is to be none, to the last one. A
+// subscriber that learns of the end has seen the last value.
 void follow(ObservableBoard& board, uint64_t last, bool ends) {
   ipc::Subscription<Whole> values(board.observable);
   uint64_t before = 0;
@@ -98,13 +98,13 @@ TEST(ExploreObservable, ShowsTheLastValueToAllAndNoHalfOfOne) {
                   {"1 followed, 0 saw it die, 0 late"});
   expect_outcomes("Observable, 2 subscribers", observable(2, 1), bounded(1),
                   {"2 followed, 0 saw it die, 0 late"});
-  // Nothing that follows wakes whoever was forgotten.
+  // No later call wakes a subscriber that was forgotten.
   expect_outcomes("Observable, 2, no end", observable(2, 1, false), bounded(1),
                   {"2 followed, 0 saw it die, 0 late"});
 }
 
-TEST(ExploreObservable, TellsOfTheDeathOfThePublisher) {
-  // Who dies before begin() is nobody's publisher.
+TEST(ExploreObservable, ReportsTheDeathOfThePublisher) {
+  // A process that dies before begin() is not yet the publisher.
   expect_outcomes(
       "Observable, 1, one death", observable(1, 1), bounded(2, 1),
       {"0 followed, 0 saw it die, 0 late", "0 followed, 0 saw it die, 1 late",
@@ -115,7 +115,7 @@ TEST(ExploreObservable, TellsOfTheDeathOfThePublisher) {
        "1 followed, 0 saw it die, 0 late", "2 followed, 0 saw it die, 0 late"});
 }
 
-// Two begin at once when their predecessor has ended, or died.
+// Two processes begin at once when their predecessor has ended, or died.
 Scenario successors(bool predecessor_lives, bool is_followed) {
   struct Board {
     ObservableBoard board;

@@ -17,7 +17,7 @@ struct Graph {
   ipc::Observable<int> tripled{3};
 };
 
-// What of the graph is shown: two values of one epoch, and never of two.
+// A state that is shown: its two values are always of one epoch.
 struct State {
   uint64_t epoch;
   int doubled;
@@ -26,10 +26,10 @@ struct State {
   [[nodiscard]] int sum() const { return doubled + tripled; }
 };
 
-// Publishes 2, 3, ... in so many changes, under the same epochs, and the end.
+// Publishes 2, 3, ... in `count` changes, under the same epochs; then the end.
 void change(ipc::Observable<int>& source, int count);
 
-// Follows `source` to its end, with what is `factor` times as much.
+// Follows `source` to its end, and publishes `factor` times each value.
 void derive(const ipc::Observable<int>& source, ipc::Observable<int>& derived,
             int factor);
 
@@ -37,7 +37,7 @@ void derive(const ipc::Observable<int>& source, ipc::Observable<int>& derived,
 // be none.
 std::optional<State> show_next(const Graph& graph, uint64_t shown);
 
-// Does that again and again.
+// Does that again and again, until no state will follow.
 void show_all(const Graph& graph);
 
 // The longest wait for what must come.

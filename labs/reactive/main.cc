@@ -5,8 +5,8 @@
 //                 '--> Triple --'
 //   Source --> Slow                            act 3
 //
-// Watch for: Sum is told of each change twice, and shows no state in which only
-// one of the two has arrived; and what Slow sees after its pause.
+// Watch for: Sum learns of each change along two paths, and shows no state in
+// which only one half has arrived; and what Slow sees after its pause.
 // Try: --schedule=all; then delete the loop [join] in graph.cc, and again.
 
 #include <signal.h>
@@ -75,7 +75,7 @@ std::string arrange() {
 }
 
 std::string follow() {
-  ipc::say("Act 2: {} changes, and nobody waits for anybody", change_count);
+  ipc::say("Act 2: {} changes, and no process waits for another", change_count);
   const Shared<Graph> graph;
   std::array processes = {
       Process("Sum", [&] { show_all(*graph); }),

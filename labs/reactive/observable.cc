@@ -31,7 +31,7 @@ bool ObservableBase::try_begin() {
       ended_.store(false);
       return true;
     }
-    // Somebody else was faster: look who that is.
+    // Another process was faster: look which one.
   }
   return false;
 }
@@ -42,7 +42,8 @@ void ObservableBase::begin() {
 
 void ObservableBase::end() {
   IPC_CHECK(is_publisher());
-  // In this order: who dies in between has ended, which is what it has said.
+  // In this order: a publisher that dies in between counts as ended, as it
+  // said.
   ended_.store(true);
   publisher_.store(Holder::nobody);
   sleepers_.wake_all();

@@ -9,24 +9,26 @@
 //     ipc::say("{} of epoch {}", seen.value, seen.epoch);
 //   }
 //
-// Each value has an epoch: the number of the change that it follows from. Who
-// derives a value from others publishes it under their epoch, and so values of
-// one epoch belong together, whichever way they came.
+// Each value has an epoch: the number of the change that it follows from. A
+// process that derives a value from others publishes it under their epoch, so
+// values of one epoch belong together, whichever path they took.
 //
 // Layout:   two slots, and the number of publications. The newest value is in
 //           the slot of the last one, the next is written into the other, and
-//           published by one store: nobody sees a half of it.
+//           published by one store: no reader sees half of it.
 // Requires: T is trivially copyable and has no pointers. One publisher. And
-//           processes of one pid and one time namespace, with their /proc; to
+//           processes of one pid and one time namespace, with their /proc; in
 //           another begin() and next_until() throw std::system_error, ENOTSUP.
 // Blocks:   next_until() until there is an epoch that was not seen. publish()
-//           never: who falls behind misses values and can tell how many.
-// Ordering: what was done before publish() is visible to who has seen its value
-//           or a later one.
+//           never: a subscriber that falls behind misses values, and missed()
+//           says how many.
+// Ordering: what was done before publish() is visible to a process that has
+//           seen its value or a later one.
 // Death:    the publisher, anywhere: the newest value stays as it was, and
-//           subscribers are told `died` within kRecheckSeconds; one successor
-//           may begin(). Who dies before begin() is nobody's publisher, and it
-//           takes a deadline to notice. A subscriber: nobody notices.
+//           subscribers get `died` within kRecheckSeconds; one successor may
+//           begin(). A process that dies before begin() was not the publisher
+//           yet, so it takes a deadline to notice. A subscriber: no other
+//           process notices.
 // See:      sleepers.h, process_identity.h;
 //           Lamport 1977, "Concurrent Reading and Writing".
 #pragma once
@@ -71,11 +73,12 @@ struct Observed {
 class ObservableBase {
  public:
   // Makes this process the publisher, if its predecessor is dead or done, or
-  // there was none. Of several who try at the same time one succeeds;
-  // try_begin() tells the others by false, begin() by std::system_error, EBUSY.
+  // there was none. Of several that try at the same time one succeeds; for the
+  // others try_begin() returns false, and begin() throws std::system_error,
+  // EBUSY.
   [[nodiscard]] bool try_begin();
   void begin();
-  // Says that no value will follow, and gives the office up.
+  // Says that no value will follow, and stops being the publisher.
   void end();
 
  protected:
@@ -102,8 +105,8 @@ class ObservableBase {
   mutable Sleepers sleepers_;
 
  private:
-  // Who may publish. It is taken by one compare-and-exchange, so that no two
-  // have it; what else is here is changed by its holder only.
+  // The process that may publish. It is set by one compare-and-exchange, so no
+  // two processes have the right at once; only the holder changes the rest.
   mutable Home home_;
   std::atomic<Holder> publisher_{Holder::nobody};
   std::atomic<bool> ended_{false};  // The last publisher has said so.
@@ -116,7 +119,7 @@ class Observable : public ObservableBase {
 
  public:
   Observable() = default;
-  // Has a value of epoch 1 from the beginning, which nobody has published.
+  // Has a value of epoch 1 from the beginning, which no process has published.
   explicit Observable(const T& first) { store(1, first); }
 
   // Publishes a value. Requires: begin() in this process, and an epoch that is
@@ -189,8 +192,8 @@ void Observable<T>::store(uint64_t epoch, const T& value) {
     slot[i].store(words[i], std::memory_order_relaxed);  // See the fence.
     if (i == 0) inner_point("observable: half written");
   }
-  // Release: who loads this version sees the words. Death before it leaves the
-  // value before, in the other slot.
+  // Release: a reader that loads this version sees the words. Death before it
+  // leaves the value before, in the other slot.
   version_.store(version, std::memory_order_release);
 }
 

@@ -60,7 +60,7 @@ TEST(ObservableTest, AValueIsSeenOnceWithItsEpoch) {
   EXPECT_EQ(number->latest().value, 70);
 }
 
-TEST(ObservableTest, WhoFallsBehindSeesTheNewestAndCanTellHowManyItMissed) {
+TEST(ObservableTest, AReaderThatFallsBehindSeesTheNewestAndHowManyItMissed) {
   const Shared<Observable<int>> number;
   Subscription<int> numbers(*number);
   number->begin();
@@ -127,8 +127,9 @@ TEST(ObservableTest, SubscribersLearnThatThePublisherHasDied) {
   EXPECT_EQ(numbers.next_until(limit()).value, 6);
 }
 
-// Words that must be equal: a mixture of two values would show. So many that
-// the publisher comes to the same slot again while a reader copies it.
+// Words that must be equal: a mixture of two values would show. There are so
+// many words that the publisher reaches the same slot again while a reader
+// copies it.
 struct Wide {
   std::array<uint64_t, 256> copies{};
 
@@ -190,13 +191,13 @@ TEST(ObservableTest, OnlyOnePublishesAndOnlyForward) {
   EXPECT_EQ(status_after([&] { number->publish(3, 5); }), -SIGABRT);
   EXPECT_EQ(status_after([&] { number->begin(); }), 1) << "an exception";
   EXPECT_FALSE(status_after([&] { ::_exit(number->try_begin() ? 1 : 0); }));
-  number->begin();  // Once more is no harm.
+  number->begin();  // Calling it again does no harm.
   number->end();
   EXPECT_EQ(status_after([&] { number->begin(); }), 0);
 }
 
 // The one before has died, or has ended, or there was none.
-TEST(ObservableTest, OfSeveralSuccessorsOneBeginsAndTheOthersAreTold) {
+TEST(ObservableTest, OfSeveralSuccessorsOneBeginsAndTheOthersAreRefused) {
   constexpr int kSuccessors = 3;
   for (int round = 0; round < 60; ++round) {
     const Shared<Observable<int>> number;

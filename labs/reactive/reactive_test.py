@@ -57,7 +57,7 @@ class ReactiveTest(lab.LabTest):
             )
 
     def test_no_order_shows_a_glitch(self) -> None:
-        """All 90 orders of two steps of each process, and one told."""
+        """All 90 orders of two steps of each process, and one narrated."""
         run = self.run_lab("--schedule=all")
         found = self.captures(run, r"^Main: Shown: (.*) in \d+ of 90 orders")
         self.assert_outcomes(found, ["5 then 10", "10"])
@@ -95,8 +95,8 @@ class ReactiveTest(lab.LabTest):
             self.assertEqual(epochs, sorted(set(epochs)))
             self.assertEqual(epochs[-1], changes + 1)
 
-    def test_who_falls_behind_sees_the_newest_value(self) -> None:
-        """Act 3: the rest is counted, and the publisher's death told."""
+    def test_a_slow_subscriber_sees_the_newest_value(self) -> None:
+        """Act 3: the rest is counted, and the publisher's death reported."""
         for burst in (2, 100_000):
             run = self.run_lab(f"--burst={burst}")
             self.assert_said(

@@ -21,8 +21,9 @@
 
 namespace {
 
-// SharedMemory is closed by its destructor, by whoever has it. To unlink is
-// another thing: it is done once, by the one that made the name.
+// The destructor of SharedMemory closes it, in every process that has it.
+// Unlinking is another thing: only the process that made the name does it,
+// once.
 class NamedMemory {
  public:
   explicit NamedMemory(const std::string& name)

@@ -1,4 +1,4 @@
-// The five acts, each of which takes something and shall leave nothing.
+// The five acts, each of which takes something and must leave nothing.
 #pragma once
 
 #include "inventory.h"

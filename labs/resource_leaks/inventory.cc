@@ -46,7 +46,7 @@ int count_zombies() {
 std::map<int, std::string> descriptors_of(const std::string& pid) {
   std::map<int, std::string> found;
   for (const auto& entry : fs::directory_iterator("/proc/" + pid + "/fd")) {
-    std::error_code closed;  // The one that reads this folder, by then.
+    std::error_code closed;  // The descriptor of this folder, by then.
     found[std::stoi(entry.path().filename())] =
         fs::read_symlink(entry.path(), closed);
   }

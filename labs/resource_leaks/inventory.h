@@ -13,7 +13,7 @@ struct Inventory {
 
 Inventory take_inventory();
 
-// Says it, less what was there `before`. Returns whether nothing else is.
+// Says what there is more than `before`. Returns whether that is nothing.
 bool say_inventory(const char* when, const Inventory& before);
 
 // How many descriptors above 2 of another process stand for the same pipe as

@@ -2,11 +2,11 @@
 //
 //   an exception   destructors run          nothing is left
 //   SIGKILL        no destructor runs       the kernel closes; a name stays
-//   exec           all but O_CLOEXEC stays  descriptors nobody knows of
+//   exec           all but O_CLOEXEC stays  descriptors it does not know
 //   exit           the status stays         a zombie, until it is reaped
 //
 // Watch for: the three numbers after each act. What the kernel counts (open
-// files, mapped memory) it takes back; what has a name stays until somebody
+// files, mapped memory) it takes back; what has a name stays until a process
 // removes the name.
 // Try: --children=20, and each line with a tag deleted.
 
@@ -46,6 +46,6 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("resource_leaks", "Who clears away what is left, and when.");
-  lab.option("--children", child_count, 1, 20, "of act 5");
+  lab.option("--children", child_count, 1, 20, "children of act 5");
   return lab.run(argc, argv, lesson);
 }

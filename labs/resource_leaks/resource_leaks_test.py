@@ -43,7 +43,7 @@ class ResourceLeaksTest(lab.LabTest):
             self.assert_before(run, f"Main: {before}", f"Main: {after}")
 
     def test_a_crash_leaves_the_name_and_nothing_else(self) -> None:
-        """Act 2: and somebody who lives removes it."""
+        """Act 2: and a process that lives removes it."""
         run = self.run_lab()
         self.assert_count(
             run, "Worker: At work: names 1, descriptors 2, zombies 0", 1
@@ -54,7 +54,7 @@ class ResourceLeaksTest(lab.LabTest):
         self.assert_before(run, left, "Main: Removed the name")
 
     def test_the_memory_outlives_its_name_and_its_maker(self) -> None:
-        """Act 3: who has it has it."""
+        """Act 3: a process that has mapped it keeps it."""
         run = self.run_lab()
         self.assert_before(
             run,

@@ -113,7 +113,7 @@ std::string explore(ipc::Schedule& schedule) {
 
 std::string judge(const std::string& audits) {
   ipc::say("Good audits: {}", audits);
-  return audits == "2 of 2" ? "" : "an audit has seen what is half done";
+  return audits == "2 of 2" ? "" : "an audit has seen half a transfer";
 }
 
 std::string lesson() {

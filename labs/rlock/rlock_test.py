@@ -20,7 +20,7 @@ class RLockTest(lab.LabTest):
 
     explored = (
         *lab.Explored({"2 of 2 audits are good": 5}).both(),
-        # Whoever dies, the audits that are made are good.
+        # Whichever process dies, the audits that are made are good.
         *lab.Explored(
             {
                 "0 of 0 audits are good": 5,
@@ -29,7 +29,7 @@ class RLockTest(lab.LabTest):
             },
             request={"kills": 1},
         ).both(),
-        # The reduced one calls one of the two a deadlock.
+        # The reduced exploration reports one of the two as a deadlock.
         lab.Explored(
             {"failed: Clerk ended: killed by SIGABRT": 2}, variant="plain_lock"
         ),
@@ -58,7 +58,9 @@ class RLockTest(lab.LabTest):
         depths = self.captures(run, r"Clerk: .* depth (\d)")
         self.assertEqual(depths, ["3", "3", "3", "3", "1"])
 
-    def test_it_is_held_until_the_outermost_function_unlocks(self) -> None:
+    def test_the_lock_is_held_until_the_outermost_function_unlocks(
+        self,
+    ) -> None:
         """Both audits come after the Clerk's last word."""
         run = self.run_lab()
         waits = "Main: Auditor has to wait for the RLock"
@@ -86,7 +88,7 @@ class RLockTest(lab.LabTest):
         self.assert_before(run, told, "Auditor: The total is 100")
         self.assert_count(run, "Auditor: The total is 100", 2)
 
-    def test_an_order_is_for_two(self) -> None:
+    def test_an_order_must_name_two_processes(self) -> None:
         """One process or three are refused in one line."""
         for order in ("AA", "AABBCC", "AB"):
             run = self.run_program(self.program(), f"--schedule={order}")

@@ -1,6 +1,6 @@
 // semaphore: five workers, two permits, and never three holders.
 //
-//   Worker 0..4 --acquire--> [ 2 permits ] --release--> who waits
+//   Worker 0..4 --acquire--> [ 2 permits ] --release--> one that waits
 //
 // Watch for: the third worker waits for a release. Permits of a killed holder
 // are lost, unless the semaphore is a bounded one.
@@ -48,13 +48,13 @@ void work(Board& board) {
   ipc::point("with a permit");
   if (order != "all") ipc::pause_s(kWorkS);
   --board.holders;
-  ipc::say("Releasing the semaphore");  // [say] Before anybody can get it.
+  ipc::say("Releasing the semaphore");  // [say] Before another one gets it.
   board.permits.release();              // [release]
 }
 
 std::string judge(int most) {
   ipc::say("Most holders at a time: {} of {} permits", most, kPermits);
-  return most == 1 || most == 2 ? "" : "too many, or a worker failed";
+  return most == 1 || most == 2 ? "" : "too many holders, or a worker failed";
 }
 
 void add_workers(ipc::Schedule& schedule, Board& board, int count) {
@@ -107,7 +107,7 @@ std::string outlive(bool comes_back) {
   const auto deadline = ipc::Deadline::after(ipc::paced_s(kWorkS));
   const bool acquired = permits->acquire_until(deadline);  // [heir]
   ipc::say("{}", acquired ? "Acquired a permit of the dead" : "Gave up");
-  return acquired == comes_back ? "" : "that is not what it should be";
+  return acquired == comes_back ? "" : "the permit is not as expected";
 }
 
 std::string lesson() {
@@ -132,7 +132,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("semaphore", "Five workers, two permits, at most two holders.");
-  lab.option("--workers", worker_count, 1, 20, "how many in act 2");
+  lab.option("--workers", worker_count, 1, 20, "workers in act 2");
   lab.option("--schedule", order, ipc::order_rule(kSteps), "an order, or all");
   lab.explores("workers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);

@@ -42,8 +42,8 @@ struct Worker {
   int channel;  // A byte from it: "I have a permit". One to it: "go on".
 };
 
-// A set of semaphores has no owner, so no end of a process removes it. main
-// does; and, if a signal ends Main, its handler. See ipcs(1) and ipcrm(1)
+// A set of semaphores has no owner, so the end of a process does not remove it.
+// main does or, if a signal ends Main, its handler. See ipcs(1) and ipcrm(1)
 // for what SIGKILL leaves.
 int permits = -1;
 const pid_t owner = ::getpid();
@@ -53,7 +53,7 @@ void remove_and_die(int number) {
   ::raise(number);
 }
 
-// No signal comes between making the set and knowing its number.
+// No signal may come between making the set and storing its number.
 void make_permits() {
   sigset_t all;
   sigset_t before;
@@ -63,8 +63,8 @@ void make_permits() {
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
-// Adds to the semaphore; what would be below zero waits. False if that took too
-// long. The time is counted anew after a signal.
+// Adds to the semaphore; waits while the result would be below zero. False if
+// that took longer than `most`, which begins again after a signal.
 bool change(int16_t by, int16_t flags, const timespec* most = nullptr) {
   sembuf operation{0, by, flags};
   const int result =  // [change]
@@ -117,7 +117,7 @@ std::string judge(const Board& board) {
   const int most = 31 - std::countl_zero(board.seen.load());
   const std::string text = std::to_string(most) + " of 2 permits";
   raw::say("Main", "Most holders at a time: " + text);
-  return most == 1 || most == 2 ? "" : "too many, or a worker failed";
+  return most == 1 || most == 2 ? "" : "too many holders, or a worker failed";
 }
 
 std::string work_in_order(Board& board) {
@@ -132,7 +132,7 @@ std::string work_in_order(Board& board) {
     ::close(ends[1]);  // Only the worker has it: its death is end of file.
     if (i < kPermits) hear(ends[0]);
   }
-  // The kernel counts those that sleep, and tells nobody: so look.
+  // The kernel counts those that sleep, but no call waits for that: so look.
   while (check(::semctl(permits, 0, GETNCNT), "semctl") == 0) {  // [ncnt]
     if (char byte; ::recv(workers[2].channel, &byte, 1, MSG_DONTWAIT) >= 0) {
       return "Worker 2 did not have to wait";
@@ -175,7 +175,7 @@ std::string outlive(int16_t flags) {
   const timespec most{0, 500'000'000};
   const bool acquired = change(-1, flags, &most);  // [heir]
   raw::say("Main", acquired ? "Acquired a permit of the dead" : "Gave up");
-  return acquired == (flags == SEM_UNDO) ? "" : "that is not what it should be";
+  return acquired == (flags == SEM_UNDO) ? "" : "the permit is not as expected";
 }
 
 std::string lesson() {

@@ -26,7 +26,7 @@ struct Format {
 // nothing is made of the readings: its functions are null.
 std::span<const Format> all_formats();
 
-// Makes readings in place, from this number on.
+// Makes readings in place, numbered from `first` on.
 void make_readings(std::span<Reading> readings, int64_t first);
 
 double sum_of(std::span<const Reading> readings);

@@ -46,9 +46,9 @@ void receive_readings(ipc::Connection& end, const Format& format,
   }
 }
 
-// Makes readings, sends them and waits for the sum: once, and then so often
-// again. Returns the seconds of these; the first makes the memory ready, and is
-// told of if it is the only one.
+// Makes readings, sends them and waits for the sum: once, and then `again`
+// times. Returns the seconds of the latter. The first time makes the memory
+// ready, and is narrated if it is the only one.
 double send_readings(const Format& format, int count, int again) {
   const bool narrated = again == 0;
   std::vector<Reading> own(static_cast<size_t>(count));
@@ -86,7 +86,7 @@ double send_readings(const Format& format, int count, int again) {
   return seconds;
 }
 
-// How long each takes, and how many times as fast as the first it is.
+// Says how long each takes, and how many times as fast as the first it is.
 void compare(int count, std::span<const Format> formats) {
   std::vector<ipc::Way> ways;
   for (const Format& format : formats) {
@@ -120,8 +120,8 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("serialization", "What bytes are made of the same readings.");
-  lab.option("--readings", few, 1, 10'000, "to a message, in act 2");
-  lab.option("--many", many, 1, 1'000'000, "to a message, in act 3");
+  lab.option("--readings", few, 1, 10'000, "readings to a message, act 2");
+  lab.option("--many", many, 1, 1'000'000, "readings to a message, act 3");
   lab.option("--messages", message_count, 1, 1000, "measured in each round");
   lab.option("--rounds", round_count, 1, 1000, "measured rounds");
   return lab.run(argc, argv, lesson);

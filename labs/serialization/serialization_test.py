@@ -74,12 +74,12 @@ class SerializationTest(lab.LabTest):
         run = self.run_lab("--readings=1000", "--messages=1", "--rounds=1")
         total = 0.0
         for reading in make_readings(1000):
-            total += reading["value"]  # sum() would round otherwise.
+            total += reading["value"]  # sum() would round differently.
         for name in FORMATS:
             self.assert_count(run, f"Receiver: {name}: sum {total}", 1)
 
     def test_messages_are_as_long_as_their_format_says(self) -> None:
-        """Computed here anew."""
+        """Computed here from the format alone."""
         readings = make_readings(300)
         run = self.run_lab("--readings=300", "--messages=1", "--rounds=1")
         text = json.dumps(readings, separators=(",", ":"))

@@ -3,8 +3,8 @@
 //   Main --bytes--> Receiver      a message is bytes, and nothing but bytes
 //
 // Watch for: the column of act 1 that no compiler can fill in; the four bytes
-// of act 2 that nobody has written; the reasons of act 3; and in act 4 the same
-// number twice, which is another descriptor.
+// of act 2 that no code has written; the reasons of act 3; and in act 4 that
+// the number of a descriptor is not the descriptor.
 // Try: in parcel.cc, delete [length] and what belongs to it; --letter=Q.
 
 #include <fcntl.h>
@@ -47,7 +47,7 @@ struct Name {
 };
 
 // What may be copied byte by byte, and whether equal values have equal bytes:
-// both are known when it is compiled. The rest is for people to know.
+// the compiler knows both. The rest only people can know.
 template <typename Type>
 void describe(const char* name, const char* elsewhere) {
   const bool copies = std::is_trivially_copyable_v<Type>;
@@ -97,7 +97,7 @@ std::string send_memory() {
     ipc::say("{} bytes; bytes 4 to 7 were never set, and say '{}'",
              memory->size(), memory->substr(4, 4));
     const auto fields = sender.receive();
-    ipc::say("{} bytes: a version, and all of them fields", fields->size());
+    ipc::say("{} bytes: a version and fields, no more", fields->size());
   });
 }
 
@@ -110,7 +110,7 @@ std::string send_versions() {
       {"version 1", encode(parcel, kOldVersion)},
       {"version 2", fresh},
       {"cut short", fresh.substr(0, 9)},
-      {"a length that is not so", lie},
+      {"a wrong length", lie},
       {"one byte more", fresh + "!"},
       {"an impossible value", encode({7, -1, ""}, kNewVersion)},
       {"no bytes at all", ""}};
@@ -125,7 +125,7 @@ std::string send_versions() {
       const auto bytes = sender.receive();
       for (const uint8_t newest : {kOldVersion, kNewVersion}) {
         const auto [parcel, problem] = decode(*bytes, newest);
-        ipc::say("{}, to who knows {}: {}", *what, newest,
+        ipc::say("{}, for a reader of version {}: {}", *what, newest,
                  problem.empty()
                      ? fmt::format("parcel {}, {} kg, '{}'", parcel.number,
                                    parcel.weight_kg, parcel.label)

@@ -15,7 +15,8 @@ struct Parcel {
 };
 
 // Layout: the version in one byte; the number in 4 and the weight in 8 bytes,
-// both with their lowest byte first; the length of the label in 4, and so many.
+//         both with their lowest byte first; the length of the label in 4; the
+//         label.
 std::string encode(const Parcel& parcel, uint8_t version);
 
 struct Unpacked {
@@ -24,5 +25,5 @@ struct Unpacked {
 };
 
 // Reads versions up to `newest`. Whatever the bytes are, it reads none that are
-// not there and believes no length that is not so.
+// not there and trusts no length that is too large.
 Unpacked decode(std::string_view bytes, uint8_t newest);

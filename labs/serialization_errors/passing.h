@@ -4,8 +4,9 @@
 #include "common/base/unique_fd.h"
 
 // The receiver gets a descriptor of its own, with a number of its own, for the
-// same open file. The sender keeps his.
+// same open file. The sender keeps its own.
 void send_descriptor(int socket, const ipc::UniqueFd& descriptor);
 
-// Errors: std::system_error, EPROTO if what comes has no descriptor with it.
+// Blocks until a message comes. Errors: std::system_error, EPROTO if no
+// descriptor comes with it.
 ipc::UniqueFd receive_descriptor(int socket);

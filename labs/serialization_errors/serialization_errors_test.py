@@ -12,7 +12,7 @@ class SerializationErrorsTest(lab.LabTest):
     wrong = {
         "memory_as_message": lab.Caught(
             by="output",
-            saying="version 2, to who knows 1, must be refused, and not be "
+            saying="version 2, for a reader of version 1, must be refused, not "
             "'parcel 7, .* kg",
         ),
         "number_of_descriptor": lab.Caught(
@@ -25,16 +25,16 @@ class SerializationErrorsTest(lab.LabTest):
     }
 
     def check(self, run: lab.Run) -> None:
-        """Nobody reads what he does not understand, or was not sent."""
+        """No process reads what it does not understand, or was not sent."""
         self.assert_never(run, "Main: The receiver ended: .*")
         self.assert_never(run, "Receiver: A descriptor that came: 'diary'")
         for found in self.captures(
-            run, "Receiver: version 2, to who knows 1: (.*)"
+            run, "Receiver: version 2, for a reader of version 1: (.*)"
         ):
             self.assertEqual(
                 found,
                 NEWER,
-                "version 2, to who knows 1, must be refused, and not be "
+                "version 2, for a reader of version 1, must be refused, not "
                 f"'{found}'",
             )
 
@@ -53,34 +53,34 @@ class SerializationErrorsTest(lab.LabTest):
             row = rf"Main: {name} +\| {copies} +\| {whole} +\| {means}"
             self.assert_count(run, row, 1)
 
-    def test_a_struct_takes_along_what_was_there_before(self) -> None:
+    def test_a_struct_carries_along_what_was_in_memory_before(self) -> None:
         """Act 2: whatever it was."""
         run = self.run_lab("--letter=Q")
         self.assert_count(run, "Receiver: 16 bytes; .* say 'QQQQ'", 1)
         self.assert_count(run, "Receiver: 13 bytes: .*", 1)
 
     def test_each_defect_of_a_message_has_its_reason(self) -> None:
-        """Act 3: for who knows the new version."""
+        """Act 3: for a reader of the new version."""
         run = self.run_lab()
         for what, reason in (
             ("version 1", f"{WHOLE}''"),
             ("version 2", f"{WHOLE}'fragile'"),
             ("cut short", "refused: the weight: 4 of 8 bytes"),
             (
-                "a length that is not so",
+                "a wrong length",
                 "refused: the label: 7 of 4294967295 bytes",
             ),
             ("one byte more", "refused: left over: 1 bytes"),
             ("an impossible value", "refused: a weight of -1 kg"),
             ("no bytes at all", "refused: the version: 0 of 1 bytes"),
         ):
-            line = f"Receiver: {what}, to who knows 2: {reason}"
+            line = f"Receiver: {what}, for a reader of version 2: {reason}"
             self.assert_count(run, line, 1)
 
     def test_an_old_receiver_reads_old_messages_and_no_new_ones(self) -> None:
-        """Act 3: for who knows version 1 only."""
+        """Act 3: for a reader of version 1 only."""
         run = self.run_lab()
-        line = "Receiver: {}, to who knows 1: {}"
+        line = "Receiver: {}, for a reader of version 1: {}"
         self.assert_count(run, line.format("version 1", f"{WHOLE}''"), 1)
         for what in ("version 2", "cut short", "one byte more"):
             self.assert_count(run, line.format(what, NEWER), 1)

@@ -25,7 +25,7 @@ inline constexpr bool ipc::kZeroesMake<Board> = true;
 inline void fill(Board& board, int64_t number) {
   for (size_t i = 0; i < kNumbers; ++i) {
     if (i == kNumbers / 2) ipc::point("half filled");
-    // Release: who sees this number sees the odd sequence before it, too.
+    // Release: a reader of this number sees the odd sequence before it, too.
     board.numbers[i].store(number, std::memory_order_release);
   }
 }
@@ -47,7 +47,7 @@ inline void begin_change(Board& board) {
 }
 
 inline void end_change(Board& board) {
-  // Release: who sees the even sequence sees all numbers.
+  // Release: a reader that sees the even sequence sees all numbers.
   board.sequence.fetch_add(1, std::memory_order_release);
 }
 

@@ -25,9 +25,9 @@ inline std::string close_and_unlink(ipc::SharedMemory& ours) {
   say_failure("Access after close", [&] { (void)ours.as<Board>(); });  // [use]
   say_failure("Open after close",
               [&] { ipc::SharedMemory::open(ours.name()); });
-  if (!ours.unlink()) return "the name was removed by somebody else";
+  if (!ours.unlink()) return "another process removed the name";
   say_failure("Open after unlink",
               [&] { ipc::SharedMemory::open(ours.name()); });
-  ipc::say("Who has it, keeps it: {}", copy(theirs.as<Board>()).front());
+  ipc::say("Read after unlink: {}", copy(theirs.as<Board>()).front());
   return "";
 }

@@ -3,7 +3,7 @@
 //   Writer --sets--> [ sequence | 10 numbers ] <--copies-- Reader
 //                     /dev/shm/ipc-labs-...
 //
-// Watch for: act 1, where the reader copies what nobody ever wrote; it looks
+// Watch for: act 1, where the reader copies what was never written; it looks
 // when the writer is halfway. In act 2 it notices, and looks again.
 // Try: --python, --numpy; in actors.h, replace the line marked [again] by
 // (void)whole;
@@ -47,7 +47,7 @@ std::string play(const std::string& name, bool use_sequence) {
   schedule.add("Reader", [&] { *torn = read(name, kLooks, use_sequence); });
   std::string problem = schedule.play(order + "A");
   if (!problem.empty() || !use_sequence || *torn == 0) return problem;
-  return "what nobody wrote was seen in spite of the sequence";
+  return "a torn copy was seen in spite of the sequence";
 }
 
 // Not arranged: two processes that begin when they like.
@@ -98,7 +98,7 @@ std::string lesson() {
     ipc::say("Act 2: copied again if the sequence has changed");
     if (problem.empty()) problem = play(name, true);
   }
-  ipc::say("{}: close and unlink", in_python ? "At last" : "Act 3");
+  ipc::say("{}: close and unlink", in_python ? "Finally" : "Act 3");
   const std::string last = close_and_unlink(memory);
   return problem.empty() ? last : problem;
 }
@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
   ipc::Lab lab("shared_memory", "Memory with a name, read while written.");
   lab.option("--python", with_python, "the reader is /usr/bin/python3");
   lab.option("--numpy", with_numpy, "the same, and it reads by NumPy");
-  // Inner points: a copy takes two steps, which nobody sees in acts 1 and 2.
+  // Inner points: a copy takes two steps, which acts 1 and 2 do not show.
   lab.explores("no sequence", two_looks(false), {.inner = true});
   lab.explores("sequence", two_looks(true), {.inner = true});
   return lab.run(argc, argv, lesson);

@@ -3,8 +3,8 @@
 //   Writer --sets--> [ sequence | 10 numbers ] <--copies-- Reader
 //                     /dev/shm/ipc-labs-raw-...
 //
-// Watch for: O_EXCL, so that the object is ours and nobody's of yesterday; and
-// its size, which it has before anybody else can open it.
+// Watch for: O_EXCL, so that the object is new and not left by an earlier run;
+// and its size, which it has before any other process can open it.
 
 #include "labs/raw.h"
 
@@ -43,7 +43,7 @@ struct Board {
 const pid_t owner = ::getpid();
 std::array<char, 64> name{};  // Begins with a slash, as shm_open(3) wants it.
 
-// Removes the name when a signal ends us, and then lets it; not in a child.
+// Removes the name before a signal ends us; a child only ends.
 void remove_name(int signal_number) {
   if (::getpid() == owner) ::shm_unlink(name.data());
   ::raise(signal_number);
@@ -62,7 +62,7 @@ Board& map(int fd, int protection) {
   return *static_cast<Board*>(data);
 }
 
-// A new object, of the right size, under a name that nobody has.
+// A new object, of the right size, under a name that was free.
 int create_board() {
   raw::at_end(remove_name);
   int fd = -1;
@@ -157,7 +157,7 @@ void close_and_unlink(int fd, Board& ours) {
   say_how("Open after unlink", open_board(O_RDONLY) != -1);
   Numbers numbers{};
   copy(theirs, numbers);
-  raw::say("Main", "Who has it, keeps it: " + std::to_string(numbers.front()));
+  raw::say("Main", "Read after unlink: " + std::to_string(numbers.front()));
 }
 
 std::string lesson() {
@@ -176,6 +176,6 @@ std::string lesson() {
 
 int main() {
   const int status = raw::run(lesson);
-  ::shm_unlink(name.data());  // If it has not come so far.
+  ::shm_unlink(name.data());  // If it ended before act 3.
   return status;
 }

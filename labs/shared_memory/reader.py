@@ -29,14 +29,14 @@ Copy = Callable[[], list[int]]
 
 
 def by_memoryview(buffer: memoryview) -> Copy:
-    """Reads by what Python has."""
+    """Reads through a memoryview."""
     numbers = buffer[_SEQUENCE_BYTES:_BYTES].cast("q")
     say(f"Attached by memoryview: {_NUMBERS} items of format 'q'")
     return numbers.tolist
 
 
 def by_numpy(buffer: memoryview) -> Copy:
-    """Reads by an array that lies in the shared memory and is no copy."""
+    """Reads through an array that lies in the shared memory, not a copy."""
     # Only --numpy needs it.
     numpy: Any = importlib.import_module("numpy")
     numbers = numpy.ndarray(
@@ -74,7 +74,7 @@ def say(text: str) -> None:
 def attach(name: str) -> shared_memory.SharedMemory:
     """Opens what others have made, and leaves its name to them.
 
-    Below 3.13 Python tells its resource tracker of everything that it opens,
+    Below 3.13 Python registers all that it opens with its resource tracker,
     and that would remove the name when we exit.
     """
     resource_tracker.register = lambda name, rtype: None

@@ -69,7 +69,9 @@ class SharedMemoryTest(lab.LabTest):
                 run, r"Reader: Torn: 9 of 20 .* 9 \(without sequence\)", 1
             )
 
-    def test_with_it_none_is_torn_and_every_value_is_seen(self) -> None:
+    def test_with_the_sequence_none_is_torn_and_every_value_is_seen(
+        self,
+    ) -> None:
         """Ten looks come too early, and the other ten see 0 to 9."""
         said = self.run_lab().said("Reader")
         begin = next(i for i, t in enumerate(said) if "Torn" in t) + 1
@@ -91,7 +93,7 @@ class SharedMemoryTest(lab.LabTest):
                 "Access after close: Bad file descriptor",
                 "Open after close: it works",
                 "Open after unlink: No such file or directory",
-                "Who has it, keeps it: 9",
+                "Read after unlink: 9",
                 "PASS",
             ],
         )
@@ -133,7 +135,7 @@ class SharedMemoryTest(lab.LabTest):
     def test_the_python_reader_takes_no_copy_that_changed_meanwhile(
         self,
     ) -> None:
-        """Copies that are torn while the sequence is odd, or goes on."""
+        """Copies that are torn while the sequence is odd, or changes."""
         read = runpy.run_path(str(self.folder / "reader.py"))["read"]
         for first, later, found in (
             (1, [1, 2], "0 of 1"),  # The writer is in the middle.
@@ -153,7 +155,7 @@ class SharedMemoryTest(lab.LabTest):
                 read(sequence, copy), f"Torn: {found} looks, last value 9"
             )
 
-    def test_the_python_reader_refuses_what_is_no_board(self) -> None:
+    def test_the_python_reader_refuses_what_is_not_a_board(self) -> None:
         """No name, a name that nobody has, and an object that is too small."""
         with tempfile.NamedTemporaryFile(dir="/dev/shm") as small:
             small.write(b"12345678")

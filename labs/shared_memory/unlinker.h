@@ -1,4 +1,4 @@
-// The end of a name, also where a schedule is given up.
+// Removes a name at the end of a scope, also when a schedule is abandoned.
 #pragma once
 
 #include "common/memory/shared_memory.h"

@@ -4,7 +4,7 @@
 //
 // Watch for: in the arranged order incrementer 0 is stopped in the middle of
 // its round. The monitor sees half a round, and one update of the array is
-// lost; with the lock neither can be. The counter is exact in every run.
+// lost; with the lock neither happens. The counter is exact in every run.
 // Try: --locked; --typecodes for the types that Python's letters stand for.
 
 #include <fmt/ranges.h>
@@ -33,7 +33,7 @@ int snapshot_count = 20;
 bool lock_array = false;
 bool typecodes = false;
 
-// Says what is left after so many rounds; "" if it is as it should be.
+// Says what is left after these rounds; returns "" if it is as it should be.
 std::string judge(const Board& board, ArrayLock lock, int rounds) {
   const int total = count(board.counter);
   ipc::say("Final counter value: {}", total);
@@ -104,7 +104,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("shared_values", "A counter with a lock, an array without.");
-  lab.option("--incrementers", incrementer_count, 1, 20, "how many increment");
+  lab.option("--incrementers", incrementer_count, 1, 20, "how many, in act 3");
   lab.option("--increments", increment_count, 0, 100'000, "rounds of each");
   lab.option("--snapshots", snapshot_count, 0, 1000, "looks of the monitor");
   lab.option("--locked", lock_array, "lock the array in the last part too");

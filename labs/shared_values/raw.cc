@@ -1,10 +1,10 @@
 // shared_values by system calls: mmap, fork, waitpid; and the mutex of pthreads
-// with the two attributes that make it good for several processes.
+// with the two attributes that several processes need.
 //
 //   Incrementer 0..3 --add 1 to each--> [ counter ] [ array of 5 ] <-- Monitor
 //
 // Watch for: MAP_SHARED, before fork. In the wrong variant it is MAP_PRIVATE,
-// and nobody sees what the others do.
+// and no process sees what the others do.
 
 #include "labs/raw.h"
 
@@ -44,8 +44,8 @@ void make_lock(pthread_mutex_t& lock) {
   ::pthread_mutexattr_destroy(&how);
 }
 
-// Memory that our children will have in common with us. It has no name, and is
-// gone with the last process that has it.
+// Memory that our children will share with us. It has no name, and disappears
+// with the last process that maps it.
 Board& make_board() {
   void* const page = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);  // [mmap]
@@ -57,7 +57,7 @@ Board& make_board() {
 }
 
 // Fails if the last owner has died inside: it may have left half a round, and
-// that cannot be repaired. It fails for all who come later, too.
+// that cannot be repaired. It fails for all later callers, too.
 void lock(pthread_mutex_t& mutex) {
   int error = ::pthread_mutex_trylock(&mutex);
   if (error == EBUSY) {
@@ -140,7 +140,7 @@ std::string play(bool locked) {
   return judge(actors, board, 2, locked);
 }
 
-// As in the guide: nobody gives turns.
+// As in the guide: the order is not arranged.
 std::string work() {
   Board& board = make_board();
   std::vector<raw::Actor> actors;

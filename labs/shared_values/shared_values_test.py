@@ -103,7 +103,7 @@ class SharedValuesTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """What is not said to be without lock is exact and at one moment.
+        """Unless marked as "without lock", all is exact and of one moment.
 
         The lab increments all items together, so they are always the same.
         """
@@ -146,7 +146,7 @@ class SharedValuesTest(lab.LabTest):
             self.assert_count(run, "Main: Lost 1 of 10 updates of .*", 1)
 
     def test_in_the_same_order_the_locked_array_is_whole(self) -> None:
-        """Who comes while the array is locked waits."""
+        """A process that comes while the array is locked waits."""
         run = self.run_lab("--increments=1")
         waits = "Main: Incrementer 1 has to wait for the Lock"
         self.assert_before(run, waits, _ARRAY.replace("(.*)", "2, 2, 2, 2, 2"))

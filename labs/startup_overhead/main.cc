@@ -5,7 +5,8 @@
 //                      `-- another program, by spawn
 //
 // Watch for: what the child of act 1 gets without asking, and when it pays for
-// it; and in act 2 which of the three ways becomes dearer as Main grows.
+// it; and in act 2 which of the three ways becomes more expensive as Main
+// grows.
 // Try: --megabytes=1000; ./bazelw run -c opt for the figures.
 
 #include <string>
@@ -31,7 +32,7 @@ int start_count = 5;
 int round_count = 5;
 std::string program = "/bin/true";
 
-// What a child costs that is forked while Main has so much memory.
+// What it costs to fork a child while Main has this much memory.
 Bill pay(size_t megabytes) {
   Ballast ballast(megabytes);
   const ipc::Shared<Bill> bill;
@@ -63,7 +64,7 @@ std::string what_is_copied() {
   return big.write_faults >= pages ? "" : "nothing was copied on write";
 }
 
-// Starts something `start_count` times while Main has so much memory.
+// Starts something `start_count` times while Main has this much memory.
 ipc::Way way(size_t megabytes, void (*start)()) {
   return [=] {
     const Ballast ballast(megabytes);
@@ -94,7 +95,7 @@ std::string what_it_costs() {
     ipc::say("{}: {}, with ballast {}", kinds[i].name,
              ipc::describe_s(ipc::spread(small)),
              ipc::describe_s(ipc::spread(big)));
-    ipc::say("{}: {} times as dear with ballast", kinds[i].name,
+    ipc::say("{}: {} times as expensive with ballast", kinds[i].name,
              ipc::describe(ipc::ratio(big, small)));
   }
   return "";

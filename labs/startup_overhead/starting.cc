@@ -35,7 +35,7 @@ void fork_process() {
 }
 
 void spawn_program(const char* path) {
-  // It tells at once if the program is not there; a fork and exec would not.
+  // It reports at once if the program is not there; fork and exec would not.
   ipc::Process program = ipc::Process::spawn("Program", {path});  // [spawn]
   if (program.join() != 0) {
     throw std::runtime_error(std::string(path) + " failed");

@@ -1,4 +1,4 @@
-// Three ways to start something, and the memory that makes one of them dear.
+// Three ways to start something, and the memory that makes one expensive.
 #pragma once
 
 #include <cstddef>

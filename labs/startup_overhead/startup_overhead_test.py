@@ -58,7 +58,7 @@ class StartupOverheadTest(lab.LabTest):
         """Whatever the figures are."""
         run = self.run_lab("--starts=2", "--rounds=3")
         for kind in ("Thread", "Fork", "Spawn"):
-            line = rf"Main: {kind}: {SPREAD} times as dear with ballast"
+            line = rf"Main: {kind}: {SPREAD} times as expensive with ballast"
             self.assert_count(run, line, 1)
 
     def test_a_program_that_cannot_be_started_is_an_error(self) -> None:

@@ -15,10 +15,10 @@ size_t discard(char* /*bytes*/, size_t size, size_t count, void* /*user*/) {
   return size * count;
 }
 
-// Whatever http_proxy says, and whichever authorities are installed here.
+// Ignores http_proxy, and the authorities that are installed here.
 void trust_only(const Target& target, CURL* curl) {
   curl_blob authority{};
-  // It is not changed, and stays as long as the transfer.
+  // libcurl does not change it, and it outlives the transfer.
   authority.data = const_cast<char*>(target.own_authority.data());
   authority.len = target.own_authority.size();
   curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authority);
@@ -26,7 +26,7 @@ void trust_only(const Target& target, CURL* curl) {
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }
 
-// There was an answer, and it has a code: that is what tells, not the failure.
+// There was an answer: its code decides, not whether libcurl is content.
 Answer judge_code(long code, double response_s, const Target& target) {
   if (code < 300) {  // [code]
     if (response_s <= target.slow_after_s) return {"online", response_s};
@@ -37,7 +37,7 @@ Answer judge_code(long code, double response_s, const Target& target) {
           fmt::format("HTTP Status: {}", code)};
 }
 
-// There was none. The words are ours: those of libcurl change.
+// There was no answer. The words are ours, because those of libcurl change.
 Answer judge_failure(CURLcode result, CURL* curl, double response_s) {
   double lookup_s = 0;
   curl_easy_getinfo(curl, CURLINFO_NAMELOOKUP_TIME, &lookup_s);
@@ -48,7 +48,7 @@ Answer judge_failure(CURLcode result, CURL* curl, double response_s) {
     return {"unresolvable", response_s, "its name has no address"};
   }
   if (result == CURLE_COULDNT_CONNECT && error == ECONNREFUSED) {
-    return {"refused", response_s, "nobody listens there"};
+    return {"refused", response_s, "no process listens there"};
   }
   switch (result) {
     case CURLE_OPERATION_TIMEDOUT:

@@ -1,4 +1,4 @@
-// One request to a server, and what is to be said of its answer.
+// One request to a server, and the verdict on its answer.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ struct Target {
   double limit_s = 3;           // No answer by then is a timeout.
   double slow_after_s = 1;
   // For a server of our own: the certificate (PEM) of the only authority that
-  // is trusted, and no proxy is asked. Otherwise as this machine has it.
+  // is trusted; then no proxy is used. If empty, as this machine is set up.
   std::string own_authority = {};
 };
 

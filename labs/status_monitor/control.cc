@@ -54,7 +54,7 @@ void Control::remove(const std::string& name, int round) {
 
 void Control::play_round(int round, bool last) {
   const auto next = ipc::Deadline::after(ipc::paced_s(kRoundS));
-  // That one has ended is found out below, where it does not report.
+  // A monitor that has ended is noticed below: it does not report.
   for (auto& [name, monitor] : monitors_) (void)monitor.second.send("check");
   const auto deadline =
       ipc::Deadline::after(limit_s_ + kPatienceS * ipc::time_scale());

@@ -17,11 +17,12 @@ class Control {
   // Starts a monitor, which waits for the next round.
   void add(const std::string& name, const Target& target);
 
-  // When it returns, nothing more will be said of the server.
+  // When it returns, no more will be reported of the server.
   void remove(const std::string& name, int round);
 
-  // Has all servers checked at once, and a report printed now and then. Returns
-  // when the next round is due, or at once after the last one.
+  // Has all servers checked at once, and a report printed every second round.
+  // Returns when the next round is due, or at once after the last one.
+  // Errors: std::runtime_error if a monitor has ended or does not report.
   void play_round(int round, bool last);
 
  private:

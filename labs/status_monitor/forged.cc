@@ -19,7 +19,7 @@ using Certificate = std::unique_ptr<X509, void (*)(X509*)>;
 
 Key make_key() { return {EVP_EC_gen("P-256"), EVP_PKEY_free}; }
 
-// A certificate for `key` that says what anybody could say.
+// A certificate for `key`, signed with that same key, as anyone could make it.
 Certificate certify(EVP_PKEY* key, const char* who) {
   Certificate certificate(X509_new(), X509_free);
   X509* const x509 = certificate.get();

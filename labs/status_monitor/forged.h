@@ -1,4 +1,4 @@
-// A site whose certificate is signed by nobody but itself.
+// A site whose certificate is signed only by itself.
 #pragma once
 
 #include <string>

@@ -82,7 +82,7 @@ std::string lesson() {
   ipc::Process control("Control", [&] {
     servers.empty() ? control_sites(sites, table) : control_servers(table);
   });
-  // Whoever of the two ends first, the other must not wait for it.
+  // Whichever of the two ends first, the other must not wait for it.
   std::array<pollfd, 2> ends{
       {{control.pidfd(), POLLIN, 0}, {reporter.pidfd(), POLLIN, 0}}};
   ipc::check(ipc::retry([&] { return ::poll(ends.data(), ends.size(), -1); }),
@@ -100,6 +100,6 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("status_monitor", "A process watches each web server.");
   lab.option("--rounds", round_count, 1, 1'000'000, "checks of each server");
-  lab.option("--servers", servers, url_problem, "other ones: URL,URL,...");
+  lab.option("--servers", servers, url_problem, "others instead: URL,URL,...");
   return lab.run(argc, argv, lesson, 86'400);
 }

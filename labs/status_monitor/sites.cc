@@ -20,15 +20,15 @@ namespace {
 using ipc::UniqueFd;
 
 constexpr double kSlowS = 2;
-// With --pace=0 only these sites make anybody wait, and not for long. It is
-// certain nevertheless: they are late by themselves.
+// With --pace=0 only these sites make a monitor wait, and not for long. They
+// are late by themselves, so the outcome is certain nevertheless.
 constexpr double kSlowMinS = 0.03;
 constexpr double kSlowAfterMinS = 0.02;
 constexpr double kLimitMinS = 0.05;
 // All others answer at once, and have all the time that a busy machine takes.
 constexpr double kPatienceS = 10;
 
-// A port of its own; connections to it are refused until somebody listens.
+// A port of its own; connections to it are refused until a process listens.
 UniqueFd bind_port() {
   UniqueFd fd(
       ipc::check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -69,7 +69,7 @@ void answer(const UniqueFd& listener, const std::string& line, double delay_s) {
     if (delay_s > 0) {  // The work.
       ::poll(nullptr, 0, ipc::Deadline::after(delay_s).poll_ms());
     }
-    // A client that has gone meanwhile is nothing to a server.
+    // It is no error if the client has gone meanwhile.
     (void)::send(peer.get(), reply.data(), reply.size(), MSG_NOSIGNAL);
   }
 }
@@ -112,7 +112,7 @@ Sites::Sites() {
   sites_["slow.test"].target.limit_s = kPatienceS * ipc::time_scale();
   add("https", "forged.test", "untrusted", serve_forged, false);
   add("http", "refused.test", "refused", nullptr, false);
-  // The kernel accepts the connection, and nobody ever reads the request.
+  // The kernel accepts the connection, and no process ever reads the request.
   add("http", "silent.test", "timeout", nullptr, true);
   ipc::check(::listen(sockets_.back().get(), SOMAXCONN), "listen");
   // RFC 2606: this name never has an address.

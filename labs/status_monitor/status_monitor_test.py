@@ -164,7 +164,7 @@ class StatusMonitorTest(lab.LabTest):
             {"127.0.0.1:1": "refused", "nowhere.invalid": "unresolvable"},
         )
 
-    def test_a_server_that_is_no_url_gets_one_clear_line(self) -> None:
+    def test_a_server_that_is_not_a_url_gets_one_clear_line(self) -> None:
         """Before anything is started."""
         run = self.run_program(self.program(), "--servers=example.com")
         self.assertEqual((run.status, run.lines), (2, ()))

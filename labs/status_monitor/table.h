@@ -18,8 +18,8 @@ struct Change {
 std::string encode(const Change& change);
 Change decode(const std::string& bytes);
 
-// Keeps the table until the queue is closed. Fails if a server is not as
-// `expected` (those that are not in it may be as they like), or if one is
-// reported on that was not added, or was removed.
+// Keeps the table until the queue is closed. Throws std::runtime_error if a
+// server is not as `expected` (one that is not in it may have any status), or
+// if a report comes for one that was not added, or was removed.
 void report(ipc::Queue& changes,
             const std::map<std::string, std::string>& expected);

@@ -33,7 +33,7 @@ Stage send_fast(Flow& flow) {
       ipc::say("{} items are on their way, the next one has to wait", now);
       flow.is_full.set();
     }
-    flow.is_full.set();  // If there are not so many.
+    flow.is_full.set();  // If there are too few items.
     ipc::say("Sent {} items; at most {} were on their way, {} have room",
              flow.items, flow.most.load(), flow.room);
   };
@@ -56,7 +56,7 @@ Stage take_slowly(Flow& flow) {
     while (in.next()) {
       if (is_first) {
         is_first = false;
-        ipc::say("Got the first item, and stops until there is no more room");
+        ipc::say("Got the first item, and wait until there is no more room");
         flow.is_full.wait();
       }
       --flow.on_its_way;  // Done with it, before the next one is taken.

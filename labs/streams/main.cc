@@ -4,7 +4,7 @@
 //   Source -> Relay -> Sink                         act 2
 //
 // Watch for: how the end comes to the sink; how a slow sink holds up the
-// source; and that a stage that is killed ends all the others, with its name.
+// source; and that a killed stage ends all the others, and Main names it.
 // Try: --kill=Window, or another stage, and --room=1.
 
 #include <algorithm>
@@ -59,7 +59,7 @@ std::string lose_a_stage() {
   add_stages(pipeline, std::numeric_limits<int>::max(), killed);
   const auto end = pipeline.run();  // [run]
   ipc::say("The pipeline broke at {}: {}", end.stage, end.reason);
-  return end.stage == killed ? "" : "another stage was to break";
+  return end.stage == killed ? "" : "it broke at another stage";
 }
 
 std::string lesson() {

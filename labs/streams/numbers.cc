@@ -14,7 +14,7 @@ using ipc::Outlet;
 namespace {
 
 constexpr double kPauseS = 0.1;
-constexpr int kSaidMax = 12;  // How many of the numbers the source tells.
+constexpr int kSaidMax = 12;  // How many of the numbers the source says.
 
 // Called for each item, by each stage in its own process.
 void count_item(const std::string& killed) {
@@ -32,7 +32,7 @@ void generate(Outlet& out, int count, const std::string& killed) {
       ipc::pause_s(kPauseS);
     }
     if (!out.put(std::to_string(i))) {  // [refused]
-      ipc::say("Nobody takes any more");
+      ipc::say("The next stage takes no more");
       return;
     }
   }

@@ -40,7 +40,7 @@ bool Outlet::put(std::string_view item) {
 }
 
 void Outlet::end() {
-  // If nobody takes any more, nobody misses the end either.
+  // If the next stage takes no more, it does not miss the end either.
   if (queue_ != nullptr) (void)queue_->put(std::string(1, kEnd));
 }
 
@@ -88,7 +88,7 @@ void Pipeline::work(size_t index) {
   Outlet outlet(is_last ? nullptr : parts_[index].queue.get());
   parts_[index].stage(inlet, outlet);
   outlet.end();
-  // Nobody takes any more; at the end of the stream nobody puts any more.
+  // This stage takes no more; at the end of the stream no more will come.
   if (source != nullptr) source->close();
 }
 
@@ -116,8 +116,8 @@ StreamEnd Pipeline::run() {
   }
 }
 
-// A stage has failed. The one before it learns that nobody takes any more; the
-// one after it gets what was put, then StreamBroken, of which it fails in turn.
+// A stage has failed. The one before it learns that no more is taken; the one
+// after it gets what was put, then StreamBroken, and fails in turn.
 void Pipeline::cut_off(size_t index) {
   if (index > 0) parts_[index - 1].queue->close();
   parts_[index].queue->close();

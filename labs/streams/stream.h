@@ -9,20 +9,20 @@
 //   });
 //   const ipc::StreamEnd end = pipeline.run();
 //
-//   Source --[room]--> Square --[room]--> Sink <--fork-- whoever calls run()
+//   Source --[room]--> Square --[room]--> Sink <--fork-- the caller of run()
 //
 // An end is an item of its own kind, which a stage puts when its function
-// returns. A stream that stops without it has broken off, and no stage takes
-// the one for the other.
+// returns. A stream that stops without it has broken off, and no stage confuses
+// the two.
 //
-// Limits:   so many items wait between two stages, and each stage has one more
-//           in its hands: that is all that is ever on its way.
+// Limits:   at most `room_items` items wait between two stages, and each stage
+//           has one more in its hands: no more are ever on their way.
 // Blocks:   put while there is no room, so a slow stage holds up all before it
 //           (back-pressure); next while nothing has come.
 // Ordering: items arrive in the order put, and what was done before put is
 //           visible after next.
-// Death:    a stage that is killed, or throws, ends the whole pipeline: stages
-//           before it hear "nobody takes any more", those after it get what was
+// Death:    a stage that is killed, or throws, ends the whole pipeline: put()
+//           of the stages before it returns false, those after it get what was
 //           put and then StreamBroken; run() names it. Items in its hands are
 //           lost. The caller of run(): all stages die with it.
 // See:      queue.h; Kahn 1974, "The Semantics of a Simple Language for
@@ -69,8 +69,8 @@ class Outlet {
  public:
   explicit Outlet(Queue* queue) : queue_(queue) {}
 
-  // Hands an item on. False if nobody takes any more: then there is nothing
-  // left to do, and the stage returns.
+  // Hands an item on. False if the next stage takes no more: then there is
+  // nothing left to do, and the stage returns.
   [[nodiscard]] bool put(std::string_view item);
 
  private:
@@ -104,7 +104,7 @@ struct StreamEnd {
 
 class Pipeline {
  public:
-  // Room for so many items between two stages.
+  // Room for `room_items` items between two stages.
   explicit Pipeline(uint32_t room_items) : room_items_(room_items) {}
 
   // Adds the next stage; it runs in a process of this name.

@@ -90,7 +90,7 @@ class StreamsTest(lab.LabTest):
                 self.assertLess(grew, through / 4)
 
     def test_a_killed_stage_is_named_and_ends_all(self) -> None:
-        """Act 3: nobody hangs, and nobody takes it for the end."""
+        """Act 3: no stage hangs, and none takes it for the end."""
         for stage in ("Source", "Square", "Window", "Sink"):
             run = self.run_lab(f"--kill={stage}", "--flow=1", "--items=0")
             self.check(run)
@@ -101,7 +101,7 @@ class StreamsTest(lab.LabTest):
                 self.assertEqual(said[-1], "failed: the stream broke off")
             if stage != "Source":
                 said = self._act(run, 3, "Source")
-                self.assertEqual(said[-1], "Nobody takes any more")
+                self.assertEqual(said[-1], "The next stage takes no more")
             if stage in ("Source", "Square"):
                 # What was put before the kill arrives: four squares.
                 said = self._act(run, 3, "Sink")

@@ -51,7 +51,7 @@ void expect(const ipc::Supervisor& supervisor, const char* name,
   const ipc::WorkerStatus status = supervisor.status(name);
   ipc::say("{}: {} in life {}; last exit: {}", name, describe(status.state),
            status.life, status.last_exit);
-  if (status.state != expected) throw std::runtime_error("the wrong end");
+  if (status.state != expected) throw std::runtime_error("a wrong state");
 }
 
 void supervise() {
@@ -66,7 +66,7 @@ void supervise() {
     if (notice->text == "ready") {
       ipc::say("Sending command 'progress' to life {}", notice->life);
       const bool sent = supervisor.command(notice->worker, "progress");
-      if (!sent) ipc::say("It does not take commands any more");
+      if (!sent) ipc::say("It takes no more commands");
     }
     const bool settled = notice->kind == Notice::Kind::completed ||
                          notice->kind == Notice::Kind::gave_up;

@@ -5,9 +5,9 @@
 //                             --fork--> medium-worker    ends when it is asked
 //
 // Watch for: two descriptors for each worker. Its pidfd can be read when it has
-// ended, and its socket when it says something or can say nothing any more. And
-// a time: a worker that has said nothing for so long hangs. One worker is
-// looked after at a time here; the lab does that for all of them at once.
+// ended, and its socket when it says something or can say no more. And a time
+// limit: a worker that is silent for longer hangs. One worker is looked after
+// at a time here; the lab looks after all of them at once.
 
 #include "labs/raw.h"
 
@@ -46,7 +46,7 @@ sigset_t request_to_end() {
   return signals;
 }
 
-// What a worker does: why it has failed, or "".
+// What a worker does; returns why it has failed, or "".
 using Role = std::string (*)(int socket, int life);
 
 std::string be_stable(int socket, int /*life*/) {
@@ -162,7 +162,7 @@ std::string reap(const Worker& worker) {
   return std::string("killed by SIG") + ::sigabbrev_np(how.si_status);
 }
 
-// Follows one life to its end: what it has said is heard before that is told.
+// Follows one life to its end; reads all that it said before reporting that.
 std::string follow(const Worker& worker) {
   std::string fault;
   while (true) {
@@ -183,7 +183,7 @@ std::string follow(const Worker& worker) {
   return fault + reap(worker);
 }
 
-// Restarts a worker that fails, but not for ever. How its last life has ended.
+// Restarts a worker that fails, within limits. Returns how it ended at last.
 std::string keep_up(const std::string& name, Role role) {
   for (int life = 1;; ++life) {
     const Worker worker = start(name, role, life);

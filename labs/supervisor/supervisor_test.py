@@ -36,13 +36,13 @@ class SupervisorTest(lab.LabTest):
 
     tolerates = {
         "Process unstable-worker": "it fails until the supervisor gives it up",
-        "Process medium-worker": "told to stop it has stopped, however it ends",
+        "Process medium-worker": "told to stop, it stops, however it ends",
     }
 
     def story(self, run: lab.Run) -> object:
-        """What is told of two workers; raw.cc has no commands for the third.
+        """The reports on two workers; raw.cc has no commands for the third.
 
-        There it works until it is told to end, and how long a silence may be
+        There it works until it is told to end, and the length of a silence
         is no flag.
         """
         lines = [
@@ -67,7 +67,7 @@ class SupervisorTest(lab.LabTest):
         }
 
     def check(self, run: lab.Run) -> None:
-        """Failures are told as what they are; commands go to one life only."""
+        """Failures are reported as they are; commands go to one life only."""
         for worker in dict.fromkeys(
             self.captures(run, r"^Process (\S+): (?:failed|caught): ")
         ):
@@ -109,7 +109,7 @@ class SupervisorTest(lab.LabTest):
     def test_each_kind_of_failure_is_noticed_and_the_limit_ends_it(
         self,
     ) -> None:
-        """An exception, a crash, a hang, and an exception once more."""
+        """An exception, a crash, a hang, and an exception again."""
         run = self.run_lab()
         failed = "failed: simulated failure, exit status 1"
         self.assert_told(
@@ -231,7 +231,7 @@ class SupervisorTest(lab.LabTest):
         self.assertEqual((done.stdout + done.stderr, done.returncode), ("", 0))
 
     def test_the_limit_is_what_the_flag_says(self) -> None:
-        """So many restarts are one start more."""
+        """There is one start more than there are restarts."""
         run = self.run_lab("--restarts=1", "--iterations=1")
         self.assert_count(run, "Process unstable-worker: Started, life .*", 2)
         self.assert_count(

@@ -47,7 +47,7 @@ void serve(ipc::Worker& worker) {
   while (const auto command =  // [serve]
          worker.next_command_until(ipc::Deadline::never())) {
     ipc::say("Received command '{}' in life {}", *command, worker.life());
-    if (worker.life() == 1) ::abort();  // Never read again: it dies with us.
+    if (worker.life() == 1) ::abort();  // The command dies with us.
     worker.report("done: " + *command);
   }
   ipc::say("Received the request to stop");

@@ -10,5 +10,5 @@ inline constexpr double kStepS = 0.1;
 extern int iteration_count;
 
 void be_stable(ipc::Worker& worker);    // Works and is done.
-void be_unstable(ipc::Worker& worker);  // Fails, in each life otherwise.
-void serve(ipc::Worker& worker);        // Dies of its first command; serves.
+void be_unstable(ipc::Worker& worker);  // Fails, differently in each life.
+void serve(ipc::Worker& worker);        // Dies of a command; then serves.

@@ -29,15 +29,15 @@ class Board {
     IPC_CHECK(task_count <= kTasksMax);
   }
 
-  // By the generator. Written before it is open, so whoever finds it open also
-  // finds what it is.
+  // By the generator. The task is written before its state is open, so a worker
+  // that finds it open also finds what it is.
   void post(const ipc::Task& task) {
     at(task.id).task = task;
     at(task.id).state = kOpen;
   }
 
-  // False if it is done, or somebody else's. Two that try it at once: one gets
-  // it, because compare-and-exchange is one step.
+  // False if it is done, or another worker's. Of two workers that try it at
+  // once one gets it, because compare-and-exchange is one step.
   [[nodiscard]] bool claim(int id) {
     int expected = kOpen;
     return at(id).state.compare_exchange_strong(expected, ::getpid());
@@ -68,7 +68,7 @@ class Board {
   std::array<std::atomic<bool>, 3> fates_met{};  // See Fate in roles.cc.
 
  private:
-  // Above these: claimed, and the process number of who did.
+  // Above these: claimed; it is the number of the process that claimed it.
   static constexpr int kUnknown = 0;
   static constexpr int kOpen = -1;
   static constexpr int kDone = -2;

@@ -4,7 +4,7 @@
 //       |                     |                         keeps the books
 //       `-----> [ board ] <---'  <--- Main puts back what a dead worker had
 //
-// Watch for: three workers die, each at another line. Every task is in the
+// Watch for: three workers die, each at a different line. Each task is in the
 // books once, though one was done twice in fact.
 // Try: in roles.cc, delete the line [close]; move [acknowledge] up to [claim].
 
@@ -31,8 +31,8 @@ using ipc::Queue;
 
 int worker_count = 2;
 
-// What a dead worker had is put back, and once more all that nobody has: it may
-// have taken one of these out of the queue and not come to claim it.
+// Puts back what a dead worker had, and offers again all that no worker has: it
+// may have taken one of these out of the queue without claiming it.
 void put_back(Board& board, Queue& tasks, pid_t dead) {
   board.put_back(
       dead,
@@ -41,8 +41,8 @@ void put_back(Board& board, Queue& tasks, pid_t dead) {
   if (board.all_done()) tasks.close();
 }
 
-// What the explorer plays in every order: somebody has died, and the last task
-// is put back while it is created and done, for it was not the dead one's.
+// What the explorer plays in every order: a worker has died, and the last task
+// is put back while it is created and done, for the dead one did not have it.
 std::string put_back_and_done(ipc::Schedule& schedule) {
   constexpr pid_t kDead = 1;  // It is init's, so no worker has it.
   const ipc::Shared<Board> board(task_count);
@@ -82,14 +82,15 @@ std::string lesson() {
     const int status = process.join();
     if (status == 0) continue;
     ipc::say("{} was {}", process.name(), ipc::describe_status(status));
-    // The board knows what a worker had, and nothing of what was to come.
+    // The board knows what a worker had, but not what a generator was to
+    // create.
     if (status != -SIGKILL || !process.name().starts_with("Worker")) {
       return process.name() + " failed";
     }
     put_back(*board, tasks, process.pid());  // [redeliver]
     add_worker();
   }
-  results.close();  // Nobody is left who could put a result.
+  results.close();  // No process is left that puts a result.
   if (collector.join() != 0) return "the collector failed";
   ipc::say("All done!");
   return "";

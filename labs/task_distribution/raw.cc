@@ -6,7 +6,7 @@
 //
 // Watch for: the queues are pairs of sockets that keep messages apart. Any
 // number of workers may receive from one, each message goes to one of them, and
-// shutdown(2) ends it for all. What the kernel does not know is who took what.
+// shutdown(2) ends it for all. The kernel does not know which worker took what.
 
 #include "labs/raw.h"
 
@@ -130,7 +130,7 @@ void work(Board& board, const Queue& tasks, const Queue& results, int id) {
 }
 
 void collect(const Board& board, const Queue& results) {
-  ::close(results.writer);  // Else the end would never come.
+  ::close(results.writer);  // Otherwise the end would never come.
   const std::string all = std::to_string(kTasks);
   raw::say("Collector", "Expecting " + all + " results");
   std::array<int, kTasks> entered{};
@@ -162,7 +162,7 @@ void put_back(Board& board, const Queue& tasks, pid_t dead) {
     if (state.compare_exchange_strong(expected, kOpen)) {
       raw::say("Main", "Task " + std::to_string(task) + " is put back");
     }
-    // It may have been taken, and not claimed: it is put there once more.
+    // It may have been taken without a claim: it is put there again.
     if (state == kOpen) (void)put(tasks, {task, 0});
   }
   if (board.all_done()) ::shutdown(tasks.writer, SHUT_WR);
@@ -216,7 +216,7 @@ std::string lesson() {
     put_back(board, tasks, how.si_pid);
     add_worker();
   }
-  ::close(results.writer);  // Nobody is left who could put a result.
+  ::close(results.writer);  // No process is left that puts a result.
   const siginfo_t how = wait_for(P_PID, collector);
   if (how.si_code != CLD_EXITED || how.si_status != 0) {
     return "the collector failed";

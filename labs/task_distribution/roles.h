@@ -1,4 +1,4 @@
-// What the processes of the lab do; which of them there are, main.cc says.
+// What the processes of the lab do; main.cc says which of them there are.
 #pragma once
 
 #include "board.h"
@@ -6,14 +6,14 @@
 #include "labs/task_distribution/task.h"
 
 extern int task_count;
-extern int kill_count;  // So many workers are killed, each at another line.
+extern int kill_count;  // How many workers are killed, each elsewhere.
 
 // Puts a task that is on the board into the queue of those to do.
 void offer(ipc::Queue& tasks, const ipc::Task& task);
 
 void generate(Board& board, ipc::Queue& tasks);
 
-// `id` is the number of the worker, which its results bear.
+// `id` is the number of the worker, which its results carry.
 void work(Board& board, ipc::Queue& tasks, ipc::Queue& results, int id);
 
 // Takes results until their queue is closed.

@@ -22,7 +22,7 @@ std::optional<TaskType> type_from(std::string_view name) {
   return std::nullopt;
 }
 
-// A document or, for a text that is none, null; nothing of it is trusted.
+// The object in a text, or an empty one if it is none; nothing is trusted.
 json parse(std::string_view text) {
   json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
   return document.is_object() ? std::move(document) : json::object();

@@ -5,8 +5,8 @@
 //   queue.put(ipc::to_text(ipc::process(task, 1)));   // worker 1
 //   if (!books.enter(result)) ...                     // the collector
 //
-// Whoever works again after a death may do a task twice: at least once, in
-// fact. The books are kept by one process, which enters each task once.
+// A worker that takes over after a death may do a task again: each is done at
+// least once. One process keeps the books, and enters each task once.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +47,8 @@ Task make_task(int id, std::mt19937& random);
 // Works on it: 0.1 s for each unit of complexity, times --pace.
 TaskResult process(const Task& task, int worker_id);
 
-// One line of JSON, for a queue or a broker; nothing for a text that is none.
+// One line of JSON, for a queue or a broker, and back; nothing for any other
+// text.
 std::string to_text(const Task& task);
 std::string to_text(const TaskResult& result);
 std::optional<Task> task_from(std::string_view text);
@@ -69,8 +70,8 @@ class Books {
   }
   [[nodiscard]] int done() const { return done_count_; }
   [[nodiscard]] int repeated() const { return repeated_count_; }
-  // Of the results that were entered; not the time that it took, since workers
-  // work at the same time.
+  // In all results that were entered; this is not the time that has passed,
+  // since workers work at the same time.
   [[nodiscard]] double processing_s() const { return processing_s_; }
 
  private:

@@ -28,7 +28,7 @@ class TaskDistributionTest(lab.LabTest):
         ),
     }
 
-    # Whoever puts a task may find that another has done it, and all is closed.
+    # A process that puts a task may find it done, and the queue closed.
     explored = (
         lab.Explored(
             {"begun 1 times, 1 results": 29}, flags=("--tasks=1", "--kills=0")
@@ -68,7 +68,7 @@ class TaskDistributionTest(lab.LabTest):
             self.assert_before(run, work, received)
 
     def assert_accounts(self, run: lab.Run, books: str, fact: str) -> None:
-        """The books and the facts are so, and so are the lines they count."""
+        """The books and the facts are these, and the lines agree."""
         self.check(run)
         self.assertEqual(self.capture(run, _BOOKS), books)
         self.assertEqual(self.capture(run, _FACT), fact)
@@ -103,14 +103,14 @@ class TaskDistributionTest(lab.LabTest):
         self.assert_count(run, r"Worker \d: The tasks are closed", 9)
 
     def test_one_worker_at_a_time_does_it_all(self) -> None:
-        """Nobody else is there when the worker dies."""
+        """No other worker is there when it dies."""
         run = self.run_lab("--workers=1")
         self.assert_accounts(run, "20 of 20", "begun 22 times, done 21 times")
         finished = self.captures(run, r"Finished after processing (\d+) tasks")
         self.assertEqual(len(finished), 1, "the other three were killed")
 
     def test_every_worker_finishes_after_what_it_has_acknowledged(self) -> None:
-        """What the survivors count, and what the dead had done, is all."""
+        """What all workers count together is the number of tasks."""
         run = self.run_lab("--kills=0", "--workers=5")
         finished = self.captures(run, r"Finished after processing (\d+) tasks")
         self.assertEqual(sum(int(count) for count in finished), 20)

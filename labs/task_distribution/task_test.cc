@@ -20,7 +20,7 @@ TEST(Task, IsTheSameAfterATripAsText) {
   EXPECT_EQ(ipc::result_from(ipc::to_text(result)), result);
 }
 
-TEST(Task, IsNotMadeOfATextThatIsNone) {
+TEST(Task, IsNotMadeOfATextThatIsNotATask) {
   for (const char* const text :
        {"", "task", "7", "[]", "null", "{}", "{\"id\":7",
         R"({"id":7,"type":"dance","data":1,"complexity":1})",

@@ -1,4 +1,4 @@
-// A server that answers nobody before all have asked, and three ways to ask it.
+// A server that answers only when all have asked, and three ways to ask it.
 #pragma once
 
 #include <atomic>

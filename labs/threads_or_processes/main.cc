@@ -45,7 +45,7 @@ std::string who_sees_it() {
 }
 
 struct Hall {
-  ipc::Event crashed;  // Whoever is left then does its work.
+  ipc::Event crashed;  // Then those that are left do their work.
   std::atomic<int> results{0};
 };
 
@@ -93,7 +93,7 @@ std::string crash(const char* name, int (*crew)(Hall&), int wanted) {
   const int results = hall->results;
   ipc::say("{}: {}, {} of {} results", name, ipc::describe_status(status),
            results, kWorkers);
-  return results == wanted ? "" : "another number of workers was left";
+  return results == wanted ? "" : "the number of results is wrong";
 }
 
 std::string wait_for_all() {

@@ -15,7 +15,8 @@ class ThreadsOrProcessesTest(lab.LabTest):
             saying="one worker has crashed, and 0 of 3 results are there",
         ),
         "fork_with_threads": lab.Caught(
-            by="hang", saying="Child waits for a futex at .* that nobody wakes"
+            by="hang",
+            saying="Child waits for a futex at .* that no process wakes",
         ),
         "one_after_the_other": lab.Caught(
             by="hang", saying=r"Main waits .*(?s:.*)Server waits "

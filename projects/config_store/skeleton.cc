@@ -11,8 +11,8 @@ int main(int argc, char** argv) {
     ::fputs("usage: config_store save|load <file>\n", stderr);
     return 2;
   }
-  // TODO: save all or nothing, whatever dies; load the whole of what was saved
-  // last. If it cannot be done: one line on standard error, and status 1.
+  // TODO: save all or nothing, whichever process dies; load the whole of what
+  // was saved last. If that fails: one line on standard error, and status 1.
   ::fputs("config_store: not written yet\n", stderr);
   return 1;
 }

@@ -1,7 +1,7 @@
-// The reference solution: write a file of its own, make it durable, rename it.
+// The reference solution: write a new file, make it durable, rename it.
 //
-// rename(2) is the one step in which a name changes from the old content to the
-// new one. Everything before it happens to a file that nobody knows, and
+// rename(2) is the one step in which the name changes from the old content to
+// the new one. Everything before it happens to a file that no reader opens, and
 // everything after it only makes the new name durable.
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ std::string read_all(int fd) {
   }
 }
 
-// write(2) may take less than it is given.
+// write(2) may write less than it is given.
 void write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t size = ipc::check(
@@ -63,9 +63,9 @@ void sync(const ipc::UniqueFd& file) {
   ipc::check(ipc::retry([&] { return ::fsync(file.get()); }), "fsync");
 }
 
-// One saver at a time, so all of them can use the same temporary name, and what
-// a killed one has left under it is written over. The kernel ends the lock with
-// its owner.
+// Lets one saver in at a time. So all of them can use the same temporary name,
+// and overwrite what a killed saver has left under it. The kernel releases the
+// lock when its owner ends.
 class Turn {
  public:
   explicit Turn(const std::string& folder)
@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
     ::fputs("usage: config_store save|load <file>\n", stderr);
     return 2;
   }
-  // A limit for the size of files is an error of write(2), and no signal.
+  // Makes a file that gets too large an error of write(2), and not a signal.
   ::signal(SIGXFSZ, SIG_IGN);
   try {
     if (what == "save") save(argv[2], read_all(STDIN_FILENO));

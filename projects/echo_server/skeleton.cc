@@ -1,4 +1,4 @@
-// echo_server <path>: sends back to each client what it sends. See README.md.
+// echo_server <path>: sends each client back what it has sent. See README.md.
 
 #include <stdio.h>
 

@@ -1,8 +1,9 @@
 // The reference solution: one process, one loop around poll(2).
 //
-// What a client has sent and not got back is kept in a buffer of its own. While
-// that is full nothing is read from the client, so the kernel holds it back; a
-// client that has closed its side is kept until it has everything.
+// Each client has a buffer for the bytes that it has sent and not got back yet.
+// While that is full, the server reads nothing from the client, so the kernel
+// holds the client back. A client that has closed its side is kept until it has
+// got everything.
 
 #include <poll.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ constexpr size_t kUnsentMax = 65536;
 struct Client {
   ipc::UniqueFd socket;
   std::string unsent = {};
-  bool has_ended = false;  // It sends no more.
+  bool has_ended = false;  // It sends nothing more.
   bool is_gone = false;
 
   [[nodiscard]] short wanted() const {
@@ -56,7 +57,8 @@ void receive(Client& client) {
   if (size == -1 && !may_try_again()) client.is_gone = true;
 }
 
-// Sends what can be sent now. A client that is gone is an error, not a signal.
+// Sends what can be sent now. If the client is gone, that is an error of
+// send(2) and not a signal.
 void send(Client& client) {
   const ssize_t size = ::send(client.socket.get(), client.unsent.data(),
                               client.unsent.size(), MSG_NOSIGNAL);
@@ -81,7 +83,7 @@ ipc::UniqueFd listen_at(const std::string& path) {
   return listener;
 }
 
-// A descriptor that can be read when the program shall end.
+// Returns a descriptor that becomes readable when the program must end.
 ipc::UniqueFd end_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -94,7 +96,7 @@ ipc::UniqueFd end_signals() {
 
 void serve(const ipc::UniqueFd& listener, const ipc::UniqueFd& end) {
   std::list<Client> clients;
-  bool has_room = true;  // For the descriptor of another client.
+  bool has_room = true;  // There is a descriptor left for another client.
   for (;;) {
     std::vector<pollfd> ready;
     ready.push_back({end.get(), POLLIN, 0});

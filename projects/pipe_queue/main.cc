@@ -31,7 +31,7 @@ int item_count = 40;
 int capacity = 4;
 int size_max = 100'000;
 
-constexpr int kRoom = 1;  // Of the queue that is explored.
+constexpr int kRoom = 1;  // The places of the queue that is explored.
 
 std::string item_name(int producer, int number) {
   return fmt::format("item {} of producer {}", number, producer);
@@ -72,7 +72,7 @@ void get_all(PipeQueue& queue, Board& board) {
   }
 }
 
-// Some put, and others get, until there is nothing left.
+// Some processes put, and others get, until nothing is left.
 ipc::Scenario exchange(int producers, int items, int consumers) {
   return [=](ipc::Schedule& schedule) -> std::string {
     const ipc::TempDir folder;
@@ -103,7 +103,7 @@ ipc::Scenario exchange(int producers, int items, int consumers) {
   };
 }
 
-// The only consumer goes after one item.
+// The only consumer ends after one item, so put() must throw.
 std::string lone_producer(ipc::Schedule& schedule) {
   const ipc::TempDir folder;
   PipeQueue queue(kRoom, folder.file("lock"));
@@ -122,10 +122,10 @@ std::string lone_producer(ipc::Schedule& schedule) {
   });
   queue.be_neither();
   schedule.run();
-  return *is_told ? "the producer was told" : "the producer put 3 items";
+  return *is_told ? "the producer got an error" : "the producer put 3 items";
 }
 
-// The race: large items, whose every byte tells whose they are.
+// The race: large items, in which every byte shows the producer.
 
 std::string large_item(int producer, int number, std::mt19937& source) {
   std::string item = fmt::format("{} {} ", producer, number);
@@ -135,7 +135,8 @@ std::string large_item(int producer, int number, std::mt19937& source) {
   return item;
 }
 
-// "" if the item is whole, and comes behind those of its producer before it.
+// Returns "" if the item is whole, and comes after all earlier items of its
+// producer.
 std::string problem_of(const std::string& item, std::map<int, int>& last) {
   const char* end = item.data() + item.size();
   int producer = 0;
@@ -205,7 +206,7 @@ int main(int argc, char** argv) {
   lab.option("--consumers", consumer_count, 1, 26, "of the race");
   lab.option("--items", item_count, 0, 100'000, "of each producer");
   lab.option("--capacity", capacity, 1, 1000, "places of the queue");
-  lab.option("--size", size_max, 0, 190'000, "bytes of an item at most");
+  lab.option("--size", size_max, 0, 190'000, "most bytes of an item");
   lab.explores("one of each", exchange(1, 3, 1));
   lab.explores("two producers", exchange(2, 1, 1));
   lab.explores("two consumers", exchange(1, 2, 2));

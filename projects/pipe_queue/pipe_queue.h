@@ -1,9 +1,9 @@
-// The queue of the project pipe_queue: what your source has to define.
+// The queue of the project pipe_queue: what your source must define.
 //
-// The items go through one pipe. Through the other one go the places: a byte
-// for each place that is free. Who puts takes a place first, and waits if there
-// is none; who has got an item gives its place back. The lock file is for what
-// takes more than one system call.
+// The items go through one pipe. The other pipe holds one byte for each free
+// place. A producer takes a place first, and waits if there is none. A consumer
+// that has got an item gives its place back. The lock file protects what takes
+// more than one system call.
 #pragma once
 
 #include <cstddef>
@@ -31,17 +31,18 @@ class PipeQueue {
   // Closes what this process has open.
   ~PipeQueue();
 
-  // What a process calls first, after fork(2): it only puts, only gets, or does
-  // neither. No process does both.
+  // After fork(2) a process first calls one of these: from then on it only
+  // puts, only gets, or does neither. No process does both.
   void be_producer();
   void be_consumer();
   void be_neither();
 
-  // Waits for a place, and puts the item: 0 to kItemMax bytes. Throws if no
-  // consumer is left.
+  // Waits for a place, and puts the item, of 0 to kItemMax bytes. Throws an
+  // exception if no consumer is left, even while it waits.
   void put(std::string_view item);
 
-  // Waits for an item. Nothing if no producer is left, and no item.
+  // Waits for an item and returns it. Returns nothing when neither a producer
+  // nor an item is left.
   std::optional<std::string> get();
 
  private:

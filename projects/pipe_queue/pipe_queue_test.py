@@ -59,7 +59,7 @@ class PipeQueueTest(project.ProjectTest):
 
     def test_4_a_producer_learns_that_no_consumer_is_left(self) -> None:
         """It does not wait for ever."""
-        self._explore("lone producer", "the producer was told")
+        self._explore("lone producer", "the producer got an error")
 
     def test_5_a_death_between_two_calls_or_in_a_wait(self) -> None:
         """Nobody else waits for the dead, and only its own item is lost."""

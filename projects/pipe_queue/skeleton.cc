@@ -25,7 +25,7 @@ void PipeQueue::be_neither() {
 }
 
 void PipeQueue::put(std::string_view /*item*/) {
-  // TODO: take a place; then write the item, whole, between no others.
+  // TODO: take a place; then write the item, whole, and not mixed with others.
   (void)places_;
   (void)lock_;
 }

@@ -45,7 +45,7 @@ std::string_view name_of(std::memory_order order) {
   }
 }
 
-// Before each access: a step ends here, and the lesson lists it.
+// To be called before each access: a step ends here, and lesson() lists it.
 void announce(std::string_view what, std::string_view name,
               std::memory_order order) {
   if (ipc::process_gate != nullptr && has_steps) {
@@ -56,7 +56,7 @@ void announce(std::string_view what, std::string_view name,
 
 Numbers all(int number) { return {number, number, number}; }
 
-// What a reader may say of what it has read.
+// Describes what a reader has read.
 std::string told(const std::optional<Numbers>& numbers) {
   if (!numbers) return "refused";
   if (*numbers == all(numbers->front())) {
@@ -80,7 +80,7 @@ void show(ipc::Schedule& schedule, const Board& board) {
   schedule.show("numbers", [&] { return values(board); });
 }
 
-// What a reader tells whoever has made it.
+// What a reader has read, in memory that its parent can see.
 class Seen {
  public:
   void look(const Board& board) {
@@ -96,10 +96,10 @@ class Seen {
   std::array<char, 80> text_{};
 };
 
-// Whose accesses are steps of their own; those of the other are one step.
+// Whose accesses are separate steps. All accesses of the other are one step.
 enum class Steps { all, of_writer, of_reader };
 
-// One reader looks once while the writer writes so often.
+// One reader looks once while the writer writes `writes` times.
 ipc::Scenario look_during(int writes, Steps steps) {
   return [writes, steps](ipc::Schedule& schedule) {
     const ipc::Shared<Board> board;
@@ -118,7 +118,7 @@ ipc::Scenario look_during(int writes, Steps steps) {
   };
 }
 
-// The reader looks when the writer has written, and gone.
+// The reader looks when the writer has written twice and has ended.
 std::string look_afterwards(ipc::Schedule& schedule) {
   const ipc::Shared<Board> board;
   const ipc::Shared<Seen> seen;
@@ -140,7 +140,7 @@ struct Race {
 void read_often(Race& race) {
   int whole = 0;
   int torn = 0;
-  // One more when all is written: that look must succeed.
+  // One more read when everything is written: that one must succeed.
   for (bool last = false; !last;) {
     last = race.is_over;
     const auto numbers = try_read(race.board);
@@ -173,7 +173,7 @@ std::string race() {
                        race->torn.load(), race->torn + race->whole);
   }
   if (race->whole < kReaders) {
-    return "a reader refused although nobody wrote any more";
+    return "a reader refused although no process wrote any more";
   }
   return "";
 }

@@ -12,7 +12,7 @@
 constexpr size_t kNumbers = 3;
 using Numbers = std::array<int, kNumbers>;
 
-// A number in shared memory. Each access is a step of its own in the explorer,
+// A number in shared memory. In the explorer each access is a separate step,
 // and the test sees its memory order.
 class Word {
  public:
@@ -20,14 +20,14 @@ class Word {
   [[nodiscard]] int load(std::memory_order order) const;
   void store(int value, std::memory_order order);
 
-  // What it is called in a schedule.
+  // Its name in a schedule.
   const char* name = "";
 
  private:
   std::atomic<int> value_{0};
 };
 
-// std::atomic_thread_fence(), seen by the test as well.
+// Does std::atomic_thread_fence(); the test sees this call as well.
 void fence(std::memory_order order);
 
 struct Board {
@@ -40,6 +40,6 @@ struct Board {
 // may be killed at any step.
 void write(Board& board, const Numbers& numbers);
 
-// Copies all numbers, once: nothing if they may have changed meanwhile. It does
-// not write, and does not try again: whoever calls it does.
+// Copies all numbers, once. Returns nothing if they may have changed meanwhile.
+// It does not write to the board, and does not try again: its caller does that.
 std::optional<Numbers> try_read(const Board& board);

@@ -1,5 +1,5 @@
-// A writer and a reader of numbers in shared memory, without a lock: the reader
-// does not write. See README.md, and seqlock.h for what you have.
+// A writer and a reader of numbers in shared memory, without a lock. The reader
+// does not write. See README.md, and seqlock.h for what you can use.
 
 #include "projects/seqlock_reader/seqlock.h"
 

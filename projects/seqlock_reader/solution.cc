@@ -6,7 +6,7 @@
 void write(Board& board, const Numbers& numbers) {
   const int before = board.sequence.load(std::memory_order_relaxed);
   board.sequence.store(before + 1, std::memory_order_relaxed);
-  // A reader that sees one of the new numbers sees the odd sequence, too.
+  // A reader that sees one of the new numbers also sees the odd sequence.
   fence(std::memory_order_release);
   for (size_t i = 0; i < kNumbers; ++i) {
     board.numbers[i].store(numbers[i], std::memory_order_relaxed);
@@ -22,7 +22,7 @@ std::optional<Numbers> try_read(const Board& board) {
   for (size_t i = 0; i < kNumbers; ++i) {
     numbers[i] = board.numbers[i].load(std::memory_order_relaxed);
   }
-  // The sequence is looked at after the numbers, not before them.
+  // The second look at the sequence comes after the numbers, not before them.
   fence(std::memory_order_acquire);
   if (board.sequence.load(std::memory_order_relaxed) != before) return {};
   return numbers;

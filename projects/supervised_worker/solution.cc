@@ -1,8 +1,8 @@
 // The reference solution: one process that waits for signals with a deadline.
 //
-// SIGCHLD, SIGTERM and SIGINT are blocked and taken by sigtimedwait(2). So none
-// can come between a look and the wait that follows it, and a pause ends as
-// soon as there is something to do.
+// SIGCHLD, SIGTERM and SIGINT are blocked, and sigtimedwait(2) takes them. So
+// no signal can be lost between a check and the wait that follows it, and a
+// pause ends as soon as there is something to do.
 
 #include <errno.h>
 #include <signal.h>
@@ -28,14 +28,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kGrace{1000};
-constexpr int kPausesMax = 8;  // The longest pause, in first ones.
+constexpr int kPausesMax = 8;  // The longest pause, as a multiple of the first.
 
 class Supervisor {
  public:
   Supervisor(char** command, int restarts, milliseconds pause)
       : command_(command), restarts_left_(restarts), pause_(pause) {
     pause_max_ = pause * kPausesMax;
-    ::signal(SIGCHLD, SIG_DFL);  // Who has started us may have ignored it.
+    ::signal(SIGCHLD, SIG_DFL);  // Our parent may have ignored it.
     ::sigemptyset(&signals_);
     for (const int number : {SIGCHLD, SIGTERM, SIGINT}) {
       ::sigaddset(&signals_, number);
@@ -65,7 +65,7 @@ class Supervisor {
     const pid_t self = ::getpid();
     const pid_t worker = ipc::check(::fork(), "fork");
     if (worker != 0) return worker;
-    // It ends with us, also if we have ended before it asks for that.
+    // The worker ends with us, even if we end before this call.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != self) ::_exit(1);
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
@@ -75,7 +75,7 @@ class Supervisor {
     ::_exit(127);
   }
 
-  // The number of the signal that came, or 0 if the deadline has passed.
+  // Returns the number of the signal that came, or 0 at the deadline.
   int await_signal(std::optional<steady_clock::time_point> deadline) {
     for (;;) {
       timespec left{};
@@ -94,8 +94,8 @@ class Supervisor {
     }
   }
 
-  // How the worker has ended; nothing if we shall end before that, or the
-  // deadline has passed.
+  // Returns how the worker has ended; nothing if we are asked to end before
+  // that, or at the deadline.
   std::optional<int> await_end(
       pid_t worker, std::optional<steady_clock::time_point> deadline) {
     for (;;) {
@@ -107,7 +107,7 @@ class Supervisor {
     }
   }
 
-  // Ends the worker: it may finish what it does, but not for ever.
+  // Ends the worker: it may finish what it does, but only within kGrace.
   int end(pid_t worker) {
     ::kill(worker, SIGTERM);
     const auto deadline = steady_clock::now() + kGrace;

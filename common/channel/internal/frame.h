@@ -1,4 +1,4 @@
-// The frame of a message, and messages in a row as bytes; see connection.h.
+// The header of a message, and a queue of bytes for messages; see connection.h.
 #pragma once
 
 #include <endian.h>
@@ -16,7 +16,7 @@ namespace ipc::channel_internal {
 inline constexpr size_t kShortHeader = 4;
 inline constexpr size_t kLongHeader = 12;
 
-// The header of a message that is sent.
+// The header of a message to be sent.
 class HeaderBytes {
  public:
   explicit HeaderBytes(size_t length)
@@ -36,9 +36,9 @@ class HeaderBytes {
   size_t size_;
 };
 
-// That of a message that comes.
+// The header of a message that is being received.
 struct Header {
-  size_t size = 0;     // Bytes of the header; 0 if not all of it is there.
+  size_t size = 0;     // Bytes of the header; 0 if it is not complete yet.
   int64_t length = 0;  // Bytes of the message.
 
   explicit Header(std::string_view bytes) {
@@ -57,7 +57,7 @@ struct Header {
   }
 };
 
-// Bytes that come at the back and go at the front.
+// Bytes that are added at the back and removed at the front.
 class ByteQueue {
  public:
   [[nodiscard]] size_t size() const { return bytes_.size() - gone_; }
@@ -65,7 +65,8 @@ class ByteQueue {
     return std::string_view(bytes_).substr(gone_);
   }
   void push(std::string_view more) {
-    // It may never be empty. What is moved is less than what has gone.
+    // Needed because the queue may never get empty. It is cheap: fewer bytes
+    // are moved than have been removed.
     if (gone_ > size()) {
       bytes_.erase(0, gone_);
       gone_ = 0;
@@ -83,7 +84,7 @@ class ByteQueue {
 
  private:
   std::string bytes_;
-  size_t gone_ = 0;  // So many, in front, are no longer there.
+  size_t gone_ = 0;  // How many bytes at the front count as removed.
 };
 
 }  // namespace ipc::channel_internal

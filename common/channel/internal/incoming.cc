@@ -38,7 +38,8 @@ bool Incoming::holds_message() const {
   if (begun_) return begun_->done == begun_->size_bytes;
   const std::string_view held = held_.view();
   const Header header(held);
-  // What receive() will refuse counts, or nobody would call it.
+  // A length that receive() will refuse counts too. If it did not, the server
+  // would not call receive() and would not learn of it.
   return header.size != 0 &&
          (!accepts(header.length) ||
           held.size() - header.size >= static_cast<size_t>(header.length));
@@ -49,18 +50,18 @@ void Incoming::clear() {
   begun_.reset();
 }
 
-// False if not all of the header has come.
+// Begins a message if its header has come; false if the header is incomplete.
 bool Incoming::begin() {
   if (!begun_) held_.pop(take(held_.view()));
   return begun_.has_value();
 }
 
-// Begins the message whose header, and maybe more, these bytes are; how many of
-// them it took: none if not all of the header has come.
+// `bytes` start with a header: begins its message with those of the bytes that
+// belong to it. Returns how many bytes it took: 0 if the header is incomplete.
 size_t Incoming::take(std::string_view bytes) {
   const Header header(bytes);
   if (header.size == 0) return 0;
-  // Before anything is allocated for it.
+  // Checked before any memory is allocated for the message.
   if (!accepts(header.length)) {
     throw_error(EMSGSIZE, "receive: length of a message");
   }
@@ -73,8 +74,8 @@ size_t Incoming::take(std::string_view bytes) {
   return header.size + done;
 }
 
-// Reads a packet, or the next bytes of a header and of nothing else; or as much
-// as there is.
+// Reads one packet; or, if it reads ahead, all that has come; or else only the
+// next bytes of a header.
 Transfer Incoming::read_header(const Wire& wire, Deadline deadline) {
   std::array<char, kReadBytes> bytes;
   std::span<char> room = bytes;
@@ -85,8 +86,9 @@ Transfer Incoming::read_header(const Wire& wire, Deadline deadline) {
   size_t size = 0;
   const Transfer status = wire.read(room, size, deadline);
   const std::string_view read(bytes.data(), size);
-  // Most are taken at once, without being held first; but not what is refused,
-  // or may have no room in memory, and so must be found again.
+  // Most messages are taken at once, without being held first. Exceptions are a
+  // length that is refused, and a message for which there may be no memory: the
+  // next call must find these again.
   const int64_t length = Header(read).length;
   const bool at_once = held_.size() == 0 && accepts(length) &&
                        static_cast<size_t>(length) <= read.size();
@@ -94,7 +96,7 @@ Transfer Incoming::read_header(const Wire& wire, Deadline deadline) {
   return status;
 }
 
-// Reads what the message that has begun still lacks.
+// Reads more of the message that has begun.
 Transfer Incoming::read_body(const Wire& wire, Deadline deadline) {
   auto& [message, size_bytes, done] = *begun_;
   const size_t room_bytes = std::min(size_bytes, done + kStepBytes);

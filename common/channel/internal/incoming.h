@@ -1,14 +1,15 @@
 // The half of a Connection that receives.
 //
-// Invariant: what has come is, in this order, begun_ and held_; what follows is
-//            still in the kernel.
-//            begun_ is the message that is being received, if its header has
-//            come and was taken: a length that is accepted, room for so many
-//            bytes, and those of them that have come.
-//            held_ begins with a header, or a part of one. If this does not
-//            read ahead it has no byte of a second message, so that a copy of
-//            the end in another process finds the next one whole.
-// Errors:    one leaves the message where it was, and it is met again.
+// Invariant: the bytes that were read are in begun_ and, after these, in held_;
+//            the bytes that follow are still in the kernel.
+//            begun_ is the message that is being received, once its header was
+//            taken: an accepted length, memory for that many bytes, and those
+//            of them that have come.
+//            held_ begins with a header, or a part of one. Without read_ahead()
+//            it has no byte of a second message, so that a copy of the end in
+//            another process finds the next message whole.
+// Errors:    after an exception the message is where it was, and the next call
+//            meets it again.
 #pragma once
 
 #include <stddef.h>
@@ -32,7 +33,8 @@ class Incoming {
   // Receives one message: ok, closed, truncated or timed_out.
   Received receive(const Wire& wire, Deadline deadline);
 
-  // receive() would not read: a message is there, or one that is refused.
+  // Whether receive() would not read(2): it has a whole message, or a length
+  // that it will refuse.
   [[nodiscard]] bool holds_message() const;
 
   void read_ahead() { reads_ahead_ = true; }
@@ -42,8 +44,8 @@ class Incoming {
  private:
   struct Begun {
     std::string message;
-    size_t size_bytes;  // Of all of it,
-    size_t done;        // of which so many have come.
+    size_t size_bytes;  // Of the whole message.
+    size_t done;        // How many of these bytes have come.
   };
 
   [[nodiscard]] bool accepts(int64_t length) const {

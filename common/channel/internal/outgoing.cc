@@ -26,7 +26,7 @@ Transfer Outgoing::flush(Wire& wire, Deadline deadline) {
   while (status == Transfer::ok && unsent() > 0) {
     Pieces pieces{unsent_.view(), {}};
     const bool begins = left_ == 0;
-    if (wire.keeps_packets()) {  // One message after the other.
+    if (wire.keeps_packets()) {  // One message at a time.
       const Header header(pieces.first);
       pieces = pieces.prefix(
           begins ? header.size + static_cast<size_t>(header.length) : left_);
@@ -37,7 +37,7 @@ Transfer Outgoing::flush(Wire& wire, Deadline deadline) {
     unsent_.pop(size - left);
     if (wire.keeps_packets() && left < size) left_ = left;
   }
-  // All has gone, or nobody will ever read the rest.
+  // All was sent, or the peer is gone and will never read the rest.
   if (status != Transfer::timed_out) clear();
   return status;
 }

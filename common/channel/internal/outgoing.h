@@ -1,12 +1,12 @@
 // The half of a Connection that sends.
 //
-// Invariant: unsent_ is what was promised to go and has not gone: messages with
-//            their headers, in order. Of the first only the end may be left;
-//            then it has left_ bytes if the wire keeps packets, and left_ is 0
-//            if a header is in front. While anything is unsent no other message
-//            goes past it.
-// Deadline:  never cuts a message in two: either nothing of it has gone and
-//            nothing is kept, or all that has not gone is in unsent_.
+// Invariant: unsent_ has the messages, with their headers and in order, that
+//            were accepted and not yet sent. Of the first one only the end may
+//            be left. If the wire keeps packets, left_ is then the number of
+//            these bytes; it is 0 if unsent_ begins with a header. While
+//            anything is unsent no other message overtakes it.
+// Deadline:  never cuts a message in two. Either no byte of it was sent and
+//            none is kept, or all bytes that were not sent are in unsent_.
 #pragma once
 
 #include <stddef.h>
@@ -22,8 +22,8 @@ namespace ipc::channel_internal {
 
 class Outgoing {
  public:
-  // Sends a message, without a copy if it goes at once: ok, closed, timed_out
-  // (nothing of it has gone), or partial. Requires: nothing is unsent.
+  // Sends a message, without copying it if the kernel takes it at once: ok,
+  // closed, timed_out (no byte was sent), or partial. Requires: unsent() is 0.
   Transfer send(Wire& wire, std::string_view message, Deadline deadline);
   // Adds a message to what flush() sends.
   void queue(std::string_view message);

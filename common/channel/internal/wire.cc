@@ -19,13 +19,14 @@ namespace ipc::channel_internal {
 namespace {
 
 constexpr size_t kPacketMin = 1024;
-// What of a message goes with its header. The rest is then copied to a place as
-// aligned as the message; to another it would take several times as long.
+// The size of the packet that has the header of a message. With this size the
+// receiver copies the rest to an address that is aligned like the message; to a
+// differently aligned one the copy would take several times as long.
 constexpr size_t kFirstBytes = (64 << 10) - 64 + kShortHeader;
 constexpr size_t kJoinedMax = 1024;
 
-// Whether a call may wait inside of the kernel: not if it must end in time, and
-// not if somebody wants to see that it waits.
+// Whether a call may wait inside the kernel: not if it has a deadline, and not
+// if the event log or the explorer must see that it waits.
 bool may_block(Deadline deadline) {
   return deadline.is_never() && event_hook == nullptr && gate() == nullptr;
 }
@@ -50,15 +51,15 @@ Wire::Wire(UniqueFd pipe_end, Kind kind)
   set_blocking(fd_.get(), false);
 }
 
-// How much goes in one call, and so in one packet.
+// How many bytes go in one call, and so in one packet.
 size_t Wire::write_max(bool begins) const {
   if (!keeps_packets()) return std::numeric_limits<size_t>::max();
-  // The peer does not know yet how long a message is that begins.
+  // Before its first packet the peer does not know how long the message is.
   return begins ? std::min(kFirstBytes, packet_bytes_) : packet_bytes_;
 }
 
 Transfer Wire::write(Pieces& pieces, bool begins, Deadline deadline) {
-  // Without SIGPIPE, so that no peer can end a server by leaving.
+  // Without SIGPIPE, so that a peer cannot end a server by closing its end.
   const int flags = MSG_NOSIGNAL | (may_block(deadline) ? 0 : MSG_DONTWAIT);
   while (pieces.size() > 0) {
     const size_t max = write_max(begins);
@@ -71,7 +72,7 @@ Transfer Wire::write(Pieces& pieces, bool begins, Deadline deadline) {
       return Transfer::closed;
     } else if (keeps_packets() && (errno == EMSGSIZE || errno == ENOBUFS) &&
                max > kPacketMin) {
-      packet_bytes_ = max / 2;  // More than this socket, or kernel, has.
+      packet_bytes_ = max / 2;  // Too long for this socket, or for the kernel.
     } else if (errno != EAGAIN) {
       throw_error(errno, "write");
     } else if (!wait(POLLOUT, deadline)) {
@@ -81,11 +82,11 @@ Transfer Wire::write(Pieces& pieces, bool begins, Deadline deadline) {
   return Transfer::ok;
 }
 
-// As much as the kernel takes at once.
+// Writes as much as the kernel takes at once.
 ssize_t Wire::write_once(Pieces pieces, int flags) const {
   std::string_view& first = pieces.first;
   std::string_view& second = pieces.second;
-  // The kernel takes longer to gather little than it takes to copy it here.
+  // For a few bytes, a copy here is faster than letting the kernel gather them.
   std::array<char, kJoinedMax> joined;
   if (!second.empty() && pieces.size() <= joined.size()) {
     first.copy(joined.data(), first.size());
@@ -112,7 +113,8 @@ ssize_t Wire::write_once(Pieces pieces, int flags) const {
 
 Transfer Wire::read(std::span<char> room, size_t& size_bytes,
                     Deadline deadline) const {
-  // With MSG_TRUNC a packet that does not fit tells so.
+  // With MSG_TRUNC recv(2) returns the real length of a packet that does not
+  // fit.
   const int flags = (may_block(deadline) ? 0 : MSG_DONTWAIT) |
                     (keeps_packets() ? MSG_TRUNC : 0);
   while (true) {

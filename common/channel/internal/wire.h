@@ -1,10 +1,10 @@
-// The descriptor below a Connection: how bytes get into the kernel and out of
-// it, on a pipe, a stream, or a socket that keeps packets apart.
+// The descriptor below a Connection: writes bytes to and reads them from a
+// pipe, a stream socket, or a socket that keeps packets apart.
 //
-// Invariant: a socket blocks, and each call says whether it may wait. A pipe
-//            cannot be told, and one that blocks could outlast any deadline, so
-//            it does not block.
-// Packets:   a message goes in packets of its own, one or more, and none has
+// Invariant: a socket is in blocking mode, and each call says whether it may
+//            wait (MSG_DONTWAIT). A call on a pipe cannot say that, and one
+//            that blocks could outlast any deadline, so a pipe is non-blocking.
+// Packets:   a message is sent in one or more packets of its own; no packet has
 //            bytes of two messages.
 #pragma once
 
@@ -24,12 +24,13 @@
 
 namespace ipc::channel_internal {
 
-// A long message is made room for in steps, so that what the kernel writes to
-// is still in a cache, and none is made for what never comes. It also goes in
-// packets of this size: the longer they are, the less the kernel does.
+// The memory for a long message grows in steps of this size. So the memory that
+// the kernel writes to is still in a cache, and no memory is filled for bytes
+// that never come. This is also the size of packets: with longer ones the
+// kernel has less to do.
 inline constexpr size_t kStepBytes = 512 << 10;
 
-// What is to be written: both, one after the other.
+// Bytes to be written: first, then second.
 struct Pieces {
   std::string_view first;
   std::string_view second;
@@ -60,17 +61,18 @@ class Wire {
   [[nodiscard]] bool keeps_packets() const { return kind_ == Kind::packets; }
   void close() { fd_.reset(); }
 
-  // Writes all of the pieces, and takes off their front what has gone: ok,
-  // closed or timed_out. They are of one message, if this keeps packets, and
-  // `begins` says that they are so from its beginning.
+  // Writes all of the pieces, and removes from their front what was written:
+  // ok, closed or timed_out. If this keeps packets, the pieces must belong to
+  // one message; `begins` says whether they start at its beginning.
   Transfer write(Pieces& pieces, bool begins, Deadline deadline);
 
-  // Reads what there is, up to the size of `room`, and on a socket that keeps
-  // packets one of them whole: ok, closed or timed_out.
+  // Reads what there is, at most the size of `room`; on a socket that keeps
+  // packets, one whole packet: ok, closed or timed_out. EMSGSIZE if the packet
+  // is longer than `room`.
   Transfer read(std::span<char> room, size_t& size_bytes,
                 Deadline deadline) const;
 
-  // The name that the event log has for the channel.
+  // Sets the name of the channel in the event log.
   void name(std::string channel) { channel_ = std::move(channel); }
   void log(EventKind kind, std::string_view id = "") const {
     event(kind, channel_, id);
@@ -86,7 +88,7 @@ class Wire {
 
   UniqueFd fd_;
   Kind kind_ = Kind::stream;
-  size_t packet_bytes_ = kStepBytes;  // Of a packet, at most.
+  size_t packet_bytes_ = kStepBytes;  // The maximum size of a packet.
   std::string channel_ = "Connection";
 };
 

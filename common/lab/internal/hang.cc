@@ -38,10 +38,10 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
 }
 
-// What a thread of the run does, as a sentence.
+// Says in a sentence what a thread of the run does.
 std::string sentence(const LiveTask& task, const std::string& who,
                      const Reason& reason, const Names& held_by) {
-  // Itself first.
+  // The thread itself comes first.
   Names names;
   if (std::count(held_by.begin(), held_by.end(), who) > 0) {
     names.push_back(who + " itself");
@@ -57,10 +57,10 @@ std::string sentence(const LiveTask& task, const std::string& who,
     case 'T':
     case 't':
       return who +
-             " is stopped by a signal and goes on only when somebody sends it "
-             "SIGCONT.";
+             " is stopped by a signal and continues only when a process sends "
+             "it SIGCONT.";
     case 'R':
-      return who + " is running: it waits for nobody.";
+      return who + " is running: it is not waiting.";
     case 'Z':
     case 'X':
       return fmt::format("{} has ended, but {} has not waited for it.", who,
@@ -92,7 +92,7 @@ std::string sentence(const LiveTask& task, const std::string& who,
   return fmt::format("{} for {}{}.", waits, on, held);
 }
 
-// The shortest circle in a graph of who waits for whom.
+// The shortest circle in a graph of which thread waits for which.
 Names shortest_circle(const std::map<std::string, Names>& edges) {
   Names best;
   for (const auto& [start, ignored] : edges) {
@@ -176,8 +176,8 @@ class Explainer {
  private:
   [[nodiscard]] std::string name(pid_t pid) const {
     const auto first = first_name_.find(pid);
-    // What forks without telling us has the name of its parent, and its own
-    // for ps(1).
+    // A process that was forked without the library still has the noted name of
+    // its parent; its own name is only the one for ps(1).
     const std::string noted = noted_name(pid);
     if (first == first_name_.end()) {
       return noted.empty() ? fmt::format("pid {}", pid) : noted;
@@ -198,7 +198,7 @@ class Explainer {
     if (call == "futex") return of_futex(task);
     if (call == "wait4" || call == "waitid") return of_child(task);
     if (call == "nanosleep" || call == "clock_nanosleep") {
-      if (!task.timeout_s) return {"a time to come", {}};
+      if (!task.timeout_s) return {"a point in time", {}};
       return {fmt::format("a sleep of {:.3g} s to pass", *task.timeout_s), {}};
     }
     if (call == "pause" || call == "rt_sigsuspend" ||
@@ -213,7 +213,7 @@ class Explainer {
               {}};
     }
     if (call == "open" || call == "openat") {
-      return {"somebody to open the other end of " +
+      return {"another process to open the other end of " +
                   (task.path.empty() ? "a FIFO" : task.path),
               {}};
     }
@@ -237,15 +237,15 @@ class Explainer {
           noted.holders.empty() ? mutex.holders : noted.holders};
     }
     if (!mutex.on.empty()) return mutex;
-    return {fmt::format("a futex at {:#x} that nobody wakes", task.args[0]),
+    return {fmt::format("a futex at {:#x} that no process wakes", task.args[0]),
             {}};
   }
 
   // Guesses what a futex word means to the C library, and its owner. The word
   // of a robust or priority-inheriting mutex holds the thread id of its owner,
-  // and a mark that somebody waits. An ordinary mutex has its owner two words
-  // further; whoever waits for it has stored 2, and sleeps for as long as it is
-  // 2. A thread id without a mark is what pthread_join(3) waits on.
+  // and a mark that a thread waits. An ordinary mutex has its owner two words
+  // further; a thread that waits for it has stored 2, and sleeps while the word
+  // is 2. pthread_join(3) waits on a thread id without a mark.
   Reason of_mutex(const LiveTask& task) const {
     if (task.word.size() != 3) return {};
     constexpr int32_t kThreadId = 0x3fffffff;
@@ -375,7 +375,7 @@ class Explainer {
     return {target, {}};
   }
 
-  // The processes that have it open, to write or to read.
+  // The processes that have `target` open, to write or to read.
   [[nodiscard]] std::vector<pid_t> having(const std::string& target,
                                           bool can_write, bool is_fifo) const {
     std::vector<pid_t> found;
@@ -474,7 +474,7 @@ class Explainer {
   std::map<pid_t, std::string> labels_;
 };
 
-// As harness/quiet.py, where the reasons are.
+// The same values as in harness/quiet.py, which gives the reasons.
 constexpr double kQuietS = 2;
 constexpr double kRecheckS = 0.15;
 constexpr double kAsGoodAsEverS = 10;
@@ -508,7 +508,7 @@ double Rest::quiet_s() const {
   return static_cast<double>(now_ns() - since_ns_) / 1e9;
 }
 
-// Whether there are other processes than before, or work is done.
+// Whether the set of processes has changed, or one of them has done some work.
 bool Rest::has_moved() {
   uint64_t ticks = 0;
   std::vector<pid_t> pids;
@@ -538,7 +538,7 @@ const std::vector<std::string>& Rest::look() {
       return task.state == 'R' || task.state == 'D';
     };
     goes_on = std::any_of(tasks.begin(), tasks.end(), ends);
-    // Who looks again at what it waits for runs for an instant.
+    // A process that looks again at what it waits for runs for an instant.
     if (!goes_on && explanation_.empty() &&
         std::none_of(tasks.begin(), tasks.end(), runs)) {
       explanation_ = explain_hang(ancestor_);

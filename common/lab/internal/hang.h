@@ -1,6 +1,7 @@
-// Why a lab does not go on, in words that a student understands: who waits, in
-// which call, for what, who holds that, and the circle, if there is one.
-// harness/hang.py says the same of the runs of a test, in the same words.
+// Explains why a lab does not continue, in words that a student understands:
+// which process waits, in which call, for what, which process holds that, and
+// whether they wait in a circle. harness/hang.py explains the runs of a test in
+// the same words.
 #pragma once
 
 #include <stdint.h>
@@ -13,21 +14,22 @@
 
 namespace ipc::lab_internal {
 
-// A line for each thread of the processes that descend from `ancestor`, and
-// one for the circle of those that wait for each other; none if nobody is left.
+// Returns a line for each thread of the processes that descend from `ancestor`,
+// and one for a circle in which they wait for each other. Empty if no process
+// is left.
 std::vector<std::string> explain_hang(pid_t ancestor);
 
-// Follows what descends from a process, and tells when nothing moves any more.
+// Watches the descendants of a process, and notices when none makes progress.
 class Rest {
  public:
-  // `limit_s`: whoever sleeps, but not for so long, will go on.
+  // A process that sleeps for less than `limit_s` counts as making progress.
   Rest(pid_t ancestor, double limit_s);
 
-  // To be called now and then. While all have slept for some seconds, with
-  // nothing that would wake them, the explanation; empty otherwise.
+  // Call it now and then. Returns the explanation if all have slept for some
+  // seconds and nothing would wake them; otherwise it is empty.
   const std::vector<std::string>& look();
 
-  // For how long that has been so.
+  // How long they have not moved, in seconds.
   [[nodiscard]] double quiet_s() const;
 
  private:

@@ -37,8 +37,8 @@ struct Call {
   const char* name;
 };
 
-// The calls that a process of a lab can be blocked in. A processor that lacks
-// some of them makes them of those that can do more.
+// The calls that a process of a lab can be blocked in. Some processors lack a
+// few; there the C library uses more general ones (ppoll for poll).
 constexpr Call kCalls[] = {
     {SYS_read, "read"},
     {SYS_write, "write"},
@@ -88,12 +88,13 @@ constexpr Call kCalls[] = {
 #endif
 };
 
-// What such a call has: its number tells more than its name.
+// Compares numbers, because one name may stand for two calls: see kCalls.
 bool is_one_of(long number, std::initializer_list<long> numbers) {
   return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
 }
 
-// Reads the memory of a process: false where there is none, or no right to it.
+// Reads the memory of a process; false if there is none at this address, or if
+// this process may not read it.
 bool peek(pid_t pid, uint64_t address, void* data, size_t size) {
   if (address == 0) return false;
   const std::string path = "/proc/" + std::to_string(pid) + "/mem";
@@ -115,7 +116,7 @@ std::optional<double> time_at(pid_t pid, uint64_t address) {
   return seconds(time);
 }
 
-// From now to an absolute time in another process.
+// Seconds from now to an absolute time that is stored in another process.
 std::optional<double> until(pid_t pid, uint64_t address, clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -133,8 +134,8 @@ std::optional<double> futex_timeout(pid_t pid,
   constexpr uint64_t kOnWallClock = 256;
   const uint64_t command = args[1] & kCommands;
   if (command == kWait) return time_at(pid, args[3]);
-  // The library sleeps in slices, and puts the real end where the kernel does
-  // not look: see common/sync/futex.cc.
+  // The library sleeps in slices, and passes the address of the real deadline
+  // in an argument that the kernel ignores: see common/sync/futex.cc.
   if (command == kWaitBitset && args[4] != 0) {
     return until(pid, args[4], CLOCK_MONOTONIC);
   }
@@ -148,7 +149,7 @@ std::optional<double> milliseconds(uint64_t argument) {
   return value / 1e3;
 }
 
-// After how long a call will end by itself; nothing for never.
+// Seconds until a call ends by itself; nothing if it never does.
 std::optional<double> timeout_of(pid_t pid, long number,
                                  const std::array<uint64_t, 6>& args) {
   switch (number) {
@@ -275,7 +276,7 @@ std::vector<int32_t> awaited_word(pid_t pid, long number,
 
 std::string opened_path(pid_t pid, uint64_t address) {
   std::string path;
-  // A byte at a time: behind the text may be no memory.
+  // A byte at a time: there may be no memory behind the text.
   for (char c = 0; path.size() < 256 && peek(pid, address + path.size(), &c, 1);
        path += c) {
     if (c == '\0') break;
@@ -302,7 +303,7 @@ void describe_call(LiveTask& task, long number) {
 #endif
 }
 
-// Its state, by the line of /proc/PID/stat or /proc/PID/task/TID/stat.
+// The state of a thread, from /proc/PID/task/TID/stat.
 std::optional<LiveTask> read_task(pid_t pid, pid_t tid) {
   const std::string text = read_file("/proc/" + std::to_string(pid) + "/task/" +
                                      std::to_string(tid) + "/stat");
@@ -326,7 +327,7 @@ std::optional<LiveTask> read_task(pid_t pid, pid_t tid) {
   return task;
 }
 
-// The numbers that are names in a folder of /proc, in their order.
+// The names in a folder of /proc that are numbers, in ascending order.
 std::set<pid_t> numbers_in(const std::string& folder) {
   std::set<pid_t> found;
   std::error_code error;
@@ -369,7 +370,7 @@ std::map<int, Descriptor> descriptors_of(pid_t pid) {
 }
 
 bool is_at_rest(const LiveTask& task) {
-  // Without a call it had begun to run when that was read.
+  // A thread without a call had begun to run when its call was read.
   if (task.state == 'S' || task.state == 'D') return !task.call.empty();
   return task.state != 'R';
 }
@@ -379,7 +380,7 @@ struct PeerRequest {
   unix_diag_req request;
 };
 
-// Adds the pairs of one answer of sock_diag(7); whether more answers follow.
+// Adds the pairs of one answer of sock_diag(7). Returns whether more may come.
 bool add_peers(const char* answer, size_t size,
                std::map<uint64_t, uint64_t>& peers) {
   const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
@@ -483,8 +484,8 @@ Snapshot snapshot_of(pid_t ancestor) {
   constexpr int kLooksMost = 20;
   constexpr useconds_t kBetweenUs = 5'000;
   Snapshot snapshot;
-  // Who waits by the library looks again every 100 ms, and just then it seems
-  // to run. One that really runs still does after some looks.
+  // A process that waits in the library looks again every 100 ms, and seems to
+  // run just then. One that really runs still does after some looks.
   for (int look = 0; look < kLooksMost; ++look) {
     if (look > 0) ::usleep(kBetweenUs);
     snapshot.tasks = tasks_of(ancestor);

@@ -1,6 +1,6 @@
-// What /proc says of the processes that descend from one: where each of their
-// threads is blocked, and what each has open. harness/proc.py is the same for
-// the harness, and the names of calls are the same in both.
+// What /proc says about the descendants of a process: where each of their
+// threads is blocked, and what each process has open. harness/proc.py does the
+// same for the harness, and both use the same names of calls.
 //
 // Errors: none; what cannot be read is left out.
 // See:    proc(5), "/proc/[pid]/syscall", "/proc/[pid]/fd".
@@ -26,14 +26,14 @@ struct LiveTask {
   std::string name;  // As ps(1) shows it.
   char state = '?';  // Of /proc/PID/stat.
   uint64_t ticks = 0;
-  std::string call;                 // "" if that cannot be told.
+  std::string call;                 // "" if it is not known.
   std::array<uint64_t, 6> args{};   // Of the call.
   std::optional<double> timeout_s;  // After which the call ends by itself.
-  std::vector<std::pair<int, bool>> waits_on;  // Descriptors; is it to write?
-  // Of futex(2): what is at the address. Of semop(2): index, change and last
-  // user of the semaphore.
+  std::vector<std::pair<int, bool>> waits_on;  // Descriptor; waits to write?
+  // For futex(2): what is at the address. For semop(2): the semaphore's index,
+  // the change that is asked for, and the last process that used it.
   std::vector<int32_t> word;
-  std::string path;  // Of open(2).
+  std::string path;  // For open(2).
 };
 
 struct Descriptor {
@@ -44,22 +44,23 @@ struct Descriptor {
 };
 
 struct Snapshot {
-  std::vector<LiveTask> tasks;  // By pid, and by tid.
+  std::vector<LiveTask> tasks;  // Sorted by pid, then by tid.
   std::map<pid_t, std::map<int, Descriptor>> descriptors;
-  std::map<uint64_t, uint64_t> unix_peers;  // Of sockets, by their inodes.
+  std::map<uint64_t, uint64_t> unix_peers;  // Inode of a socket and its peer.
 };
 
-// The first thread of each process that descends from `ancestor`, with nothing
-// but its state: cheap.
+// The first thread of each process that descends from `ancestor`, with its
+// state only, which is cheap.
 std::vector<LiveTask> descendants_of(pid_t ancestor);
 
-// Every thread of each of them.
+// Every thread of each of these processes, with its call.
 std::vector<LiveTask> tasks_of(pid_t ancestor);
 
-// All of it, if possible in an instant in which none is running.
+// All of the above, if possible at an instant in which no thread runs. Blocks
+// for up to 0.1 s to find such an instant.
 Snapshot snapshot_of(pid_t ancestor);
 
-// "" if it cannot be read.
+// Both return "" if it cannot be read.
 std::string read_file(const std::string& path);
 std::string descriptor_info(pid_t pid, int fd);
 

@@ -23,7 +23,7 @@ class Dict : public ManagedObject {
     return field == fields_.end() ? none() : some(field->second);
   }
   void set(const std::string& key, const Json& value) { fields_[key] = value; }
-  // What is not there counts as 0.
+  // A missing value counts as 0.
   Json add(const std::string& key, const Json& amount) {
     const auto field = fields_.find(key);
     Json sum = (field == fields_.end() ? Json(0) : field->second).plus(amount);
@@ -85,7 +85,7 @@ class List : public ManagedObject {
   std::vector<Json> items_;
 };
 
-// So many numbers and no more: those of the list that it is made of.
+// A fixed number of numbers: as many as the list that it is made from.
 class Array : public List {
  public:
   explicit Array(const std::vector<Json>& numbers) {
@@ -114,7 +114,7 @@ class Value : public ManagedObject {
 class Queue : public ManagedObject {
  public:
   explicit Queue(int64_t max_items) : max_items_(max_items) {
-    if (max_items < 1) throw BadCall("a queue has room for one item or more");
+    if (max_items < 1) throw BadCall("a queue must have room for an item");
   }
   void each_value(const Visit& visit) const override {
     for (const Json& item : items_) visit(item);

@@ -29,7 +29,7 @@ ObjectTable::ObjectTable(std::string generation, const ManagedTypes& types)
   const ManagedType* const dict = built_in_.find("dict");
   std::shared_ptr<ManagedObject> root = dict->make(caller(0, 0), {});
   root->type_ = dict;
-  root->users_ = 1;  // Ourselves.
+  root->users_ = 1;  // The table itself, so that the root stays.
   objects_[to_reference(this->root()).id] = std::move(root);
 }
 
@@ -83,7 +83,7 @@ void ObjectTable::unuse(const std::string& id, ManagedObject& object) {
 }
 
 void ObjectTable::leave(ClientId client, Uses uses) {
-  left_.push_back(std::move(uses));  // Gone through later: it may be much.
+  left_.push_back(std::move(uses));  // collect() does the work: it may be much.
   for (ManagedObject* const object : holdable_) object->forget(client);
 }
 
@@ -91,9 +91,9 @@ void ObjectTable::give(Uses& uses, ManagedObject& object,
                        const ManagedType::Arguments& arguments) {
   for (const Json& argument : arguments) {
     for_each_reference(argument, [&](const Reference& reference) {
-      // Its class could not tell us what it keeps.
+      // Without each_value() we could not find out what the object keeps.
       if (!object.type_->keeps_values) {
-        throw BadCall("a registered type takes no proxies");
+        throw BadCall("an object of this type takes no proxies");
       }
       use(uses, reference.id)->may_be_referred_to_ = true;
       object.may_refer_ = true;
@@ -111,7 +111,7 @@ std::optional<Json> ObjectTable::call(Uses& uses, ManagedObject& object,
     throw UnknownMethod("there is no method " + request.method);
   }
   while (open_ == &object && !values_.empty()) look_into_value();
-  // It may replace what it refers to.
+  // The call may replace values, and with them what the object refers to.
   values_changed_ = values_changed_ || object.may_refer_;
   std::optional<Json> value = method->second(object, caller, request.arguments);
   if (value && object.may_refer_) {
@@ -151,7 +151,7 @@ bool ObjectTable::collect_one() {
   } else if (collecting_ == Collecting::mark) {
     if (!mark_one()) collecting_ = Collecting::sweep;
   } else if (!to_look_into_.empty()) {
-    collecting_ = Collecting::mark;  // Somebody has come to use one more.
+    collecting_ = Collecting::mark;  // A client has begun to use another one.
   } else if (!to_sweep_.empty()) {
     drop_unless_met(to_sweep_.extract(to_sweep_.begin()).value());
   } else {
@@ -194,7 +194,7 @@ void ObjectTable::begin_one() {
   }
 }
 
-// Looks into one value, or opens the next object; false if there is none.
+// Looks into one value, or opens the next object; false if none is left.
 bool ObjectTable::mark_one() {
   if (!values_.empty()) {
     look_into_value();

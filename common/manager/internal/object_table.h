@@ -1,19 +1,20 @@
-// The objects of a server, and who keeps them.
+// The objects of a server, and the clients and values that keep them.
 //
-// An object stays while a client uses it, or a value refers to it that is kept
-// by an object that stays. A circle of those is no reason to stay. What is left
-// over is looked for in small parts, between which anything may happen:
+// An object stays while a client uses it, or while an object that stays keeps a
+// value that refers to it. A circle of references alone does not keep objects.
+// A collection looks for the others in small parts, between which the server
+// may do any call:
 //
-//   begin   what no client uses and no value may refer to is dropped; if the
-//           rest is to be dropped depends on who refers to it
-//   mark    look into all that is in use, and into what is referred to there
-//   sweep   drop what was not met
+//   begin   drop the objects that no client uses and no value may refer to; of
+//           the other unused ones, the next parts find out which to drop
+//   mark    look into all objects in use, and into those that they refer to
+//   sweep   drop the unused objects that were not met
 //
 // Invariant: in mark and sweep, an object that was met and may refer to others
 //        has been looked into, is open, or waits in to_look_into_. Two things
-//        could break that meanwhile: a client comes to use one more object,
-//        which use() therefore meets, or a call changes the values of the open
-//        object, so call() looks into all of them first.
+//        could break that between two parts. A client may begin to use another
+//        object: therefore use() meets it. A call may change the values of the
+//        open object: therefore call() first looks into all of them.
 #pragma once
 
 #include <list>
@@ -39,38 +40,39 @@ class ObjectTable {
   // The objects that a client may use, by their ids.
   using Uses = std::unordered_map<std::string, ManagedObject*>;
 
-  // Has a dict from the beginning, the root.
+  // It has one object from the beginning: the root, a dict.
   ObjectTable(std::string generation, const ManagedTypes& types);
 
   [[nodiscard]] Caller caller(ClientId client, uint64_t number) const {
     return {client, number, find_reference_};
   }
 
-  // Makes an object; the reference to it. UnknownMethod, or what its maker
-  // throws.
+  // Makes an object and returns a reference to it. UnknownMethod if there is no
+  // such type; also whatever its constructor throws.
   Json create(Uses& uses, const Caller& caller, const std::string& type,
               const ManagedType::Arguments& arguments);
-  // StaleObject if there is none.
+  // StaleObject if there is no such object.
   [[nodiscard]] std::shared_ptr<ManagedObject> find(
       const std::string& id) const;
   [[nodiscard]] Json root() const;
   [[nodiscard]] size_t size() const { return objects_.size(); }
 
-  // From now on the object stays for this client, until it stops or leaves.
+  // The object stays for this client until the client stops using it or leaves.
   std::shared_ptr<ManagedObject> use(Uses& uses, const std::string& id);
   void stop_using(Uses& uses, const std::string& id);
   void leave(ClientId client, Uses uses);
 
-  // What the object is about to be given, and may keep.
+  // Notes the references in arguments that the object is about to get, because
+  // it may keep them. BadCall if its type cannot.
   void give(Uses& uses, ManagedObject& object,
             const ManagedType::Arguments& arguments);
   // Does a call, or returns nothing if it must wait.
   std::optional<Json> call(Uses& uses, ManagedObject& object,
                            const Caller& caller, const Request& request);
 
-  // Goes on to look for what is left over; for a short time only.
+  // Does some parts of a collection, for about kCollectStepNs.
   void collect();
-  // When that makes sense.
+  // When collect() has something to do.
   [[nodiscard]] Deadline next_collection() const;
 
  private:
@@ -92,23 +94,23 @@ class ObjectTable {
   const FindObject find_reference_;
   std::unordered_map<std::string, std::shared_ptr<ManagedObject>> objects_;
   std::unordered_set<ManagedObject*> holdable_;   // Of types that can_be_held.
-  std::unordered_set<ManagedObject*> referring_;  // may_refer_.
+  std::unordered_set<ManagedObject*> referring_;  // Those with may_refer_.
 
-  std::list<Uses> left_;             // By clients that have gone.
-  std::vector<std::string> unused_;  // By clients, and not yet looked at.
-  std::unordered_set<std::string> referred_to_;  // Unused, kept by values.
-  bool values_changed_ = false;  // So that these may have become free.
+  std::list<Uses> left_;             // What clients used that have gone.
+  std::vector<std::string> unused_;  // No client uses these; not yet looked at.
+  std::unordered_set<std::string> referred_to_;  // Unused, but kept by values.
+  bool values_changed_ = false;  // Some of referred_to_ may have become free.
 
   Collecting collecting_ = Collecting::nothing;
   uint64_t collection_ = 0;
   std::vector<ManagedObject*> to_look_into_;
-  ManagedObject* open_ = nullptr;    // Is being looked into:
-  std::vector<const Json*> values_;  // these are left of it.
+  ManagedObject* open_ = nullptr;    // The object that is being looked into.
+  std::vector<const Json*> values_;  // Its values that are still to do.
   std::unordered_set<std::string> to_sweep_;
   Deadline next_collection_ = Deadline::at_ns(0);
 };
 
-// 64 random bits, as a part of a number.
+// 64 random bits in hexadecimal, as a part of an id or a key.
 std::string random_hex();
 
 }  // namespace ipc

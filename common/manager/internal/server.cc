@@ -14,9 +14,10 @@
 namespace ipc {
 namespace {
 
-// So many clients are served before the time is looked at.
+// How many clients are served before the server looks at the time.
 constexpr size_t kEventsMax = 64;
-// So many bytes of replies may wait while other requests of a client are done.
+// How many bytes of replies to a client may wait while the server does more of
+// its requests.
 constexpr size_t kUnsentMax = 64 << 10;
 
 }  // namespace
@@ -33,7 +34,7 @@ void ManagerServer::add_client(Connection connection) {
   try {
     watch(id, client.connection.fd(), client.watched, EPOLLIN);
   } catch (const std::system_error&) {
-    clients_.erase(id);  // The kernel has no memory for one more.
+    clients_.erase(id);  // The kernel has no memory to watch another one.
   }
 }
 
@@ -81,14 +82,15 @@ Deadline ManagerServer::next_deadline() const {
                       : next.sooner(Deadline::at_ns(due_.begin()->first));
 }
 
-// The requests of a client, or the rest of its replies.
+// Takes the requests of a client, or sends the rest of its replies.
 void ManagerServer::receive(ClientId id, Client& client) {
   if (client.hung_up) return forget(id);
   try {
     if (client.is_behind()) {
       if (!flush(id, client)) return;
       if (client.ending) return forget(id);
-      // What it had sent before is here already: nothing will tell of it.
+      // Requests that were read before are in memory: epoll(7) will not report
+      // them.
       if (!client.connection.holds_message()) return;
     }
     do {
@@ -103,7 +105,7 @@ void ManagerServer::receive(ClientId id, Client& client) {
       if (client.connection.unsent() > kUnsentMax) (void)flush(id, client);
     } while (!client.is_behind() && client.connection.holds_message());
   } catch (const std::exception&) {
-    // A length that is none, a connection that has failed, or no memory.
+    // An impossible length, a connection that has failed, or no memory.
     forget(id);
   }
 }
@@ -199,8 +201,8 @@ void ManagerServer::stop_waiting(WaitingList& list,
   list.erase(waiting);
 }
 
-// Tries the calls that wait for this object, oldest first. One that is done may
-// be what another waits for, so it begins anew until none can be done.
+// Tries the calls that wait for this object, oldest first. Another may wait for
+// what one call does, so after each success it starts again at the oldest.
 void ManagerServer::try_again(const ManagedObject* changed) {
   const auto calls = waiting_.find(changed);
   if (calls == waiting_.end()) return;
@@ -212,7 +214,7 @@ void ManagerServer::try_again(const ManagedObject* changed) {
     } else if (waiting->object->may_overtake()) {
       ++waiting;
     } else {
-      break;  // Thousands may wait behind it.
+      break;  // Do not try the others: there may be thousands.
     }
   }
   if (list.empty()) waiting_.erase(calls);
@@ -256,7 +258,7 @@ void ManagerServer::reply(ClientId id, const Reply& reply) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
   Client& client = found->second;
-  // Only calls that waited come here meanwhile: it asks for nothing else.
+  // Calls of a closed connection may have waited and end only now.
   if (client.hung_up) return;
   if (client.connection.unsent() > kUnreadMax) return hang_up(client);
   if (client.connection.unsent() == 0) replied_.push_back(id);
@@ -271,8 +273,8 @@ void ManagerServer::reply(ClientId id, const Reply& reply) {
   }
 }
 
-// It is forgotten by receive(), since somebody else's call may be served just
-// now.
+// receive() forgets the client later, because the server may be in the middle
+// of a call of another client.
 void ManagerServer::hang_up(Client& client) {
   client.hung_up = true;
   (void)::shutdown(client.connection.fd(), SHUT_RDWR);
@@ -287,7 +289,7 @@ void ManagerServer::flush_replies() {
   replied_.clear();
 }
 
-// Sends what goes out without waiting; false if some of it does not.
+// Sends what it can without waiting; false if some replies are left.
 bool ManagerServer::flush(ClientId id, Client& client) {
   try {
     const bool fits = client.connection.flush_until(Deadline::at_ns(0)) !=
@@ -303,7 +305,7 @@ bool ManagerServer::flush(ClientId id, Client& client) {
 
 void ManagerServer::forget(ClientId id) {
   Client& client = clients_.at(id);
-  // A child may have a copy, which would be watched for ever.
+  // A child may have a copy, which epoll(7) would watch forever.
   (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client.connection.fd(),
                     nullptr);
   for (auto& [awaited, list] : waiting_) {
@@ -315,7 +317,7 @@ void ManagerServer::forget(ClientId id) {
   }
   objects_.leave(id, std::move(client.uses));
   clients_.erase(id);
-  // What it held is free for those who wait.
+  // What it held is free now: try the calls that wait for it.
   std::vector<const ManagedObject*> awaited;
   for (const auto& [object, unused] : waiting_) awaited.push_back(object);
   for (const ManagedObject* const object : awaited) try_again(object);

@@ -1,29 +1,30 @@
 // The server of a Manager: one process, one thread, one call after the other.
 //
-//   clients --request--> [ ready? what each has sent ] --> a method
-//           <--replies-- [ what was waiting for that object: once more ]
+//   clients --request--> [ those that are ready, in turn ] --> a method
+//           <--replies-- [ try again the calls that wait on that object ]
 //
-// Blocks:  never for a client. One that sends half a message, or nothing, is
-//          not waited for; one that does not take its replies is not listened
-//          to until it does, and its replies wait in a queue of their own.
-// Batches: of one client at most 64 KiB of requests are done before it is the
-//          next one's turn, and all their replies go out by one call.
-// Limits:  a message of Connection::kMaxBytes, Json::kMaxDepth, and kWaitsMax
-//          calls of one client that wait. A client for which more than
-//          kUnreadMax bytes of replies wait is hung up on. A request takes a
-//          few times its own memory, and time in proportion to its length: one
-//          of 16 MiB, however deep, takes less than 0.5 s.
-// Errors:  whatever a registered method throws is CallFailed at its caller, and
-//          a client for which there is no memory is hung up on. A method that
-//          crashes, exits or never returns takes the server with it.
-// Trust:   a message that is no request ends that connection, after a reply
-//          that says so, and nothing else. Objects are known by random numbers
-//          of 64 bits, behind one that is the server's own.
-// Death:   when a client goes its locks and permits are free, the calls that it
-//          waits with are forgotten, and what nobody else refers to is dropped
-//          soon: the search begins within ObjectTable::kCollectEveryS and takes
-//          of each step kCollectStepNs, so that however many objects there are,
-//          nobody waits for it.
+// Blocks:  never for one client. The server does not wait for a client that
+//          sends half a message or nothing. It does not read from a client that
+//          does not take its replies; they wait in a queue for that client.
+// Batches: the server does at most 64 KiB of requests of one client before it
+//          is the turn of the next, and sends all their replies by one call.
+// Limits:  a message of Connection::kMaxBytes, a depth of Json::kMaxDepth, and
+//          kWaitsMax waiting calls of one client. The server closes the
+//          connection of a client that leaves more than kUnreadMax bytes of
+//          replies unread. A request takes a few times its own memory, and time
+//          in proportion to its length: one of 16 MiB, however deep, takes less
+//          than 0.5 s.
+// Errors:  whatever a registered method throws is CallFailed at its caller. If
+//          there is no memory for a client, its connection is closed. A method
+//          that crashes, exits or never returns takes the server with it.
+// Trust:   a message that is not a request ends its own connection only, after
+//          a reply that says so. The id of an object is a random number of 64
+//          bits, behind another one that all objects of the server share.
+// Death:   when a client goes, its locks and permits become free, its waiting
+//          calls are forgotten, and objects that no other client or value
+//          refers to are dropped soon. The search begins within
+//          ObjectTable::kCollectEveryS. It takes at most kCollectStepNs of each
+//          step, so it delays no client, however many objects there are.
 #pragma once
 
 #include <sys/epoll.h>
@@ -52,31 +53,32 @@ class ManagerServer {
   static constexpr size_t kWaitsMax = 256;
   static constexpr size_t kUnreadMax = 8 << 20;
 
-  // `generation` is the beginning of each object's number.
+  // `generation` is the beginning of each object's id.
   ManagerServer(std::string generation, const ManagedTypes& types);
 
   void add_client(Connection connection);
 
-  // Serves those who come out of the listener, for ever.
+  // Serves the clients that come from the listener, forever.
   [[noreturn]] void run(Listener& listener);
-  // Serves who has something now, or waits for it until the deadline.
+  // Serves the clients that have sent something, and waits for that at most
+  // until the deadline.
   void step(Listener* listener, Deadline deadline);
 
   [[nodiscard]] size_t object_count() const { return objects_.size(); }
   [[nodiscard]] size_t client_count() const { return clients_.size(); }
 
  private:
-  static constexpr ClientId kListener = 0;  // None of the clients.
+  static constexpr ClientId kListener = 0;  // Not the id of a client.
 
   struct Client {
-    Connection connection;  // And the replies that have not gone yet.
-    uint32_t watched = 0;   // What epoll(7) is asked for.
-    bool ending = false;    // Ends when its replies have gone.
-    bool hung_up = false;   // Has ended, and is to be forgotten.
+    Connection connection;  // With the replies that have not been sent yet.
+    uint32_t watched = 0;   // The events that epoll(7) watches for.
+    bool ending = false;    // Ends when its replies have been sent.
+    bool hung_up = false;   // Has ended, and receive() will forget it.
     ObjectTable::Uses uses = {};
-    size_t waits = 0;
+    size_t waits = 0;  // How many of its calls wait.
 
-    // Its replies have to go before it is asked for anything else.
+    // Its replies have to be sent before the server reads from it again.
     [[nodiscard]] bool is_behind() const { return watched == EPOLLOUT; }
   };
   struct Call {
@@ -87,7 +89,7 @@ class ManagerServer {
   struct Waiting;
   // Calls that could not be done yet, in the order of arrival.
   using WaitingList = std::list<Waiting>;
-  // Those that are done with at a certain time, in the order of the times.
+  // The waiting calls that have a deadline, in the order of their deadlines.
   using DueCalls = std::multimap<int64_t, WaitingList::iterator>;
   struct Waiting {
     Call call;
@@ -121,7 +123,7 @@ class ManagerServer {
   UniqueFd epoll_;  // Watches the clients, and the listener if there is one.
   uint32_t listener_watched_ = 0;
   std::vector<ClientId> replied_;  // Since the last flush_replies().
-  std::map<const ManagedObject*, WaitingList> waiting_;  // By what for.
+  std::map<const ManagedObject*, WaitingList> waiting_;  // By awaited object.
   DueCalls due_;
 };
 

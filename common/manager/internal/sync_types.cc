@@ -7,7 +7,7 @@
 namespace ipc::hosted {
 namespace {
 
-// Of a method without a result that may have to wait.
+// The result of a method that may have to wait and returns no value.
 using Done = std::optional<Json>;
 Done done() { return Json(); }
 
@@ -24,10 +24,10 @@ class Lock : public ManagedObject {
     suspect_ = true;
     ++deaths_;
   }
-  // Of a recursive lock its owner's.
+  // The owner of a recursive lock may overtake processes that wait for it.
   bool may_overtake() const override { return true; }
 
-  // Whether the data that it guards may be half changed.
+  // Returns whether the data that the lock guards may be half changed.
   std::optional<bool> lock(const Caller& caller) {
     if (owner_ == caller.client) {
       if (!recursive_) throw BadCall("the caller holds the lock already");
@@ -53,7 +53,7 @@ class Lock : public ManagedObject {
   // For a Condition, whose waiters do not hold the lock while they wait.
   void release_to_wait(const Caller& caller) {
     require_owner(caller);
-    if (depth_ != 1) throw BadCall("to wait, the lock is held exactly once");
+    if (depth_ != 1) throw BadCall("a wait needs the lock held exactly once");
     unlock(caller);
   }
   bool acquire(const Caller& caller) {
@@ -83,8 +83,9 @@ class RLock : public Lock {
   RLock() : Lock(true) {}
 };
 
-// A waiter has a ticket. It goes on when the ticket says so and the lock is
-// free; both are changes of the lock, on which it therefore waits.
+// A waiter has a ticket. Its wait ends when the ticket says so and the lock is
+// free. Calls of the condition count as changes of the lock, so a waiter waits
+// on the lock.
 class Condition : public ManagedObject {
  public:
   Condition(const Caller& caller, Json lock)
@@ -93,7 +94,7 @@ class Condition : public ManagedObject {
     if (!lock_) throw BadCall("a condition needs a Lock or an RLock");
   }
 
-  // It has to have the lock again before it may go on.
+  // A waiter has to have the lock again before its call may end.
   bool give_up(const Caller& caller) override {
     const auto ticket = tickets_.find({caller.client, caller.number});
     if (ticket == tickets_.end()) return true;
@@ -107,7 +108,7 @@ class Condition : public ManagedObject {
       unused += ticket->second.state == State::notified;
       ticket = tickets_.erase(ticket);
     }
-    // What the dead have not used, others get.
+    // Other waiters get the notifies that the dead one has not used.
     for (; unused > 0; --unused) notify_one();
   }
   const ManagedObject* waits_on() const override { return lock_.get(); }
@@ -119,7 +120,7 @@ class Condition : public ManagedObject {
   void repaired(const Caller& caller) { lock_->repaired(caller); }
   uint32_t depth(const Caller& caller) const { return lock_->depth(caller); }
 
-  // Whether it was notified in time.
+  // Returns whether it was notified in time.
   std::optional<bool> wait(const Caller& caller) {
     const auto found = tickets_.find({caller.client, caller.number});
     if (found == tickets_.end()) {
@@ -128,14 +129,14 @@ class Condition : public ManagedObject {
       return {};
     }
     const Ticket ticket = found->second;
-    // If an owner has died, nobody may be left to notify.
+    // If an owner has died, it may have been the one that was to notify.
     const bool over =
         ticket.state != State::waiting || ticket.deaths != lock_->deaths();
     if (!over || !lock_->acquire(caller)) return {};
     tickets_.erase(found);
     return ticket.state != State::timed_out;
   }
-  // Who has waited longest.
+  // Notifies the waiter that has waited longest.
   void notify_one() {
     Ticket* first = nullptr;
     for (auto& [call, ticket] : tickets_) {
@@ -160,18 +161,18 @@ class Condition : public ManagedObject {
 
   Json reference_;
   std::shared_ptr<Lock> lock_;
-  std::map<std::pair<ClientId, uint64_t>, Ticket> tickets_;  // Of calls.
+  std::map<std::pair<ClientId, uint64_t>, Ticket> tickets_;  // By call.
   uint64_t arrivals_ = 0;
 };
 
 int64_t checked(int64_t permits) {
   if (permits < 0 || permits > std::numeric_limits<int32_t>::max()) {
-    throw BadCall("a number of permits is 0 or more");
+    throw BadCall("the number of permits is out of range");
   }
   return permits;
 }
 
-// Permits that belong to nobody.
+// Permits without an owner.
 class Semaphore : public ManagedObject {
  public:
   explicit Semaphore(int64_t permits) : permits_(checked(permits)) {}
@@ -188,7 +189,7 @@ class Semaphore : public ManagedObject {
   int64_t permits_;
 };
 
-// Permits of which each has a holder, which alone can release it.
+// Permits that only the client that has acquired them can release.
 class BoundedSemaphore : public ManagedObject {
  public:
   explicit BoundedSemaphore(int64_t permits) : permits_(checked(permits)) {}

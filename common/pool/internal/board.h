@@ -3,10 +3,11 @@
 //   Ring of tickets --> Batch --> a word for each chunk --> tasks of the chunk
 //
 // The owner of the pool writes batches and tickets; the workers take chunks.
-// A chunk is taken by one compare-and-exchange that leaves the number of the
-// taker's life in the chunk's word: from that instant on everybody can see who
-// has it, so the death of a worker at any instruction is attributed. Tasks are
-// done one by one, and each has a status byte that is stored after its result.
+// A worker takes a chunk by one compare-and-exchange, which puts the number of
+// its life into the chunk's word. From that instant on all can see which worker
+// has the chunk, so the owner knows what a death at any instruction has hit.
+// Tasks are done one by one, and each has a status byte that is stored after
+// its result.
 //
 //   word of a chunk:   free --taken by life L--> claimed by L --> done
 //                        ^------ L has died, tasks are left ---'
@@ -34,8 +35,9 @@ inline constexpr size_t kTextBytes = 120;
 // What is stored in the status byte of a task.
 enum class TaskState : uint8_t { open, returned, threw, lost };
 
-// The word of a chunk: its state, whose it is, and which of its tasks is the
-// first to be done (not 0 when a worker has died in the middle of it).
+// The word of a chunk: its state, the life that has it, and which of its tasks
+// is the first to be done (not 0 if a worker has died in the middle of the
+// chunk).
 class ChunkWord {
  public:
   enum class State : uint64_t { free, claimed, done };
@@ -67,16 +69,16 @@ struct FailureText {
   char text[kTextBytes];
 };
 
-// The tasks of one call, in a slot that is used again when they are done. All
-// but the atomics is written by the owner while `id` is 0.
+// The tasks of one call, in a slot that is used again when they are done. The
+// owner writes all members but the atomics, while `id` is 0.
 struct alignas(64) Batch {
-  // What all workers change at every chunk, in a cache line of its own.
+  // All workers change these at every chunk, so they have their own cache line.
   std::atomic<uint64_t> next{0};        // A hint; see above.
   std::atomic<uint64_t> unfinished{0};  // Chunks; too high after a death.
   std::atomic<uint64_t> texts_used{0};
   std::byte apart[40];
 
-  std::atomic<uint64_t> id{0};  // 0: nobody may work at it.
+  std::atomic<uint64_t> id{0};  // 0: no worker may begin with it.
   uint64_t first_number;        // That of its first task, over all batches.
   uint64_t task_count;
   uint64_t chunk_size;
@@ -99,10 +101,10 @@ constexpr uint64_t make_ticket(uint64_t id, uint64_t slot) {
 constexpr uint64_t ticket_id(uint64_t ticket) { return ticket >> 16; }
 constexpr uint64_t ticket_slot(uint64_t ticket) { return ticket & 0xffff; }
 
-// What a worker says of itself. Only the present life writes, and the owner
-// when that is dead.
+// What a worker says of itself. Only the present life writes here, or the owner
+// when that life is dead.
 struct alignas(64) Desk {
-  std::atomic<uint32_t> life{0};   // Whose desk it is; written by the owner.
+  std::atomic<uint32_t> life{0};   // Which life has it; set by the owner.
   std::atomic<uint32_t> ready{0};  // 1 when the initializer has returned.
   std::atomic<uint64_t> begun{0};  // The number of its task, plus 1.
 
@@ -111,13 +113,13 @@ struct alignas(64) Desk {
   std::atomic<uint64_t> looking{0};
 };
 
-// When the owner wants to be told, by its eventfd.
+// When a worker is to wake the owner, through its eventfd.
 enum class Notify : uint32_t { never, batch_done, chunk_done };
 
 struct Board {
-  std::atomic<uint64_t> head{0};  // Of the tickets: the first that may have
-                                  // free chunks, moved on by the workers.
-  std::atomic<uint64_t> tail{0};  // Behind the last; moved on by the owner.
+  std::atomic<uint64_t> head{0};  // The first ticket that may have free chunks;
+                                  // the workers advance it.
+  std::atomic<uint64_t> tail{0};  // Behind the last; the owner advances it.
   Sleepers sleepers;              // The workers that have nothing to do.
   std::atomic<Notify> notify{Notify::never};
   std::atomic<uint64_t> tickets[kTicketsMax] = {};

@@ -62,7 +62,8 @@ Ledger& PoolCore::find(BatchId id) const {
 PoolCore::BatchId PoolCore::start(const void* arguments, uint64_t first_index,
                                   size_t count, const TaskOptions& options) {
   const bool has_arguments = arguments != nullptr;
-  // Each takes a byte and more; counted first, since a sum of sizes may wrap.
+  // Each task takes these bytes at least. Checked first, because the sum of
+  // sizes below may overflow.
   const size_t bytes_each =
       1 + plan_.result_bytes + (has_arguments ? plan_.argument_bytes : 0);
   if (count > options_.memory_bytes / bytes_each) {
@@ -96,7 +97,7 @@ PoolCore::BatchId PoolCore::start(const void* arguments, uint64_t first_index,
 Space PoolCore::make_room(uint64_t size_bytes) {
   std::optional<Space> space = storage_.take(size_bytes);
   const auto has_room = [&] {
-    // What has ended makes room by moving to our own memory.
+    // The results of batches that have ended move to our own memory.
     for (const auto& [id, ledger] : ledgers_) {
       if (!ledger->done()) continue;
       ledger->keep_results();
@@ -109,7 +110,7 @@ Space PoolCore::make_room(uint64_t size_bytes) {
   return *space;
 }
 
-// The place of a batch is used again when no worker looks at it.
+// The slot and memory of a batch are used again when no worker looks at it.
 void PoolCore::release(Ledger& ledger) {
   if (const auto space = ledger.close()) storage_.retire(*space);
 }
@@ -159,7 +160,7 @@ bool PoolCore::wait(Notify wanted, Deadline deadline, Ready ready) {
   bool told = false;
   bool is_ready = false;
   while (true) {
-    const bool last = deadline.expired();  // Even then we look once.
+    const bool last = deadline.expired();  // We look at least once.
     look();
     is_ready = ready();
     if (is_ready || last) break;
@@ -194,7 +195,7 @@ void PoolCore::look() {
     if (found[i].data.u64 == kEventData) drain(event_fd_.get());
     if (found[i].data.u64 == kTimerData) drain(ticker_.fd());
   }
-  // First we say that we want to know, then we look; WorkerLoop::tell_owner().
+  // First we say what we want to know, then we look: see tell_owner().
   board().notify.store(wanted());
   std::atomic_thread_fence(std::memory_order_seq_cst);
   for (int i = 0; i < count; ++i) {
@@ -210,18 +211,19 @@ void PoolCore::look() {
   workers_.refill();
 }
 
-// What is to be done from time to time.
+// What has to be done from time to time.
 void PoolCore::tick(int64_t now) {
   for (const auto& [id, ledger] : ledgers_) {
     ledger->for_each_limited(
         [&, id = id](uint32_t life, uint64_t chunk, double limit_s) {
-          // If we have not looked for long it was maybe the machine that slept.
+          // If we have not looked for long, perhaps the machine slept: then
+          // the count begins again.
           const bool anew = ticker_.since_last_ns(now) > to_ns(limit_s / 2);
           workers_.limit(life, id, chunk, limit_s, now, anew);
         });
     ledger->find_stalled();
   }
-  // Those who were stopped between two tasks: it costs nothing but themselves.
+  // Workers that were stopped between two tasks: killing them costs no task.
   for (const size_t place : storage_.overdue(now)) workers_.kill(place);
   storage_.reclaim();
   ticker_.ticked(now);

@@ -2,8 +2,8 @@
 // in, bytes come out. See pool.h for what it promises, and board.h for the
 // memory that it shares with its workers.
 //
-// It has a Ledger for each batch, the Storage that they share, and the Workers;
-// and it puts them together: it waits, and looks at what has happened.
+// It connects a Ledger for each batch, the Storage that they share, and the
+// Workers: it waits, and looks at what has happened.
 #pragma once
 
 #include <stddef.h>
@@ -33,26 +33,27 @@ class PoolCore {
   PoolCore(int worker_count, size_t argument_bytes, size_t result_bytes,
            pool_internal::Call call, PoolOptions options);
 
-  // Hands `count` tasks to the workers. If `arguments` is null the argument of
-  // the first task is `first_index`, and that of each other one more.
+  // Hands `count` tasks to the workers. If `arguments` is null, the argument of
+  // the first task is `first_index`, and that of each next task is one more.
   BatchId start(const void* arguments, uint64_t first_index, size_t count,
                 const TaskOptions& options);
 
   // A finished task that was not returned yet, in the order in which chunks
   // are done; nothing at the deadline, and when all were returned.
   std::optional<FinishedTask> next_until(BatchId id, Deadline deadline);
-  // The same without a look at what the workers have done since the last one.
+  // The same without a look at what the workers have done since the last look.
   std::optional<FinishedTask> next_seen(BatchId id) { return find(id).next(); }
-  // Not returned yet.
+  // How many were not returned yet.
   [[nodiscard]] size_t left(BatchId id) const { return find(id).left(); }
   [[nodiscard]] size_t count(BatchId id) const { return find(id).count(); }
 
-  // Whether all tasks have ended before the deadline; then what became of one.
+  // Waits until all tasks have ended, false at the deadline; then what became
+  // of one of them.
   bool done_until(BatchId id, Deadline deadline);
   FinishedTask finished(BatchId id, size_t task) const {
     return find(id).finished(task);
   }
-  // The first that did not return, if any; and where all results are.
+  // The first task that did not return, if any; and where all results are.
   std::optional<FinishedTask> first_failure(BatchId id) const {
     return find(id).first_failure();
   }
@@ -64,7 +65,7 @@ class PoolCore {
   void drop(BatchId id);
 
   // Readable when look() will find something. After the first call of fd()
-  // every chunk that is done makes it so.
+  // every chunk that is done makes the descriptor readable.
   int fd();
   void look();
 
@@ -94,10 +95,10 @@ class PoolCore {
   pool_internal::Plan plan_;
   Ledgers ledgers_;
   pool_internal::Notify wanted_ = pool_internal::Notify::never;
-  bool watched_ = false;  // Somebody polls fd().
+  bool watched_ = false;  // An event loop polls fd().
   BatchId next_id_ = 1;
   uint64_t next_number_ = 0;
-  pool_internal::Workers workers_;  // The last: it forks.
+  pool_internal::Workers workers_;  // The last member: it forks.
 };
 
 }  // namespace ipc

@@ -13,7 +13,7 @@ namespace {
 
 using State = ChunkWord::State;
 
-// Texts of exceptions that are kept for one batch.
+// How many texts of exceptions are kept for one batch.
 constexpr uint64_t kTextsMax = 64;
 
 uint64_t pieces(uint64_t all, uint64_t size) { return (all + size - 1) / size; }
@@ -70,11 +70,11 @@ void Ledger::lay_out(const Space& space, const void* arguments,
   batch.unfinished = chunk_count_;
   batch.texts_used = 0;
   words_ = plan_.at<std::atomic<uint64_t>>(batch.words);
-  // Plain bytes: those of a chunk that is done are not stored any more.
+  // Read as plain bytes: nothing stores those of a chunk that is done.
   static_assert(sizeof(std::atomic<TaskState>) == sizeof(TaskState));
   states_ = plan_.at<TaskState>(batch.states);
   results_ = plan_.at<std::byte>(batch.results);
-  // All zeros: chunks are free, tasks open, texts of no task.
+  // All zeros means: chunks are free, tasks are open, texts belong to no task.
   static_assert(ChunkWord(State::free, 0, 0).bits() == 0);
   static_assert(static_cast<int>(TaskState::open) == 0);
   ::memset(plan_.at<std::byte>(base), 0, layout_.arguments);
@@ -85,12 +85,13 @@ void Ledger::lay_out(const Space& space, const void* arguments,
 }
 
 void Ledger::begin() {
-  // Release, by the default order: who sees the id sees the batch.
+  // Release, by the default order: a worker that sees the id sees the batch.
   batch_->id.store(id_);
   issue_ticket();
 }
 
-// Sends the workers to the batch; later if there are too many tickets already.
+// Sends the workers to the batch, or does so later if there are too many
+// tickets.
 void Ledger::issue_ticket() {
   Board& board = plan_.board();
   const uint64_t tail = board.tail;
@@ -109,11 +110,12 @@ uint64_t Ledger::end_task(uint64_t chunk) const {
   return std::min(first_task(chunk) + chunk_size_, task_count_);
 }
 
-// Those that were taken have been drawn, and few of them are not done: one for
-// each worker, and those set free again.
+// A chunk that was taken has been drawn. Few of those are not done: at most one
+// for each worker, and those that were set free again.
 void Ledger::scan() {
   if (done()) return;
-  // Acquire, by the default order: states and results of a chunk that is done.
+  // Acquire, by the default order: it shows the states and results of the
+  // chunk.
   const auto is_done = [this](uint64_t chunk) {
     if (ChunkWord(words_[chunk]).state() != State::done) return false;
     fresh_.push_back(chunk);
@@ -140,8 +142,8 @@ void Ledger::settle(const Death& death) {
   }
 }
 
-// Ends the task that the dead one was at, or lets it be done again; true if
-// there are tasks left for another worker.
+// Ends the task that the dead worker was at, or lets it be done again. True if
+// tasks are left for another worker.
 bool Ledger::settle_chunk(uint64_t chunk, const Death& death) {
   auto* const states = plan_.at<std::atomic<TaskState>>(batch_->states);
   const uint64_t first = first_task(chunk);
@@ -158,18 +160,19 @@ bool Ledger::settle_chunk(uint64_t chunk, const Death& death) {
     words_[chunk] = ChunkWord(State::done, 0, 0).bits();
     return false;
   }
-  // After the states, by the default order: who takes it sees them.
+  // After the states, by the default order: a worker that takes it sees them.
   words_[chunk] =
       ChunkWord(State::free, 0, static_cast<uint32_t>(task - first)).bits();
   return true;
 }
 
-// Lets the workers find a free chunk that they have passed. Only ever
-// backwards, or others would be skipped; those passed again cost a look.
+// Lets the workers find a free chunk that they have passed. `next` only ever
+// moves back here, because moving on would skip chunks; passing a chunk twice
+// costs one look.
 void Ledger::wind_back(uint64_t chunk) {
-  // Sequentially consistent: who draws the number of the chunk later than this
-  // finds it free. And what was drawn until now may be taken, though `next`
-  // will not say so any more.
+  // Sequentially consistent: a worker that draws the chunk's number after this
+  // finds it free. And what was drawn until now may be taken, although `next`
+  // does not show that any more.
   inner_point("about to wind back");
   uint64_t next = batch_->next;
   while (next > chunk && !batch_->next.compare_exchange_weak(next, chunk)) {
@@ -178,8 +181,9 @@ void Ledger::wind_back(uint64_t chunk) {
   issue_ticket();
 }
 
-// A chunk that was free at the last tick and is so still, though its number
-// was drawn, belongs to a worker that was stopped in between, or has died.
+// If a chunk was free at the last tick and still is, although its number was
+// drawn, the worker that has drawn it was stopped before it took it, or has
+// died.
 void Ledger::find_stalled() {
   if (done()) return;
   if (ticket_due_) issue_ticket();
@@ -228,7 +232,7 @@ FinishedTask Ledger::finished(uint64_t task) const {
 std::optional<FinishedTask> Ledger::first_failure() const {
   IPC_CHECK(done());
   const TaskState* const end = states_ + task_count_;
-  // Counted first, which goes many at a time.
+  // Counted first: that is fast, since the compiler does many at a time.
   const auto returned = std::count(states_, end, TaskState::returned);
   if (returned == end - states_) return std::nullopt;
   const auto* const failed = std::find_if(states_, end, [](TaskState state) {

@@ -1,4 +1,4 @@
-// The owner's books of one batch: which chunks are done, which of their tasks
+// The owner's records of one batch: which chunks are done, which of their tasks
 // were returned, and what the death of a worker has cost.
 //
 //   0 ........ scanned_ ........ drawn_ ........ chunk_count_
@@ -6,17 +6,17 @@
 //     or pending_       looked at
 //
 // Invariants:
-//  - Only chunks below drawn_ were ever taken. It is the highest that
-//    Batch::next was when we looked: that goes back when a chunk is set free
+//  - Only chunks below drawn_ were ever taken. drawn_ is the highest value of
+//    Batch::next that we have seen: `next` goes back when a chunk is set free
 //    again.
-//  - A chunk below scanned_ is in pending_, in ascending order, or it was seen
-//    done, once: then it was counted and put into fresh_.
-//  - fresh_ has the chunks that are done and of whose tasks not all were
-//    returned; of those of the first, fresh_tasks_ were.
+//  - A chunk below scanned_ is in pending_, in ascending order, or we have seen
+//    once that it is done: then it was counted and put into fresh_.
+//  - fresh_ has the chunks that are done and have tasks that were not returned;
+//    of the first chunk, fresh_tasks_ tasks were returned.
 //  - failures_ has the tasks that were lost with their workers.
 //  - troubled_ is false as long as Batch::unfinished counts right. After that
-//    the workers do not know when the batch is done, and the owner must be told
-//    of each chunk.
+//    the workers do not know when the batch is done, and must report each chunk
+//    to the owner.
 //  - states_ and results_ are in the shared memory while batch_ is not null,
 //    and then in our own.
 #pragma once
@@ -45,7 +45,7 @@ class Ledger {
   Ledger(const Plan& plan, uint64_t id, uint64_t task_count, size_t workers,
          bool has_arguments, const TaskOptions& options);
 
-  // The memory that its arrays take; and where they are from now on.
+  // The memory that its arrays take. lay_out() puts them there.
   [[nodiscard]] uint64_t size_bytes() const { return layout_.size_bytes; }
   void lay_out(const Space& space, const void* arguments, uint64_t first_index,
                uint64_t first_number);
@@ -54,39 +54,40 @@ class Ledger {
 
   // Finds the chunks that are done.
   void scan();
-  // Sets free what a dead life had taken.
+  // Frees the chunks that a dead worker had taken.
   void settle(const Death& death);
-  // To be called from time to time: lets the workers find what they missed.
+  // To be called from time to time: lets the workers find chunks that they have
+  // missed.
   void find_stalled();
   // From here on no task is begun.
   void cancel();
 
   [[nodiscard]] bool done() const { return done_chunks_ == chunk_count_; }
-  // Whether the owner must be told of each chunk.
+  // Whether the workers must report each chunk to the owner.
   [[nodiscard]] bool troubled() const { return troubled_ && !done(); }
   [[nodiscard]] size_t count() const { return task_count_; }
   [[nodiscard]] size_t left() const { return task_count_ - returned_tasks_; }
 
-  // A task that has ended, each once; nothing if scan() has found no more.
+  // A task that has ended, each once; nothing if scan() has found no other.
   [[nodiscard]] bool has_fresh() const { return !fresh_.empty(); }
   std::optional<FinishedTask> next();
   // What became of a task, or of the first that did not return; and where the
-  // results are. Requires: done().
+  // results are. All three require done().
   [[nodiscard]] FinishedTask finished(uint64_t task) const;
   [[nodiscard]] std::optional<FinishedTask> first_failure() const;
   [[nodiscard]] const void* results() const { return results_; }
 
-  // Nobody asks any more: it can go when it is done.
+  // The user has given up the batch: it can go when it is done.
   void drop();
   [[nodiscard]] bool is_over() const { return dropped_ && done(); }
 
-  // Copies what the batch has brought, so that others get its place.
+  // Copies the results, so that other batches can get the memory.
   void keep_results();
-  // Closes the batch: from here on no worker begins to look at it. What it had
-  // until then, once.
+  // Closes the batch: from here on no worker begins to look at it. The first
+  // call returns the space that it had.
   std::optional<Space> close();
 
-  // For each pending chunk that a worker has: what(life, chunk, limit_s).
+  // Calls what(life, chunk, limit_s) for each pending chunk that a worker has.
   template <typename What>
   void for_each_limited(What what) const {
     if (options_.limit_s <= 0) return;
@@ -98,20 +99,20 @@ class Ledger {
   }
 
  private:
-  // Where the arrays are, from the first of them, which is that of the words.
+  // Where the arrays are, counted from the first, which has the chunk words.
   struct Layout {
     Layout(const Plan& plan, uint64_t task_count, uint64_t chunk_count,
            bool has_arguments);
     uint64_t text_count;
     uint64_t states;
     uint64_t texts;
-    uint64_t arguments;  // What is before it begins as zeros.
+    uint64_t arguments;  // All arrays before this one begin as zeros.
     uint64_t results;
     uint64_t size_bytes;
   };
   struct Pending {
     uint64_t chunk;
-    bool was_free;  // At the last tick, though workers had passed it.
+    bool was_free;  // At the last tick, although workers had passed it.
   };
 
   [[nodiscard]] uint64_t first_task(uint64_t chunk) const {

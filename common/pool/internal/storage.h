@@ -1,11 +1,11 @@
-// The memory that the workers of a pool read: which part of it is whose, and
-// when it may be used again.
+// The memory that the workers of a pool read: which batch has which part of it,
+// and when a part may be used again.
 //
 // Invariant: each slot, and each byte behind the Board, is in one of three
 //            states: free, taken, or retired.
 //            No two free regions touch each other.
 //            What is retired belongs to a batch whose id is 0, so no worker
-//            begins to look at it; but one may have begun before. It becomes
+//            begins to look at it, but one may have begun before. It becomes
 //            free when no desk names its slot; see WorkerLoop::take_ticket().
 #pragma once
 
@@ -43,12 +43,12 @@ class Storage {
     return static_cast<std::byte*>(pages_.data());
   }
 
-  // Takes what is free; nothing if there is not enough, or too little room in
-  // the ring of tickets.
+  // Takes a free slot and region; nothing if there is none of that size, or too
+  // little room in the ring of tickets. Never waits.
   std::optional<Space> take(uint64_t size_bytes);
-  // Requires: the id of its batch is 0.
+  // Requires: the id of the batch in this space is 0.
   void retire(const Space& space);
-  // Makes free what was retired, as far as nobody looks at it.
+  // Makes free what was retired, unless a worker still looks at it.
   void reclaim();
 
   [[nodiscard]] bool has_retired() const { return !retired_.empty(); }

@@ -1,8 +1,8 @@
-// When a pool has something to do from time to time: while there is work.
+// Tells a pool when its periodic work is due: only while there are tasks.
 //
 // Invariant: step_s_ is 0 while there is nothing to do, and else the shortest
-//            step that was asked for since. The timer runs if somebody waits
-//            for its descriptor, and not otherwise.
+//            step that was asked for since. The timer runs only if an event
+//            loop waits for its descriptor.
 #pragma once
 
 #include <stdint.h>
@@ -32,7 +32,7 @@ class Ticker {
   }
   void ticked(int64_t now) { last_ns_ = now; }
 
-  // The step, or `idle_s` if there is none.
+  // The step, or `idle_s` if there is nothing to do.
   [[nodiscard]] double step_s(double idle_s) const {
     return step_s_ > 0 ? step_s_ : idle_s;
   }

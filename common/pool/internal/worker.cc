@@ -41,14 +41,14 @@ bool WorkerLoop::take_ticket() {
   const uint64_t ticket = board_.tickets[head % kTicketsMax].load();
   const uint64_t slot = ticket_slot(ticket);
   Batch& batch = board_.batches[slot];
-  // Sequentially consistent, both: either the owner, who clears the id before
-  // it looks at the desks, sees ours, or we see that the batch is over.
+  // Both are sequentially consistent. The owner clears the id before it looks
+  // at the desks: so either it sees ours, or we see that the batch is over.
   desk_.looking.store(slot + 1);
   inner_point("pool: it looks");
   if (batch.id.load() == ticket_id(ticket)) work_at(batch);
   // Release: what we read of the batch was read before it may be used again.
   desk_.looking.store(0, std::memory_order_release);
-  // If the head is still where it was, so was the ticket, and it is used up.
+  // If the head has not moved, this ticket is still the first, and is used up.
   board_.head.compare_exchange_strong(head, head + 1);
   return true;
 }
@@ -64,14 +64,14 @@ void WorkerLoop::work_at(Batch& batch) {
 
 void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
   inner_point("pool: a number is drawn");
-  // Relaxed: our own number, or that of who has our desk now.
+  // Relaxed: it is our own number, or that of the life that has our desk now.
   if (desk_.life.load(std::memory_order_relaxed) != life_) ::_exit(0);
   auto& word = plan_.at<std::atomic<uint64_t>>(batch.words)[chunk];
   // Relaxed: the exchange below compares it again.
   uint64_t seen = word.load(std::memory_order_relaxed);
   if (ChunkWord(seen).state() != State::free) return;
   const ChunkWord mine(State::claimed, life_, ChunkWord(seen).start());
-  // Acquire: what the owner stored before it set the chunk free again.
+  // Acquire: we see what the owner stored before it set the chunk free again.
   if (!word.compare_exchange_strong(seen, mine.bits(),
                                     std::memory_order_acquire)) {
     return;
@@ -94,7 +94,7 @@ void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
   while (tasks.left()) run_tasks(batch, tasks);
   desk_.begun.store(0, std::memory_order_relaxed);
   uint64_t expected = mine.bits();
-  // Release: the owner that sees it done sees states and results.
+  // Release: an owner that sees the chunk done sees its states and results.
   if (!word.compare_exchange_strong(expected,
                                     ChunkWord(State::done, life_, 0).bits(),
                                     std::memory_order_release)) {
@@ -103,7 +103,7 @@ void WorkerLoop::take_chunk(Batch& batch, uint64_t chunk) {
   tell_owner(batch.unfinished.fetch_sub(1) == 1);
 }
 
-// To the end, or to the first that throws, which has ended too then.
+// Does the tasks up to the last, or up to the first that throws and so ends.
 void WorkerLoop::run_tasks(Batch& batch, Tasks& tasks) {
   try {
     return plan_.call(tasks);
@@ -127,15 +127,16 @@ void WorkerLoop::keep_text(Batch& batch, uint64_t task,
   entry.task_plus_one.store(task + 1, std::memory_order_release);
 }
 
-// Wakes the owner if it wants to know. The store that it waits for comes before
-// the look here; the owner looks after it has said what it wants. With a fence
-// between on either side, one of the two sees the other.
+// Wakes the owner if it wants to know. This worker has stored what the owner
+// waits for before it looks here; the owner looks after it has said what it
+// wants. With a fence between the two steps on either side, one of them sees
+// the other.
 void WorkerLoop::tell_owner(bool batch_done) const {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const Notify wanted = board_.notify.load(std::memory_order_relaxed);
   if (wanted == Notify::never) return;
   if (wanted == Notify::batch_done && !batch_done) return;
-  // One word is enough for all that is done until the owner looks.
+  // One wake-up is enough for all that is done until the owner looks.
   if (board_.notify.exchange(Notify::never) == Notify::never) return;
   const uint64_t one = 1;
   (void)!::write(plan_.event_fd, &one, sizeof one);

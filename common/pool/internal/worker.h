@@ -1,7 +1,8 @@
 // What a worker of a Pool does from its beginning to its end; see board.h.
 //
-// Death: at any instruction. What it has done is done; the task that it was at
-//        is known by its desk, and the chunk that it had by the chunk's word.
+// Death: at any instruction. What the worker has done is done; its desk shows
+//        the task that it was at, and the chunk's word shows which chunk it
+//        had.
 #pragma once
 
 #include <stddef.h>
@@ -17,18 +18,18 @@
 namespace ipc::pool_internal {
 
 // The tasks of a chunk that is claimed, for the function that does them: begin
-// one, do it, finish it, as long as there are any. It is all in line, or an
-// empty task would cost three calls.
+// one, do it, finish it, as long as there are any. All of this is inline,
+// because otherwise an empty task would cost three calls.
 class Tasks {
  public:
   [[nodiscard]] bool left() const { return task_ != end_; }
 
-  // Says that the task is begun and returns its argument, null if that is its
-  // index.
+  // Records that the task is begun and returns its argument, null if that is
+  // the index of the task.
   const void* begin() {
-    // Relaxed: when the owner reads it as that of a dead process, all that the
-    // process has stored is there. The task must not be begun before, and only
-    // the compiler could do that.
+    // Relaxed: the owner reads it when the process is dead, and then all that
+    // the process has stored is there. The task must not begin before this
+    // store, and only the compiler could reorder the two.
     begun_->store(first_number_ + task_ + 1, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     return arguments_ == nullptr ? nullptr
@@ -50,10 +51,10 @@ class Tasks {
     // Release: the result is there before the state that says so.
     states_[task_++].store(state, std::memory_order_release);
   }
-  // A life whose chunk was given to somebody else is over, although its process
-  // goes on: its result comes too late.
+  // A life whose chunk was given to another worker is over, although its
+  // process still runs: its result comes too late.
   void check_fence() const {
-    // Relaxed: it is ours as long as it has our number.
+    // Relaxed: the chunk is ours as long as its word has our number.
     if (word_->load(std::memory_order_relaxed) != mine_) ::_exit(0);
   }
 
@@ -70,16 +71,16 @@ class Tasks {
   uint64_t mine_ = 0;
 };
 
-// Does the tasks that are left; an exception of one leaves it.
+// Does the tasks that are left; lets an exception of a task through.
 using Call = std::function<void(Tasks& tasks)>;
 
-// What the pool and its workers know since before the fork.
+// What is fixed before the fork, so that the pool and its workers know it.
 struct Plan {
   Call call;
   size_t argument_bytes = 0;
   size_t result_bytes = 0;
   std::byte* memory = nullptr;  // Shared; the Board is at its beginning.
-  int event_fd = -1;            // Written to tell the owner.
+  int event_fd = -1;            // Written to wake the owner.
 
   [[nodiscard]] Board& board() const {
     return *reinterpret_cast<Board*>(memory);

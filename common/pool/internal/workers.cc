@@ -15,8 +15,8 @@
 namespace ipc::pool_internal {
 namespace {
 
-// Workers that die in a row before they are ready: then the fault is not
-// theirs.
+// After more deaths than this in a row, all before the worker was ready, the
+// initializer is at fault.
 constexpr int kEarlyDeathsMax = 8;
 constexpr double kNoForkSeconds = 1;
 
@@ -33,7 +33,7 @@ Workers::Workers(int count, const PoolOptions& options, const Plan& plan,
 Workers::~Workers() {
   // A child's copy of the pool owns nothing.
   if (owner_ != ::getpid()) return;
-  // All at once; the destructor of each Process then only reaps.
+  // Kills all at once; the destructor of each Process then only reaps.
   for (size_t place = 0; place < places_.size(); ++place) kill(place);
 }
 
@@ -63,13 +63,13 @@ std::optional<Death> Workers::reap(size_t place) {
   if (!here.process) return std::nullopt;
   const std::optional<int> status = here.process->exit_status();
   if (!status) return std::nullopt;
-  // Not by closing it: workers that were forked later have copies of it.
+  // Closing it would not do: workers that were forked later have copies of it.
   check(::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, here.process->pidfd(), nullptr),
         "epoll_ctl delete");
   here.process.reset();
   ++deaths_;
   Desk& desk = plan_.board().desks[place];
-  // SIGKILL comes from others and says nothing about the initializer.
+  // SIGKILL comes from another process and says nothing about the initializer.
   const bool early = desk.ready == 0 && *status != -SIGKILL;
   if (early || desk.ready != 0) early_deaths_ = early ? early_deaths_ + 1 : 0;
   if (early_deaths_ > kEarlyDeathsMax) {
@@ -112,7 +112,7 @@ void Workers::refill() {
   }
 }
 
-// A chunk that was taken and not begun counts as well: its worker may have been
+// A chunk that was taken but not begun counts as well: its worker may have been
 // stopped there.
 void Workers::limit(uint32_t life, uint64_t batch, uint64_t chunk,
                     double limit_s, int64_t now, bool anew) {

@@ -1,10 +1,10 @@
-// The processes of a pool: who sits at which desk, who has died, and who takes
-// too long.
+// The processes of a pool: which of them has which desk, which have died, and
+// which take too long.
 //
-// Invariant: places_[i] belongs to desk i of the Board. While it has a process
-//            its desk has the life of that process, and no process before had
-//            the same. Once reap() has told of a death, nobody writes at the
-//            desk until refill() starts the next life.
+// Invariant: places_[i] belongs to desk i of the Board. While a place has a
+//            process, its desk has the number of that process's life, which no
+//            process before had. After reap() has returned a death, no process
+//            writes at the desk until refill() starts the next life.
 #pragma once
 
 #include <stdint.h>
@@ -21,14 +21,14 @@
 
 namespace ipc::pool_internal {
 
-// A worker that has ended: what it was, and what becomes of its task.
+// A worker that has ended: which life it was, and how its task has failed.
 struct Death {
   uint32_t life;
-  uint64_t begun;  // As of its desk.
+  uint64_t begun;  // As at its desk.
   FinishedTask failure;
 };
 
-// Where a worker is.
+// Where a worker is in its work.
 struct Position {
   uint64_t batch = 0;
   uint64_t chunk = 0;
@@ -39,7 +39,8 @@ struct Position {
 
 class Workers {
  public:
-  // The ends of processes are added to `epoll_fd`, with the place as data.
+  // The pidfds of the processes are added to `epoll_fd`, with the place as
+  // data.
   Workers(int count, const PoolOptions& options, const Plan& plan,
           int epoll_fd);
   Workers(const Workers&) = delete;
@@ -48,13 +49,14 @@ class Workers {
   Workers& operator=(Workers&&) = delete;
   ~Workers();
 
-  // Takes note of the end of the worker at this place, if it has ended.
+  // Reaps the worker at this place if it has ended. Never waits.
   std::optional<Death> reap(size_t place);
-  // Fills the empty places; if that cannot be done now, then at a later call.
+  // Fills the empty places; those that it cannot fill now are left to a later
+  // call.
   void refill();
 
   // Kills the worker with this life if it has had this chunk, and has been at
-  // the same task, for longer than the limit. `anew` begins to count again.
+  // the same task, for longer than the limit. `anew` restarts the count.
   void limit(uint32_t life, uint64_t batch, uint64_t chunk, double limit_s,
              int64_t now, bool anew);
   void kill(size_t place);
@@ -67,9 +69,9 @@ class Workers {
   struct Place {
     std::optional<Process> process;
     uint32_t life = 0;
-    Position position;     // Where limit() saw it,
-    int64_t since_ns = 0;  // for the first time then.
-    double limit_s = 0;    // Above 0 if it was killed for being too late.
+    Position position;     // Where limit() saw the worker last,
+    int64_t since_ns = 0;  // and since when it has been there.
+    double limit_s = 0;    // Above 0 if it was killed because it took longer.
   };
 
   void start(size_t place);
@@ -87,7 +89,7 @@ class Workers {
   std::string broken_;
 };
 
-// To epoll(7), as readable.
+// Makes epoll(7) report when `fd` is readable, with `data`.
 void add_to_epoll(int epoll_fd, int fd, uint64_t data);
 
 }  // namespace ipc::pool_internal

@@ -1,4 +1,4 @@
-// A child writes a file that is not there yet, and the parent is told.
+// A child writes a file that is not there yet, and the parent is notified.
 #include "common/files/file_watcher.h"
 
 #include <stdio.h>

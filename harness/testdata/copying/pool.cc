@@ -1,4 +1,4 @@
-// Two workers square numbers. One dies of a task, which another does again.
+// Two workers square numbers. One dies in a task, which the other does again.
 #include "common/pool/pool.h"
 
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // Wrong: an actor asks without a deadline, and the one that it asks asks back.
 //
-// Who asks takes no messages until the answer is there. Each waits for the
-// other to take its question.
+// An actor that asks takes no messages until it has the answer. Each waits for
+// the other to take its question.
 
 #include <optional>
 #include <string>
@@ -40,6 +40,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("asks_for_ever", "Two actors ask each other without a limit.");
+  ipc::Lab lab("asks_for_ever", "Processes that answer one message at a time.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
 // Wrong: the state lies in shared memory, so it outlives the actor that broke
-// because of it. The next life begins with what the last one died of.
+// because of it. The next life begins with the state that the last one died of.
 
 #include <stdexcept>
 #include <string>
@@ -22,7 +22,7 @@ ipc::Behaviour make_account(int& balance) {
     if (message.starts_with("deposit")) balance += amount;
     if (message.starts_with("withdraw")) balance -= amount;
     ipc::say("{}: the balance is {}", message, balance);
-    if (balance < 0) throw std::runtime_error("this must never be");
+    if (balance < 0) throw std::runtime_error("the balance is below zero");
     return std::to_string(balance);
   };
 }
@@ -44,6 +44,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("kept_state", "An actor's state outlives its crash.");
+  ipc::Lab lab("kept_state", "Processes that answer one message at a time.");
   return lab.run(argc, argv, lesson);
 }

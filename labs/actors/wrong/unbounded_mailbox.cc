@@ -1,5 +1,5 @@
-// Wrong: the mailbox has room for more than anybody will ever send. Nobody is
-// refused and nobody waits: who is too fast never learns of it.
+// Wrong: the mailbox has room for more than is ever sent. No sender is refused
+// or has to wait, so one that is too fast never learns of it.
 
 #include <string>
 
@@ -40,7 +40,8 @@ std::string lesson() {
   for (int page = 1; page <= kPages; ++page) {
     if (printer.try_send("page") != ipc::QueueStatus::ok) break;
   }
-  ipc::say("{} messages wait, and {} have room", printer.waiting(), kRoom);
+  ipc::say("{} of {} places in the mailbox are taken", printer.waiting(),
+           kRoom);
   paper->set();
   return system.stop_until(patience()) ? "" : "an actor failed";
 }
@@ -48,6 +49,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("unbounded_mailbox", "A mailbox that refuses nothing.");
+  ipc::Lab lab("unbounded_mailbox",
+               "Processes that answer one message at a time.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // Wrong: the loop waits for a task with a call that blocks.
 //
-// It has one thread, which stands still in that call. The gate that the task
-// waits for would be opened by what comes next in the loop: its turn never
-// comes. A coroutine that does not co_await does the same.
+// The loop has one thread, which stands still in that call. The next handler in
+// the loop would open the gate that the task waits for, but its turn never
+// comes. A coroutine that blocks instead of using co_await does the same.
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -35,6 +35,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("blocking_get", "One blocks, and the whole loop waits.");
+  ipc::Lab lab("blocking_get", "Coroutines that wait for worker processes.");
   return lab.run(argc, argv, lesson);
 }

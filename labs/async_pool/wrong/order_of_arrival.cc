@@ -1,7 +1,7 @@
-// Wrong: results are put in a row as they come.
+// Wrong: results are numbered in the order in which they come.
 //
 // They come in the order in which they are done. Here batch 0 is held up until
-// batch 1 is done; elsewhere it is the size of the batches, or luck.
+// batch 1 is done; elsewhere the size of the batches, or luck, decides.
 
 #include <string>
 
@@ -34,6 +34,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("order_of_arrival", "Results in the order in which they come.");
+  ipc::Lab lab("order_of_arrival",
+               "Coroutines that wait for worker processes.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
-// Wrong: with a key, and Python's protocol. Its proof says "I know the key" and
-// not to whom, so that whoever hears it can pass it on.
+// Wrong: a key, but with Python's protocol. Its proof says "I know the key",
+// but not to whom, so a process that receives the proof can pass it on.
 
 #include <exception>
 #include <string>
@@ -38,6 +38,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("relayable", "Somebody in the middle.");
+  ipc::Lab lab("relayable", "Which clients come in, and who they are.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
-// Wrong: the server takes the client's word for who it is. A client can say
-// anything; what the kernel says is not asked for.
+// Wrong: the server believes what the client says about itself. A client can
+// say anything, and the server does not ask the kernel.
 
 #include <unistd.h>
 
@@ -22,7 +22,7 @@ void identify(ipc::Listener& listener) {
   std::istringstream words(*message);
   std::string name;
   pid_t pid = 0;
-  // Missing: getsockopt(..., SO_PEERCRED, ...), and to compare.
+  // Missing: a call getsockopt(..., SO_PEERCRED, ...), and a comparison.
   if (words >> name >> pid) ipc::say("{} is who it says", name);
   (void)client.send("Thank you");
 }
@@ -40,6 +40,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("trusted_word", "A server that believes its clients.");
+  ipc::Lab lab("trusted_word", "Which clients come in, and who they are.");
   return lab.run(argc, argv, lesson);
 }

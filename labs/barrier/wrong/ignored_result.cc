@@ -1,8 +1,8 @@
-// Wrong: a worker does not look at what wait() tells.
+// Wrong: a worker ignores the result of wait().
 //
 // Its partner dies in the middle of the round. Main sees that and breaks the
-// barrier, so that nobody waits in vain; and the worker takes the broken
-// barrier for a complete round.
+// barrier, so that the worker does not wait in vain; but the worker takes the
+// broken barrier for a complete round.
 
 #include <signal.h>
 
@@ -28,7 +28,7 @@ void work(Board& board) {
   board.begun = 1;
   ipc::say("Begins round 1");
   ipc::say("Ends round 1");
-  (void)board.barrier.wait();  // Nothing, since not all have come.
+  (void)board.barrier.wait();  // Returns nothing: not all have come.
   board.begun = 2;
   ipc::say("Begins round 2");
 }
@@ -60,7 +60,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ignored_result", "A broken barrier taken for a full one.");
+  ipc::Lab lab("ignored_result", "Workers that meet at the end of each round.");
   lab.explores("broken", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

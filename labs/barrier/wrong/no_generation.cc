@@ -1,7 +1,7 @@
 // Wrong: a counter and an event make a barrier that works once.
 //
-// Who comes last sets the event, and nothing says for which round. In round 2
-// it still is set, so nobody waits, and a fast party laps the others.
+// The last worker sets the event, which does not say for which round. In round
+// 2 it is still set, so no worker waits, and a fast one laps the others.
 
 #include <stddef.h>
 
@@ -58,7 +58,8 @@ void add_workers(ipc::Schedule& schedule, Board& board) {
   schedule.add("Worker 1", [&] { work(board, 1); });
 }
 
-// "" if nobody is in a round that comes after the next end of another one.
+// Describes a worker that is two rounds ahead of what the other has ended, or
+// "".
 std::string lapped(const Board& board) {
   for (const size_t fast : {0, 1}) {
     if (board.begun[fast] <= board.ended[1 - fast] + 1) continue;
@@ -91,7 +92,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_generation", "A barrier that does not know the round.");
+  ipc::Lab lab("no_generation", "Workers that meet at the end of each round.");
   lab.explores("rounds", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the barrier is for three parties, and only two ever come.
 //
-// Whoever wrote this counted Main. A barrier waits for a number, not for
-// somebody: it cannot know that nobody is left who would come.
+// The author counted Main, too. A barrier waits for a number of parties, not
+// for certain processes: it cannot know that no process is left to come.
 
 #include <string>
 
@@ -44,7 +44,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("one_party_too_many", "A barrier for one who does not come.");
+  ipc::Lab lab("one_party_too_many",
+               "Workers that meet at the end of each round.");
   lab.explores("round", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

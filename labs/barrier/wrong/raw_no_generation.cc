@@ -1,5 +1,5 @@
-// Wrong: a barrier that is a counter and nothing more. Who waits, waits for the
-// counter to be 0 again, and so cannot tell one round from the next.
+// Wrong: a barrier that is a counter and nothing more. A worker waits until the
+// counter is 0 again, and so cannot tell one round from the next.
 //
 // Worker 0 is slow to wake: it is stopped. Worker 1 ends round 1, sets the
 // counter to 0, and comes to the end of round 2. Now worker 0 looks and sees a
@@ -49,7 +49,8 @@ void work(const std::string& name, Word& arrived) {
   }
 }
 
-// Until somebody sleeps: moved from the word to itself, sleepers are counted.
+// Waits until a process sleeps on the word. The call moves sleepers from the
+// word to the same word, only because it returns how many there are.
 void await_sleeper(const Word& word) {
   while (::syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 0, INT_MAX, &word,
                    word.load()) < 1) {

@@ -1,7 +1,7 @@
 // Wrong: waits for the answer to a question that still lies in the batch.
 //
-// The batch is not full, so the question has not gone. The answerer waits for
-// it, and the one who asks waits for the answer.
+// The batch is not full, so the question has not been sent. Receiver waits for
+// the question, and Sender waits for the answer.
 
 #include <string>
 
@@ -24,7 +24,7 @@ void ask(ipc::Connection& server) {
       batch.clear();
     }
   }
-  const auto answer = server.receive();  // What is asked must go before.
+  const auto answer = server.receive();  // The batch must go before.
   if (answer) ipc::say("The answer is {}", *answer);
 }
 
@@ -53,6 +53,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("question_in_batch", "A question waits in the batch.");
+  ipc::Lab lab("question_in_batch", "One number to a message, or many.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: a batch goes only when it is full.
 //
-// What is left at the end fills no batch, so it never goes. With a number of
-// items that the size of a batch divides nobody would notice.
+// The numbers that are left at the end do not fill a batch, so they are never
+// sent. If batches of this size used up all numbers, no test would notice.
 
 #include <fmt/ranges.h>
 
@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("rest_forgotten", "The last numbers fill no batch.");
+  ipc::Lab lab("rest_forgotten", "One number to a message, or many.");
   return lab.run(argc, argv, lesson);
 }

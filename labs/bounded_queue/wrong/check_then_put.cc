@@ -1,8 +1,8 @@
 // Wrong: asks whether there is room, and then relies on the answer.
 //
 // Both producers ask while one place is left, and both are told that there is
-// room: true, when it was said. The barrier makes sure that they ask before
-// either puts. One of them then waits in a put that was never to wait.
+// room, which is true at that moment. The barrier makes sure that both ask
+// before either puts. One of them then waits in a put that should never wait.
 
 #include <functional>
 #include <string>
@@ -39,7 +39,7 @@ std::string one_place(ipc::Schedule& schedule) {
   }
   schedule.run();
   return queue.size() == 1 ? "one has put, one has seen that it is full"
-                           : "nobody has put";
+                           : "neither has put";
 }
 
 std::string lesson() {

@@ -1,4 +1,4 @@
-// Wrong: nobody looks at the result of try_put.
+// Wrong: the program ignores the result of try_put.
 //
 // The queue has room for three. The fourth item is refused, the program says
 // that it was added, and it is gone.

@@ -1,7 +1,7 @@
 // Wrong: takes every refusal for "empty", as a bare `except:` does.
 //
-// The consumer gives up at the first item that does not come in time. Whether
-// none would ever come, or the producer was only slow, it does not ask.
+// The consumer gives up at the first item that does not come in time. It does
+// not ask whether the queue was closed, or the producer was only slow.
 
 #include <string>
 

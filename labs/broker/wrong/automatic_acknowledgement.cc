@@ -1,8 +1,8 @@
 // Wrong: a task counts as acknowledged as soon as the broker has sent it.
 //
-// That spares the worker one call, and the broker forgets the task at once. The
-// worker is killed with it, and nobody has it any more: "automatic" is at most
-// once.
+// That spares the worker one call, but the broker forgets the task at once. If
+// the worker is killed then, no process has the task any more: "automatic"
+// means at most once.
 
 #include <signal.h>
 #include <unistd.h>
@@ -86,7 +86,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("automatic_acknowledgement", "The broker forgets too early.");
-  lab.option("--url", url, "a broker's; without it the lab starts one");
+  ipc::Lab lab("automatic_acknowledgement",
+               "Workers share the tasks of a message broker.");
+  lab.option("--url", url, "a broker; without it the lab starts one");
   return lab.run(argc, argv, lesson);
 }

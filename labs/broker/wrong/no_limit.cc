@@ -1,7 +1,7 @@
-// Wrong: a task that nobody acknowledges is given out again without a limit.
+// Wrong: a task that is never acknowledged is given out again without a limit.
 //
-// The task kills whoever works on it. So each worker dies in turn, the broker
-// is right to give it to the next one each time, and it would do so for ever.
+// The task kills every worker that takes it. Each time the broker is right to
+// give it to the next worker, and it would do so forever.
 
 #include <signal.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ namespace {
 
 using ipc::Process;
 
-constexpr int kWorkerCount = 6;  // Then nobody is left who would try.
+constexpr int kWorkerCount = 6;  // After that no worker is left to try.
 constexpr useconds_t kLookAgainUs = 5'000;
 std::string url;
 
@@ -35,12 +35,13 @@ void work(const std::string& tasks) {
   }
 }
 
-// Whether the broker has put the task aside. Waits until it has the task again.
+// Waits until the broker has the task again, or has put it aside as dead.
+// Returns whether it is dead.
 bool is_dead(Channel& channel, const std::string& tasks,
              const std::string& dead) {
   while (channel.counts(tasks).ready == 0) {
     if (channel.counts(dead).ready > 0) return true;
-    ::usleep(kLookAgainUs);  // No broker tells who has died.
+    ::usleep(kLookAgainUs);  // The broker does not report deaths.
   }
   return false;
 }
@@ -76,7 +77,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_limit", "A task that kills its worker, again and again.");
-  lab.option("--url", url, "a broker's; without it the lab starts one");
+  ipc::Lab lab("no_limit", "Workers share the tasks of a message broker.");
+  lab.option("--url", url, "a broker; without it the lab starts one");
   return lab.run(argc, argv, lesson);
 }

@@ -1,6 +1,6 @@
 // Wrong: the server waits until a slow user has taken a message.
 //
-// One user that does not read stops the server, and with it everybody's chat.
+// One user that does not read stops the server, and so the chat of all others.
 
 #include <string>
 
@@ -66,6 +66,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("blocking_send", "The server waits for a slow user.");
+  ipc::Lab lab("blocking_send", "Users in rooms, and one server.");
   return lab.run(argc, argv, lesson);
 }

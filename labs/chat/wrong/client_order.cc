@@ -1,7 +1,8 @@
 // Wrong: each user numbers its messages itself, after the last that it has
 // seen.
 //
-// Two that speak at the same time have seen the same, and take the same number.
+// Two users that speak at the same time have seen the same messages, so they
+// take the same number.
 
 #include <string>
 
@@ -61,6 +62,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("client_order", "Each user gives its own numbers.");
+  ipc::Lab lab("client_order", "Users in rooms, and one server.");
   return lab.run(argc, argv, lesson);
 }

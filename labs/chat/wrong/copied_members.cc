@@ -131,7 +131,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("copied_members", "The changed room is a copy.");
+  ipc::Lab lab("copied_members", "Users in rooms, and one server.");
   lab.explores("two join", two_join);
   return lab.run(argc, argv, lesson);
 }

@@ -1,6 +1,7 @@
 // Wrong: the server sends each message to every client.
 //
-// All members get all, as they should, and so does Bob, who is in another room.
+// All members get all messages, as they should, but so does Bob, who is in
+// another room.
 
 #include <stdexcept>
 #include <string>
@@ -65,6 +66,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("delivers_to_all", "Every client gets every message.");
+  ipc::Lab lab("delivers_to_all", "Users in rooms, and one server.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,4 +1,4 @@
-// Wrong: what mpirun returns is not looked at.
+// Wrong: the program ignores the exit status of mpirun.
 //
 // A script that only reads the output of a job cannot tell one in which a rank
 // was killed from one that had nothing to say.
@@ -11,7 +11,7 @@
 
 namespace {
 
-// Whether the job has come to its end.
+// Returns whether the job has succeeded.
 bool sum_up(int killed_rank) {
   const JobEnd end = run_job(
       {.ranks = 3, .number_count = 1'000'000, .killed_rank = killed_rank});
@@ -33,6 +33,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   if (is_rank()) return play_rank(argc, argv);
-  ipc::Lab lab("ignored_status", "A job that failed is taken for a good one.");
+  ipc::Lab lab("ignored_status",
+               "The ranks of an MPI job, and the death of one.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: every rank takes numbers / ranks numbers, and no rank takes the rest.
 //
-// As long as the number of ranks divides the number of numbers, all is well, as
-// it is with round numbers on the author's machine.
+// The sum is right as long as the number of ranks divides the number of
+// numbers, as it does with round numbers on the author's machine.
 
 #include <string>
 #include <vector>
@@ -29,6 +29,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   if (is_rank()) return play_rank(argc, argv);
-  ipc::Lab lab("lost_remainder", "The last numbers belong to no rank.");
+  ipc::Lab lab("lost_remainder",
+               "The ranks of an MPI job, and the death of one.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: a consumer that was woken does not look again.
 //
-// Two consumers wait, one item is added, and both are woken. Who comes second
-// takes an item that is not there.
+// Two consumers wait, one item is added, and both are woken. The second takes
+// an item that is not there.
 
 #include <array>
 #include <string>
@@ -37,7 +37,7 @@ void consume(Board& board) {
   ++board.waiting;
   board.waits.notify_all();
   if (board.added == board.taken) {
-    // One sleep, whatever ends it, as pthread_cond_wait(3) by itself is.
+    // One sleep, whatever ends it, like a single call of pthread_cond_wait(3).
     bool slept = false;
     board.changed.wait(guard, [&] { return std::exchange(slept, true); });
   }
@@ -82,7 +82,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("if_for_while", "A wake-up taken for an item.");
+  ipc::Lab lab("if_for_while",
+               "Consumers that wait for data in a shared list.");
   lab.explores("consumers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

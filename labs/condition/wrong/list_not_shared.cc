@@ -1,7 +1,8 @@
-// Wrong: lock and condition are shared, and the list is not.
+// Wrong: lock and condition are shared, but the list is not.
 //
-// So it is in the guide. After fork(2) the producer adds to a list of its own;
-// the consumer is woken, looks into its own, finds nothing, and waits on.
+// The guide does this, too. After fork(2) the producer adds to a list of its
+// own; the consumer is woken, looks into its own, finds nothing, and waits
+// again.
 
 #include <string>
 #include <vector>
@@ -65,7 +66,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("list_not_shared", "A list of which each process has its own.");
+  ipc::Lab lab("list_not_shared",
+               "Consumers that wait for data in a shared list.");
   lab.explores("consumer", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

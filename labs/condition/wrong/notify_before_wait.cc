@@ -1,8 +1,8 @@
-// Wrong: the consumer waits to be notified, and not for the item.
+// Wrong: the consumer waits until it is notified, rather than for the item.
 //
-// The producer has added and notified before the consumer comes. Nobody was
-// waiting then, and a condition keeps no notify for later: the item is in the
-// list, and the consumer waits for the next one, for ever.
+// The producer has added and notified before the consumer comes. No process was
+// waiting then, and a condition does not keep a notify for later: the item is
+// in the list, but the consumer waits forever for the next notify.
 
 #include <string>
 
@@ -65,7 +65,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("notify_before_wait", "A notify that nobody waited for.");
+  ipc::Lab lab("notify_before_wait",
+               "Consumers that wait for data in a shared list.");
   lab.explores("consumer", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,9 +1,9 @@
 // Wrong: consumers wait for an item and the producer for room, all on the same
 // condition, and each change wakes one of them.
 //
-// The one who is woken may be the wrong one: consumer 0 has taken the item, and
-// wakes consumer 1, who finds none and sleeps on, as does the producer, whom it
-// was meant for.
+// The process that is woken may be the wrong one. Consumer 0 has taken the
+// item, and wakes consumer 1, which finds no item and sleeps again. The
+// producer, for which the notify was meant, is not woken.
 
 #include <string>
 #include <utility>
@@ -69,7 +69,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("one_woken", "The wrong one of several waiters is woken.");
+  ipc::Lab lab("one_woken", "Consumers that wait for data in a shared list.");
   lab.explores("place", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,9 +1,9 @@
-// Wrong: the consumer gives the mutex up, and then reads the number of the
-// notifies that it goes to sleep with.
+// Wrong: the consumer gives the mutex up before it reads the count of notifies
+// that it passes to futex(2).
 //
 // In between the producer adds an item and notifies. The consumer reads the
-// number after that, the kernel finds it unchanged, and the consumer sleeps
-// beside the item: for ever, for the notify is over.
+// count after that, the kernel finds it unchanged, and the consumer sleeps
+// although the item is there: forever, because the notify is over.
 
 #include <fcntl.h>
 #include <linux/futex.h>

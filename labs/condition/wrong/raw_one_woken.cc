@@ -1,9 +1,9 @@
 // Wrong: consumers wait for an item and the producer for room, all on the same
 // word, and each change wakes one of them.
 //
-// The kernel wakes whoever has slept longest. Consumer 0 has taken the item and
-// made room, and wakes consumer 1, who cannot use it. The producer, who could,
-// sleeps on, and so does consumer 1.
+// The kernel wakes the process that has slept longest. Consumer 0 has taken the
+// item and made room, and wakes consumer 1, which cannot use room. The producer
+// could, but it is not woken, and consumer 1 sleeps again.
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -49,19 +49,20 @@ void unlock(Word& mutex) {
   if (mutex.exchange(0) == 2) futex(mutex, FUTEX_WAKE, 1);
 }
 
-// How many sleep on the word: moved from it to itself, they are counted.
+// How many processes sleep on the word. The call moves them from the word to
+// the same word, only because it returns how many there are.
 int64_t sleepers(const Word& word) {
   return ::syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 0, INT_MAX, &word,
                    word.load());
 }
 
-// Until so many sleep or have ended.
+// Waits until `count` processes sleep or have ended.
 void await_quiet(const Place& place, int count) {
   while (sleepers(place.changed) + place.ended < count) ::sched_yield();
 }
 
-// After the sleep it waits until so many others are quiet: the order is always
-// the same.
+// After its sleep the process waits until `others` processes are quiet, so that
+// the order is always the same.
 void sleep(Place& place, int others) {
   const uint32_t seen = place.changed;
   unlock(place.mutex);

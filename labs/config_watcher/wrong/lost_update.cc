@@ -1,8 +1,8 @@
-// Wrong: two updaters read, change and write, and nobody holds a lock.
+// Wrong: two updaters read, change and write, and neither holds a lock.
 //
-// They do not even change the same key. But each saves the whole file, and with
-// it the other's key as it was when it read: what is saved first is lost. Every
-// file is whole, and each updater did what it said. The order is arranged here.
+// They do not even change the same key. But each saves the whole file, and so
+// the other's key as it was when it was read: what is saved first is lost. No
+// file is torn, and each updater did what it said. The order is arranged here.
 
 #include <fmt/format.h>
 
@@ -67,7 +67,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lost_update", "An update that another one undoes.");
+  ipc::Lab lab("lost_update", "A program follows its configuration file.");
   lab.explores("two updaters", two_updaters);
   return lab.run(argc, argv, lesson);
 }

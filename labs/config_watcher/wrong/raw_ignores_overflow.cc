@@ -1,9 +1,9 @@
 // Wrong: looks only when an event names the file.
 //
-// The kernel keeps a limited number of events for a reader that is slow (16,384
-// unless the machine says otherwise). Then it keeps one that has no name and
-// means that something is lost: here the rename. It is the last event, so the
-// monitor waits for ever.
+// The kernel keeps a limited number of events for a slow reader (16,384 unless
+// the machine is configured differently). Then it adds one event without a
+// name, which means that others are lost: here the rename. It is the last
+// event, so the monitor waits forever.
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-// Wrong: watches the file, and not the folder it is in.
+// Wrong: watches the file instead of the folder that it is in.
 //
 // A save in place is seen. A save by rename gives the name to another file: the
-// kernel takes the watch away with the old one and says so (IN_IGNORED), which
-// looks like one more success. Nothing after that is seen.
+// kernel removes the watch with the old file and says so (IN_IGNORED), which
+// looks like another change that was seen. No later change is seen.
 
 #include <fcntl.h>
 #include <signal.h>

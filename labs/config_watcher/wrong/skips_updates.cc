@@ -1,8 +1,8 @@
 // Wrong: believes that a monitor sees every update.
 //
 // The file holds one content. What was replaced before the monitor looked again
-// was never seen by anybody: with polling, and with inotify, which tells that
-// the file has changed and not how often. The order is arranged here.
+// is never seen: neither with polling nor with inotify, which reports that the
+// file has changed, but not how often. The order is arranged here.
 
 #include <string>
 
@@ -33,7 +33,7 @@ void make_updates(const std::string& path,
   ipc::replace_file(path, to_json(config));
 }
 
-// Looks three times, says what is new, and releases `seen` for each of these.
+// Looks three times. For each change it says what is new and releases `seen`.
 void monitor(const std::string& path, ipc::Semaphore& seen) {
   std::string last;
   for (int look = 1; look <= 3; ++look) {
@@ -59,6 +59,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("skips_updates", "An update that nobody sees.");
+  ipc::Lab lab("skips_updates", "A program follows its configuration file.");
   return lab.run(argc, argv, lesson);
 }

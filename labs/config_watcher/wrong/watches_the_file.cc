@@ -1,8 +1,8 @@
-// Wrong: watches the file, and not the folder it is in.
+// Wrong: watches the file instead of the folder that it is in.
 //
-// A watch belongs to a file, not to a name. The first save by renaming takes
-// the old file away: the watch tells of that, which looks like success, and
-// ends. Update 1 is seen, update 2 is not, nor any other.
+// A watch belongs to a file, not to a name. The first save by renaming removes
+// the old file: the watch reports that, which looks like success, and ends.
+// Update 1 is seen; update 2 and all later ones are not.
 
 #include <limits.h>
 #include <sys/inotify.h>
@@ -61,6 +61,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("watches_the_file", "A watch that goes blind.");
+  ipc::Lab lab("watches_the_file", "A program follows its configuration file.");
   return lab.run(argc, argv, lesson);
 }

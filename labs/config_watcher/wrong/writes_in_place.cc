@@ -1,8 +1,8 @@
 // Wrong: the updater changes the file in place, and the monitor polls.
 //
-// Whoever polls may look at any moment, also at one when the file is half
-// written. The monitor calls it a mistake that nobody has made. The order is
-// arranged here.
+// A monitor that polls may look at any moment, even when the file is half
+// written. Then it reports invalid JSON, although the updater made no mistake.
+// The order is arranged here.
 
 #include <fstream>
 #include <string>
@@ -26,7 +26,7 @@ void make_update(const std::string& path) {
   file << text.substr(text.size() / 2) << std::flush;
 }
 
-// Says what is there, if it is new.
+// Says what is in the file, if that is new.
 void look(const std::string& path, std::string& last) {
   const std::string text = ipc::read_file(path).value_or("");
   if (text == last) return;
@@ -57,6 +57,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("writes_in_place", "A file that is read half written.");
+  ipc::Lab lab("writes_in_place", "A program follows its configuration file.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
-// Wrong: the client takes the first refusal for the answer. The server is just
-// starting, and a moment later it would be there.
+// Wrong: the client gives up at the first refusal. The server is just starting,
+// and a moment later it would be there.
 
 #include <string>
 #include <system_error>
@@ -17,9 +17,9 @@ void arrive(const ipc::Address& address, ipc::Connection& refused) try {
   const ipc::Connection server = ipc::connect(address);
   ipc::say("Connected");
 } catch (const std::system_error&) {
-  ipc::say("Refused: nobody listens, so I try again");
+  ipc::say("Refused: no server listens; trying again");
   ipc::ensure(refused.send("refused"));
-  // Missing: to try again.
+  // Missing: try again.
 }
 
 std::string lesson() {
@@ -35,6 +35,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_retry", "A client that is refused once, and goes.");
+  ipc::Lab lab("no_retry", "One process that serves many clients.");
   return lab.run(argc, argv, lesson);
 }

@@ -39,12 +39,12 @@ std::string lesson() {
   listener.leave();
   ipc::Process client("Client 0", [&] { talk(listener.address()); });
   const bool good = client.join() == 0 && server.join() == 0;
-  return good ? "" : "somebody failed";
+  return good ? "" : "a process failed";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("one_at_a_time", "A server that waits for its first client.");
+  ipc::Lab lab("one_at_a_time", "One process that serves many clients.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,4 +1,5 @@
-// Wrong: what is wrong with one client ends the server, and with it all others.
+// Wrong: an error with one client ends the server, and so all other
+// connections.
 
 #include <string>
 #include <system_error>
@@ -16,7 +17,7 @@ namespace {
 void serve(ipc::Listener& listener) {
   while (true) {
     ipc::Connection client = listener.accept();
-    // An exception for a length of 2 GiB, which nobody catches.
+    // A length of 2 GiB throws an exception, which is not caught.
     while (const auto message = client.receive()) {
       if (*message == "shutdown") return;
       ipc::ensure(client.send("Echo: " + *message));
@@ -52,6 +53,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("uncaught", "A server that one client can end.");
+  ipc::Lab lab("uncaught", "One process that serves many clients.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // Wrong: the two containers are to meet at an abstract socket.
 //
 // Such a name needs no folder and leaves no file, so it works well, until both
-// sides are put into containers: it is a name in a network namespace. A path in
-// a folder that both have mounted is what both can find.
+// sides are put into containers: it is a name in a network namespace. What both
+// can find is a path in a folder that both have mounted.
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -73,6 +73,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("abstract_socket", "Wrong: two containers do not meet.");
+  ipc::Lab lab("abstract_socket",
+               "Two containers, and the IPC that works across.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // Wrong: a lock that knows its owner by pid, shared by two containers.
 //
-// Whoever has it may lock it again, as with any recursive lock: the pid in it
-// is one's own then. In another pid namespace it is somebody else's as well,
-// and both of these are process 1.
+// Its owner may lock it again, as with any recursive lock: it finds its own pid
+// in the lock. But in another pid namespace another process has the same pid:
+// here both are process 1.
 
 #include <unistd.h>
 
@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lock_by_pid", "Wrong: two have a lock at once.");
+  ipc::Lab lab("lock_by_pid", "Two containers, and the IPC that works across.");
   return lab.run(argc, argv, lesson);
 }

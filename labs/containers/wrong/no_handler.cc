@@ -1,9 +1,9 @@
 // Wrong: the program itself is process 1, and has no handler for SIGTERM.
 //
-// Everywhere else SIGTERM ends a program that does nothing about it. To process
-// 1 the kernel sends no signal for which it has no handler, but SIGKILL and
-// SIGSTOP from outside. So each stop lasts the whole grace period, and the
-// program is killed in the middle of its work.
+// Everywhere else SIGTERM ends a program that does nothing about it. The kernel
+// does not deliver to process 1 a signal for which it has no handler, except
+// SIGKILL and SIGSTOP from outside. So each stop lasts the whole grace period,
+// and the program is killed in the middle of its work.
 
 #include <unistd.h>
 
@@ -38,6 +38,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_handler", "Wrong: each stop is by force.");
+  ipc::Lab lab("no_handler", "Two containers, and the IPC that works across.");
   return lab.run(argc, argv, lesson);
 }

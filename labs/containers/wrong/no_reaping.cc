@@ -1,8 +1,9 @@
-// Wrong: an init that waits for its program, and for nobody else.
+// Wrong: an init that waits for its program, but for no other process.
 //
 // What the program leaves behind becomes a child of process 1, and when it ends
-// a zombie, until somebody waits for it. Here nobody does. Each of them keeps
-// its number and its entry in the table of processes, and these are limited.
+// it stays a zombie until process 1 waits for it. Here process 1 does not. Each
+// zombie keeps its number and its entry in the process table, which are
+// limited.
 
 #include <signal.h>
 
@@ -29,6 +30,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_reaping", "Wrong: a zombie is left.");
+  ipc::Lab lab("no_reaping", "Two containers, and the IPC that works across.");
   return lab.run(argc, argv, lesson);
 }

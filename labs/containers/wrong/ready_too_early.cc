@@ -1,8 +1,8 @@
-// Wrong: the readiness probe is answered as the one for liveness is.
+// Wrong: the readiness probe is answered in the same way as the liveness probe.
 //
-// The service is alive, and says that it is ready. So it is sent work, and for
-// that it needs a database that is not there yet. "Alive" is the answer to:
-// must it be restarted? "Ready" is the answer to: may it be sent work?
+// The service is alive, and says that it is ready. So it gets work, for which
+// it needs a database that is not there yet. "Alive" is the answer to: must it
+// be restarted? "Ready" is the answer to: may it be sent work?
 
 #include <string>
 
@@ -44,6 +44,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ready_too_early", "Wrong: work is sent that cannot be done.");
+  ipc::Lab lab("ready_too_early",
+               "Two containers, and the IPC that works across.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
 // Wrong: the lock is an ordinary variable. fork(2) gives each worker a lock of
-// its own, and nobody else ever wants that one.
+// its own, which no other process ever uses.
 
 #include <string>
 

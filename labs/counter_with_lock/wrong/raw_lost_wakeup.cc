@@ -1,6 +1,7 @@
-// Wrong: to look at the word, and to write into it that somebody waits, are two
-// steps. If the owner unlocks between them it sees nobody to wake, and then the
-// other one goes to sleep: the lock is free, and it waits for ever.
+// Wrong: a worker looks at the word in one step, and writes into it that it
+// waits in another. If the owner unlocks between the two, it sees no worker to
+// wake. Then the other one goes to sleep: the lock is free, but it waits
+// forever.
 
 #include <linux/futex.h>
 #include <sys/mman.h>
@@ -31,7 +32,7 @@ struct Board {
 void lock(std::atomic<uint32_t>& word) {
   uint32_t seen = kFree;
   while (!word.compare_exchange_strong(seen, kTaken)) {
-    raw::point();  // What was seen grows old.
+    raw::point();  // What was seen is outdated.
     word.store(kAwaited);
     ::syscall(SYS_futex, &word, FUTEX_WAIT, kAwaited, nullptr);
     seen = kFree;

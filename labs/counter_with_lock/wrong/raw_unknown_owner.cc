@@ -1,5 +1,5 @@
-// Wrong: the word says that the lock is taken, and not by whom. When its owner
-// has died, neither the kernel nor anybody else can know that.
+// Wrong: the word says that the lock is taken, but not by whom. When its owner
+// has died, neither the kernel nor another process can know that.
 
 #include <linux/futex.h>
 #include <signal.h>

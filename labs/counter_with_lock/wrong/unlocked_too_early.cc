@@ -1,5 +1,5 @@
 // Wrong: the lock is held for the load and, again, for the store. Between the
-// two it is free, and the number that was loaded grows old.
+// two it is free, and the number that was loaded may become outdated.
 
 #include <string>
 

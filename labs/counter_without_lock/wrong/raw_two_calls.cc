@@ -1,5 +1,6 @@
-// Wrong: the counter is in a file, and a system call is taken for something
-// that nobody can come in between. Each of them is whole; but there are two.
+// Wrong: the counter is in a file, and the program relies on system calls being
+// atomic. Each of them is; but there are two, and a process can come in
+// between.
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// Wrong: all methods of the class are registered, since somebody may need them.
-// Then everybody who has the key can set the counter back.
+// Wrong: all methods of the class are registered, in case a client needs them.
+// Then every client that has the key can reset the counter.
 
 #include <string>
 

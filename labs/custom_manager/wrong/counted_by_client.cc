@@ -1,5 +1,5 @@
-// Wrong: the class in the server can be read and written, and to count is left
-// to the clients. What is atomic in the server is two calls then.
+// Wrong: the class in the server can only be read and written, and the clients
+// count. What would be one step in the server is now two calls.
 
 #include <string>
 

@@ -1,5 +1,5 @@
-// Wrong: each client asks the manager for a counter, and gets one that is new.
-// The others never hear of it.
+// Wrong: each client asks the manager for a counter, and gets a new one. No
+// other client ever sees it.
 
 #include <string>
 

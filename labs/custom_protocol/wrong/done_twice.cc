@@ -1,5 +1,5 @@
-// Wrong: the server does not look at the id. The client asked again because it
-// had no answer, and has bought two tablets.
+// Wrong: the server does not look at the id. The client asks again, as if it
+// had no answer, and so it buys two tablets.
 
 #include <sys/socket.h>
 
@@ -95,7 +95,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("done_twice", "A repeated request that is done again.");
+  ipc::Lab lab("done_twice", "Requests and answers on a stream of bytes.");
   lab.explores("a repeated request", repeated);
   return lab.run(argc, argv, lesson);
 }

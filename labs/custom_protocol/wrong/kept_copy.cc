@@ -1,6 +1,6 @@
 // Wrong: the server still has the client's end, as in the guide. When the
-// client is dead there is no end of file, for somebody could yet write: the
-// server.
+// client is dead there is no end of file, because one process could still
+// write: the server itself.
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -47,6 +47,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("kept_copy", "An end of file that never comes.");
+  ipc::Lab lab("kept_copy", "Requests and answers on a stream of bytes.");
   return lab.run(argc, argv, lesson);
 }

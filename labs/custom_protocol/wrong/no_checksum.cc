@@ -1,4 +1,4 @@
-// Wrong: a checksum is sent, and the server does not look at it. One flipped
+// Wrong: a checksum is sent, but the server does not look at it. One flipped
 // bit makes another request, which is answered as if it were meant.
 
 #include <sys/socket.h>
@@ -27,7 +27,7 @@ void serve(const UniqueFd& stream) {
 
 void ask(const UniqueFd& stream) {
   std::string bytes = encode({Kind::request, 1, "user 3"});
-  bytes.back() ^= 1;  // User 2, by now.
+  bytes.back() ^= 1;  // Now it says user 2.
   ipc::say("Sending a damaged request");
   ipc::write_all(stream, std::as_bytes(std::span(bytes)));
   const Read read = read_message(stream);
@@ -43,7 +43,7 @@ std::string lesson() {
   ipc::Process server("Server", [&] { serve(ends[1]); });
   ipc::Process client("Client", [&] { ask(ends[0]); });
   const bool good = client.join() == 0 && server.join() == 0;
-  return good ? "" : "somebody failed";
+  return good ? "" : "a process failed";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Wrong: as in the guide, a request that comes again gets a warning. The client
-// asked again because it had no answer, and it never gets one.
+// asks again because it had no answer, and it never gets one.
 
 #include <sys/socket.h>
 
@@ -18,7 +18,7 @@ namespace {
 using ipc::UniqueFd;
 
 void serve(const UniqueFd& stream) {
-  std::set<uint64_t> seen;  // It grows for ever, too.
+  std::set<uint64_t> seen;  // It also grows forever.
   while (true) {
     const Read read = read_message(stream);
     if (read.status != Reading::ok) return;
@@ -61,6 +61,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("warned", "A repeated request without an answer.");
+  ipc::Lab lab("warned", "Requests and answers on a stream of bytes.");
   return lab.run(argc, argv, lesson);
 }

@@ -35,8 +35,8 @@ void transfer(Bank& bank, size_t from) {
   const size_t to = (from + 1) % kCount;
   ipc::Guard one(bank.accounts[from], now);
   ipc::point("holds one");
-  // Nobody goes on before each holds one, or has found it taken: so what can
-  // happen here surely happens.
+  // No worker continues before each holds one, or has found it taken. So what
+  // can happen here is sure to happen.
   (void)bank.all_have_tried.wait();
   if (!one) one.lock();
   const ipc::Guard other(bank.accounts[to]);
@@ -78,7 +78,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("circle_of_three", "Three locks, and no first one.");
+  ipc::Lab lab("circle_of_three", "Transfers that wait for each other.");
   lab.explores("transfers", transfer_in_circle, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: Main waits for the end of a worker while it holds the worker's lock.
 //
 // One lock is enough for a deadlock if the other wait is of another kind. An
-// order of locks does not help: give the lock up before you wait for anybody.
+// order of locks does not help: release the lock before you wait for a process.
 
 #include <functional>
 #include <string>
@@ -28,8 +28,8 @@ void have_withdrawn(ipc::Lock& account, const std::function<void()>& join) {
   join();
 }
 
-// What the explorer plays in every order. Its processes are started before all
-// else, and an event stands for the end of one.
+// What the explorer plays in every order. It starts its processes before all
+// else, so an event stands for the end of the worker.
 std::string withdraw_and_join(ipc::Schedule& schedule) {
   const ipc::Shared<ipc::Lock> account;
   const ipc::Shared<ipc::Event> ended;
@@ -59,7 +59,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("join_with_lock", "A lock is held while its user is joined.");
+  ipc::Lab lab("join_with_lock", "Transfers that wait for each other.");
   lab.explores("withdrawal", withdraw_and_join, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -30,8 +30,8 @@ struct Bank {
 void transfer(Bank& bank, ipc::Lock& from, ipc::Lock& to) {
   ipc::Guard one(from, now);
   ipc::point("holds one");
-  // Nobody goes on before each holds one, or has found it taken: so what can
-  // happen here surely happens.
+  // No worker continues before each holds one, or has found it taken. So what
+  // can happen here is sure to happen.
   (void)bank.all_have_tried.wait();
   if (!one) one.lock();
   const ipc::Guard other(to);
@@ -73,7 +73,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("opposite_order", "Two locks, taken in two orders.");
+  ipc::Lab lab("opposite_order", "Transfers that wait for each other.");
   lab.explores("transfers", transfer_both_ways, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the log goes through the buffer of stdio.
 //
-// To a terminal, it is written line by line. To a file or pipe it is kept until
-// some thousand bytes have come, and with its process it is gone.
+// On a terminal it is written line by line. For a file or pipe it is kept until
+// some thousand bytes have come, and is lost if its process is killed.
 
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ std::string lesson() {
   ipc::ConnectionPair ends = ipc::make_connections();
   ipc::Process worker("Worker", [&] {
     ends.first.close();
-    // As stdout is where it is not a terminal.
+    // As stdout is when it is not a terminal.
     ::setvbuf(stdout, nullptr, _IOFBF, BUFSIZ);
     work(ends.second);
   });
@@ -46,6 +46,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("buffered_log", "Last words that nobody hears.");
+  ipc::Lab lab("buffered_log", "What processes do, seen from outside.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,6 +1,6 @@
 // Wrong: the log has the time of day, and that clock can be set.
 //
-// Somebody sets it back by an hour between a sending and its receipt. By the
+// It is set back by an hour between sending and receiving. According to the
 // log, the job was received an hour before it was sent.
 
 #include <unistd.h>
@@ -48,6 +48,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("clock_set_back", "A job received before it was sent.");
+  ipc::Lab lab("clock_set_back", "What processes do, seen from outside.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: Main waits for an answer without a limit.
 //
-// Then it hangs too, says nothing, and whoever looks sees two processes that
-// sleep, of which one only waits for the other.
+// Then Main hangs, too, and says nothing. From outside one sees two processes
+// that sleep, one of which only waits for the other.
 
 #include <string>
 
@@ -36,6 +36,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_deadline", "A question without a limit.");
+  ipc::Lab lab("no_deadline", "What processes do, seen from outside.");
   return lab.run(argc, argv, lesson);
 }

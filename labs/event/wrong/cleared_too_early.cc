@@ -1,5 +1,6 @@
 // Wrong: the setter clears the event as soon as it has set it, as if to say
-// "now!". Who waits at that moment goes on. Who comes later waits for ever.
+// "now!". A process that waits at that moment continues. One that comes later
+// waits forever.
 
 #include <string>
 
@@ -50,7 +51,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("cleared_too_early", "An event that is set and cleared.");
+  ipc::Lab lab("cleared_too_early",
+               "One sets an event, and all that wait continue.");
   lab.explores("waiter", announce_and_wait, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,5 @@
-// Wrong: a wait with a deadline, and nobody looks at what it returned. The
-// waiter goes on as if the event were set, with an answer that is none.
+// Wrong: a waiter ignores the result of a wait with a deadline. It continues as
+// if the event were set, with an answer that was never given.
 
 #include <string>
 
@@ -25,7 +25,7 @@ std::string lesson() {
     ipc::say("Received the event notification: the answer is {}",
              board->answer);
   });
-  // It comes too late, and by the waiter's log it might have come in time.
+  // The event comes too late, but the waiter's log looks as if it had not.
   if (waiter.join() != 0) return "the waiter failed";
   board->answer = 42;
   ipc::say("Setting the event");
@@ -36,6 +36,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ignored_timeout", "A deadline that has passed goes unnoticed.");
+  ipc::Lab lab("ignored_timeout",
+               "One sets an event, and all that wait continue.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
-// Wrong: the waiter looks at the word, and then tells the kernel to sleep if
-// the word is as it is now, and not as it was when the waiter looked.
+// Wrong: the waiter looks at the word, and then asks the kernel to let it sleep
+// if the word is as it is now, instead of as it was when the waiter looked.
 //
 // The event is set in between. The kernel compares the word with itself, finds
-// it unchanged, and lets the waiter sleep: for ever, for the wake-up is over.
+// it unchanged, and lets the waiter sleep: forever, as the wake-up is over.
 
 #include <fcntl.h>
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
-// Wrong: the waiter takes the end of futex(2) for the event.
+// Wrong: when futex(2) returns, the waiter believes that the event is set.
 //
-// The call ends for other reasons, too: here for a signal that has nothing to
-// do with the event (EINTR). Only another look at the word tells.
+// The call returns for other reasons, too: here because of a signal that has
+// nothing to do with the event (EINTR). Only another look at the word is sure.
 
 #include <linux/futex.h>
 #include <sched.h>
@@ -51,7 +51,7 @@ void wait_for_answer(Board& board) {
            "Received the event notification: the answer is " + answer);
 }
 
-// It moves those who sleep from the word to itself, and so counts them.
+// The call moves the sleepers from the word to the same word, and counts them.
 bool is_asleep(Board& board) {
   return futex(board.ready, FUTEX_CMP_REQUEUE, 0, INT_MAX) > 0;
 }
@@ -79,7 +79,7 @@ std::string lesson() {
   for (int count = 1; count <= 3 && !has_ended(waiter); ++count) {
     check(::kill(waiter, SIGUSR1), "kill");
     while (board.signals < count) ::sched_yield();
-    // The waiter has left the kernel. It goes on, or it sleeps once more.
+    // The waiter has left the kernel. It continues, or it sleeps again.
     while (!has_ended(waiter) && !is_asleep(board)) ::sched_yield();
   }
   board.answer = 42;

@@ -1,5 +1,5 @@
-// Wrong: the event is set first, and then what it announces is written. A
-// waiter that is quick reads what was there before.
+// Wrong: the event is set first, and then what it announces is written. A quick
+// waiter reads what was there before.
 
 #include <string>
 
@@ -57,7 +57,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("set_too_early", "An event that comes before its cause.");
+  ipc::Lab lab("set_too_early",
+               "One sets an event, and all that wait continue.");
   lab.explores("waiter", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,9 @@
 // Wrong: the writer changes the file in place.
 //
-// Opening the file empties it, and the new content comes piece by piece. Who
-// reads in between gets a part of a data point. The order is arranged here;
-// without pauses the guide's example meets it within nine data points.
+// Opening the file empties it, and the new content comes piece by piece. A
+// reader that reads in between gets a part of a data point. The order is
+// arranged here; without pauses the guide's example meets it within nine data
+// points.
 
 #include <fstream>
 #include <string>
@@ -71,7 +72,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("naive_overwrite", "A file that is changed in place.");
+  ipc::Lab lab("naive_overwrite", "Data points handed over through files.");
   lab.explores("one data point", one_point);
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,9 @@
 // Wrong: the writer does not wait until a data point has been received.
 //
-// A file holds one content. What nobody has read is gone with the next write,
-// and a pause between writes only makes it less likely. Here the reader is late
-// for all of them: each file is whole, and all data points are lost.
+// A file holds one content. A data point that was not read is gone with the
+// next write, and a pause between writes only makes that less likely. Here the
+// reader is late for all of them: each file is whole, but all data points are
+// lost.
 
 #include <atomic>
 #include <string>
@@ -78,7 +79,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_acknowledgement", "Data points that nobody waits for.");
+  ipc::Lab lab("no_acknowledgement", "Data points handed over through files.");
   lab.explores("two data points", two_points);
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the file gets its name before its content is on the disk.
 //
-// Nobody who reads can see that: write(2) has changed the file for all. But the
-// kernel may write the new name to the disk long before the content. If the
+// No reader can see that: write(2) has changed the file for all of them. But
+// the kernel may write the new name to the disk long before the content. If the
 // power fails in between, the old content is gone and the new one never came.
 
 #include <fcntl.h>

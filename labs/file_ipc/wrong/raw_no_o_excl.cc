@@ -1,8 +1,10 @@
-// Wrong: whether there is a lock file is one call, to make it another.
+// Wrong: one call looks whether there is a lock file, and another call makes
+// it.
 //
-// Two writers may both look before either of them makes it, and both own the
-// file. O_CREAT | O_EXCL does both in one call, and fails for the second. The
-// order is arranged here, by stopping the first writer after its look.
+// Two writers may both look before either of them makes it, and then both own
+// the file. O_CREAT | O_EXCL does both in one call, and fails for the second
+// writer. The order is arranged here, by stopping the first writer after its
+// look.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -22,9 +24,9 @@ using ipc::retry;
 
 void write_point(int folder, int number, bool stops) {
   if (::faccessat(folder, "data.lock", F_OK, 0) == 0) {
-    return raw::say("Writer", "There is a lock file: another one writes");
+    return raw::say("Writer", "There is a lock file: another writer");
   }
-  raw::say("Writer", "There is no lock file: nobody else writes");
+  raw::say("Writer", "There is no lock file: no other writer");
   if (stops) ::raise(SIGSTOP);
   constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC;  // Missing: O_EXCL.
   check(::openat(folder, "data.lock", kFlags, 0600), "openat");

@@ -1,8 +1,9 @@
 // Wrong: both processes write the status file.
 //
 // The writer's DONE comes while the reader is at work, and the reader's
-// PROCESSED is put over it. Nobody will write again; the reader waits for ever.
-// A file has one writer: then nobody can overwrite what another one said.
+// PROCESSED overwrites it. No process will write again, so the reader waits
+// forever. A file should have one writer: then no other process can overwrite
+// what it said.
 
 #include <atomic>
 #include <string>
@@ -21,8 +22,8 @@
 
 namespace {
 
-// They arrange that order; the guide's example needs a slow reader for it, and
-// the explorer finds it without them.
+// These events arrange that order. The guide's example needs a slow reader for
+// it, and the explorer finds it without the events.
 struct Order {
   ipc::Event received;
   ipc::Event is_done;
@@ -92,7 +93,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("shared_status", "A status file with two writers.");
+  ipc::Lab lab("shared_status", "Data points handed over through files.");
   lab.explores("one data point", one_point);
   return lab.run(argc, argv, lesson);
 }

@@ -34,6 +34,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ignores_status", "A crash that nobody notices.");
+  ipc::Lab lab("ignores_status", "What a parent sees of what its child does.");
   return lab.run(argc, argv, lesson);
 }

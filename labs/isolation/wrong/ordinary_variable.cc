@@ -23,6 +23,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("ordinary_variable", "A result in an ordinary variable.");
+  ipc::Lab lab("ordinary_variable",
+               "What a parent sees of what its child does.");
   return lab.run(argc, argv, lesson);
 }

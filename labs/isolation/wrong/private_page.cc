@@ -30,6 +30,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("private_page", "A page that is mapped privately.");
+  ipc::Lab lab("private_page", "What a parent sees of what its child does.");
   return lab.run(argc, argv, lesson);
 }

@@ -18,7 +18,7 @@
 
 namespace {
 
-// Root may read everything by a capability, so here nobody has any.
+// A capability lets root read everything, so here each process drops them all.
 void give_up_privileges() {
   __user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
   const std::array<__user_cap_data_struct, 2> none{};
@@ -53,6 +53,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("readable_secret", "A secret behind a wall.");
+  ipc::Lab lab("readable_secret", "What a parent sees of what its child does.");
   return lab.run(argc, argv, lesson);
 }

@@ -57,7 +57,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("check_then_claim", "A slot that is claimed in two steps.");
+  ipc::Lab lab("check_then_claim", "What processes can share without a lock.");
   lab.explores("slots", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -68,7 +68,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("free_first", "A slot that is free too early.");
+  ipc::Lab lab("free_first", "What processes can share without a lock.");
   lab.explores("ring", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the ring is taken to be full if there is one item more than it has
 // room for.
 //
-// The last of them is written over the first, which nobody has taken yet.
+// The last of them overwrites the first, which was not taken yet.
 
 #include <array>
 #include <atomic>
@@ -69,7 +69,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("one_too_many", "A ring that is full too late.");
+  ipc::Lab lab("one_too_many", "What processes can share without a lock.");
   lab.explores("ring", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

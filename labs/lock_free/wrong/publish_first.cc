@@ -61,7 +61,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("publish_first", "An item that is announced and not there.");
+  ipc::Lab lab("publish_first", "What processes can share without a lock.");
   lab.explores("ring", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

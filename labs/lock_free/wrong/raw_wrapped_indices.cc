@@ -1,8 +1,8 @@
-// Wrong: in place of counters, indices that begin anew at 0.
+// Wrong: indices that wrap around to 0, in place of counters.
 //
 // After four items the producer's index is what it was at the start. That is
 // what an empty ring looks like, so the producer never finds it full, and
-// writes over what nobody has taken.
+// overwrites items that were not taken yet.
 
 #include <signal.h>
 #include <sys/mman.h>

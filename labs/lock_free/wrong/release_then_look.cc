@@ -101,7 +101,7 @@ int cpu_count() {
 std::string lesson() {
 #ifndef __x86_64__
   // On arm64, for one: stlr and ldar stay in order, which C++ does not promise.
-  throw ipc::Skip("this processor may do more than release and acquire ask");
+  throw ipc::Skip("this processor may order more than release and acquire do");
 #endif
   if (cpu_count() < 2) throw ipc::Skip("with one processor no store is late");
   const auto limit = ipc::Deadline::after(kLimitS * ipc::time_scale());
@@ -111,14 +111,15 @@ std::string lesson() {
     rounds += kRounds;
     misses += count_misses();
   } while (misses == 0 && rounds < kRoundsMost && !limit.expired());
-  ipc::say("{} rounds, and neither has seen the other in {}", rounds, misses);
+  ipc::say("{} rounds: in {} of them neither side saw the other", rounds,
+           misses);
   return "";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("release_then_look", "A store that others see late.");
+  ipc::Lab lab("release_then_look", "What processes can share without a lock.");
   lab.explores("flags", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -53,7 +53,7 @@ uint32_t take(Board& board) {
 }
 
 void give_back(Board& board, uint32_t slot) {
-  ipc::say("Gives back slot {}", slot);
+  ipc::say("Giving back slot {}", slot);
   --board.owners.at(slot);
   uint32_t seen = board.top.load();
   do {
@@ -93,7 +93,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("top_without_tag", "A stack that has changed unnoticed.");
+  ipc::Lab lab("top_without_tag", "What processes can share without a lock.");
   lab.explores("slots", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

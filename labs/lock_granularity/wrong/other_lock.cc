@@ -1,7 +1,7 @@
 // Wrong: few locks for many counters, and two opinions on which guards which.
 //
-// Worker 0 finds the lock of counter 6 by the rest, worker 1 by the quotient.
-// Each holds a lock, and not the same one.
+// Worker 0 finds the lock of counter 6 by the remainder, worker 1 by the
+// quotient. Each holds a lock, but not the same one.
 
 #include <array>
 #include <string>
@@ -63,7 +63,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("other_lock", "A counter that two locks guard.");
+  ipc::Lab lab("other_lock", "One lock, many locks, or none.");
   lab.explores("count", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -73,7 +73,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("parts_overlap", "Parts that are not quite apart.");
+  ipc::Lab lab("parts_overlap", "One lock, many locks, or none.");
   lab.explores("count", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

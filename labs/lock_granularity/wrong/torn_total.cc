@@ -1,7 +1,7 @@
 // Wrong: adds up the counters with a lock for each, one after the other.
 //
-// Every access is locked, and the total is of no moment: what moves from a
-// counter not yet seen to one already seen is missing.
+// Every access is locked, but the total was true at no moment: what moves from
+// a counter not yet seen to one already seen is missing.
 
 #include <array>
 #include <string>
@@ -75,7 +75,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("torn_total", "A total of different moments.");
+  ipc::Lab lab("torn_total", "One lock, many locks, or none.");
   lab.explores("total", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,9 +1,9 @@
-// Wrong: the position is committed when records have come, and not when they
-// are done.
+// Wrong: the position is committed as soon as records have come, and not when
+// they are done.
 //
 // A worker takes all that there is, notes how far it has read, and then works.
-// That is what a client does by itself that commits every few seconds, if the
-// work goes on elsewhere, in a thread or a list. The worker is killed in its
+// A client that commits by itself every few seconds does the same, if the work
+// is done elsewhere, in a thread or from a list. The worker is killed in its
 // second task: its successor begins behind all of them.
 
 #include <signal.h>
@@ -86,6 +86,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("commit_ahead", "What was read counts as done.");
+  ipc::Lab lab("commit_ahead", "Two groups of workers read one log of tasks.");
   return lab.run(argc, argv, lesson);
 }

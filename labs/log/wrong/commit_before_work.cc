@@ -1,9 +1,9 @@
 // Wrong: the position is committed before the work, in a group that may not
 // lose a task.
 //
-// It looks like the safe way round: nobody does a task twice. But to the group
-// a task is done with when its offset is committed. A worker that is killed
-// after that takes the task with it; its successor begins behind it.
+// It looks safer, because no task is done twice. But to the group a task is
+// done once its offset is committed. A worker that is killed after that takes
+// the task with it; its successor begins behind it.
 
 #include <signal.h>
 
@@ -73,6 +73,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("commit_before_work", "A task dies with its worker.");
+  ipc::Lab lab("commit_before_work",
+               "Two groups of workers read one log of tasks.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // Wrong: a task that cannot be done is tried again without a limit.
 //
-// A group has one position in a partition, so nobody comes to what is behind
-// this task, and nobody dies who could be replaced: the worker is busy, answers
-// the cluster as it should, and gets nowhere.
+// A group has one position in a partition, so no worker gets past this task.
+// Nor does a worker die that could be replaced: this one is busy, answers the
+// cluster as it should, and gets nowhere.
 
 #include <string>
 
@@ -82,6 +82,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("endless_retry", "One task stops its partition.");
+  ipc::Lab lab("endless_retry", "Two groups of workers read one log of tasks.");
   return lab.run(argc, argv, lesson);
 }

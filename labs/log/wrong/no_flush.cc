@@ -1,9 +1,9 @@
 // Wrong: the producer ends without waiting until its records are delivered.
 //
-// To send is to put a record into a queue of the library, whose thread sends it
-// later: together with others, if "linger.ms" says how long it may wait for
-// some. What is in that queue when the process ends was never sent, and no call
-// has failed.
+// Sending puts a record into a queue of the library, whose thread sends it
+// later, together with others: "linger.ms" says how long it may wait for some.
+// What is in that queue when the process ends was never sent, and no call has
+// failed.
 
 #include <cstdint>
 #include <string>
@@ -68,6 +68,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_flush", "What was sent is not in the log.");
+  ipc::Lab lab("no_flush", "Two groups of workers read one log of tasks.");
   return lab.run(argc, argv, lesson);
 }

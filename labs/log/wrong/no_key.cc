@@ -74,6 +74,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_key", "A customer is in two partitions.");
+  ipc::Lab lab("no_key", "Two groups of workers read one log of tasks.");
   return lab.run(argc, argv, lesson);
 }

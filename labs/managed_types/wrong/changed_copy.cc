@@ -1,5 +1,5 @@
-// Wrong: the dictionary is managed, the list in it is not. What get() returns
-// is a copy of it, and so nobody ever enters the room.
+// Wrong: the dictionary is managed, but the list in it is not. What get()
+// returns is a copy of it, so no worker ever enters the room.
 
 #include <string>
 

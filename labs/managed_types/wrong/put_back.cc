@@ -1,5 +1,5 @@
-// Wrong: the copy is put back, so that a worker who is alone enters the room.
-// Of two who meet there one is put out by the other's copy.
+// Wrong: the copy is put back, so a worker that comes alone does enter the
+// room. If two meet there, the copy of one removes the other.
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // Wrong: the server does each call as a whole, so why a lock? Because an update
-// is two calls here, and between them the number grows old.
+// is two calls here, and the number may change between them.
 
 #include <string>
 

@@ -89,6 +89,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("descriptor_kept", "A descriptor is passed, and kept.");
+  ipc::Lab lab("descriptor_kept",
+               "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

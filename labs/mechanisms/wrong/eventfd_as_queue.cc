@@ -1,7 +1,7 @@
 // Wrong: the counter of an eventfd is taken for a queue of messages.
 //
-// Each write is a message to the one who writes it. A read takes the sum of
-// all that were written since the last one: two jobs, and the worker does one.
+// The sender takes each write for a message. But a read takes the sum of all
+// that were written since the last read: two jobs, and the worker does one.
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -40,6 +40,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("eventfd_as_queue", "Two writes become one read.");
+  ipc::Lab lab("eventfd_as_queue",
+               "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

@@ -43,6 +43,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("fifo_without_reader", "A FIFO that nobody reads.");
+  ipc::Lab lab("fifo_without_reader",
+               "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

@@ -40,6 +40,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("signals_merged", "Two signals become one.");
+  ipc::Lab lab("signals_merged",
+               "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

@@ -42,6 +42,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("system_v_left", "Memory of System V stays.");
+  ipc::Lab lab("system_v_left", "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

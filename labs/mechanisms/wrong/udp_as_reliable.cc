@@ -1,7 +1,8 @@
 // Wrong: datagrams are taken for reliable.
 //
-// send(2) succeeds, so the sender goes on. But the receiver has no time to
-// receive, and what does not fit into its buffer is dropped: UDP tells nobody.
+// send(2) succeeds, so the sender continues. But the receiver has no time to
+// receive, and what does not fit into its buffer is dropped; neither side is
+// told.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -55,6 +56,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("udp_as_reliable", "Datagrams are taken for reliable.");
+  ipc::Lab lab("udp_as_reliable",
+               "One job over every mechanism that Linux has.");
   return lab.run(argc, argv, lesson);
 }

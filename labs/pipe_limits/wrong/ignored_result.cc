@@ -1,5 +1,5 @@
-// Wrong: the sender does not look at what send() returns, and believes that
-// its message has gone to somebody.
+// Wrong: the sender does not look at what send() returns, and believes that its
+// message has arrived.
 
 #include <string>
 

@@ -1,5 +1,5 @@
-// Wrong: Main keeps its copy of the receiver's end. The receiver has gone, and
-// the sender is not told: somebody might still read.
+// Wrong: Main keeps its copy of the receiver's end. The receiver has gone, but
+// the sender gets no error, because Main might still read.
 
 #include <string>
 

@@ -1,6 +1,6 @@
-// Wrong: a write to a pipe that does not block is taken for a whole one. There
-// it takes what fits and returns how much that was, which is not looked at but
-// for an error.
+// Wrong: a write to a non-blocking pipe is taken for a whole one. It writes
+// what fits and returns how much that was, but this program only looks for an
+// error.
 
 #include <fcntl.h>
 #include <sys/wait.h>

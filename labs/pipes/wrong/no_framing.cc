@@ -55,6 +55,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_framing", "One read is taken for one message.");
+  ipc::Lab lab("no_framing",
+               "A sender, a receiver, and the end of the messages.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the receiver does not close the writing end that it got by fork.
 //
-// read(2) returns 0 once nobody has the writing end open any more. Here
-// somebody always has: the reader, who waits for itself, for ever.
+// read(2) returns 0 once no process has the writing end open any more. Here the
+// reader itself has it open, and so waits forever.
 
 #include <fcntl.h>
 #include <signal.h>

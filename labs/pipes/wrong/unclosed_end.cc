@@ -1,7 +1,7 @@
 // Wrong: the receiver keeps its own copy of the sender's end open.
 //
 // A stream ends when the last copy of the other end is closed. Here the last
-// copy is the receiver's own: it waits for itself, for ever.
+// copy is the receiver's own: it waits for itself, forever.
 
 #include <signal.h>
 

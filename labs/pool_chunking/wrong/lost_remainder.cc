@@ -1,7 +1,7 @@
 // Wrong: the number of chunks is the number of items divided by the chunk size.
 //
 // The division drops what is left over. All is well as long as the size divides
-// the number, as round numbers do when somebody tries it out.
+// the number, as round numbers do in a trial run.
 
 #include <math.h>
 
@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lost_remainder", "The last numbers are in no chunk.");
+  ipc::Lab lab("lost_remainder", "A pool, and how much of the work at once.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,4 +1,4 @@
-// Wrong: the workers add to one total in shared memory, and nobody locks it.
+// Wrong: the workers add to one total in shared memory, without a lock.
 //
 // Both read it before either writes it back (here the barrier sees to that, so
 // that it happens every time): one of the two sums is lost.
@@ -48,6 +48,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("shared_total", "Two sums, one total, no lock.");
+  ipc::Lab lab("shared_total", "A pool, and how much of the work at once.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: the task counts in a variable that it finds at 0 the first time.
 //
-// With a process for each task that was right. A worker of a pool goes on with
-// what the task before has left: the second answer is the sum of both.
+// With a process for each task that was right. A worker of a pool continues
+// with what the task before has left: the second answer is the sum of both.
 
 #include <string>
 #include <vector>
@@ -30,7 +30,8 @@ int count_primes(int) {
 std::string lesson() {
   ipc::Pool<int(int)> pool(1, count_primes);
   const std::vector<int> answers = pool.map_range(0, kTasks);
-  ipc::say("A pool of 1: {} tasks in 1 processes, 1 found theirs new", kTasks);
+  ipc::say("A pool of 1: {} tasks in 1 processes, 1 began in a new one",
+           kTasks);
   for (const int answer : answers) {
     ipc::say("{} primes below {}", answer, kLimit);
   }
@@ -40,6 +41,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("kept_variable", "A worker remembers the task before.");
+  ipc::Lab lab("kept_variable", "New processes, or the same ones again.");
   return lab.run(argc, argv, lesson);
 }

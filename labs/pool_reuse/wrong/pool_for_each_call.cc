@@ -1,8 +1,8 @@
 // Wrong: the pool is made where it is used, and ends there.
 //
-// It looks like a pool, and every call pays for new processes all the same.
-// Whoever meant to keep something in the workers, a connection or a table that
-// was read, starts anew as well.
+// It looks like a pool, but every call pays for new processes all the same.
+// What a worker should keep, such as a connection or a table that it has read,
+// is lost after each call.
 
 #include <string>
 #include <vector>
@@ -29,14 +29,14 @@ std::string lesson() {
   for (int i = 0; i < kCalls; ++i) {
     if (call() == 1) ++found_new;
   }
-  ipc::say("A pool of 1: {} tasks in {} processes, {} found theirs new", kCalls,
-           found_new, found_new);
+  ipc::say("A pool of 1: {} tasks in {} processes, {} began in a new one",
+           kCalls, found_new, found_new);
   return "";
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("pool_for_each_call", "A pool that is never used again.");
+  ipc::Lab lab("pool_for_each_call", "New processes, or the same ones again.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
-// Wrong: the consumer counts the ends, and nobody looks after the producers.
+// Wrong: the consumer counts the ends, and no process watches the producers.
 //
 // A producer that is killed does not say that it is done. The consumer waits
-// for one more end, which nobody is left to send.
+// for one more end, which no producer is left to send.
 
 #include <signal.h>
 
@@ -62,7 +62,7 @@ std::string lesson() {
   Process consumer("Consumer", [&] { consume(queue, 2); });
   Process producer_0("Producer 0", [&] { produce(queue, true); });
   Process producer_1("Producer 1", [&] { produce(queue, false); });
-  producer_0.join();  // It has been killed, and nobody is told.
+  producer_0.join();  // It was killed, and no process is told.
   producer_1.join();
   consumer.join();
   return "";
@@ -72,7 +72,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("counted_ends",
-               "A killed producer leaves the consumer waiting.");
+               "Several producers and a consumer share a queue.");
   lab.explores("producers", two_producers, {.kills = 1, .memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -69,7 +69,7 @@ std::string lesson() {
 
 int main(int argc, char** argv) {
   ipc::Lab lab("text_as_end",
-               "An item that reads like an end is taken for one.");
+               "Several producers and a consumer share a queue.");
   lab.explores("producers", two_producers, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,6 @@
-// Wrong: every change is a message in a queue. Who falls behind works through
-// all that has happened meanwhile, and what it shows is long out of date.
+// Wrong: every change is a message in a queue. A subscriber that falls behind
+// works through all that has happened meanwhile, and shows values long out of
+// date.
 
 #include <string>
 
@@ -48,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("backlog", "A subscriber that works through all changes.");
+  ipc::Lab lab("backlog", "Values that follow one that changes.");
   return lab.run(argc, argv, lesson);
 }

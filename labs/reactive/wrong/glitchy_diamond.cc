@@ -1,5 +1,5 @@
-// Wrong: Sum shows what is there whenever it looks. Between the two ways of one
-// change it looks at values of two epochs.
+// Wrong: Sum shows what is there whenever it looks. When a change has come
+// along only one of its two paths, Sum looks at values of two epochs.
 
 #include <array>
 #include <string>
@@ -75,7 +75,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("glitchy_diamond", "A sum of an old value and a new one.");
+  ipc::Lab lab("glitchy_diamond", "Values that follow one that changes.");
   lab.explores("diamond", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,6 +1,7 @@
 // Wrong: each derived value counts its own changes, in place of saying which
-// change of the source it follows from. Who misses a change counts otherwise
-// than who does not, and equal numbers no longer belong together.
+// change of the source it follows from. A process that misses a change counts
+// differently from one that does not, and equal numbers no longer belong
+// together.
 
 #include <cstdint>
 #include <string>
@@ -38,7 +39,7 @@ void derive(const Observable<int>& source, Observable<int>& derived,
   derived.publish(epoch, factor * source.latest().value);
 }
 
-// Each one has published once, so this waits for nobody.
+// Each one has published once, so this does not wait.
 void show(Graph& graph) {
   const auto doubled = graph.doubled.latest();
   const auto tripled = graph.tripled.latest();
@@ -76,7 +77,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("own_epochs", "Numbers that are equal and mean two things.");
+  ipc::Lab lab("own_epochs", "Values that follow one that changes.");
   lab.explores("epochs", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
-// Wrong: closes the memory, and takes that for the whole of it.
+// Wrong: closes the memory, and does no more than that.
 //
-// To close says that this process is done. The name, and the memory with it,
-// stay: so does Python's contextlib.closing leave them.
+// Closing says that this process is done with it. The name stays, and the
+// memory with it; Python's contextlib.closing leaves them, too.
 
 #include <string>
 
@@ -24,6 +24,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("closed_not_unlinked", "Memory that nobody unlinks.");
+  ipc::Lab lab("closed_not_unlinked",
+               "Who clears away what is left, and when.");
   return lab.run(argc, argv, lesson);
 }

@@ -20,7 +20,7 @@ std::string lesson() {
   ipc::check(::pipe(ends), "pipe");  // Not pipe2(ends, O_CLOEXEC).
   const ipc::UniqueFd reader(ends[0]);
   const ipc::UniqueFd writer(ends[1]);
-  // It works for a while, so that there is somebody to be looked at.
+  // It runs for a while, so that there is a process to look at.
   ipc::Process program("Program",
                        [] { ::execlp("sleep", "sleep", "1", nullptr); });
   const int status = program.join();
@@ -31,6 +31,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("inherited_descriptor", "A program inherits a pipe.");
+  ipc::Lab lab("inherited_descriptor",
+               "Who clears away what is left, and when.");
   return lab.run(argc, argv, lesson);
 }

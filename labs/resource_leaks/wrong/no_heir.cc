@@ -1,7 +1,7 @@
-// Wrong: the only one who knows the name is killed.
+// Wrong: the only process that knows the name is killed.
 //
 // Its destructors would have removed the name. SIGKILL runs none of them, and
-// nobody who lives knows what to remove.
+// no process that lives knows what to remove.
 
 #include <signal.h>
 
@@ -35,6 +35,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_heir", "A crash, and a name that nobody else knows.");
+  ipc::Lab lab("no_heir", "Who clears away what is left, and when.");
   return lab.run(argc, argv, lesson);
 }

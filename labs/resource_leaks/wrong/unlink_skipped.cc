@@ -1,4 +1,4 @@
-// Wrong: tidies up at the end of the function, and not all ways lead there.
+// Wrong: tidies up at the end of the function, which not every path reaches.
 
 #include <exception>
 #include <stdexcept>
@@ -31,6 +31,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("unlink_skipped", "An exception jumps over the unlink.");
+  ipc::Lab lab("unlink_skipped", "Who clears away what is left, and when.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,4 +1,4 @@
-// Wrong: nobody asks how the child has ended.
+// Wrong: the parent never asks how the child has ended.
 //
 // The kernel keeps its status, and for that its number and a place in the table
 // of processes, until the parent asks or is gone.
@@ -32,6 +32,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("zombie", "A child that nobody reaps.");
+  ipc::Lab lab("zombie", "Who clears away what is left, and when.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,5 +1,6 @@
-// Wrong: so that nobody locks twice, only the inner function locks. Now each
-// change is locked, and the transfer is not: between its halves others come.
+// Wrong: so that no process locks twice, only the inner function locks. Now
+// each change is locked, but the transfer is not: an audit can come between its
+// halves.
 
 #include <string>
 
@@ -65,7 +66,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("locked_in_parts", "Every change is locked, no transfer is.");
+  ipc::Lab lab("locked_in_parts", "Functions that lock again what is locked.");
   lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -66,7 +66,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("plain_lock", "A plain lock is locked by its owner.");
+  ipc::Lab lab("plain_lock", "Functions that lock again what is locked.");
   lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -70,7 +70,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("unlocked_once", "An unlock that was forgotten.");
+  ipc::Lab lab("unlocked_once", "Functions that lock again what is locked.");
   lab.explores("audit", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

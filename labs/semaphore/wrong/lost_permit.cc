@@ -1,5 +1,5 @@
 // Wrong: the holder of the only permit of an ordinary semaphore is killed, and
-// the next one waits without a deadline: for ever.
+// the next process waits without a deadline, so it waits forever.
 
 #include <signal.h>
 
@@ -55,7 +55,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("lost_permit", "A permit that died with its holder.");
+  ipc::Lab lab("lost_permit",
+               "Five workers, two permits, at most two holders.");
   lab.explores("holders", hold_and_inherit, {.kills = 1, .memory_only = true});
   return lab.run(argc, argv, lesson);
 }

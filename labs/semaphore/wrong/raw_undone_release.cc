@@ -1,8 +1,8 @@
 // Wrong: a permit is acquired with SEM_UNDO and released without it.
 //
-// The kernel notes the first and not the second. When the worker ends, in all
-// order, it takes back what it has noted: the permit comes back once more, and
-// from then on there are three.
+// The kernel notes the first and not the second. When the worker ends, although
+// normally, the kernel undoes what it has noted: the permit comes back a second
+// time, and from then on there are three.
 
 #include <fcntl.h>
 #include <stdint.h>

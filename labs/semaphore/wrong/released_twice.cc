@@ -1,4 +1,4 @@
-// Wrong: worker 0 releases at the end of its work and, to be safe, once more.
+// Wrong: worker 0 releases at the end of its work and, to be safe, once again.
 // An ordinary semaphore believes it: now there are three permits.
 
 #include <atomic>
@@ -60,7 +60,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("released_twice", "Two permits become three.");
+  ipc::Lab lab("released_twice",
+               "Five workers, two permits, at most two holders.");
   lab.explores("workers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

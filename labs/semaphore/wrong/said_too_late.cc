@@ -16,7 +16,7 @@ namespace {
 
 struct Board {
   ipc::Semaphore permits{2};
-  std::atomic<int> in_log{0};  // Who has it, by what was said.
+  std::atomic<int> in_log{0};  // Holders, by what was said.
 };
 
 void work(Board& board) {
@@ -59,7 +59,8 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("said_too_late", "A log that shows what never was.");
+  ipc::Lab lab("said_too_late",
+               "Five workers, two permits, at most two holders.");
   lab.explores("workers", explore, {.memory_only = true});
   return lab.run(argc, argv, lesson);
 }

@@ -13,8 +13,8 @@
 
 namespace {
 
-// The sender makes two messages, the receiver reads the first in between; and
-// in this order it is too late for that.
+// The sender makes two messages, and the receiver should read the first in
+// between; in this order it reads too late.
 constexpr const char* kOrder = "AAB";
 
 std::string lesson() {
@@ -33,6 +33,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("buffer_reused", "A buffer is used again too early.");
+  ipc::Lab lab("buffer_reused", "What bytes are made of the same readings.");
   return lab.run(argc, argv, lesson);
 }

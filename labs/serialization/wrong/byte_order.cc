@@ -1,6 +1,6 @@
 // Wrong: the two sides do not agree on the order of bytes.
 //
-// The sender writes the first byte first, as protocols of the network do; the
+// The sender writes the first byte first, as network protocols do; the
 // receiver takes the bytes as its processor has them. Both are right.
 
 #include <endian.h>
@@ -38,6 +38,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("byte_order", "One number, two orders of its bytes.");
+  ipc::Lab lab("byte_order", "What bytes are made of the same readings.");
   return lab.run(argc, argv, lesson);
 }

@@ -34,6 +34,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("six_digits", "Numbers lose digits on their way.");
+  ipc::Lab lab("six_digits", "What bytes are made of the same readings.");
   return lab.run(argc, argv, lesson);
 }

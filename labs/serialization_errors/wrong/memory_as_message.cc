@@ -34,7 +34,7 @@ std::string lesson() {
     const auto bytes = ends.second.receive();
     OldParcel parcel{};
     std::memcpy(&parcel, bytes->data(), sizeof parcel);
-    ipc::say("version 2, to who knows 1: parcel {}, {:.3} kg, ''",
+    ipc::say("version 2, for a reader of version 1: parcel {}, {:.3} kg, ''",
              parcel.number, parcel.weight_kg);
   });
   ends.second.close();

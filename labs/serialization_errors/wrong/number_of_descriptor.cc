@@ -1,7 +1,7 @@
 // Wrong: sends the number of a descriptor.
 //
 // In the receiver the same number is another file. Nothing fails: it reads what
-// was for somebody else.
+// was meant for another reader.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -47,6 +47,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("number_of_descriptor", "A descriptor by its number.");
+  ipc::Lab lab("number_of_descriptor", "What cannot be sent as it is.");
   return lab.run(argc, argv, lesson);
 }

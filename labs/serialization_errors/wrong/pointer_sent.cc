@@ -1,7 +1,7 @@
 // Wrong: sends a struct with a pointer in it.
 //
-// It may be copied byte by byte, so it compiles. The address comes over whole;
-// behind it the receiver has nothing.
+// It may be copied byte by byte, so it compiles. The address arrives intact,
+// but the receiver has no memory there.
 
 #include <sys/mman.h>
 
@@ -52,6 +52,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("pointer_sent", "A pointer in a message.");
+  ipc::Lab lab("pointer_sent", "What cannot be sent as it is.");
   return lab.run(argc, argv, lesson);
 }

@@ -57,7 +57,7 @@ std::string lesson() {
     }
   }
   memory.unlink();
-  return schedule.state(1) == kFinished ? "" : "the reader looks for ever";
+  return schedule.state(1) == kFinished ? "" : "the reader looks forever";
 }
 
 }  // namespace

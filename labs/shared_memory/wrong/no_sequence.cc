@@ -1,5 +1,5 @@
-// Wrong: the reader copies the numbers while the writer sets them, and nothing
-// tells it so. Each number is atomic; ten of them are not.
+// Wrong: the reader copies the numbers while the writer sets them, and cannot
+// notice it. Each number is atomic; ten of them are not.
 
 #include <atomic>
 #include <new>

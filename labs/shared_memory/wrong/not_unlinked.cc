@@ -1,5 +1,5 @@
-// Wrong: everybody closes the memory, and nobody removes its name. It stays
-// until the machine is started anew.
+// Wrong: every process closes the memory, but none removes its name. It stays
+// until the machine is restarted.
 
 #include <string>
 

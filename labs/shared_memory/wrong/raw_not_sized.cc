@@ -26,7 +26,7 @@ void make(const std::string& name) {
               return ::shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
             }),
             "shm_open");
-  raw::point();  // Too late: whoever comes now finds the name, and no memory.
+  raw::point();  // Too late: a process that comes now finds no memory.
   check(retry([&] { return ::ftruncate(fd, kSize); }), "ftruncate");
 }
 

@@ -1,6 +1,5 @@
-// Wrong: no O_EXCL. A name that a run has left behind, because it was killed,
-// is taken for new memory, and what lies in it for what new memory has: zeros.
-// So 9 is added to the 7 of that run.
+// Wrong: no O_EXCL. A name that a killed run has left behind is taken for new
+// memory, which would hold zeros. So 9 is added to the 7 of that run.
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // Wrong: a pointer into the memory is used after close(). Nothing warns: the
-// address is still a number, and behind it is nothing any more.
+// address is the same, but no memory is mapped there any more.
 
 #include <string>
 

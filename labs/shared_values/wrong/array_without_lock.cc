@@ -1,5 +1,5 @@
-// Wrong: the array has a lock of its own, which nobody takes. That the load is
-// whole and the store is whole does not make one step of them.
+// Wrong: the array has a lock of its own, which no process takes. Each load is
+// whole and each store is whole, but the two are not one step.
 
 #include <fmt/ranges.h>
 

@@ -1,5 +1,5 @@
 // Wrong: MAP_PRIVATE. The mapping is there in the children, too, but the first
-// write to a page makes a copy of it, which nobody else will ever see.
+// write to a page makes a copy of it, which no other process will ever see.
 
 #include <sys/mman.h>
 

@@ -1,5 +1,5 @@
-// Wrong: every access is locked, and none together with the next. Python's
-// `array[j] = array[j] + 1` is this: it locks once to read and once to write.
+// Wrong: every access is locked, but never two of them together. Python's
+// `array[j] = array[j] + 1` does this: it locks once to read and once to write.
 
 #include <fmt/ranges.h>
 

@@ -28,6 +28,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("buffered_before_fork", "A fork with a line in the buffer.");
+  ipc::Lab lab("buffered_before_fork", "What it costs to start something.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,7 +1,7 @@
 // Wrong: starts a process for each task and never waits for its end.
 //
 // Each is a zombie when it has ended: no memory, but a number and a line in the
-// table of processes, of which there are only so many.
+// table of processes, which has only so many lines.
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -34,6 +34,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("never_reaped", "Processes that nobody waits for.");
+  ipc::Lab lab("never_reaped", "What it costs to start something.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,4 +1,4 @@
-// Wrong: forks, execs, and does not look how it ended.
+// Wrong: forks, execs, and does not look how the child ended.
 //
 // If the program is not there, fork has worked, so nothing fails here, and it
 // is the fastest start of all.
@@ -39,7 +39,7 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("status_ignored", "A program that does not start.");
+  ipc::Lab lab("status_ignored", "What it costs to start something.");
   lab.option("--program", program, "what is started");
   return lab.run(argc, argv, lesson);
 }

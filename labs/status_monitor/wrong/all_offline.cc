@@ -42,6 +42,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("all_offline", "Every failure has the same name.");
+  ipc::Lab lab("all_offline", "A process watches each web server.");
   return lab.run(argc, argv, lesson);
 }

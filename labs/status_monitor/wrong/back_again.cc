@@ -1,7 +1,7 @@
 // Wrong: "removing" a server deletes its entry, and nothing else.
 //
-// Its monitor goes on, and with the next check the entry is back: so it is with
-// the guide's.
+// Its monitor continues, and with the next check the entry is back, as in the
+// guide's program.
 
 #include <map>
 #include <string>
@@ -64,6 +64,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("back_again", "What was removed comes back.");
+  ipc::Lab lab("back_again", "A process watches each web server.");
   return lab.run(argc, argv, lesson);
 }

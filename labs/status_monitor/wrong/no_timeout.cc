@@ -1,7 +1,8 @@
 // Wrong: a request without a limit.
 //
-// The kernel of the other side has accepted the connection. Whether its program
-// will ever answer nobody can know; so somebody must decide to wait no longer.
+// The kernel of the other side has accepted the connection. The client cannot
+// know whether the program there will ever answer, so it must stop waiting by
+// itself.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -52,6 +53,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_timeout", "A request without a limit.");
+  ipc::Lab lab("no_timeout", "A process watches each web server.");
   return lab.run(argc, argv, lesson);
 }

@@ -20,7 +20,7 @@ void generate(ipc::Queue& out) {
     ipc::say("Sending {}", i);
     if (out.put(std::to_string(i)) != ipc::QueueStatus::ok) return;
   }
-  // It has room for some items only, so it does not come as far as this.
+  // The queue has room for few items, so it does not come as far as this.
   ipc::say("That was all");
 }
 
@@ -51,6 +51,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("broken_taken_for_end", "A stream that broke looks complete.");
+  ipc::Lab lab("broken_taken_for_end", "A pipeline of processes.");
   return lab.run(argc, argv, lesson);
 }

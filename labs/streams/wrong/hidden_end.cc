@@ -1,7 +1,7 @@
 // Wrong: a stage keeps the end of the stream for itself.
 //
-// The relay knows that no more will come, and returns. Nobody tells the sink,
-// which waits for the next item for ever.
+// The relay knows that no more will come, and returns. It does not tell the
+// sink, which waits for the next item forever.
 
 #include <string>
 
@@ -48,6 +48,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("hidden_end", "The sink is not told of the end.");
+  ipc::Lab lab("hidden_end", "A pipeline of processes.");
   return lab.run(argc, argv, lesson);
 }

@@ -48,6 +48,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_back_pressure", "A source that nobody holds up.");
+  ipc::Lab lab("no_back_pressure", "A pipeline of processes.");
   return lab.run(argc, argv, lesson);
 }

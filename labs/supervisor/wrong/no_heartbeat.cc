@@ -1,7 +1,7 @@
 // Wrong: the supervisor looks only whether the process of a worker is there.
 //
-// It is there, and stands still. A process that hangs does not end, so nobody
-// is told, and "running" is all that the supervisor knows: for ever.
+// It is there, and stands still. A process that hangs does not end, so the
+// supervisor learns nothing, and "running" is all that it knows: forever.
 
 #include <unistd.h>
 
@@ -42,6 +42,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_heartbeat", "A hanging worker is running, they say.");
+  ipc::Lab lab("no_heartbeat", "Three workers, every way to fail.");
   return lab.run(argc, argv, lesson);
 }

@@ -1,8 +1,8 @@
 // Wrong: the supervisor sees that a worker has ended, and does not reap it.
 //
-// A pidfd that can be read tells of the end. Until somebody waits for it, the
-// process is a zombie: it keeps its number and its place in the table, one for
-// each restart.
+// A pidfd that can be read says that the process has ended. Until its parent
+// waits for it, the process is a zombie: it keeps its number and its place in
+// the table, one for each restart.
 
 #include <poll.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 // Wrong: one channel for all lives of a worker.
 //
 // The first life dies before it reads its command. The command stays in the
-// channel, and the second life, which nobody wants to end, finds it there.
+// channel, and the second life, which no process wants to end, finds it there.
 
 #include <stdlib.h>
 
@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("stale_channel", "A command reaches the next life.");
+  ipc::Lab lab("stale_channel", "Three workers, every way to fail.");
   return lab.run(argc, argv, lesson);
 }

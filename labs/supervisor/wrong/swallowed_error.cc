@@ -1,8 +1,8 @@
 // Wrong: the worker catches its own error, says so, and ends as if all was
 // well.
 //
-// Exit status 0 is what a supervisor goes by. It takes the failure for success
-// and starts nobody in the place of the worker.
+// The supervisor goes by the exit status, which is 0. It takes the failure for
+// success and does not restart the worker.
 
 #include <exception>
 #include <stdexcept>
@@ -47,6 +47,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("swallowed_error", "A failure that looks like success.");
+  ipc::Lab lab("swallowed_error", "Three workers, every way to fail.");
   return lab.run(argc, argv, lesson);
 }

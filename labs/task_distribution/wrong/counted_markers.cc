@@ -1,8 +1,8 @@
 // Wrong: the generator counts the workers that are to stop.
 //
-// It puts one marker for each CPU, and as many workers are started as somebody
-// thought fit: the two counts are made in two places. Here there are two
-// markers and three workers. The third waits for a task for ever.
+// It puts one marker for each CPU, but how many workers are started is set in
+// another place. Here there are two markers and three workers. The third waits
+// for a task forever.
 
 #include <string>
 
@@ -72,6 +72,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("counted_markers", "More workers than there are markers.");
+  ipc::Lab lab("counted_markers", "Workers share tasks, and some are killed.");
   return lab.run(argc, argv, lesson);
 }

@@ -2,7 +2,7 @@
 //
 // Worker 0 is killed after it has put the result of task 0, so task 0 is put
 // back and done again. Three results have come then, of two tasks; the third
-// task is done as well, and nobody is there to take its result.
+// task is done as well, but no process is left to take its result.
 
 #include <signal.h>
 
@@ -63,6 +63,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("counted_results", "A result that came twice counts as two.");
+  ipc::Lab lab("counted_results", "Workers share tasks, and some are killed.");
   return lab.run(argc, argv, lesson);
 }

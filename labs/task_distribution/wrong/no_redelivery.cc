@@ -1,8 +1,8 @@
-// Wrong: nobody knows which task a worker has. The guide's program is so.
+// Wrong: no process knows which task a worker has, as in the guide's program.
 //
 // What get() has returned is in no queue any more. Worker 0 is killed with
-// task 1 in its hands, nobody puts that back, and the collector waits for its
-// result for ever.
+// task 1 in its hands, no process puts that back, and the collector waits for
+// its result forever.
 
 #include <signal.h>
 
@@ -56,7 +56,7 @@ std::string lesson() {
   Process collector("Collector", [&] { collect(results); });
   generate(tasks);
   Process worker_0("Worker 0", [&] { work(tasks, results, 0); });
-  worker_0.join();  // It was killed, and nobody cares.
+  worker_0.join();  // It was killed, and the status is ignored.
   Process worker_1("Worker 1", [&] { work(tasks, results, 1); });
   const bool passed = worker_1.join() == 0 && collector.join() == 0;
   return passed ? "" : "a process failed";
@@ -65,6 +65,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("no_redelivery", "A killed worker takes its task with it.");
+  ipc::Lab lab("no_redelivery", "Workers share tasks, and some are killed.");
   return lab.run(argc, argv, lesson);
 }

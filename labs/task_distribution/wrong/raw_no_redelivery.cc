@@ -1,8 +1,8 @@
-// Wrong: nobody asks how a worker has ended, nor what it had.
+// Wrong: Main does not ask how a worker has ended, nor what it had.
 //
 // A message that was received is in no queue any more. Worker 0 dies with it,
 // and the kernel does not know that it was a task. The other worker waits for
-// tasks, the collector for results, and both for ever.
+// tasks, the collector for results, and both wait forever.
 
 #include <signal.h>
 #include <sys/socket.h>
@@ -82,7 +82,7 @@ std::string lesson() {
   create(0);
   const pid_t victim = start("Worker 0", [&] { work(tasks, results, 0); });
   wait_for(victim);
-  // Missing: its status, and task 0 once more.
+  // Missing: its status, and task 0 again.
   const pid_t worker = start("Worker 1", [&] { work(tasks, results, 1); });
   create(1);
   create(2);

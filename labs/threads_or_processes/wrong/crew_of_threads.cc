@@ -39,7 +39,7 @@ std::string lesson() {
     }
   });
   const int status = crew.join();
-  hall->crashed.set();  // For those that are left; but nobody is.
+  hall->crashed.set();  // For those that are left; but none is.
   const int results = hall->results;
   ipc::say("Processes: {}, {} of {} results", ipc::describe_status(status),
            results, kWorkers);
@@ -49,6 +49,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("crew_of_threads", "Threads that should survive each other.");
+  ipc::Lab lab("crew_of_threads", "The same by threads and processes.");
   return lab.run(argc, argv, lesson);
 }

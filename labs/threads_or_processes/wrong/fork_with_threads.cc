@@ -1,7 +1,7 @@
 // Wrong: forks while another thread holds a lock.
 //
 // fork(2) copies the memory with the locked mutex in it, and of the threads
-// only the one that has called it. In the child nobody will ever unlock.
+// only the one that has called it. In the child no thread will ever unlock it.
 
 #include <latch>
 #include <mutex>
@@ -37,6 +37,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("fork_with_threads", "A fork beside a thread with a lock.");
+  ipc::Lab lab("fork_with_threads", "The same by threads and processes.");
   return lab.run(argc, argv, lesson);
 }

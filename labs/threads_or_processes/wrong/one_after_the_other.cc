@@ -45,6 +45,6 @@ std::string lesson() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ipc::Lab lab("one_after_the_other", "Questions that wait for each other.");
+  ipc::Lab lab("one_after_the_other", "The same by threads and processes.");
   return lab.run(argc, argv, lesson);
 }

@@ -33,7 +33,7 @@ std::string read_all(int fd) {
   }
 }
 
-// write(2) may take less than it is given.
+// write(2) may write less than it is given.
 void write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t size = ipc::check(
@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     ::fputs("usage: config_store save|load <file>\n", stderr);
     return 2;
   }
-  // A limit for the size of files is an error of write(2), and no signal.
+  // Makes a file that gets too large an error of write(2), and not a signal.
   ::signal(SIGXFSZ, SIG_IGN);
   try {
     if (what == "save") save(argv[2], read_all(STDIN_FILENO));

@@ -1,5 +1,5 @@
 // Wrong: the temporary file is in /tmp. That may be another file system, and
-// rename(2) works within one only.
+// rename(2) works only within one.
 
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +34,7 @@ std::string read_all(int fd) {
   }
 }
 
-// write(2) may take less than it is given.
+// write(2) may write less than it is given.
 void write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t size = ipc::check(
@@ -60,9 +60,9 @@ void sync(const ipc::UniqueFd& file) {
   ipc::check(ipc::retry([&] { return ::fsync(file.get()); }), "fsync");
 }
 
-// One saver at a time, so all of them can use the same temporary name, and what
-// a killed one has left under it is written over. The kernel ends the lock with
-// its owner.
+// Lets one saver in at a time. So all of them can use the same temporary name,
+// and overwrite what a killed saver has left under it. The kernel releases the
+// lock when its owner ends.
 class Turn {
  public:
   explicit Turn(const std::string& folder)
@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
     ::fputs("usage: config_store save|load <file>\n", stderr);
     return 2;
   }
-  // A limit for the size of files is an error of write(2), and no signal.
+  // Makes a file that gets too large an error of write(2), and not a signal.
   ::signal(SIGXFSZ, SIG_IGN);
   try {
     if (what == "save") save(argv[2], read_all(STDIN_FILENO));

@@ -1,5 +1,5 @@
-// Wrong: accept(2) fails when the process has no descriptor left, and it takes
-// that for the end of the world. One client too many ends the server for all.
+// Wrong: accept(2) fails when the process has no descriptor left, and the
+// server ends because of that. One client too many ends it for all clients.
 
 #include <poll.h>
 #include <signal.h>
@@ -28,7 +28,7 @@ constexpr size_t kUnsentMax = 65536;
 struct Client {
   ipc::UniqueFd socket;
   std::string unsent = {};
-  bool has_ended = false;  // It sends no more.
+  bool has_ended = false;  // It sends nothing more.
   bool is_gone = false;
 
   [[nodiscard]] short wanted() const {
@@ -53,7 +53,8 @@ void receive(Client& client) {
   if (size == -1 && !may_try_again()) client.is_gone = true;
 }
 
-// Sends what can be sent now. A client that is gone is an error, not a signal.
+// Sends what can be sent now. If the client is gone, that is an error of
+// send(2) and not a signal.
 void send(Client& client) {
   const ssize_t size = ::send(client.socket.get(), client.unsent.data(),
                               client.unsent.size(), MSG_NOSIGNAL);
@@ -78,7 +79,7 @@ ipc::UniqueFd listen_at(const std::string& path) {
   return listener;
 }
 
-// A descriptor that can be read when the program shall end.
+// Returns a descriptor that becomes readable when the program must end.
 ipc::UniqueFd end_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);

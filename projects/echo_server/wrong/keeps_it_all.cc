@@ -1,5 +1,5 @@
-// Wrong: it reads on from a client that does not read what it gets back. The
-// buffer of such a client grows until the server has no memory left.
+// Wrong: it keeps reading from a client that does not read what it gets back.
+// The buffer of such a client grows until the server has no memory left.
 
 #include <poll.h>
 #include <signal.h>
@@ -28,7 +28,7 @@ constexpr size_t kUnsentMax = 65536;
 struct Client {
   ipc::UniqueFd socket;
   std::string unsent = {};
-  bool has_ended = false;  // It sends no more.
+  bool has_ended = false;  // It sends nothing more.
   bool is_gone = false;
 
   [[nodiscard]] short wanted() const {
@@ -52,7 +52,8 @@ void receive(Client& client) {
   if (size == -1 && !may_try_again()) client.is_gone = true;
 }
 
-// Sends what can be sent now. A client that is gone is an error, not a signal.
+// Sends what can be sent now. If the client is gone, that is an error of
+// send(2) and not a signal.
 void send(Client& client) {
   const ssize_t size = ::send(client.socket.get(), client.unsent.data(),
                               client.unsent.size(), MSG_NOSIGNAL);
@@ -77,7 +78,7 @@ ipc::UniqueFd listen_at(const std::string& path) {
   return listener;
 }
 
-// A descriptor that can be read when the program shall end.
+// Returns a descriptor that becomes readable when the program must end.
 ipc::UniqueFd end_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -90,7 +91,7 @@ ipc::UniqueFd end_signals() {
 
 void serve(const ipc::UniqueFd& listener, const ipc::UniqueFd& end) {
   std::list<Client> clients;
-  bool has_room = true;  // For the descriptor of another client.
+  bool has_room = true;  // There is a descriptor left for another client.
   for (;;) {
     std::vector<pollfd> ready;
     ready.push_back({end.get(), POLLIN, 0});

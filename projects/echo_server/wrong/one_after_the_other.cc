@@ -1,5 +1,5 @@
-// Wrong: it serves one client to its end before it accepts the next. A client
-// that is connected and silent keeps all others waiting.
+// Wrong: it serves one client until that leaves, and only then accepts the
+// next. A client that is connected and silent keeps all others waiting.
 
 #include <poll.h>
 #include <signal.h>
@@ -37,7 +37,7 @@ ipc::UniqueFd listen_at(const std::string& path) {
   return listener;
 }
 
-// A descriptor that can be read when the program shall end.
+// Returns a descriptor that becomes readable when the program must end.
 ipc::UniqueFd end_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);

@@ -1,5 +1,5 @@
-// Wrong: it uses flock(2). Such a lock belongs to the open file, which all have
-// inherited by fork(2): it excludes none of them.
+// Wrong: it uses flock(2). Such a lock belongs to the open file, which all
+// processes have inherited by fork(2), so it excludes none of them.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ void write_all(int fd, const void* data, size_t size) {
   }
 }
 
-// Whether all was read; not if the file ends before the first byte.
+// Returns true if all was read, false if the file ends before the first byte.
 bool read_all(int fd, void* data, size_t size) {
   char* at = static_cast<char*>(data);
   for (size_t left = size; left > 0;) {
@@ -53,9 +53,9 @@ bool read_all(int fd, void* data, size_t size) {
   return true;
 }
 
-// Has one side for itself until it is destroyed. The lock belongs to the
-// process (F_SETLKW in fcntl(2)): a child has none of it, and the kernel ends
-// it with its owner.
+// Locks one side until it is destroyed. The lock belongs to the process
+// (F_SETLKW in fcntl(2)): a child does not inherit it, and the kernel releases
+// it when its owner ends.
 class Turn {
  public:
   Turn(int lock, Side /*side*/) : lock_(lock) { set(LOCK_EX); }
@@ -90,8 +90,8 @@ PipeQueue::~PipeQueue() {
   close_end(lock_);
 }
 
-// The reader of the places stays open in all: a consumer may give back a place
-// when no producer is left, and that is not an error.
+// The read end of the places stays open in all processes: a consumer may give
+// back a place when no producer is left, and that must not be an error.
 void PipeQueue::be_producer() {
   close_end(items_.read_end);
   close_end(places_.write_end);

@@ -1,5 +1,5 @@
 // Wrong: get() does not give the place back. After as many items as there are
-// places nobody can put any more.
+// places, no producer can put another one.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ void write_all(int fd, const void* data, size_t size) {
   }
 }
 
-// Whether all was read; not if the file ends before the first byte.
+// Returns true if all was read, false if the file ends before the first byte.
 bool read_all(int fd, void* data, size_t size) {
   char* at = static_cast<char*>(data);
   for (size_t left = size; left > 0;) {
@@ -52,9 +52,9 @@ bool read_all(int fd, void* data, size_t size) {
   return true;
 }
 
-// Has one side for itself until it is destroyed. The lock belongs to the
-// process (F_SETLKW in fcntl(2)): a child has none of it, and the kernel ends
-// it with its owner.
+// Locks one side until it is destroyed. The lock belongs to the process
+// (F_SETLKW in fcntl(2)): a child does not inherit it, and the kernel releases
+// it when its owner ends.
 class Turn {
  public:
   Turn(int lock, Side side) : lock_(lock), side_(side) { set(F_WRLCK); }
@@ -95,8 +95,8 @@ PipeQueue::~PipeQueue() {
   close_end(lock_);
 }
 
-// The reader of the places stays open in all: a consumer may give back a place
-// when no producer is left, and that is not an error.
+// The read end of the places stays open in all processes: a consumer may give
+// back a place when no producer is left, and that must not be an error.
 void PipeQueue::be_producer() {
   close_end(items_.read_end);
   close_end(places_.write_end);

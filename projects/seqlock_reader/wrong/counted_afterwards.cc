@@ -1,5 +1,5 @@
-// Wrong: the writer counts when it has written, and says nothing before. A
-// reader that comes in the middle finds the same even sequence twice.
+// Wrong: the writer changes the sequence only after it has written. A reader
+// that comes in the middle finds the same even sequence twice.
 
 #include "projects/seqlock_reader/seqlock.h"
 
@@ -19,7 +19,7 @@ std::optional<Numbers> try_read(const Board& board) {
   for (size_t i = 0; i < kNumbers; ++i) {
     numbers[i] = board.numbers[i].load(std::memory_order_relaxed);
   }
-  // The sequence is looked at after the numbers, not before them.
+  // The second look at the sequence comes after the numbers, not before them.
   fence(std::memory_order_acquire);
   if (board.sequence.load(std::memory_order_relaxed) != before) return {};
   return numbers;

@@ -1,4 +1,4 @@
-// Wrong: the reader looks at the sequence before it copies, and not after. The
+// Wrong: the reader looks at the sequence before it copies, but not after. The
 // writer may begin in the middle of the copy.
 
 #include "projects/seqlock_reader/seqlock.h"
@@ -6,7 +6,7 @@
 void write(Board& board, const Numbers& numbers) {
   const int before = board.sequence.load(std::memory_order_relaxed);
   board.sequence.store(before + 1, std::memory_order_relaxed);
-  // A reader that sees one of the new numbers sees the odd sequence, too.
+  // A reader that sees one of the new numbers also sees the odd sequence.
   fence(std::memory_order_release);
   for (size_t i = 0; i < kNumbers; ++i) {
     board.numbers[i].store(numbers[i], std::memory_order_relaxed);

@@ -1,12 +1,13 @@
-// Wrong: all accesses are relaxed. In the order of the source all is right, but
-// the processor and the compiler may look at the sequence before the numbers.
+// Wrong: the reader has no fence before its second look at the sequence. In the
+// order of the source all is right, but the processor and the compiler may move
+// that look before the numbers.
 
 #include "projects/seqlock_reader/seqlock.h"
 
 void write(Board& board, const Numbers& numbers) {
   const int before = board.sequence.load(std::memory_order_relaxed);
   board.sequence.store(before + 1, std::memory_order_relaxed);
-  // A reader that sees one of the new numbers sees the odd sequence, too.
+  // A reader that sees one of the new numbers also sees the odd sequence.
   fence(std::memory_order_release);
   for (size_t i = 0; i < kNumbers; ++i) {
     board.numbers[i].store(numbers[i], std::memory_order_relaxed);

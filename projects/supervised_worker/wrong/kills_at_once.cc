@@ -1,4 +1,4 @@
-// Wrong: it ends its worker by SIGKILL. What the worker has in hand is lost.
+// Wrong: it ends its worker with SIGKILL. The worker's unfinished work is lost.
 
 #include <errno.h>
 #include <signal.h>
@@ -23,14 +23,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int kPausesMax = 8;  // The longest pause, in first ones.
+constexpr int kPausesMax = 8;  // The longest pause, as a multiple of the first.
 
 class Supervisor {
  public:
   Supervisor(char** command, int restarts, milliseconds pause)
       : command_(command), restarts_left_(restarts), pause_(pause) {
     pause_max_ = pause * kPausesMax;
-    ::signal(SIGCHLD, SIG_DFL);  // Who has started us may have ignored it.
+    ::signal(SIGCHLD, SIG_DFL);  // Our parent may have ignored it.
     ::sigemptyset(&signals_);
     for (const int number : {SIGCHLD, SIGTERM, SIGINT}) {
       ::sigaddset(&signals_, number);
@@ -60,7 +60,7 @@ class Supervisor {
     const pid_t self = ::getpid();
     const pid_t worker = ipc::check(::fork(), "fork");
     if (worker != 0) return worker;
-    // It ends with us, also if we have ended before it asks for that.
+    // The worker ends with us, even if we end before this call.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != self) ::_exit(1);
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
@@ -70,7 +70,7 @@ class Supervisor {
     ::_exit(127);
   }
 
-  // The number of the signal that came, or 0 if the deadline has passed.
+  // Returns the number of the signal that came, or 0 at the deadline.
   int await_signal(std::optional<steady_clock::time_point> deadline) {
     for (;;) {
       timespec left{};
@@ -89,8 +89,8 @@ class Supervisor {
     }
   }
 
-  // How the worker has ended; nothing if we shall end before that, or the
-  // deadline has passed.
+  // Returns how the worker has ended; nothing if we are asked to end before
+  // that, or at the deadline.
   std::optional<int> await_end(
       pid_t worker, std::optional<steady_clock::time_point> deadline) {
     for (;;) {

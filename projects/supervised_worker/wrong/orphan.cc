@@ -1,5 +1,5 @@
-// Wrong: nothing ends the worker when the supervisor is killed. It goes on, and
-// the next supervisor starts a second one beside it.
+// Wrong: nothing ends the worker when the supervisor is killed. The worker
+// continues, and the next supervisor starts a second one beside it.
 
 #include <errno.h>
 #include <signal.h>
@@ -24,14 +24,14 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kGrace{1000};
-constexpr int kPausesMax = 8;  // The longest pause, in first ones.
+constexpr int kPausesMax = 8;  // The longest pause, as a multiple of the first.
 
 class Supervisor {
  public:
   Supervisor(char** command, int restarts, milliseconds pause)
       : command_(command), restarts_left_(restarts), pause_(pause) {
     pause_max_ = pause * kPausesMax;
-    ::signal(SIGCHLD, SIG_DFL);  // Who has started us may have ignored it.
+    ::signal(SIGCHLD, SIG_DFL);  // Our parent may have ignored it.
     ::sigemptyset(&signals_);
     for (const int number : {SIGCHLD, SIGTERM, SIGINT}) {
       ::sigaddset(&signals_, number);
@@ -67,7 +67,7 @@ class Supervisor {
     ::_exit(127);
   }
 
-  // The number of the signal that came, or 0 if the deadline has passed.
+  // Returns the number of the signal that came, or 0 at the deadline.
   int await_signal(std::optional<steady_clock::time_point> deadline) {
     for (;;) {
       timespec left{};
@@ -86,8 +86,8 @@ class Supervisor {
     }
   }
 
-  // How the worker has ended; nothing if we shall end before that, or the
-  // deadline has passed.
+  // Returns how the worker has ended; nothing if we are asked to end before
+  // that, or at the deadline.
   std::optional<int> await_end(
       pid_t worker, std::optional<steady_clock::time_point> deadline) {
     for (;;) {
@@ -99,7 +99,7 @@ class Supervisor {
     }
   }
 
-  // Ends the worker: it may finish what it does, but not for ever.
+  // Ends the worker: it may finish what it does, but only within kGrace.
   int end(pid_t worker) {
     ::kill(worker, SIGTERM);
     const auto deadline = steady_clock::now() + kGrace;
