@@ -8,7 +8,8 @@ a date that the recording names.
 import dataclasses
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent import futures
 from typing import Any
 
 from harness import explored, game, subject
@@ -35,7 +36,7 @@ class Wanted:
         words = [self.variant or "right", self.scenario, *self.flags]
         if self.kills is not None:
             words.append(f"kills-{self.kills}")
-        slugs = (re.sub(r"[^a-z0-9_]+", "-", w.lower()).strip("-") for w in words)
+        slugs = (re.sub(r"\W+", "-", w.lower()).strip("-") for w in words)
         return "--".join(slug for slug in slugs if slug)
 
     @property
@@ -137,6 +138,38 @@ def record(program: str, one: Wanted) -> dict[str, Any]:
     }
 
 
+def record_all(
+    root: pathlib.Path,
+    labs: Sequence[str],
+    program_of: Callable[[str, str], pathlib.Path],
+    jobs: int,
+) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+    """Records all labs, `jobs` explorations at a time.
+
+    Args:
+      root: the tree with the tests of the labs, which declare explorations.
+      labs: whose.
+      program_of: finds the program of a lab's variant, "" for the lab itself.
+
+    Returns:
+      The explorations of each lab that has any, and why some are missing.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    missing = []
+    with futures.ThreadPoolExecutor(jobs) as pool:
+        begun = [
+            (one, pool.submit(record, str(program_of(lab, one.variant)), one))
+            for lab in labs
+            for one in wanted(root, lab)
+        ]
+        for one, recording in begun:
+            try:
+                found.setdefault(one.lab, []).append(recording.result())
+            except explored.Refused as refused:
+                missing.append(f"{one.command}: {refused}")
+    return found, missing
+
+
 def _count(outcomes: Sequence[Mapping[str, Any]], goal: game.Goal) -> int:
     for outcome in outcomes:
         if (outcome["kind"], outcome["text"]) == (goal.kind, goal.text):
@@ -179,7 +212,9 @@ def compact(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     compacted = []
     for state in states:
         one: dict[str, Any] = {
-            "p": numbers([(p["state"], p["place"]) for p in state["processes"]]),
+            "p": numbers(
+                [(p["state"], p["place"]) for p in state["processes"]]
+            ),
             "v": numbers(state["views"]),
             "o": state["options"],
             "n": {

@@ -6,6 +6,7 @@ load("@rules_python//python:defs.bzl", "py_library", "py_test")
 # Packages that may name the program of a lab: the syllabus; the harness, which
 # runs every lab in the course and the explorer; the tools, which read sources.
 _READERS = [
+    "//book:__pkg__",
     "//harness:__pkg__",
     "//labs:__pkg__",
     "//tools:__pkg__",
