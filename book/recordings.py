@@ -1,0 +1,81 @@
+"""What the book shows of real processes: runs and explorations, with when and where.
+
+Recorded anew for each book, by programs that are built already; or read from
+the file that an earlier book has kept.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks import machine
+from book import explorations, runs
+
+# A recording is {"recorded": {"date", "machine"}, "runs": {lab: [run]},
+# "explorations": {lab: [exploration]}, "missing": [why]}.
+Recordings = dict[str, Any]
+
+
+def program_of(root: pathlib.Path) -> Callable[[str, str], pathlib.Path]:
+    """Returns what finds programs: beside their sources, or in bazel-bin."""
+
+    def find(lab: str, variant: str) -> pathlib.Path:
+        name = f"wrong_{variant}" if variant else lab
+        beside = root / "labs" / lab / name
+        if beside.is_file():
+            return beside
+        return root / "bazel-bin/labs" / lab / name
+
+    return find
+
+
+def describe_machine() -> str:
+    """Returns the machine in a line: processor, CPUs and kernel."""
+    found = machine.describe()
+    cpus = found["cpus"]
+    return f"{found['processor']}, {cpus} CPUs, {found['kernel']}"
+
+
+def record(
+    root: pathlib.Path, labs: Sequence[str], tell: Callable[[str], None]
+) -> Recordings:
+    """Runs and explores the labs; tells how far it is."""
+    jobs = len(os.sched_getaffinity(0))
+    begin_s = time.monotonic()
+    find = program_of(root)
+    explored, missing = explorations.record_all(root, labs, find, jobs)
+    count = sum(len(each) for each in explored.values())
+    tell(f"{count} explorations in {time.monotonic() - begin_s:.0f} s")
+    begin_s = time.monotonic()
+    found, reasons = runs.record_all(root, labs, find, jobs)
+    count = sum(len(each) for each in found.values())
+    tell(f"{count} runs in {time.monotonic() - begin_s:.0f} s")
+    return {
+        "recorded": {
+            "date": datetime.date.today().isoformat(),
+            "machine": describe_machine(),
+        },
+        "runs": found,
+        "explorations": explored,
+        "missing": [*missing, *reasons],
+    }
+
+
+def save(recordings: Recordings, file: pathlib.Path) -> None:
+    """Writes recordings, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(recordings), encoding="utf-8")
+    new.replace(file)
+
+
+def load(file: pathlib.Path) -> Recordings:
+    """Reads what save() has written. Raises OSError, ValueError."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or "recorded" not in found:
+        raise ValueError(f"{file.name}: not a recording")
+    return found
