@@ -59,7 +59,7 @@ class BarrierTest(lab.LabTest):
     )
 
     def check(self, run: lab.Run) -> None:
-        """No worker begins a round before all have ended the last one."""
+        """No worker begins a round before all have ended the previous one."""
         ended = {
             line.speaker: 0
             for line in run.lines

@@ -5,7 +5,7 @@
 //
 // Watch for: there is no board, and no process puts a task back. The broker
 // keeps each task until it is acknowledged, and notices a closed connection.
-// Try: in roles.cc, move [acknowledge] in front of [result].
+// Try: in roles.cc, acknowledge before the result, and die in between.
 
 #include <unistd.h>
 
