@@ -64,6 +64,7 @@ std::string by_producer(const std::string& items) {
   std::istringstream lines(items);
   for (std::string line; std::getline(lines, line);) {
     const size_t place = line.find(kBetween);
+    if (place != line.rfind(kBetween)) return "two items in one line";
     std::string& of_it = numbers[line.substr(0, place)];
     of_it += ' ';
     of_it += line.substr(place + kBetween.size());
