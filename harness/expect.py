@@ -25,9 +25,11 @@ class Verdict:
     text: str
 
 
+_REACHED_COLUMNS = 60
 # The exit status of a lab that cannot be played here; see common/lab/lab.h.
 _SKIPPED_STATUS = 77
 _SKIPPED_LINE = "Main: SKIP "
+_FAILED_LINE = "Main: FAIL "
 
 
 def skip_reason(run: Run) -> str:
@@ -74,19 +76,26 @@ def verdicts(run: Run) -> list[Verdict]:
         owner = f", made by {leak.owner}" if leak.owner else ""
         text = f"it leaves a {leak.kind} behind: {leak.name}{owner}"
         found.append(Verdict("leak", text))
-    faults = []
+    if faults := _faults(run):
+        found.append(Verdict("status", f"{faults}\n{_said_at_the_end(run)}"))
+    return found
+
+
+def _faults(run: Run) -> str:
+    """Returns what is wrong with how a run has ended, the reason first."""
+    reasons, faults = [], []
+    last = run.lines[-1].raw if run.lines else ""
+    if last.startswith(_FAILED_LINE):
+        reasons.append(f"Main says why: {last.removeprefix(_FAILED_LINE)}")
+    if run.stderr:
+        reasons.append(f"it wrote to stderr:\n{indent(run.stderr)}")
     if run.status < 0:
         faults.append(f"it was killed by signal {-run.status}")
     elif run.status > 0:
         faults.append(f"its exit status is {run.status}")
-    if not run.lines or run.lines[-1].raw != "Main: PASS":
+    if last != "Main: PASS":
         faults.append("its last line is not 'Main: PASS'")
-    if run.stderr:
-        faults.append(f"it wrote to stderr:\n{indent(run.stderr)}")
-    if faults:
-        text = "; ".join(faults)
-        found.append(Verdict("status", f"{text}\n{_said_at_the_end(run)}"))
-    return found
+    return "\n".join([*reasons, *(["; ".join(faults)] if faults else [])])
 
 
 def run_failure(run: Run, message: str, margin: match.Margin) -> CheckFailed:
@@ -161,6 +170,10 @@ class Expectations(unittest.TestCase):
             if found is None:
                 margin.missing.append((len(run.lines), pattern))
                 message = f"there is no line {pattern!r}"
+        if place is None and later is not None:
+            # Either line may be the wrong one; this one is there to be seen.
+            margin.missing = []
+            message += f" before {then!r}"
         if place is not None:
             margin.good.add(place)
         if later is not None:
@@ -303,10 +316,11 @@ def outcome_differences(
         elif not count:
             lines.append(f"MISSING {outcome}")
             reached = ", ".join(sorted(counts, key=by_number)) or "none"
-            message.append(
-                f"outcome {outcome} was declared but never reached;"
-                f" reached were: {reached}"
-            )
+            text = f"outcome {outcome} was declared but never reached"
+            # Many or long ones stand below, a line each.
+            if len(reached) <= _REACHED_COLUMNS:
+                text += f"; reached were: {reached}"
+            message.append(text)
         elif wanted.get(outcome, count) != count:
             lines.append(f"BAD     {note}, not in {wanted[outcome]}")
             message.append(

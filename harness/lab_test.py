@@ -121,6 +121,11 @@ class ExpectationsTest(unittest.TestCase):
         message = self.message("assert_before", run, "A: sent 1", "B: got 2")
         self.assertIn("there is no line 'B: got 2'", message)
         self.assertIn("  MISSING B: got 2", message)
+        # Which of the two is wrong is not known: the one that is there is shown.
+        message = self.message("assert_before", run, "A: sent 3", "B: got 1")
+        self.assertIn("no line 'A: sent 3' before 'B: got 1'", message)
+        self.assertIn("  BAD     B: got 1", message)
+        self.assertNotIn("MISSING", message)
 
     def test_the_time_between_two_lines_is_measured(self) -> None:
         """Too short and far too long both mean another unit."""
@@ -184,7 +189,10 @@ class ExpectationsTest(unittest.TestCase):
         )
         message = self.message("assert_outcomes", ["1"], ["1", "2"])
         self.assertIn("outcome 2 was declared but never reached", message)
+        self.assertIn("; reached were: 1\n", message)
         self.assertIn("  MISSING 2", message)
+        message = self.message("assert_outcomes", ["1" * 61], ["2"])
+        self.assertEqual(message.count("1" * 61), 2, message)
         message = self.message("assert_outcomes", {"1": 48}, {"1": 47})
         self.assertIn("BAD     1 in 48, not in 47", message)
 
@@ -203,7 +211,11 @@ class ExpectationsTest(unittest.TestCase):
         for run, told in (
             (run_of("Main: PASS", status=3), "exit status is 3"),
             (run_of("Main: PASS", status=-11), "killed by signal 11"),
-            (run_of("Main: FAIL it", status=1), "last line is not"),
+            (
+                run_of("Main: FAIL it", status=1),
+                "Main says why: it\nits exit status is 1; its last line is not",
+            ),
+            (run_of(stderr="oh\n", status=1), "    oh\nits exit status is 1;"),
             (run_of(), "(it printed nothing)"),
             (
                 run_of("Main: PASS", stderr="oh\n"),
