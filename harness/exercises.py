@@ -27,6 +27,10 @@ They stand in labs/<lab>/exercises.toml:
     failed = "..."
     [[write.receive.hints]]
 
+    [predict.increments]    # a scenario, or a wrong variant, that is explored
+    means = "..."           # what an outcome tells, where that is not plain
+    misses = ["..."]        # what might seem to come out
+
 A project (projects/<name>/exercises.toml) has [build.<name>], with a task and
 hints; its source is skeleton.cc, and its solution solution.cc.
 """
@@ -41,6 +45,7 @@ from typing import Any
 
 FILE = "exercises.toml"
 MEND, WRITE, BUILD = "mend", "write", "build"
+_PREDICT = "predict"
 RUNGS = ("where", "what", "how")
 
 _COLUMNS = 79
@@ -82,6 +87,14 @@ class Planted:
     name: str
     edit: Edit
     failed: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What a question about an exploration says besides what is explored."""
+
+    means: str = ""
+    misses: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,12 +301,32 @@ def load(folder: pathlib.Path) -> list[Exercise]:
         return []
     try:
         tables = tomllib.loads(_read(file))
+        tables.pop(_PREDICT, None)
         return [
             _exercise(folder, kind, name, table)
             for kind in (WRITE, MEND, BUILD)
             for name, table in tables.pop(kind, {}).items()
         ] + _refuse(tables)
     except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        raise Wrong(f"{folder.name}/{FILE}: {error}") from None
+
+
+def asked(folder: pathlib.Path) -> dict[str, Asked]:
+    """Reads what questions about a lab say, by scenario or wrong variant.
+
+    Raises:
+      Wrong: the file is not as it must be.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return {}
+    try:
+        tables = tomllib.loads(_read(file)).get(_PREDICT, {})
+        return {
+            name: Asked(**{**table, "misses": tuple(table.get("misses", ()))})
+            for name, table in tables.items()
+        }
+    except (tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
         raise Wrong(f"{folder.name}/{FILE}: {error}") from None
 
 

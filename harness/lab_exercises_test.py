@@ -84,6 +84,15 @@ class ExercisesTest(unittest.TestCase):
         problems += [f"two exercises are called {name}" for name in twice]
         self.assertEqual(problems, [])
 
+    def test_each_question_is_about_something_that_is_explored(self) -> None:
+        """A scenario of the lab, or a wrong variant that is explored."""
+        sources = [*self.folder.glob("*.cc"), *self.folder.glob("wrong/*.cc")]
+        text = "".join(one.read_text(encoding="utf-8") for one in sources)
+        known = {*re.findall(r'explores\("([^"]+)"', text)}
+        test = wrong.test_of(_ROOT, self.folder.name)
+        known |= {one.variant for one in test.explored}
+        self.assertEqual({*exercises.asked(self.folder)} - known, set())
+
 
 def _add(name: str, test: Callable[[ExercisesTest], None]) -> None:
     test.__name__ = name

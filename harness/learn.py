@@ -262,13 +262,14 @@ def ask(
     mark = learner.desk.mark(title)
     # The next question, unless one is asked for.
     number = mark.failures + int(mark.status == DONE) if seed is None else seed
+    asked = exercises.asked(learner.root / "labs" / lab)
     question = None
     for tries in range(len(found)):
         wanted = predict.choose(lab, found, number + 1000 * tries)
         learner.screen.status(f"  ... building and exploring {lab}")
         try:
             place = build_lab(learner.root, lab, wanted.variant)
-            question = predict.ask(lab, wanted, found, place, number)
+            question = predict.ask(lab, wanted, found, place, number, asked)
         finally:
             learner.screen.status()
         if question:
@@ -322,6 +323,8 @@ def _show_question(
     learner.line(f"The code: labs/{question.lab}/{source}", indent=2)
     if deaths := wanted.request.get("kills"):
         learner.line(f"Up to {deaths} of them may be killed.", indent=2)
+    if question.means:
+        learner.line(f"An outcome tells {question.means}.", indent=2)
     learner.line("Which of these can come out?")
     for choice in question.choices:
         text = wrap(choice.label, indent=5, hang=5).lstrip()

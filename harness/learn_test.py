@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import pty
 import re
 import signal
@@ -343,8 +344,17 @@ class WatchTest(LearnTest):
         self.wait_for("fake/late: right")
         self.press("n")
         self.wait_for("fake/lost: being judged")
+        self.press("n")
+        self.wait_for("Nothing else is left: fake/lost is the last one.")
         self.press("q")
         self.assertEqual(self.process.wait(), 0)
+
+    def test_after_the_last_one_come_those_that_were_left_out(self) -> None:
+        self.wait_for("fake/late: not yet")
+        self.press("n")
+        self.wait_for("fake/lost: not yet")
+        self.press("n")
+        self.wait_for("fake/late: being judged")
 
     def test_a_file_that_replaces_the_old_one_is_a_save(self) -> None:
         self.wait_for("fake/late: not yet")
@@ -440,6 +450,7 @@ class PredictTest(unittest.TestCase):
         (self.root / "harness" / "syllabus.json").write_text(
             json.dumps([[self.lab, "What?"]])
         )
+        self.asked = exercises.asked(self.root / "labs" / self.lab)
         (self.root / "bazelw").write_text("#!/bin/sh\n")
         (self.root / "bazelw").chmod(0o755)
 
@@ -449,7 +460,9 @@ class PredictTest(unittest.TestCase):
         wanted = found[number % len(found)]
         target = f"wrong_{wanted.variant}" if wanted.variant else self.lab
         program = str(self.root / "bazel-bin" / "labs" / self.lab / target)
-        question = predict.ask(self.lab, wanted, found, program, number)
+        question = predict.ask(
+            self.lab, wanted, found, program, number, self.asked
+        )
         assert question
         return question
 
@@ -476,6 +489,38 @@ class PredictTest(unittest.TestCase):
                 )
             self.assertTrue(0 < len(question.key) < len(question.choices))
             self.assertEqual(question.answers(question.key), [])
+
+    def test_what_cannot_be_understood_is_no_choice(self) -> None:
+        """An outcome of another scenario has another form."""
+        for number in range(8):
+            question = self.ask(number)
+            is_race = question.scenario == "race"
+            for choice in question.choices:
+                if not choice.label.startswith("deadlock"):
+                    self.assertEqual("start" in choice.label, is_race)
+            self.assertIn("the counter when all have ended", question.means)
+
+    def test_a_near_miss_makes_sense(self) -> None:
+        """It could be said, and it is not the right one in other words."""
+        # pylint: disable=protected-access
+        chance, processes = random.Random(1), ("Worker 0", "Worker 1")
+        for label, misses in (
+            ("round 2 without worker 1", "[13] without worker 1"),
+            ("2 of 2 audits are good", "1 of 2 audits"),
+            ("0 of 0 audits are good", ""),
+            ("0 good of 1", "1 good of 1"),
+            ("Worker 1 is the first", ""),
+        ):
+            for _ in range(9):
+                found = predict._off_by_one(label, processes, chance)
+                self.assertRegex(found, misses or "^$")
+        held = "deadlock: Worker {} waits for {}; Worker {} waits for {}"
+        self.assertEqual(
+            predict._swapped(held.format(0, "B", 1, "A"), processes),
+            held.format(0, "A", 1, "B"),
+        )
+        same = held.format(0, "A", 1, "A")
+        self.assertEqual(predict._swapped(same, processes), "")
 
     def test_a_wrong_answer_gets_a_schedule_that_shows_it(self) -> None:
         question = self.ask(0)
@@ -526,7 +571,9 @@ class PredictTest(unittest.TestCase):
         wanted = predict.choose(self.lab, found, seed)
         target = f"wrong_{wanted.variant}" if wanted.variant else self.lab
         program = str(self.root / "bazel-bin" / "labs" / self.lab / target)
-        question = predict.ask(self.lab, wanted, found, program, seed)
+        question = predict.ask(
+            self.lab, wanted, found, program, seed, self.asked
+        )
         assert question
         return question
 

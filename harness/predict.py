@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import explored, subject
+from harness.exercises import Asked
 from harness.explored import Explored
 from harness.transcript import count
 
@@ -37,12 +38,14 @@ class Choice:
 class Question:
     """What is asked about an exploration.
 
+    means: what an outcome tells, "" if that is plain.
     orders: how many there are, in words.
     """
 
     lab: str
     wanted: Explored
     scenario: str
+    means: str
     processes: Sequence[str]
     orders: str
     choices: tuple[Choice, ...]
@@ -87,26 +90,91 @@ def choose(lab: str, found: Sequence[Explored], seed: int) -> Explored:
     return random.Random(f"{lab} {seed}").choice(list(found))
 
 
-def _off_by_one(label: str, chance: random.Random) -> str:
-    """Returns a label with one number changed, "" if it has none."""
-    numbers = list(re.finditer(r"\d+", label))
+def _shape(label: str) -> str:
+    """Returns a label without its numbers: what is said, not how much."""
+    return re.sub(r"(?<!of )-?\b\d+", "#", label)
+
+
+def _off_by_one(
+    label: str, processes: Sequence[str], chance: random.Random
+) -> str:
+    """Returns a label with one number changed, "" if it has none.
+
+    The number of a process is a name, and so is what stands behind "of".
+    """
+    roles = {re.sub(r"\W*\d+$", "", name) for name in processes}
+    names = "|".join(map(re.escape, sorted({*roles, "of"})))
+    numbers = [
+        number
+        for number in re.finditer(r"(?<![\w-])-?\d+\b", label)
+        if not re.search(rf"(?i)\b({names}) $", label[: number.start()])
+    ]
     if not numbers or ":" in label.partition(" ")[0]:
         return ""
     number = chance.choice(numbers)
-    changed = int(number[0]) + chance.choice((-1, 1))
-    if changed < 0:
-        changed = int(number[0]) + 1
-    return f"{label[:number.start()]}{changed}{label[number.end():]}"
+    value, step = int(number[0]), chance.choice((-1, 1))
+    whole = re.match(r"[^\d,;]* of (\d+)", label[number.end() :])
+    most = int(whole[1]) if whole else value + 1
+    if value == 0 == most:
+        return ""
+    if value == 0:
+        step = 1
+    elif value == most:
+        step = -1
+    return f"{label[:number.start()]}{value + step}{label[number.end():]}"
+
+
+def _swapped(label: str, processes: Sequence[str]) -> str:
+    """Returns a deadlock in which two processes have changed places, or ""."""
+    if not label.startswith("deadlock: ") or len(processes) < 2:
+        return ""
+    one, other = processes[:2]
+    places = {one: other, other: one}
+    names = "|".join(map(re.escape, places))
+    waits = label.removeprefix("deadlock: ").split("; ")
+    found = [
+        re.sub(rf"\b({names})\b", lambda name: places[name[0]], wait)
+        for wait in waits
+    ]
+    # Who waits for nothing that is held may change places with anybody.
+    if len(waits) < 2 or {*found} == {*waits}:
+        return ""
+    order = {name: place for place, name in enumerate(processes)}
+    found.sort(key=lambda wait: order.get(wait.partition(" waits")[0], -1))
+    return f"deadlock: {'; '.join(found)}"
+
+
+def _elsewhere(
+    wanted: Explored, right: Sequence[str], others: Sequence[Explored]
+) -> list[str]:
+    """Returns what other explorations lead to, if it can be understood here.
+
+    That is what is said in the same words, or of the same program.
+    """
+    shapes = {*map(_shape, right)}
+    return [
+        label
+        for other in others
+        for label in other.outcomes
+        if _shape(label) in shapes
+        or (other.variant, other.scenario) == (wanted.variant, wanted.scenario)
+    ]
 
 
 def _near_misses(
-    right: Sequence[str], others: Sequence[Explored], chance: random.Random
+    wanted: Explored,
+    right: Sequence[str],
+    others: Sequence[Explored],
+    processes: Sequence[str],
+    by_hand: Sequence[str],
+    chance: random.Random,
 ) -> list[str]:
     """Returns what does not come out but might seem to, the best first."""
-    elsewhere = [label for other in others for label in other.outcomes]
+    elsewhere = _elsewhere(wanted, right, others)
     chance.shuffle(elsewhere)
-    changed = [_off_by_one(label, chance) for label in right]
-    misses = [*elsewhere[:2], *changed, *elsewhere[2:]]
+    changed = [_off_by_one(label, processes, chance) for label in right]
+    swapped = [_swapped(label, processes) for label in right]
+    misses = [*swapped, *by_hand, *elsewhere[:2], *changed, *elsewhere[2:]]
     if not any(label.startswith("deadlock") for label in right):
         misses.insert(2, _DEADLOCK)
     taken = {*right, ""}
@@ -114,7 +182,10 @@ def _near_misses(
         label
         for label in dict.fromkeys(misses)
         if label not in taken
-        and not (label.startswith("deadlock") and label != _DEADLOCK)
+        and not (
+            label.startswith("deadlock")
+            and label not in (_DEADLOCK, *swapped, *by_hand)
+        )
     ]
 
 
@@ -124,8 +195,11 @@ def ask(
     others: Sequence[Explored],
     program: str,
     seed: int,
+    asked: Mapping[str, Asked],
 ) -> Question | None:
     """Explores, and returns the question; None if not every order was played.
+
+    `asked` is what questions about the lab say; see exercises.py.
 
     Raises:
       explored.Refused: the program does not answer.
@@ -137,18 +211,23 @@ def ask(
     chance = random.Random(f"{lab} {seed}")
     outcomes = {explored.label(o): o["witness"] for o in found["outcomes"]}
     right = list(outcomes)
-    wrong = _near_misses(right, others, chance)[:_WRONG_MAX]
+    scenarios, _ = explored.ask(program, wanted.flags, {"list": True})
+    scenario = wanted.scenario or scenarios[0]["name"]
+    told = asked.get(wanted.variant) or asked.get(scenario) or Asked()
+    wrong = _near_misses(
+        wanted, right, others, found["processes"], told.misses, chance
+    )[:_WRONG_MAX]
     chance.shuffle(right)
     labels: list[str] = [*right[:_RIGHT_MAX], *wrong]
     chance.shuffle(labels)
     orders = count(found["schedules"], "order")
     if found["reduced"]:
         orders += " that can matter"
-    scenarios, _ = explored.ask(program, wanted.flags, {"list": True})
     return Question(
         lab=lab,
         wanted=wanted,
-        scenario=wanted.scenario or scenarios[0]["name"],
+        scenario=scenario,
+        means=told.means,
         processes=found["processes"],
         orders=orders,
         choices=tuple(

@@ -222,6 +222,10 @@ class Watch:
         if item is None or item.exercise is None:
             self._show(["Everything is done."])
             return
+        if item.exercise == self._exercise:
+            last = f"Nothing else is left: {item.title} is the last one."
+            self._show([last])
+            return
         self._saves.close()
         self._exercise = item.exercise
         self._learner.desk.start(self._exercise)
