@@ -163,6 +163,12 @@ def summary(findings: Sequence[Finding], tried_all: bool = True) -> str:
         return text
     if not missing:
         return f"{text} All labs can run."
+    for each in missing:
+        for suffers in each.probe.suffers:
+            if not suffers.labs and suffers.how.startswith("are skipped"):
+                return (
+                    f"{text} Without {each.probe.name} all labs {suffers.how}."
+                )
     if skipped:
         return f"{text} All labs can run except {_who(skipped)}."
     return f"{text} All labs can run, with the limits named above."

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import dataclasses
 import functools
 import inspect
 import io
@@ -193,6 +194,13 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual(
             doctor.summary([there, absent]),
             "2 tried, 1 is missing. All labs can run except some.",
+        )
+        every = Suffers("are skipped, but for some")
+        skips = dataclasses.replace(absent.probe, suffers=[every])
+        self.assertEqual(
+            doctor.summary([there, doctor.examine(skips)]),
+            "2 tried, 1 is missing. Without a thing all labs are skipped, but"
+            " for some.",
         )
         self.assertEqual(
             doctor.summary([there, fatal]),

@@ -322,10 +322,12 @@ def asked(folder: pathlib.Path) -> dict[str, Asked]:
         return {}
     try:
         tables = tomllib.loads(_read(file)).get(_PREDICT, {})
-        return {
-            name: Asked(**{**table, "misses": tuple(table.get("misses", ()))})
-            for name, table in tables.items()
-        }
+        found = {}
+        for name, table in tables.items():
+            fields: dict[str, Any] = dict(table)
+            fields["misses"] = tuple(fields.pop("misses", []))
+            found[name] = Asked(**fields)
+        return found
     except (tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
         raise Wrong(f"{folder.name}/{FILE}: {error}") from None
 

@@ -28,16 +28,16 @@ class Verdict:
 _REACHED_COLUMNS = 60
 # The exit status of a lab that cannot be played here; see common/lab/lab.h.
 _SKIPPED_STATUS = 77
-_SKIPPED_LINE = "Main: SKIP "
+SKIPPED_LINE = "Main: SKIP "
 _FAILED_LINE = "Main: FAIL "
 
 
 def skip_reason(run: Run) -> str:
     """Returns why the lab could not be played on this machine, or ""."""
     last = run.lines[-1].raw if run.lines else ""
-    if run.status != _SKIPPED_STATUS or not last.startswith(_SKIPPED_LINE):
+    if run.status != _SKIPPED_STATUS or not last.startswith(SKIPPED_LINE):
         return ""
-    return last.removeprefix(_SKIPPED_LINE)
+    return last.removeprefix(SKIPPED_LINE)
 
 
 def has_verdict(run: Run) -> bool:

@@ -133,7 +133,7 @@ def _swapped(label: str, processes: Sequence[str]) -> str:
     names = "|".join(map(re.escape, places))
     waits = label.removeprefix("deadlock: ").split("; ")
     found = [
-        re.sub(rf"\b({names})\b", lambda name: places[name[0]], wait)
+        re.sub(rf"\b({names})\b", lambda name: places[str(name[0])], wait)
         for wait in waits
     ]
     # Who waits for nothing that is held may change places with anybody.
