@@ -140,6 +140,15 @@ class Attempt:
             )
             return
         desk, exercise = self._desk, self.exercise
+        file = desk.file(exercise)
+        source = file.read_text("utf-8", "replace") if file.is_file() else ""
+        if source and (text := exercise.altered(source)):
+            self._conclude(
+                check="what shows the mistake is still there",
+                kind="output",
+                text=text,
+            )
+            return
         staged = self._stack.enter_context(
             judge.stage(desk.root, exercise, desk.program(exercise))
         )

@@ -6,7 +6,9 @@ They stand in labs/<lab>/exercises.toml:
     task = "..."            # what the program is to do
     hide = ["..."]          # comments that give it away: not in the copy
     fix = [{old = "...", new = "..."}]   # the solution, an edit of the copy
+    keep = ["..."]          # what must stay: without it nothing would be wrong
     right = ["2"]           # what explorations of it may find, if it has any
+    [[mend.unclosed_end.wrong]]     # false cures: edits of the copy; see below
     [[mend.unclosed_end.hints]]
     failed = "hang"         # searched for in "<kind>: <text>" of the verdict
     where = "..."           # and in the name of the check; "" fits always
@@ -47,6 +49,8 @@ FILE = "exercises.toml"
 MEND, WRITE, BUILD = "mend", "write", "build"
 _PREDICT = "predict"
 RUNGS = ("where", "what", "how")
+# How the verdict begins on a copy that has lost what must stay.
+KEPT = "this must stay as it was handed out:"
 
 _COLUMNS = 79
 _LITERALS = r"R\"(\w*)\(.*?\)\1\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
@@ -112,6 +116,7 @@ class Exercise:
     hints: tuple[Hint, ...]
     hide: tuple[str, ...] = ()
     fix: tuple[Edit, ...] = ()
+    keep: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
     file: str = ""
     cut: tuple[str, ...] = ()
@@ -165,10 +170,25 @@ class Exercise:
 
     def planted(self, name: str) -> str:
         """Returns a wrong solution."""
+        text = self.copy() if self.kind == MEND else self.solution()
         for one in self.wrong:
             if one.name == name:
-                return self._edited(self.solution(), one.edit)
+                return self._edited(text, one.edit)
         raise Wrong(f"{self._place}: there is no wrong solution {name!r}")
+
+    def altered(self, source: str) -> str:
+        """Returns what is no longer in a copy as it was handed out, or ""."""
+        own, given = tokens(source), tokens(self.copy())
+        for text in self.keep:
+            wanted = tokens(text)
+            before, count = _count(given, wanted), _count(own, wanted)
+            if count != before:
+                times = "once" if before == 1 else f"{before} times"
+                return (
+                    f"{KEPT} {text.strip()}\n"
+                    f"It stands there {count} times, not {times}."
+                )
+        return ""
 
     def hint(self, check: str, verdict: str) -> Hint:
         """Returns the one that fits a failed check and its verdict."""
@@ -199,6 +219,11 @@ class Exercise:
             found.append("the copy differs by more than comments")
         if tokens(self.copy()) == tokens(self.solution()):
             found.append("the solution changes nothing")
+        if text := self.altered(self.solution()):
+            found.append(f"the solution is refused: {text}")
+        for text in self.keep:
+            if not _count(tokens(self.copy()), tokens(text)):
+                found.append(f"the copy does not have {text!r}")
         return found
 
     @property
@@ -250,6 +275,15 @@ def tokens(source: str) -> list[str]:
     """Returns what a compiler sees of C++: all but comments and spaces."""
     found = (match[0] for match in _TOKENS.finditer(source))
     return [token for token in found if not token.startswith(("//", "/*"))]
+
+
+def _count(where: Sequence[str], what: Sequence[str]) -> int:
+    """Returns how often one sequence occurs in another."""
+    size = len(what)
+    return sum(
+        where[place : place + size] == what
+        for place in range(len(where) - size + 1)
+    )
 
 
 def _bodies(lines: Sequence[str], function: str) -> list[tuple[int, int]]:
@@ -349,7 +383,7 @@ def _exercise(
             Planted(one["name"], Edit(one["old"], one["new"]), one["failed"])
             for one in fields.pop("wrong", [])
         )
-        for field in ("hide", "right", "cut"):
+        for field in ("hide", "keep", "right", "cut"):
             fields[field] = tuple(fields.pop(field, []))
         default = {WRITE: "main.cc", BUILD: "skeleton.cc"}.get(kind, "")
         fields.setdefault("file", default)

@@ -111,6 +111,8 @@ def _add_tests(exercise: Exercise) -> None:
             f"test_{title}_has_a_solution",
             lambda self: self.passed(exercise, f"mended_{exercise.name}"),
         )
+        for one in exercise.wrong:
+            _add_planted_test(exercise, one, f"mended_{exercise.name}")
         return
     program = f"unwritten_{exercise.name}"
     _add(
@@ -118,16 +120,19 @@ def _add_tests(exercise: Exercise) -> None:
         lambda self: self.refused(exercise, program, exercise.failed),
     )
     for one in exercise.wrong:
-        _add_planted_test(exercise, one, f"{program}_{one.name}")
+        _add_planted_test(exercise, one, program)
 
 
 def _add_planted_test(
     exercise: Exercise, planted: exercises.Planted, program: str
 ) -> None:
-    _add(
-        f"test_{exercise.name}_is_refused_with_{planted.name}",
-        lambda self: self.refused(exercise, program, planted.failed),
-    )
+    def test(self: ExercisesTest) -> None:
+        if text := exercise.altered(exercise.planted(planted.name)):
+            self.assertRegex(f"output: {text}", planted.failed)
+            return
+        self.refused(exercise, f"{program}_{planted.name}", planted.failed)
+
+    _add(f"test_{exercise.name}_is_refused_with_{planted.name}", test)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ how = "Change it."
 
 [mend.lost]
 task = "The sum is right."
+keep = ["echo 'Receiver: Got 1'"]
 fix = [{old = "Sum 2", new = "Sum 3"}]
 [[mend.lost.hints]]
 failed = ""
@@ -233,6 +234,20 @@ class CommandsTest(LearnTest):
             self.write("my/progress.json", text)
             self.assertIn("progress.json cannot be", self.learn(status=2))
             self.assertEqual((self.root / "my/progress.json").read_text(), text)
+
+    def test_what_shows_the_mistake_must_stay(self) -> None:
+        self.learn("start", "fake/lost")
+        copy = self.copy.with_name("lost.cc")
+        text = copy.read_text(encoding="utf-8").replace("Sum 2", "Sum 3")
+        copy.write_text(text, encoding="utf-8")
+        self.learn("check")
+        text = text.replace("Got 1", "Got  1")
+        copy.write_text(text, encoding="utf-8")
+        out = self.learn("check", status=1)
+        self.assertIn("Not true yet: what shows the mistake is still", out)
+        self.assertIn("as it was handed out: echo 'Receiver: Got 1'", out)
+        self.assertIn("It stands there 0 times, not once.", out)
+        self.assertIn("Put that back.", self.learn("hint"))
 
 
 class OwnFileTest(LearnTest):

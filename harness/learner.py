@@ -11,7 +11,7 @@ import re
 from harness import course, desk, report
 from harness.attempt import Verdict
 from harness.desk import DONE, PREDICT, TRIED, Desk
-from harness.exercises import BUILD, MEND, RUNGS, WRITE, Exercise
+from harness.exercises import BUILD, KEPT, MEND, RUNGS, WRITE, Exercise
 from harness.screen import Screen
 from harness.transcript import wrap
 
@@ -224,6 +224,11 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
         return [
             "It does not compile. Begin with the first error; what the others"
             " say often follows from it."
+        ]
+    if mark.words.startswith(f"output: {KEPT}"):
+        return [
+            "Put that back. The program shows its mistake by it: without it"
+            " nothing would go wrong, and the mistake would still be there."
         ]
     if _ENDED.search(mark.words):
         return [

@@ -32,6 +32,7 @@ def ipc_lab(
         raw = False,
         writes = {},
         write_files = {},
+        mends = {},
         copts = [],
         size = "medium",
         tags = [],
@@ -56,6 +57,8 @@ def ipc_lab(
       writes: the exercises of exercises.toml in which a student writes a part of
         the lab, with the names of their wrong solutions: {"receive": ["no_end"]}.
       write_files: the source that the student writes in, if it is not main.cc.
+      mends: false cures of wrong variants that only a run or an exploration
+        refuses, by the variant: {"lost_permit": ["ignores_result"]}.
       copts: options of the compiler for the lab's own sources, where the speed
         of what it computes matters.
       size: the size of the test: "medium" allows it 300 seconds. A quiet machine
@@ -196,6 +199,7 @@ def ipc_lab(
             raw,
             writes,
             write_files,
+            mends,
             copts,
         )
 
@@ -243,6 +247,7 @@ def _exercises(
         raw,
         writes,
         write_files,
+        mends,
         copts):
     """Declares what a learner's copies need, and the test of the exercises."""
     all_deps = list(deps)
@@ -255,15 +260,20 @@ def _exercises(
     )
     programs = []
     for variant in wrong:
-        program = "mended_" + variant
-        _cut(program, "solution mend " + variant, ["wrong/%s.cc" % variant])
-        cc_binary(
-            name = program,
-            srcs = [program + ".cc"],
-            copts = copts,
-            deps = [":exercise_deps"],
-        )
-        programs += [":" + program, ":wrong_" + variant]
+        sources = {"mended_" + variant: "solution mend " + variant}
+        for one in mends.get(variant, []):
+            program = "mended_%s_%s" % (variant, one)
+            sources[program] = "planted mend %s %s" % (variant, one)
+        for program, made in sources.items():
+            _cut(program, made, ["wrong/%s.cc" % variant])
+            cc_binary(
+                name = program,
+                srcs = [program + ".cc"],
+                copts = copts,
+                deps = [":exercise_deps"],
+            )
+            programs.append(":" + program)
+        programs.append(":wrong_" + variant)
     for exercise, planted in writes.items():
         file = write_files.get(exercise, "main.cc")
         others = [src for src in srcs if src != file]

@@ -6,6 +6,7 @@
 // with status 0.
 
 #include <string>
+#include <string_view>
 
 #include "common/base/hooks.h"
 #include "common/channel/queue.h"
@@ -19,6 +20,8 @@ namespace {
 using ipc::Process;
 using ipc::Queue;
 
+constexpr std::string_view kEnd = "DONE-";
+
 void produce(Queue& queue, int id, const std::string& first_item) {
   for (const std::string& item :
        {first_item, "Producer " + std::to_string(id) + " - Item 1"}) {
@@ -27,14 +30,14 @@ void produce(Queue& queue, int id, const std::string& first_item) {
     ipc::point("has put");
   }
   ipc::say("finished");
-  ipc::ensure(queue.put("DONE-" + std::to_string(id)));
+  ipc::ensure(queue.put(std::string(kEnd) + std::to_string(id)));
 }
 
 void consume(Queue& queue, int producers) {
   while (producers > 0) {
     const auto item = queue.get();
-    if (item->rfind("DONE-", 0) == 0) {
-      ipc::say("Producer {} is done", item->substr(5));
+    if (item->rfind(kEnd, 0) == 0) {
+      ipc::say("Producer {} is done", item->substr(kEnd.size()));
       --producers;
     } else {
       ipc::say("Got {}", *item);
@@ -46,7 +49,8 @@ void consume(Queue& queue, int producers) {
 // What the explorer plays in every order.
 std::string two_producers(ipc::Schedule& schedule) {
   Queue queue(100);
-  schedule.add("Producer 0", [&] { produce(queue, 0, "DONE-1 is my item"); });
+  schedule.add("Producer 0",
+               [&] { produce(queue, 0, std::string(kEnd) + "1 is my item"); });
   schedule.add("Producer 1", [&] { produce(queue, 1, "Producer 1 - Item 0"); });
   schedule.add("Consumer", [&] { consume(queue, 2); });
   schedule.run();
@@ -56,7 +60,8 @@ std::string two_producers(ipc::Schedule& schedule) {
 std::string lesson() {
   Queue queue(100);
   // One after the other, so that the items are always in this order.
-  Process first("Producer 0", [&] { produce(queue, 0, "DONE-1 is my item"); });
+  Process first("Producer 0",
+                [&] { produce(queue, 0, std::string(kEnd) + "1 is my item"); });
   if (first.join() != 0) return "producer 0 failed";
   Process second("Producer 1",
                  [&] { produce(queue, 1, "Producer 1 - Item 0"); });

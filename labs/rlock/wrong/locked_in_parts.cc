@@ -53,6 +53,10 @@ std::string explore(ipc::Schedule& schedule) {
   });
   add_both(schedule, *bank);
   schedule.run();
+  if (bank->lock.lock() == ipc::Acquired::owner_died) {
+    return "a process has ended with the lock";
+  }
+  bank->lock.unlock();
   return "the total is " + std::to_string(bank->audited);
 }
 
