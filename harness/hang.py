@@ -121,10 +121,16 @@ class _Objects:
         self._holders: dict[str, list[int]] = {}
         self._awaited: dict[int, str] = {}
         self._part: dict[int, str] = {}
+        # Permits that were given by a process that had none: a signal. A
+        # process that takes one holds nothing that it would give back.
+        given: dict[str, int] = {}
         for event in events:
             if event.kind == "name":
                 self._names[event.object] = event.id
             elif event.kind == "acquire":
+                if given.get(event.object, 0) > 0:
+                    given[event.object] -= 1
+                    continue
                 self._holders.setdefault(event.object, []).append(event.pid)
             elif event.kind == "release":
                 holders = self._holders.get(event.object, [])
@@ -132,6 +138,8 @@ class _Objects:
                     holders.remove(event.pid)
                 elif holders:
                     holders.pop(0)  # A semaphore: any process may release it.
+                else:
+                    given[event.object] = given.get(event.object, 0) + 1
             elif event.kind == "wait":
                 self._awaited[event.pid] = event.object
                 self._part[event.pid] = event.id

@@ -370,6 +370,22 @@ class LittleKnownTest(unittest.TestCase):
             "Producer waits for room in Queue 'items'.",
         )
 
+    def test_who_has_taken_a_signal_holds_nothing(self) -> None:
+        """A permit of a process that had none is not given back."""
+        for events in (
+            ["4 release", "3 acquire"],
+            ["4 release", "4 release", "3 acquire", "3 acquire"],
+            ["3 acquire", "4 release"],  # As it may come into the log.
+        ):
+            told = [
+                event(int(pid), kind, "Semaphore@1")
+                for pid, kind in (each.split() for each in events)
+            ]
+            told.append(event(3, "wait", "Semaphore@1"))
+            found = hang.explain(snapshot(task(3, "w", "futex")), told, {})
+            self.assertEqual(found.processes[0].held_by, (), events)
+            self.assertEqual(found.cycle, ())
+
     def test_a_wait_that_is_over_does_not_count(self) -> None:
         events = [event(3, "wait", "Lock@1"), event(3, "wake", "Lock@1")]
         found = hang.explain(snapshot(task(3, "w", "futex")), events, {})

@@ -339,10 +339,7 @@ def _assert_found(pattern: str, text: str, what: str, run: Run) -> None:
 
 def test_class(root: pathlib.Path, name: str) -> type[TriesTest]:
     """Returns the test of a lab's tries: a method for each table."""
-    try:
-        tables = read(root / "labs" / name)
-    except FileNotFoundError:
-        tables = {}
+    tables = read(root / "labs" / name)
 
     def method(table: str) -> Any:
         def test(self: TriesTest) -> None:
