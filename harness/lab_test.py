@@ -121,7 +121,7 @@ class ExpectationsTest(unittest.TestCase):
         message = self.message("assert_before", run, "A: sent 1", "B: got 2")
         self.assertIn("there is no line 'B: got 2'", message)
         self.assertIn("  MISSING B: got 2", message)
-        # Which of the two is wrong is not known: the one that is there is shown.
+        # Which of the two is wrong is not known: what is there is shown.
         message = self.message("assert_before", run, "A: sent 3", "B: got 1")
         self.assertIn("no line 'A: sent 3' before 'B: got 1'", message)
         self.assertIn("  BAD     B: got 1", message)
