@@ -31,6 +31,8 @@ _ERROR = re.compile(
 # What explains a compiler's error, below it: the line, and a mark under it.
 _MARKED = re.compile(r"^ *\d* \|")
 _EXPLORE = re.compile(r"\./bazelw run //harness:explore -- (\w+)(:\w+)? ")
+# What is said to the author of a lab alone.
+_TO_AUTHORS = re.compile(r" If the lab is to survive that, say so in `\w+`\.")
 _STEP = "./bazelw run //harness:learn -- step "
 
 
@@ -183,7 +185,7 @@ class Attempt:
 
     def _in_learners_words(self, text: str) -> str:
         """Names the learner's file and commands, not those of the lab."""
-        text = _EXPLORE.sub(_STEP, text)
+        text = _TO_AUTHORS.sub("", _EXPLORE.sub(_STEP, text))
         own = judge.program_name(self.exercise)
         if self.exercise.kind == MEND:
             text = text.replace(f"{self.exercise.lab}/{own} ", f"{own} ")
