@@ -11,6 +11,7 @@
 // of all orders instead.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -435,6 +436,34 @@ TEST_F(Reduction, SeesThatALockConflictsWithATryAndWithTheDeathOfItsOwner) {
               {"0", "1"});
   expect_same("a lock that is tried, a death", a_lock_that_is_tried, 1, 11, 8,
               {"0", "1", "2"});
+}
+
+// The first process aborts in a step, with the lock in its hands.
+std::string aborting_owner(Schedule& schedule) {
+  const Shared<ipc::Lock> lock;
+  const Shared<std::atomic<bool>> died(false);
+  schedule.add("Owner", [&] {
+    (void)lock->lock();
+    ipc::point("has the lock");
+    ::abort();
+  });
+  schedule.add("Heir", [&] {
+    died->store(lock->lock() == ipc::Acquired::owner_died);
+    lock->unlock();
+  });
+  try {
+    schedule.run();
+  } catch (const ipc::BadEnd& end) {
+    if (end.kind() != ipc::BadEnd::Kind::failed) throw;
+  }
+  return died->load() ? "the owner died" : "the heir came first";
+}
+
+TEST_F(Reduction, LetsTheKernelMarkTheLockOfAProcessThatAborts) {
+  const Exploration all = explore(aborting_owner, {.memory_only = true});
+  const Exploration few = explore(aborting_owner, reduced());
+  EXPECT_EQ(few.texts(), all.texts());
+  EXPECT_EQ(all.texts(), (Texts{"the heir came first", "the owner died"}));
 }
 
 // One process looks whether the other one is alive, while that one ends or is

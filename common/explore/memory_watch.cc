@@ -42,6 +42,22 @@ bool is_watched(const void* address) {
   });
 }
 
+// The process is about to die in its step. The kernel then writes into the
+// robust mutexes that it holds, and it cannot write to what is protected: the
+// next process would wait for a dead owner. See set_robust_list(2).
+void stop_watching() {
+  if (noted != nullptr) noted->add_all();
+  noted = nullptr;
+  for (const SharedRegion& region : watched) {
+    protect(region.data, region.size_bytes, PROT_READ | PROT_WRITE);
+  }
+}
+
+// abort(3) calls it, and kills the process when it returns.
+void on_abort(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {
+  stop_watching();
+}
+
 constexpr long long kTrapFlag = 0x100;  // A bit of the flags register.
 constexpr long long kIsWrite = 2;       // A bit of a page fault's error code.
 
@@ -51,6 +67,7 @@ void on_access(int /*signal*/, siginfo_t* info, void* context) {
       open_count == open_pages.size()) {
     // A real crash: the instruction faults again, and without a handler.
     ::signal(SIGSEGV, SIG_DFL);
+    stop_watching();
     return;
   }
   const uint8_t* instruction = nullptr;
@@ -121,6 +138,7 @@ void watch_memory(std::span<const SharedRegion> regions,
   if (accesses != nullptr) {
     handle(SIGSEGV, on_access);
     handle(SIGTRAP, on_step);
+    handle(SIGABRT, on_abort);
   }
   watched = regions;
   noted = accesses;
