@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 
 from harness import report
-from harness.diagram import sequence_diagram
+from harness.diagram import sequence_diagram, stylesheet
 from harness.run import Run
 
 _STYLE = """
@@ -27,21 +27,6 @@ pre { background: #f9fafb; border-left: 3px solid var(--line); margin: .4rem 0;
 details { border-top: 1px solid var(--line); padding: .35rem 0; }
 summary { cursor: pointer; }
 .scroll { overflow-x: auto; }
-svg.diagram { font: 11px system-ui, sans-serif; display: block; }
-svg .life { stroke: #98a2b3; } svg .head { fill: #eef4ff; stroke: #84adff; }
-svg .silent { stroke-dasharray: 2 4; }
-svg .label { paint-order: stroke; stroke: #fff; stroke-width: 3px; }
-svg .label.say { stroke: none; }
-svg .headtext { font-weight: 600; font-size: 12px; }
-svg .note { fill: #fffaeb; stroke: #fec84b; }
-svg text { fill: #344054; } svg .time, svg .gap { fill: #98a2b3; }
-svg .waiting { fill: #98a2b3; opacity: .35; }
-svg .never { fill: #f04438; opacity: .5; }
-svg .held { fill: #6172f3; opacity: .8; }
-svg .arrow line { stroke: #067647; stroke-width: 1.4; }
-svg .arrow polygon { fill: #067647; }
-svg .dot { fill: #667085; } svg .dot.point { fill: #dc6803; }
-svg .dot.exit { fill: #1d2939; }
 """
 
 
@@ -54,7 +39,7 @@ def to_html(course: report.CourseReport) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
         f"<title>IPC Labs: {verdict}</title>",
-        f"<style>{_STYLE}</style>\n</head>\n<body>",
+        f"<style>{_STYLE}{stylesheet()}</style>\n</head>\n<body>",
         "<h1>IPC Labs</h1>",
         f"<p>{report.count(course.labs, 'lab')}, "
         f"{report.count(checks, 'check')}: "
