@@ -48,7 +48,10 @@ _MEANING = {
 # The first pattern that is found in "what the others see" decides. What kills
 # goes before what only delays, and what is told before what goes on.
 _RULES: tuple[tuple[str, Outcome], ...] = (
-    (r"kernel kills|killed all the same|Main and its children die", Outcome.DIE_TOO),
+    (
+        r"kernel kills|killed all the same|Main and its children die",
+        Outcome.DIE_TOO,
+    ),
     (r"actors die with it|FAIL Main was killed", Outcome.DIE_TOO),
     (r"barrier is broken|every call fails|all stages end", Outcome.BROKEN),
     (r"ManagerGone", Outcome.BROKEN),
@@ -167,12 +170,16 @@ def html(text: str) -> str:
 
 def _key() -> str:
     """Returns the outcomes with their pictures."""
-    items = "".join(
-        f"<li>{svg('death', 52, 44, '', _process(26, 22, _mark(each)))}"
-        f'<p><span class="verb">The others {escape(each.value)}:</span> '
-        f"{escape(_MEANING[each])}.</p></li>"
-        for each in Outcome
-    ).replace(' role="img"', ' aria-hidden="true"').replace(' aria-label=""', "")
+    items = (
+        "".join(
+            f"<li>{svg('death', 52, 44, '', _process(26, 22, _mark(each)))}"
+            f'<p><span class="verb">The others {escape(each.value)}:</span> '
+            f"{escape(_MEANING[each])}.</p></li>"
+            for each in Outcome
+        )
+        .replace(' role="img"', ' aria-hidden="true"')
+        .replace(' aria-label=""', "")
+    )
     return (
         '<section class="deathsrow" aria-label="What the pictures mean">'
         f"<ul>{items}</ul></section>"
@@ -206,7 +213,9 @@ def picture(row: Row) -> str:
         f"{row.primitive}: a process {row.fate}; the others {outcome.value}; "
         f"{'something' if row.loses else 'nothing'} is lost."
     )
-    name = row.primitive if len(row.primitive) < 13 else row.primitive[:11] + "."
+    name = (
+        row.primitive if len(row.primitive) < 13 else row.primitive[:11] + "."
+    )
     broken = outcome is Outcome.BROKEN
     parts = [
         '<path d="M46 32H74M156 32H186" class="edge"/>',

@@ -36,7 +36,11 @@ class Wanted:
         words = [self.variant or "right", self.scenario, *self.flags]
         if self.kills is not None:
             words.append(f"kills-{self.kills}")
+<<<<<<< HEAD
         slugs = (re.sub(r"\W+", "-", w.lower()).strip("-") for w in words)
+=======
+        slugs = (re.sub(r"[^a-z0-9_]+", "-", w.lower()).strip("-") for w in words)
+>>>>>>> 880d857f (book: tests of recorded runs, pictures of hangs and the table of deaths)
         return "--".join(slug for slug in slugs if slug)
 
     @property
@@ -212,9 +216,7 @@ def compact(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     compacted = []
     for state in states:
         one: dict[str, Any] = {
-            "p": numbers(
-                [(p["state"], p["place"]) for p in state["processes"]]
-            ),
+            "p": numbers([(p["state"], p["place"]) for p in state["processes"]]),
             "v": numbers(state["views"]),
             "o": state["options"],
             "n": {

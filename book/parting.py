@@ -57,7 +57,11 @@ class Deed:
 
 @dataclasses.dataclass(frozen=True)
 class Parting:
-    """The first difference of two runs; None where one does nothing there."""
+    """The first difference of two runs.
+
+    Where a process does nothing more, the last that it did; None if it is not
+    there at all.
+    """
 
     right: Event | None
     wrong: Event | None
@@ -82,12 +86,17 @@ def objects_of(events: Iterable[Event]) -> dict[str, str]:
 
 
 def _endless(events: Sequence[Event]) -> set[int]:
-    """Returns the indices of the waits after which a process did no more."""
-    last: dict[int, int] = {}
+    """Returns the indices of the waits that a process never got over.
+
+    What it releases once it waits belongs to the wait, as for a condition.
+    """
+    waits: dict[int, int] = {}
     for index, event in enumerate(events):
-        if event.kind != "name":
-            last[event.pid] = index
-    return {i for i in last.values() if events[i].kind == "wait"}
+        if event.kind == "wait":
+            waits[event.pid] = index
+        elif event.kind not in ("name", "point", "release"):
+            waits.pop(event.pid, None)
+    return set(waits.values())
 
 
 def deeds(events: Sequence[Event]) -> list[Deed]:
@@ -117,7 +126,7 @@ def deeds(events: Sequence[Event]) -> list[Deed]:
             words += ", forever"
             # That it waits for a process is only a consequence.
             thing = event.object
-            joins = thing in processes or thing.startswith("its ")
+            joins = thing in processes
             rank = _CONSEQUENCE if joins else _SAID
         elif _COMMENT.fullmatch(words):
             rank = _CONSEQUENCE
@@ -239,7 +248,7 @@ def _first(
             if one and other and one.key == other.key:
                 continue
             rank = min(deed.rank for deed in (one, other) if deed)
-            if other and other.rank == _CONSEQUENCE:
+            if other and other.rank == _CONSEQUENCE or name not in wrong:
                 rank = _CONSEQUENCE
             first = other or one
             assert first
@@ -253,10 +262,16 @@ def _first(
     done = one.words if one else _NOTHING
     instead = other.words if other else _stuck(name, hang) or _NOTHING
     return Parting(
-        one.event if one else None,
-        other.event if other else None,
+        _place(one, right.get(name)),
+        _place(other, wrong.get(name)),
         f"{name} {done}; in the wrong program it {instead}",
     )
+
+
+def _place(deed: Deed | None, own: Sequence[Deed] | None) -> Event | None:
+    """Returns the deed, or that after which the process does nothing more."""
+    deed = deed or (own[-1] if own else None)
+    return deed.event if deed else None
 
 
 def _stuck(name: str, hang: Hang | None) -> str:

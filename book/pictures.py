@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks import plots
 
 _CHAR_WIDTH = 6.8  # Of text of 12 px.
-_RADIUS = 34
+_RADIUS = 40
 _ROWS_MAX = 8
-_ROW_HEIGHT = 92
+_ROW_HEIGHT = 98
 
 
 def escape(text: str) -> str:
@@ -79,7 +79,7 @@ def _node(name: str, x: float, y: float, style: str = "") -> str:
     words = f"node {style}".strip()
     return (
         f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{_RADIUS}" class="{words}"/>'
-        + lines_of(name, x, y, "nodetext", 10)
+        + lines_of(name, x, y, "nodetext", 10 if " " not in name else 9)
     )
 
 
@@ -110,7 +110,7 @@ def sentence(one: Blocked) -> str:
         return f"{who} waits for {what}, {_verb(one)} {_listed(one)}."
     if "no process" in what or what == one["process"]:
         return f"{who} waits for {what}."
-    return f"{who} waits for {what}; no process of the run holds it."
+    return f"{who} waits for {what}, and no process will wake it."
 
 
 def joins(one: Blocked) -> bool:
@@ -228,8 +228,8 @@ def _pair(
     first, second = circle
     lift = 20
     return (
-        _arrow(left + 28, y - lift, right - 28, y - lift, 34)
-        + _arrow(right - 28, y + lift, left + 28, y + lift, 34)
+        _arrow(left + 34, y - lift, right - 34, y - lift, 34)
+        + _arrow(right - 34, y + lift, left + 34, y + lift, 34)
         + lines_of(_what(blocked[first]), 191, y - 58, "edgetext middle", 36, 2)
         + lines_of(
             _what(blocked[second]), 191, y + 58, "edgetext middle", 36, 2
@@ -245,9 +245,9 @@ def _loop(one: Blocked) -> tuple[str, float, float]:
     """Returns a process that waits for itself."""
     x, y = 52.0, 60.0
     return (
-        f'<path d="M{x + 26} {y - 22}C{x + 110} {y - 60} {x + 110} {y + 60}'
-        f' {x + 28} {y + 24}" class="edge"/>'
-        + _head(x + 90, y + 40, x + 28, y + 24)
+        f'<path d="M{x + 32} {y - 24}C{x + 110} {y - 60} {x + 110} {y + 60}'
+        f' {x + 32} {y + 26}" class="edge"/>'
+        + _head(x + 92, y + 44, x + 32, y + 26)
         + lines_of(
             f"{_what(one)}, {_verb(one)} {one['process']} itself",
             x + 104,
@@ -264,42 +264,42 @@ def _loop(one: Blocked) -> tuple[str, float, float]:
 
 def _chain(one: Blocked, y: float) -> tuple[str, float]:
     """Returns a process, what it waits for, and who holds that."""
-    x = 42.0
+    x = 46.0
     parts = [_node(one["process"], x, y)]
     if one["state"] not in ("waiting", "in the kernel"):
         parts.append(lines_of(sentence(one), x + 48, y, "edgetext start", 40))
         return "".join(parts), 380
     what = one["waits_for"] or f"something, in {one['call'] or 'the kernel'}"
-    parts.append(_arrow(x + _RADIUS + 2, y, 150, y))
+    parts.append(_arrow(x + _RADIUS + 2, y, 166, y))
     parts.append(
-        f'<text x="112" y="{y - 8:.0f}" class="edgetext middle">waits for</text>'
+        f'<text x="126" y="{y - 8:.0f}" class="edgetext middle">waits for</text>'
     )
     held = one["held_by"]
     style = "thing" if held else "thing open"
-    parts.append(_box(what, 152, y, 150, style))
+    parts.append(_box(what, 168, y, 150, style))
     if not held:
-        parts.append(_arrow(304, y, 352, y))
-        parts.append(_nothing(376, y))
-        return "".join(parts), 480
+        parts.append(_arrow(320, y, 362, y))
+        parts.append(_nothing(386, y))
+        return "".join(parts), 490
     if joins(one) and len(held) == 1:
-        return _join(one["process"], held[0], y), 320
-    parts.append(_arrow(304, y, 362, y))
+        return _join(one["process"], held[0], y), 324
+    parts.append(_arrow(320, y, 378, y))
     parts.append(
-        f'<text x="332" y="{y - 8:.0f}" class="edgetext middle">'
+        f'<text x="348" y="{y - 8:.0f}" class="edgetext middle">'
         f"{_verb(one)}</text>"
     )
     if len(held) == 1:
-        parts.append(_node(held[0], 400, y))
-        return "".join(parts), 440
-    parts.append(_box(", ".join(held), 364, y, 150, "thing"))
-    return "".join(parts), 520
+        parts.append(_node(held[0], 420, y))
+        return "".join(parts), 464
+    parts.append(_box(", ".join(held), 380, y, 150, "thing"))
+    return "".join(parts), 534
 
 
 def _join(process: str, child: str, y: float) -> str:
     """Returns a process that waits for the end of another."""
-    return _node(process, 42, y) + _arrow(
+    return _node(process, 46, y) + _arrow(
         78, y, 242, y
-    ) + f'<text x="160" y="{y - 8:.0f}" class="edgetext middle">' "waits for the end of</text>" + _node(
+    ) + f'<text x="161" y="{y - 8:.0f}" class="edgetext middle">' "waits for the end of</text>" + _node(
         child, 280, y
     )
 

@@ -21,9 +21,10 @@ _SIGNALS = {6: "SIGABRT", 7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
 
 def score(run: Run) -> int:
     """Returns how much a wrong variant shows beside the right program."""
+    circle = run["hang"]["circle"] if run["hang"] else []
     if run["variant"].startswith("raw"):
         return 0  # It has no events, so that only its lines are drawn.
-    if run["hang"] and len(run["hang"]["circle"]) > 1:
+    if len(circle) > 1:
         return 5
     if run["hang"]:
         return 4
@@ -51,14 +52,15 @@ def chapter_section(lab: str, runs: Sequence[Run], recorded: str = "") -> str:
     if not wrong:
         return ""
     first = shown_first(runs)
-    wrong.sort(key=lambda run: run["variant"] != first)
+    wrong.sort(key=lambda run: bool(run["variant"] != first))
     when = f" Recorded on {escape(recorded)}." if recorded else ""
     parts = [
         f'<section class="runs" id="runs" data-lab="{escape(lab)}">',
         '<h2>Right and wrong together<a class="headerlink" href="#runs"'
         ' title="Link to this heading">#</a></h2>',
         "<p>Each wrong program has run beside the same program mended, without"
-        " pauses. Time goes down, and each process has a line and a letter. A"
+        " pauses and with the same random numbers (<code>--pace=0 --seed=1"
+        "</code>). Time goes down, and each process has a line and a letter. A"
         " triangle marks the first place where the two runs part, apart from"
         f" times and turns that are luck.{when}</p>",
         _legend(),

@@ -114,7 +114,8 @@ def sequence_diagram(
     if not drawn:
         return ""
     names = _ordered(process_names(drawn), order)
-    columns = _columns(names, drawn, style, mark)
+    pids = _drawn_processes(names, drawn, style, mark)
+    columns = {pid: i for i, pid in enumerate(pids)}
     drawn = [event for event in drawn if event.pid in columns]
     shown = _chosen(drawn, style, mark)
     objects = {e.object: e.id for e in ordered if e.kind == "name"}
@@ -173,23 +174,31 @@ def _label_of(names: dict[int, str], drawn: Sequence[Event], count: int) -> str:
     )
 
 
-def _columns(
+def _drawn_processes(
     names: dict[int, str],
     drawn: Sequence[Event],
     style: Style,
     mark: Event | None,
-) -> dict[int, int]:
-    """Returns the columns of the processes: the first ones, or around a mark."""
-    pids = list(names)
-    if len(pids) > style.columns_max and mark is not None:
-        place = next((i for i, e in enumerate(drawn) if e is mark), 0)
-        near = sorted(
-            range(len(drawn)), key=lambda i: (abs(i - place), i > place)
-        )
-        chosen = dict.fromkeys(drawn[i].pid for i in near)
-        kept = set(list(chosen)[: style.columns_max])
-        pids = [pid for pid in pids if pid in kept]
-    return {pid: i for i, pid in enumerate(pids[: style.columns_max])}
+) -> list[int]:
+    """Returns the processes that have a lifeline, in order.
+
+    Those that appear first or, around a mark, those that do something there
+    or wait forever from before that.
+    """
+    if mark is None:
+        return list(names)[: style.columns_max]
+    shown = _chosen(drawn, style, mark)
+    place = next((i for i, event in enumerate(drawn) if event is mark), 0)
+    near = sorted(
+        (i for i in range(len(drawn)) if shown[i]), key=lambda i: abs(i - place)
+    )
+    acting = dict.fromkeys(drawn[i].pid for i in near)
+    last = {event.pid: event for event in drawn}
+    for pid, event in last.items():
+        if event.kind == "wait":
+            acting.setdefault(pid)
+    kept = set(list(acting)[: style.columns_max])
+    return [pid for pid in names if pid in kept]
 
 
 def _chosen(

@@ -11,6 +11,7 @@ from harness import diagram, html_report, report, results
 from harness.run import Event, Leak, Line, Run
 
 SVG = "{http://www.w3.org/2000/svg}"
+LANES = diagram.Style(before_mark=3, after_mark=2, lanes=True, points=False)
 NASTY = '<script>alert("x")</script> & \x1b[31m \x00 ]]>'
 
 
@@ -231,6 +232,52 @@ class DiagramTest(unittest.TestCase):
             ],
         )
         self.assertEqual(len(self.found(svg, "time")), 180)
+
+    def test_lanes_are_narrow_and_all_words_beside_them(self) -> None:
+        """Each row names its process; points of the explorer are left out."""
+        found = events("1 say hello 1", "2 point p 1", "1 wait Lock@7f2500 x")
+        svg = ElementTree.fromstring(
+            diagram.sequence_diagram(found, LANES, label="Two of them")
+        )
+        self.assertEqual(svg.get("aria-label"), "Two of them")
+        self.assertEqual(self.found(svg, "headtext"), ["A"])
+        self.assertEqual(self.found(svg, "who"), ["A P 1", "A P 1"])
+        self.assertEqual(self.found(svg, "say"), ["A P 1 says: hello"])
+        self.assertEqual(
+            self.found(svg, "wait"), ["A P 1 waits for x a Lock, forever"]
+        )
+
+    def test_a_marked_event_is_drawn_with_what_is_around_it(self) -> None:
+        """What is left out before and after it is counted."""
+        found = events(*(f"{i % 2} say s{i} {i}" for i in range(50)))
+        svg = ElementTree.fromstring(
+            diagram.sequence_diagram(found, LANES, mark=found[30])
+        )
+        (mark,) = (g for g in svg.iter() if g.get("class") == "marked")
+        self.assertEqual("".join(mark.itertext()), diagram.FIRST_DIFFERENCE)
+        said = self.found(svg, "say")
+        self.assertEqual(len(said), 6)
+        self.assertIn("B P 1 says: s27", said)
+        self.assertEqual(
+            self.found(svg, "gap"),
+            [
+                "... 27 events are not drawn ...",
+                "... 17 events are not drawn ...",
+            ],
+        )
+
+    def test_letters_follow_the_given_order(self) -> None:
+        """So that two diagrams beside each other have the same."""
+        found = events("1 say a 1", "2 say b 1")
+        svg = ElementTree.fromstring(
+            diagram.sequence_diagram(found, LANES, order=["P 2", "P 1"])
+        )
+        self.assertEqual(self.found(svg, "who"), ["B P 1", "A P 2"])
+
+    def test_the_style_needs_nothing_from_outside(self) -> None:
+        """It stands in the page of the report."""
+        self.assertNotIn("url(", diagram.stylesheet())
+        self.assertIn(".diagram", diagram.stylesheet())
 
 
 if __name__ == "__main__":
