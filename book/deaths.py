@@ -3,8 +3,7 @@
 A row of the table says what the other processes see when a process dies at some
 place. From its words follow three things, by the rules below:
 
-    who dies    one process; the parent or server of others; or no process,
-                because it is only stopped or a call fails
+    fate        a process dies; or it is only stopped, stuck, or throws
     outcome     what becomes of the others: see Outcome
     loss        whether something is lost
 
@@ -72,17 +71,6 @@ _RULES: tuple[tuple[str, Outcome], ...] = (
     (r"go to other consumers|answer is dropped", Outcome.GOES_ON),
     (r"leaves the queue of waiters", Outcome.GOES_ON),
 )
-# In "which process dies, where": those of which others are children or clients.
-_HEADS = (
-    r"^the parent$|^the server|^the supervisor$|^the owner$|^the broker$"
-    r"|^the mock cluster$|^the system's process$|started the manager$"
-    r"|^Main$|^the keeper$"
-)
-_NO_DEATH = r"no process|only stopped|not dead but stopped|makes no progress"
-_ALIVE = {
-    "stopped": r"stopped",
-    "stuck": r"makes no progress",
-}
 _NOT_LOST = r"^nothing($|[;,:])"
 
 
@@ -218,22 +206,22 @@ def picture(row: Row) -> str:
     )
     broken = outcome is Outcome.BROKEN
     parts = [
-        '<path d="M46 32H74M156 32H186" class="edge"/>',
+        '<path d="M46 32H62M178 32H194" class="edge"/>',
         _process(26, 32, _fate_mark(row.fate), "dead"),
-        f'<rect x="76" y="14" width="78" height="36" rx="4" class="object"/>'
-        f'<text x="115" y="36">{escape(name)}</text>',
-        _process(208, 32, _mark(outcome)),
+        f'<rect x="64" y="14" width="112" height="36" rx="4" class="object"/>'
+        f'<text x="120" y="36">{escape(row.primitive)}</text>',
+        _process(214, 32, _mark(outcome)),
         f'<text x="26" y="72">{escape(row.fate)}</text>',
-        f'<text x="204" y="72">{escape(_SHORT[outcome])}</text>',
+        f'<text x="206" y="72">{escape(_SHORT[outcome])}</text>',
     ]
     if broken:
-        parts.append('<path d="M112 8l8 14-10 8 10 10-8 16" class="cross"/>')
+        parts.append('<path d="M160 6l8 14-10 8 10 10-8 18" class="cross"/>')
     if row.loses:
         parts.append(
-            '<rect x="84" y="60" width="14" height="14" class="lost"/>'
-            '<text x="118" y="72">lost</text>'
+            '<rect x="92" y="60" width="14" height="14" class="lost"/>'
+            '<text x="126" y="72">lost</text>'
         )
-    return svg("death", 240, 80, label, "".join(parts))
+    return svg("death", 252, 80, label, "".join(parts))
 
 
 _SHORT = {

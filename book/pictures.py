@@ -346,7 +346,7 @@ def plot_figure(
 ) -> str:
     """Returns a plot of the benchmarks on a light panel, as HTML."""
     return (
-        f'<figure class="plot"><div class="scroll" tabindex="0" role="region"'
+        f'<figure class="plot"><div class="scroll" tabindex="0" role="group"'
         f' aria-label="Plot: {escape(title)}">'
         f'<img src="{escape(source)}" alt="{escape(plot_text(name, results))}"'
         ' width="960" height="600" loading="lazy"></div>'

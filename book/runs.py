@@ -332,7 +332,12 @@ def _compared(right: Run, run: Run) -> dict[str, Any]:
         if mark is None and found:  # It does less than the other.
             style = dataclasses.replace(AROUND, first_rows=2, last_rows=20)
         return diagram.sequence_diagram(
-            events, style, mark, label=label, order=order
+            events,
+            style,
+            mark,
+            label=label,
+            from_ns=min((event.t_ns for event in events), default=0),
+            order=order,
         )
 
     return {

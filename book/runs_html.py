@@ -167,7 +167,7 @@ def _side(
 ) -> str:
     how = "stopped, since it hangs" if hangs else _status(status)
     parts = [
-        f'<section class="side {kind}" aria-label="{escape(title)}">',
+        f'<div class="side {kind}" role="group" aria-label="{escape(title)}">',
         f"<h3>{escape(title)} <small>{escape(how)}</small></h3>",
         _scroll(diagram, f"Sequence diagram, {title}") if diagram else "",
         "<details><summary>What it printed</summary>",
@@ -176,13 +176,13 @@ def _side(
     ]
     if verdict:
         parts.append(verdict)
-    parts.append("</section>")
+    parts.append("</div>")
     return "\n".join(part for part in parts if part)
 
 
 def _scroll(inner: str, label: str) -> str:
     return (
-        f'<div class="scroll" tabindex="0" role="region"'
+        f'<div class="scroll" tabindex="0" role="group"'
         f' aria-label="{escape(label)}">{inner}</div>'
     )
 
@@ -198,7 +198,7 @@ def _transcript(command: str, lines: Sequence[str], label: str) -> str:
     head = f"<b>$ {escape(command)}</b>\n" if command else ""
     text = "\n".join(map(escape, shown))
     return (
-        f'<pre class="transcript" tabindex="0" role="region" aria-label='
+        f'<pre class="transcript" tabindex="0" role="group" aria-label='
         f'"What was printed: {escape(label)}">{head}{text}</pre>'
     )
 
@@ -213,7 +213,7 @@ def _verdict(run: Run) -> str:
         return ""
     return (
         '<div class="verdict"><h4>How it is caught</h4>'
-        f'<pre tabindex="0" role="region" aria-label="How it is caught">'
+        f'<pre tabindex="0" role="group" aria-label="How it is caught">'
         f"{escape(text)}</pre></div>"
     )
 

@@ -117,7 +117,7 @@ class Tags(html.parser.HTMLParser):
         self.count[tag] = self.count.get(tag, 0) + 1
         named = dict(attrs)
         self.ids += [str(named["id"])] if "id" in named else []
-        if named.get("role") in ("img", "region") or "tabindex" in named:
+        if named.get("role") in ("img", "group") or "tabindex" in named:
             if not named.get("aria-label"):
                 self.nameless.append(tag)
         self.open.append(tag)
