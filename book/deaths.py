@@ -126,7 +126,8 @@ def rows(text: str) -> list[Row]:
         primitive, link = (name[1], name[2]) if name else ("", "")
         if not primitive:
             primitive, link = found[-1].primitive, found[-1].link
-        found.append(Row(primitive, link, *cells[1:]))
+        who, seen, lost, shown_by = cells[1:]
+        found.append(Row(primitive, link, who, seen, lost, shown_by))
     return found
 
 
@@ -200,9 +201,6 @@ def picture(row: Row) -> str:
     label = (
         f"{row.primitive}: a process {row.fate}; the others {outcome.value}; "
         f"{'something' if row.loses else 'nothing'} is lost."
-    )
-    name = (
-        row.primitive if len(row.primitive) < 13 else row.primitive[:11] + "."
     )
     broken = outcome is Outcome.BROKEN
     parts = [

@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from harness import diagram
 from harness.run import Event, Hang, Line
@@ -29,6 +29,8 @@ _COMMENT = re.compile(r"says: .* has to wait for the \w+|says: PASS")
 
 _SAID, _CONSEQUENCE, _DONE = range(3)
 
+# What harness/hang.py says of a process that waits for the end of another.
+JOINS = ("a child", "its child", "a thread")
 _NUMBERS = (
     (re.compile(r"\bsocket:\[\d+\]"), "a socket"),
     (re.compile(r"\bpipe:\[\d+\]"), "a pipe"),
@@ -99,15 +101,15 @@ def _endless(events: Sequence[Event]) -> set[int]:
     return set(waits.values())
 
 
-def deeds(events: Sequence[Event]) -> list[Deed]:
+def deeds(events: Sequence[Event], hangs: bool) -> list[Deed]:
     """Returns what the processes do, in order.
 
-    A wait counts only if it never ends: whether a process has to wait at all
-    is luck.
+    A wait counts only if the run hangs and it never ends: whether a process has
+    to wait at all is luck, and so is in what it is killed.
     """
     ordered = sorted(events, key=lambda event: event.t_ns)
     is_whole = len(ordered) < _EVENTS_MAX
-    endless = _endless(ordered) if is_whole else set()
+    endless = _endless(ordered) if is_whole and hangs else set()
     names = diagram.process_names([e for e in ordered if e.kind != "name"])
     objects = objects_of(ordered)
     processes = {_plain(name) for name in names.values()}
@@ -152,6 +154,7 @@ def _by_process(found: Iterable[Deed]) -> dict[str, list[Deed]]:
     return own
 
 
+_Found = tuple[str, Deed | None, Deed | None]
 Span = tuple[int, int, int, int]
 
 
@@ -215,8 +218,8 @@ def parting(
     taken once more: only if these are the same, the rest is compared.
     """
     both = _without_luck(
-        _by_process(deeds(right_events[:_EVENTS_MAX])),
-        _by_process(deeds(wrong_events[:_EVENTS_MAX])),
+        _by_process(deeds(right_events[:_EVENTS_MAX], False)),
+        _by_process(deeds(wrong_events[:_EVENTS_MAX], hang is not None)),
     )
     for kept in ((_SAID, _CONSEQUENCE), (_SAID, _CONSEQUENCE, _DONE)):
         right, wrong = (
@@ -226,49 +229,76 @@ def parting(
             }
             for each in both
         )
-        if found := _first(right, wrong, hang):
-            return found
+        found = _first(right, wrong, _idle(hang))
+        if found is not None:
+            name, one, other = found
+            sides = [each.get(name, []) for each in both]
+            done = one.words if one else _end(sides[0])
+            instead = (
+                other.words if other else _stuck(name, hang) or _end(sides[1])
+            )
+            return Parting(
+                _place(one, sides[0]),
+                _place(other, sides[1]),
+                f"{name} {done}; in the wrong program it {instead}",
+            )
     return None
+
+
+def _end(own: Sequence[Deed]) -> str:
+    """Returns what a process does after all that it does."""
+    return "ends" if own and own[-1].event.kind == "exit" else _NOTHING
 
 
 def _first(
     right: Mapping[str, list[Deed]],
     wrong: Mapping[str, list[Deed]],
-    hang: Hang | None,
-) -> Parting | None:
-    """Returns the first place where a process does not do the same."""
+    idle: Collection[str],
+) -> _Found | None:
+    """Returns the process that first does something else, and what.
+
+    `idle` are those that wait for what no process holds, while others wait for
+    what a process does: they only wait for the others.
+    """
     starts = [
         min((d.event.t_ns for own in each.values() for d in own), default=0)
         for each in (right, wrong)
     ]
-    best: tuple[int, int, str, Deed | None, Deed | None] | None = None
+    found: list[tuple[tuple[int, int], _Found]] = []
     for name in dict.fromkeys((*wrong, *right)):
         pairs = itertools.zip_longest(right.get(name, []), wrong.get(name, []))
         for one, other in pairs:
             if one and other and one.key == other.key:
                 continue
             rank = min(deed.rank for deed in (one, other) if deed)
-            if other and other.rank == _CONSEQUENCE or name not in wrong:
+            is_late = other is not None and (
+                other.rank == _CONSEQUENCE
+                or (other.event.kind == "wait" and name in idle)
+            )
+            if is_late or name not in wrong:
                 rank = _CONSEQUENCE
             first = other or one
             assert first
             t_ns = first.event.t_ns - starts[1 if other else 0]
-            if best is None or (rank, t_ns) < best[:2]:
-                best = (rank, t_ns, name, one, other)
+            found.append(((rank, t_ns), (name, one, other)))
             break
-    if best is None:
+    if not found:
         return None
-    _, _, name, one, other = best
-    done = one.words if one else _NOTHING
-    instead = other.words if other else _stuck(name, hang) or _NOTHING
-    return Parting(
-        _place(one, right.get(name)),
-        _place(other, wrong.get(name)),
-        f"{name} {done}; in the wrong program it {instead}",
-    )
+    return min(found, key=lambda each: each[0])[1]
 
 
-def _place(deed: Deed | None, own: Sequence[Deed] | None) -> Event | None:
+def _idle(hang: Hang | None) -> set[str]:
+    """Returns who waits for what no process holds, if others wait for more."""
+    stuck = [
+        each
+        for each in (hang.processes if hang else ())
+        if each.on not in JOINS
+    ]
+    idle = {each.process for each in stuck if not each.held_by}
+    return idle if len(idle) < len(stuck) else set()
+
+
+def _place(deed: Deed | None, own: Sequence[Deed]) -> Event | None:
     """Returns the deed, or that after which the process does nothing more."""
     deed = deed or (own[-1] if own else None)
     return deed.event if deed else None

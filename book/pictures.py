@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import plots
+from book import parting
 
 _CHAR_WIDTH = 6.8  # Of text of 12 px.
 _RADIUS = 40
@@ -115,7 +116,7 @@ def sentence(one: Blocked) -> str:
 
 def joins(one: Blocked) -> bool:
     """Tells whether a process waits only for the end of another."""
-    return one["waits_for"] in ("a child", "its child", "a thread")
+    return one["waits_for"] in parting.JOINS
 
 
 def _verb(one: Blocked) -> str:
@@ -271,9 +272,7 @@ def _chain(one: Blocked, y: float) -> tuple[str, float]:
         return "".join(parts), 380
     what = one["waits_for"] or f"something, in {one['call'] or 'the kernel'}"
     parts.append(_arrow(x + _RADIUS + 2, y, 166, y))
-    parts.append(
-        f'<text x="126" y="{y - 8:.0f}" class="edgetext middle">waits for</text>'
-    )
+    parts.append(_words("waits for", 126, y - 8))
     held = one["held_by"]
     style = "thing" if held else "thing open"
     parts.append(_box(what, 168, y, 150, style))
@@ -284,10 +283,7 @@ def _chain(one: Blocked, y: float) -> tuple[str, float]:
     if joins(one) and len(held) == 1:
         return _join(one["process"], held[0], y), 324
     parts.append(_arrow(320, y, 378, y))
-    parts.append(
-        f'<text x="348" y="{y - 8:.0f}" class="edgetext middle">'
-        f"{_verb(one)}</text>"
-    )
+    parts.append(_words(_verb(one), 348, y - 8))
     if len(held) == 1:
         parts.append(_node(held[0], 420, y))
         return "".join(parts), 464
@@ -297,10 +293,21 @@ def _chain(one: Blocked, y: float) -> tuple[str, float]:
 
 def _join(process: str, child: str, y: float) -> str:
     """Returns a process that waits for the end of another."""
-    return _node(process, 46, y) + _arrow(
-        78, y, 242, y
-    ) + f'<text x="161" y="{y - 8:.0f}" class="edgetext middle">' "waits for the end of</text>" + _node(
-        child, 280, y
+    return "".join(
+        (
+            _node(process, 46, y),
+            _arrow(88, y, 234, y),
+            _words("waits for the end of", 161, y - 8),
+            _node(child, 278, y),
+        )
+    )
+
+
+def _words(text: str, x: float, y: float) -> str:
+    """Returns words with their middle above an arrow."""
+    return (
+        f'<text x="{x:.0f}" y="{y:.0f}" class="edgetext middle">'
+        f"{escape(text)}</text>"
     )
 
 
@@ -336,7 +343,8 @@ def plot_text(name: str, results: Mapping[str, Any]) -> str:
     titles = ", ".join(line.title for line in drawn)
     where = f" ({tag})" if tag else ""
     return (
-        f"{plot.title}{where}. Across: {plot.x_label}; upwards: {plot.y_label}. "
+        f"{plot.title}{where}. Across: {plot.x_label}; "
+        f"upwards: {plot.y_label}. "
         f"{len(drawn)} lines, the highest at the right end first: {titles}."
     )
 

@@ -160,7 +160,7 @@ def _variant(
 
 
 def _unfinished(run: Run) -> bool:
-    """Tells whether a run was only too slow for the limit, on a busy machine."""
+    """Tells whether a run was only too slow for its limit."""
     return run.hang is not None and run.hang.why.startswith(quiet.NOT_ENDED)
 
 
@@ -199,7 +199,8 @@ def _story(source: pathlib.Path) -> str:
 
 def tidy(text: str) -> str:
     """Returns a text without the folder that a run had for itself."""
-    return re.sub(r"/tmp/ipc-labs-[^/ ]+/", "", text)
+    text = re.sub(r"/tmp/ipc-labs-[^/ ]+/", "", text)
+    return re.sub(r"/tmp/(ipc-labs)-[\d-]+[0-9a-f]{16}[\d-]*(?=-)", r"\1", text)
 
 
 def _tidied(run: Run) -> Run:
@@ -248,7 +249,11 @@ def _told(
             for leak in run.leaks
         ],
         "excess": run.excess,
-        "diagram": "" if variant else diagram.sequence_diagram(run.events, ALL),
+        "diagram": (
+            ""
+            if variant
+            else diagram.sequence_diagram(run.events, ALL, hangs=False)
+        ),
     }
 
 
@@ -289,7 +294,7 @@ def _hang(run: Run) -> dict[str, Any] | None:
     for one in run.hang.processes:
         on = parting.readable(one.on)
         thing = objects.get(awaited.get(one.pid, ""), awaited.get(one.pid, ""))
-        joins = on in ("a child", "its child", "a thread")
+        joins = on in parting.JOINS
         if (
             thing
             and thing not in on
@@ -338,6 +343,7 @@ def _compared(right: Run, run: Run) -> dict[str, Any]:
             label=label,
             from_ns=min((event.t_ns for event in events), default=0),
             order=order,
+            hangs=which == "wrong" and run.hang is not None,
         )
 
     return {

@@ -122,7 +122,7 @@ def _pair(run: Run) -> str:
     else:
         told = (
             "<strong>No difference while they run:</strong> both do and say"
-            " the same. What is wrong shows only after the end."
+            " the same. What is wrong shows elsewhere: see how it is caught."
         )
     parts = []
     if run.get("story"):

@@ -63,7 +63,8 @@ HANG = Hang(
 
 def sentence_of(right: Sequence[Event], wrong: Sequence[Event]) -> str:
     """Returns the first difference in words; "" if there is none."""
-    found = parting.parting(right, wrong)
+    hang = Hang((), (), "") if wrong[-1].kind in ("wait", "release") else None
+    found = parting.parting(right, wrong, hang)
     return found.sentence if found else ""
 
 
@@ -139,7 +140,7 @@ class PartingTest(unittest.TestCase):
         self.assertIsNone(parting.parting(RIGHT, RIGHT))
 
     def test_a_wait_without_end_differs_from_what_is_done_instead(self) -> None:
-        found = parting.parting(RIGHT, WRONG)
+        found = parting.parting(RIGHT, WRONG, HANG)
         assert found
         self.assertEqual(
             found.sentence,
@@ -168,6 +169,26 @@ class PartingTest(unittest.TestCase):
             sentence_of(one, twice),
             "Worker 1 says: Got 2; in the wrong program it says: Got 1",
         )
+
+    def test_in_what_a_process_is_killed_is_luck(self) -> None:
+        """Only in a run that hangs, a wait is without end."""
+        one = events("A|say|1", "A|wait|its pool")
+        self.assertIsNone(parting.parting(one, events("A|say|1")))
+
+    def test_a_process_that_does_less_ends_or_does_nothing_more(self) -> None:
+        more = events("A|say|1", "A|say|2", "A|exit|A")
+        self.assertEqual(
+            sentence_of(more, events("A|say|1")),
+            "A says: 2; in the wrong program it does nothing more",
+        )
+        less = events("A|say|1", "A|exit|A")
+        found = parting.parting(more, less)
+        assert found and found.wrong
+        self.assertEqual(
+            found.sentence, "A says: 2; in the wrong program it ends"
+        )
+        # It parts after the last that it has done.
+        self.assertEqual(found.wrong.kind, "exit")
 
     def test_what_is_said_shows_more_than_a_lock(self) -> None:
         one = events("A|acquire|Lock@1", "A|say|2", "A|release|Lock@1")

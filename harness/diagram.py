@@ -7,7 +7,7 @@ if none came; a held lock is a bar beside the lifeline; what was said is a note.
 It is drawn wide, with what a process does beside its own lifeline, or in lanes:
 narrow lifelines side by side, and all words to the right of them, whole.
 
-Its colours are those of diagram.css, which takes them from the page's variables.
+Its colours are those of diagram.css, which takes them from a page's variables.
 """
 
 import dataclasses
@@ -92,6 +92,7 @@ def sequence_diagram(
     label: str = "",
     from_ns: int | None = None,
     order: Sequence[str] = (),
+    hangs: bool = True,
 ) -> str:
     """Returns an SVG element; "" if there is nothing to draw.
 
@@ -104,6 +105,8 @@ def sequence_diagram(
       from_ns: the time from which times count; the first event's if None.
       order: the names of processes in the order of their letters; others
         follow. Two diagrams with the same order have the same letters.
+      hangs: whether a wait without a wake is a fault; else the process was
+        ended while it waited.
     """
     ordered = sorted(events, key=lambda event: event.t_ns)
     drawn = [
@@ -127,12 +130,16 @@ def sequence_diagram(
 
     parts = _mark(marked, width)
     parts += _lifelines(names, columns, rows, height, style)
-    parts += _waits(rows, height)
+    parts += _waits(rows, height, hangs)
     parts += _held(rows, height)
     parts += _arrows(rows)
     words = style.left + len(columns) * style.column + 8
     letters = {pid: letter_of(i) for i, pid in enumerate(names)}
-    endless = [first for first, last in _bars(rows, "wait", "wake") if not last]
+    endless = [
+        first
+        for first, last in _bars(rows, "wait", "wake")
+        if hangs and not last
+    ]
     for row in rows:
         if row.drawn:
             start = drawn[0].t_ns if from_ns is None else from_ns
@@ -385,12 +392,13 @@ def _bars(
     ]
 
 
-def _waits(rows: Sequence[_Row], height: int) -> list[str]:
+def _waits(rows: Sequence[_Row], height: int, hangs: bool) -> list[str]:
     parts = []
     for start, end in _bars(rows, "wait", "wake"):
         bottom = end.y if end else height
-        style = "waiting" if end else "waiting never"
-        text = f"waits for {start.object}" + ("" if end else _FOREVER)
+        never = not end and hangs
+        style = "waiting never" if never else "waiting"
+        text = f"waits for {start.object}" + (_FOREVER if never else "")
         parts.append(
             f'<rect x="{start.x - 8}" y="{start.y}" width="16"'
             f' height="{max(bottom - start.y, 4)}" class="{style}">'
