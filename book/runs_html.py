@@ -12,9 +12,9 @@ Run = Mapping[str, Any]
 _BY = {
     "hang": "it hangs",
     "leak": "it leaves something behind",
-    "output": "it says what must not be",
-    "outcome": "what comes of it must not be",
-    "status": "it does not end well",
+    "output": "what it says is wrong",
+    "outcome": "its outcome is wrong",
+    "status": "it ends with an error",
 }
 _SIGNALS = {6: "SIGABRT", 7: "SIGBUS", 9: "SIGKILL", 11: "SIGSEGV"}
 
