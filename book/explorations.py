@@ -36,11 +36,7 @@ class Wanted:
         words = [self.variant or "right", self.scenario, *self.flags]
         if self.kills is not None:
             words.append(f"kills-{self.kills}")
-<<<<<<< HEAD
         slugs = (re.sub(r"\W+", "-", w.lower()).strip("-") for w in words)
-=======
-        slugs = (re.sub(r"[^a-z0-9_]+", "-", w.lower()).strip("-") for w in words)
->>>>>>> 880d857f (book: tests of recorded runs, pictures of hangs and the table of deaths)
         return "--".join(slug for slug in slugs if slug)
 
     @property
@@ -145,7 +141,7 @@ def record(program: str, one: Wanted) -> dict[str, Any]:
 def record_all(
     root: pathlib.Path,
     labs: Sequence[str],
-    program_of: Callable[[str, str], pathlib.Path],
+    programs: Callable[[str, str], str | None],
     jobs: int,
 ) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
     """Records all labs, `jobs` explorations at a time.
@@ -153,19 +149,22 @@ def record_all(
     Args:
       root: the tree with the tests of the labs, which declare explorations.
       labs: whose.
-      program_of: finds the program of a lab's variant, "" for the lab itself.
+      programs: finds a program of a lab, as "wrong_no_end"; see runs.py.
 
     Returns:
       The explorations of each lab that has any, and why some are missing.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     missing = []
+    begun = []
     with futures.ThreadPoolExecutor(jobs) as pool:
-        begun = [
-            (one, pool.submit(record, str(program_of(lab, one.variant)), one))
-            for lab in labs
-            for one in wanted(root, lab)
-        ]
+        for one in (one for lab in labs for one in wanted(root, lab)):
+            target = f"wrong_{one.variant}" if one.variant else one.lab
+            program = programs(one.lab, target)
+            if program is None:
+                missing.append(f"{one.command}: it is not built")
+            else:
+                begun.append((one, pool.submit(record, program, one)))
         for one, recording in begun:
             try:
                 found.setdefault(one.lab, []).append(recording.result())
@@ -216,7 +215,9 @@ def compact(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     compacted = []
     for state in states:
         one: dict[str, Any] = {
-            "p": numbers([(p["state"], p["place"]) for p in state["processes"]]),
+            "p": numbers(
+                [(p["state"], p["place"]) for p in state["processes"]]
+            ),
             "v": numbers(state["views"]),
             "o": state["options"],
             "n": {

@@ -20,19 +20,6 @@ from book import explorations, runs
 Recordings = dict[str, Any]
 
 
-def program_of(root: pathlib.Path) -> Callable[[str, str], pathlib.Path]:
-    """Returns what finds programs: beside their sources, or in bazel-bin."""
-
-    def find(lab: str, variant: str) -> pathlib.Path:
-        name = f"wrong_{variant}" if variant else lab
-        beside = root / "labs" / lab / name
-        if beside.is_file():
-            return beside
-        return root / "bazel-bin/labs" / lab / name
-
-    return find
-
-
 def describe_machine() -> str:
     """Returns the machine in a line: processor, CPUs and kernel."""
     found = machine.describe()
@@ -46,12 +33,13 @@ def record(
     """Runs and explores the labs; tells how far it is."""
     jobs = len(os.sched_getaffinity(0))
     begin_s = time.monotonic()
-    find = program_of(root)
-    explored, missing = explorations.record_all(root, labs, find, jobs)
+    explored, missing = explorations.record_all(
+        root, labs, runs.built(root), jobs
+    )
     count = sum(len(each) for each in explored.values())
     tell(f"{count} explorations in {time.monotonic() - begin_s:.0f} s")
     begin_s = time.monotonic()
-    found, reasons = runs.record_all(root, labs, find, jobs)
+    found = runs.record_all(root, labs, runs.built(root), tell=missing.append)
     count = sum(len(each) for each in found.values())
     tell(f"{count} runs in {time.monotonic() - begin_s:.0f} s")
     return {
@@ -61,7 +49,7 @@ def record(
         },
         "runs": found,
         "explorations": explored,
-        "missing": [*missing, *reasons],
+        "missing": missing,
     }
 
 
