@@ -302,6 +302,12 @@ def _exercises(
             )
             programs.append(":" + program)
 
+    # The right programs to compare wrong variants with, act by act.
+    native.filegroup(
+        name = "mended_programs",
+        srcs = [":mended_" + variant for variant in wrong],
+        visibility = ["//book:__pkg__"],
+    )
     native.filegroup(
         name = "exercise_programs",
         srcs = programs,
