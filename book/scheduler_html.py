@@ -108,7 +108,7 @@ def _outcomes_table(exploration: Exploration, name: str) -> list[str]:
         "<thead><tr>",
         '<th scope="col">What comes out</th>',
         '<th scope="col">Schedules</th>',
-        '<th scope="col">Simplest, switches</th>',
+        '<th scope="col">Simplest; switches</th>',
         '<th scope="col">How</th>',
         "</tr></thead>",
         "<tbody>",

@@ -551,14 +551,14 @@
         const letter = letterOf(i);
         const where = make("p", { class: "sched-where" });
         const ahead = make("p", { class: "sched-ahead" });
-        const id = `sched-why-${letter}`;
+        where.id = `sched-where-${letter}`;
+        ahead.id = `sched-ahead-${letter}`;
         const go = button("", () => this.choose(letter), {
           class: "sched-move",
           "data-letter": letter,
-          "aria-describedby": id,
+          "aria-describedby": `${where.id} ${ahead.id}`,
         });
         go.append(`${letter} ${name} \u2192`);
-        ahead.id = id;
         const kill = this.tree.mayKill
           ? button(
               `Kill ${letter}`,
@@ -574,8 +574,9 @@
           "li",
           { class: `sched-card sched-edge${i % 8}` },
           make("p", { class: "sched-name" }, badge(letter), ` ${name}`),
-          where,
+          // Above what changes, so that it stays under the finger.
           make("div", { class: "sched-buttons" }, go, kill),
+          where,
           ahead,
         );
         return { letter, card, where, ahead, go, kill };
@@ -738,9 +739,11 @@
         return;
       }
       const par = tree.complete ? "Par is" : "The best known way has";
+      // A choice in a list is cut off where it is too long.
+      const full = title(goal).length > 30 ? `${title(goal)}. ` : "";
       setText(
         goalText,
-        `${par} ${count(goal.par, "switch")}; you have ${mine}.`,
+        `${full}${par} ${count(goal.par, "switch")}; you have ${mine}.`,
       );
     }
 
@@ -1045,21 +1048,18 @@
       );
       const rows = [];
       for (let i = 0; i < most; i++) {
+        if (i === first) {
+          rows.push(
+            make(
+              "tr",
+              { class: "sched-differs" },
+              make("td", { colspan: "3" }, "The first difference:"),
+            ),
+          );
+        }
         const cells = walks.map((walk) => this.pairCell(walk, i));
         rows.push(
-          make(
-            "tr",
-            { class: i === first ? "sched-differs" : null },
-            make(
-              "th",
-              { scope: "row" },
-              String(i + 1),
-              i === first
-                ? make("span", { class: "sched-mark" }, "first difference")
-                : null,
-            ),
-            ...cells,
-          ),
+          make("tr", {}, make("th", { scope: "row" }, String(i + 1)), ...cells),
         );
       }
       rows.push(
@@ -1220,10 +1220,17 @@
           : `\u2717 You said that it ${said}. `;
       }
       const total = boxes.length;
-      article.querySelector(".prediction-score").textContent =
-        right === total
-          ? "All right."
-          : `${right} of ${total} right. Below is what comes out, and how.`;
+      const key = article.dataset.key;
+      article
+        .querySelector(".prediction-score")
+        .replaceChildren(
+          right === total ? "All right. " : `${right} of ${total} right. `,
+          make(
+            "a",
+            { href: `#scheduler=${key}:`, class: "prediction-go" },
+            "Now choose the order yourself",
+          ),
+        );
     }
 
     // Unfolds what comes out, and the scheduler.
