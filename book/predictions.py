@@ -5,6 +5,7 @@ is the same each time. The key comes from the recorded exploration: a choice
 that can come out has a schedule there, which the page plays.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -77,7 +78,11 @@ def ask(
     """
     if not recording["complete"] or recording["preemptions"] is not None:
         return []
-    candidates = predict.candidates(root, one.lab)
+    # In one order: a set of texts has another in each run of Python.
+    candidates = [
+        dataclasses.replace(found, outcomes=sorted(found.outcomes))
+        for found in predict.candidates(root, one.lab)
+    ]
     wanted = _declared(candidates, one)
     if wanted is None:
         return []

@@ -1,4 +1,4 @@
-"""The HTML of recorded explorations: questions, outcomes, the scheduler's place.
+"""The HTML of recorded explorations: questions, outcomes, the scheduler.
 
 All of it can be read without JavaScript; book/static/scheduler.js makes the
 questions ones that can be answered, and puts the scheduler below them. A page
@@ -240,7 +240,9 @@ def index_section(explorations: Sequence[Exploration]) -> str:
     It says how many outcomes there are and not which: the chapters ask first.
     """
     lines = ['<section class="explorations-index">']
-    for lab, found in itertools.groupby(explorations, lambda one: one["lab"]):
+    for lab, found in itertools.groupby(
+        explorations, lambda one: str(one["lab"])
+    ):
         group = list(found)
         lines += [
             f'<h2 id="{_escape(lab)}"><a href="labs/{_escape(lab)}.html">'

@@ -156,7 +156,7 @@
       const state = this.state(index);
       if (state.known.includes(letter)) return "";
       const which = indexOf(letter);
-      if (which >= this.names.length) {
+      if (!(which >= 0 && which < this.names.length)) {
         return `there is no process ${letter.toUpperCase()}`;
       }
       const process = state.processes[which];
@@ -855,10 +855,14 @@
       parts.word.replaceChildren(
         "Schedule: ",
         letters(this.schedule),
-        ` (${count(switches(this.schedule), "switch")})`,
+        ` (${count(switches(this.schedule), "switch")}) `,
+        make(
+          "a",
+          { href: `#scheduler=${this.tree.data.key}:${this.schedule}` },
+          "Link to it",
+        ),
       );
       const word = this.schedule ? ` --schedule=${this.schedule}` : "";
-      // After a second -- a flag is surely the lab's; so ours come first.
       setText(parts.replay, this.tree.data.command + word);
     }
 
