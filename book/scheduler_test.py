@@ -591,6 +591,32 @@ class NarrowTest(unittest.TestCase):
             )
 
 
+class CalmTest(unittest.TestCase):
+    """For readers who want nothing to move by itself."""
+
+    def test_show_me_waits_for_each_step(self) -> None:
+        driver = browser(prefers_reduced_motion="reduce")
+        self.addCleanup(driver.quit)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        labs, recorded = read_recordings()
+        lab = "counter_without_lock"
+        place = pathlib.Path(folder.name)
+        address = write_page(place, lab, labs[lab], recorded)
+        open_scheduler(driver, address, "right")
+        buttons = {
+            button.text: button
+            for button in driver.find_elements("css selector", ".sched button")
+        }
+        buttons["Show me"].click()
+        said = driver.find_element("css selector", ".sched-said")
+        self.assertEqual(said.text, "Press Redo for each step of the best way.")
+        for _ in "ABBA":
+            buttons["Redo"].click()
+        self.assertTrue(driver.current_url.endswith(":ABBA"))
+        self.assertEqual(errors(driver), [])
+
+
 class WithoutScriptTest(unittest.TestCase):
     """What the HTML says by itself."""
 

@@ -329,6 +329,10 @@
         : "";
       this.schedule += letter;
       this.show(this.lastStep());
+      // On a telephone the end may be below the screen.
+      if (this.parts.end.firstChild) {
+        this.parts.end.scrollIntoView({ block: "nearest" });
+      }
     }
 
     // Goes to a schedule, or as far as that was recorded.
@@ -480,7 +484,10 @@
       const changes = this.changes(states.at(-2), states.at(-1));
       for (const [view, , now] of changes) told.push(`${view} is now ${now}.`);
       const { end } = this.tree.state(states.at(-1));
-      if (end) told.push(`It has ended: ${title(end)}.`);
+      if (end) {
+        const what = end.kind === "outcome" ? title(end) : end.kind;
+        told.push(`It has ended: ${what}.`);
+      }
       return told.join(" ");
     }
 
@@ -590,7 +597,7 @@
       );
       return make(
         "div",
-        { class: "sched-table" },
+        { class: `sched-table${this.tree.mayKill ? " sched-kills" : ""}` },
         make(
           "ul",
           { class: "sched-cards", "aria-label": "Processes" },
@@ -762,11 +769,10 @@
         let told = "";
         if (can) {
           const next = this.tree.step(state.index, card.letter);
-          told = `to ${[place(next.to), ...deeds(next)].join("; ")}`;
-        } else if (state.processes[i].state !== "finished" || !state.end) {
+          told = `next: ${[place(next.to), ...deeds(next)].join("; ")}`;
+        } else if (state.processes[i].state !== "finished") {
           const why = this.tree.whyNot(state.index, card.letter);
           told = why.startsWith("waits for") ? "cannot move: it waits" : why;
-          if (state.processes[i].state === "finished") told = "has finished";
         }
         setText(card.ahead, told);
         if (card.kill) {
@@ -823,7 +829,7 @@
       end.replaceChildren(ending(this.tree, state.end));
       if (!this.goal) return;
       if (!this.reached()) {
-        end.append(
+        end.prepend(
           make(
             "p",
             { class: "sched-missed" },
@@ -837,7 +843,7 @@
       let more = "";
       if (mine > par) more = ` ${count(par, "switch")} would do: how?`;
       else more = this.tree.complete ? " No way has fewer." : "";
-      end.append(
+      end.prepend(
         make(
           "p",
           { class: "sched-reached" },
