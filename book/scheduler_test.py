@@ -323,8 +323,7 @@ class SchedulerTest(unittest.TestCase):
         """Returns the letters on the screen; the address has the same."""
         found: str = self.one(".sched-schedule .sched-word").text
         shown = "" if found == "(no step yet)" else found
-        address: str = self.driver.current_url
-        self.assertEqual(address.rpartition(":")[2], shown)
+        wait_for(self.driver, f"location.hash.endsWith(':{shown}')")
         return shown
 
     # What must hold.
@@ -613,7 +612,7 @@ class CalmTest(unittest.TestCase):
         self.assertEqual(said.text, "Press Redo for each step of the best way.")
         for _ in "ABBA":
             buttons["Redo"].click()
-        self.assertTrue(driver.current_url.endswith(":ABBA"))
+        wait_for(driver, "location.hash.endsWith(':ABBA')")
         self.assertEqual(errors(driver), [])
 
 

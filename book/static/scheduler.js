@@ -13,6 +13,7 @@
   const book = (window.ipcBook = window.ipcBook || {});
 
   const SHOW_STEP_MS = 1000;
+  const ADDRESS_MS = 100;
   const DEEDS = {
     say: "says",
     send: "sends",
@@ -1306,18 +1307,26 @@
 
     // ---- links
 
+    // Puts the schedule into the address. Browsers refuse to do that hundreds
+    // of times in a few seconds, so the last of many changes is what counts.
     remember(key, schedule) {
       if (this.quiet) return;
       this.problem.textContent = "";
-      try {
-        window.history.replaceState(null, "", `#scheduler=${key}:${schedule}`);
-      } catch (error) {
-        // Some browsers refuse that for files; the page works without.
-      }
+      this.address = `#scheduler=${key}:${schedule}`;
+      this.addressTimer ??= window.setTimeout(() => {
+        this.addressTimer = null;
+        try {
+          window.history.replaceState(null, "", this.address);
+        } catch (error) {
+          // Some browsers refuse that for files; the page works without.
+        }
+      }, ADDRESS_MS);
     }
 
     // Goes where the address says.
     async follow() {
+      window.clearTimeout(this.addressTimer);
+      this.addressTimer = null;
       const hash = decode(window.location.hash.slice(1));
       const full = /^scheduler=([^:]*)(?::(.*))?$/.exec(hash);
       const named = /^exploration-(.+)$/.exec(hash);
