@@ -181,7 +181,7 @@ class Chapter:
         """The file as problems name it."""
         return self.file.name
 
-    def _prose(self) -> list[tuple[int, str]]:
+    def prose(self) -> list[tuple[int, str]]:
         """Returns the numbered lines that are in no fence."""
         fenced = {
             number
@@ -196,7 +196,7 @@ class Chapter:
 
     def headings(self) -> list[tuple[int, int, str]]:
         """Returns (line, level, text) of each heading."""
-        found = ((n, _HEADING.match(line)) for n, line in self._prose())
+        found = ((n, _HEADING.match(line)) for n, line in self.prose())
         return [(n, len(m[1]), m[2]) for n, m in found if m]
 
     def heading_problems(self) -> list[str]:
@@ -384,7 +384,7 @@ class Chapter:
         """Returns (line, target) of each link."""
         return [
             (number, target)
-            for number, line in self._prose()
+            for number, line in self.prose()
             for target in _LINK.findall(re.sub(r"`[^`]*`", "", line))
         ]
 

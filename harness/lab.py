@@ -24,7 +24,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, quiet, raw, trace
+from harness import chapter, counted, expect, explored, quiet, raw, trace
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S, RAW
@@ -83,6 +83,10 @@ class LabTest(raw.RawPromises):
 
     # What explorations of the lab find; see explored.py.
     explored: ClassVar[Sequence[Explored]] = ()
+
+    # Numbers of orders in the chapter that no exploration can have, as they
+    # are written there, and how else they are known.
+    orders: ClassVar[Mapping[str, str]] = {}
 
     # pylint: disable-next=arguments-differ
     def __init_subclass__(cls) -> None:
@@ -212,6 +216,11 @@ class LabTest(raw.RawPromises):
             f"it: {line}"
             for line in lost
         ]
+
+    def test_chapter_counts_the_orders_that_there_are(self) -> None:
+        """Each number of orders is one that an exploration has found."""
+        known = counted.known(self.folder, self.explored)
+        self.fail_if(counted.problems(self._chapter(), known, self.orders))
 
     # Explorations.
 

@@ -24,7 +24,10 @@ class ReactiveTest(lab.LabTest):
     }
 
     explored = (
-        *lab.Explored({"10": 252, "5 then 10": 796}).both(),
+        lab.Explored({"10": 252, "5 then 10": 796}),
+        lab.Explored(
+            {"10", "5 then 10"}, schedules=216, request={"reduce": True}
+        ),
         *lab.Explored(
             {"sums of one epoch": 52, "a sum of two epochs": 38},
             variant="glitchy_diamond",

@@ -1,0 +1,228 @@
+"""Compares the numbers of orders in a text with what explorations find.
+
+A paragraph that states a number of schedules or orders is read for
+
+    4 of 6 schedules, 5 of 9 orders     that part of them all
+    96 schedules, all five orders       the whole of a space, or a part
+    in 34 a waiter dies; 46 of them; the four in which ...     a part
+
+A *space* is the counts of the outcomes of one exploration: as the lab's test
+declares it, as an item of "Try" explores it, or as a program has printed it,
+"1 in 4 of 6 orders". A part is the sum of some of the counts.
+"""
+
+import dataclasses
+import itertools
+import pathlib
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from harness import chapter, explored
+
+Space = tuple[int, ...]
+
+_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve"
+    " thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+).split()
+_NUMBER = rf"(?<![\w.,])(?:\d[\d,]*\d|\d|{'|'.join(_WORDS[1:])})\b(?![.,]\d)"
+_SPACE = r"(?:orders|schedules)\b"
+# What else is counted in the same breath.
+_OTHER = r"(?! (?!orders\b|schedules\b)(?:[a-z]+s|data)\b)"
+_PART = re.compile(
+    rf"({_NUMBER}) of (?:the |its |all )?({_NUMBER}){_OTHER}", re.IGNORECASE
+)
+_WHOLE = re.compile(
+    rf"({_NUMBER}) (?:(?!of\b)[a-z]+ ){{0,1}}{_SPACE}", re.IGNORECASE
+)
+_SOME = re.compile(
+    rf"({_NUMBER}) of (?:them|these)\b|\bthe ({_NUMBER}) in which\b"
+    rf"|\bin ({_NUMBER})"
+    r"(?=[.,;:]| (?:a|an|the|of them|no|nothing|one|two|three|it|never|all"
+    r"|there|both|and|or)\b(?! of \d))",
+    re.IGNORECASE,
+)
+_PRINTED = re.compile(r"\bin (\d+) of (\d+)(?= orders\b|\")")
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a sentence states: a part of a whole, or one of the two."""
+
+    place: str  # "README.md:12", where the paragraph begins
+    words: str  # "4 of 6", "96 schedules"
+    numbers: tuple[int, ...]
+
+    def holds(self, found: Iterable[Space]) -> bool:
+        """Whether this is so in one of these spaces."""
+        return any(self._holds_in(space) for space in found)
+
+    def _holds_in(self, space: Space) -> bool:
+        if len(self.numbers) == 2 and self.numbers[1] != sum(space):
+            return False
+        return self.numbers[0] in _sums(space)
+
+
+def claims(text: chapter.Chapter) -> list[Claim]:
+    """Returns what the paragraphs of a text state about orders."""
+    return [
+        claim
+        for number, paragraph in _paragraphs(text)
+        if _WHOLE.search(paragraph)
+        for claim in _claims_of(paragraph, f"{text.place}:{number}")
+    ]
+
+
+def spaces(
+    declared: Iterable[explored.Explored], printed: Iterable[str] = ()
+) -> list[Space]:
+    """Returns the spaces of declared explorations and of printed lines."""
+    found = []
+    for wanted in declared:
+        counts = (
+            tuple(wanted.outcomes.values())
+            if isinstance(wanted.outcomes, Mapping)
+            else ()
+        )
+        if counts:
+            found.append(counts)
+        if wanted.schedules is not None:
+            found.append((wanted.schedules,))
+    return found + _printed_spaces(printed)
+
+
+def _printed_spaces(lines: Iterable[str]) -> list[Space]:
+    """Lines of the same whole, one after the other, are its parts."""
+    found = list[Space]()
+    numbers = [
+        (int(match[1]), int(match[2]))
+        for line in lines
+        for match in _PRINTED.finditer(line)
+    ]
+    for whole, group in itertools.groupby(numbers, lambda pair: pair[1]):
+        parts = list[int]()
+        for part, _ in group:
+            found.append((part, whole - part))
+            parts = [*parts, part] if sum(parts) + part <= whole else [part]
+            if sum(parts) == whole:
+                found.append(tuple(parts))
+                parts = []
+    return found
+
+
+def known(
+    folder: pathlib.Path, declared: Iterable[explored.Explored]
+) -> list[Space]:
+    """Returns all spaces of a lab: what its test declares, and what it prints.
+
+    What it prints is compared: by its chapter's transcripts, by the items of
+    "Try", and by the lines that its own test expects.
+    """
+    text = chapter.Chapter.read(folder / "README.md")
+    printed = [
+        line
+        for fence in text.fences
+        if fence.info[:1] == ("console",)
+        for line in fence.body
+    ]
+    for file in (folder / "tries.toml", folder / f"{folder.name}_test.py"):
+        if file.is_file():
+            printed += file.read_text(encoding="utf-8").splitlines()
+    return spaces([*declared, *_of_tries(folder / "tries.toml")], printed)
+
+
+def _of_tries(file: pathlib.Path) -> list[explored.Explored]:
+    if not file.is_file():
+        return []
+    tables = tomllib.loads(file.read_text(encoding="utf-8")).get("try", {})
+    return [
+        explored.Explored(
+            table["explore"]["outcomes"],
+            schedules=table["explore"].get("schedules"),
+        )
+        for table in tables.values()
+        if "explore" in table
+    ]
+
+
+def problems(
+    text: chapter.Chapter,
+    found_spaces: Sequence[Space],
+    reasons: Mapping[str, str],
+) -> list[str]:
+    """Returns the claims that no exploration has, unless there is a reason.
+
+    `reasons` has the words of such a claim, and how else it is known.
+    """
+    found = []
+    unused = set(reasons)
+    for claim in claims(text):
+        unused.discard(claim.words)
+        if claim.words not in reasons and not claim.holds(found_spaces):
+            found.append(
+                f"{claim.place}: no exploration has {claim.words}; "
+                f"there are {_describe(found_spaces)}"
+            )
+    return found + [
+        f"{text.place}: does not say {words}, for which there is a reason"
+        for words in sorted(unused)
+    ]
+
+
+def _claims_of(paragraph: str, place: str) -> Iterator[Claim]:
+    rest = paragraph
+    for pattern in (_PART, _WHOLE, _SOME):
+        for match in pattern.finditer(rest):
+            yield Claim(
+                place,
+                match[0],
+                tuple(_number(word) for word in match.groups() if word),
+            )
+        # What one of them has read is not for the next.
+        rest = pattern.sub(lambda match: "#" * len(match[0]), rest)
+
+
+def _paragraphs(text: chapter.Chapter) -> Iterator[tuple[int, str]]:
+    """Yields the prose: each paragraph, item and row, with its first line."""
+    first, lines = 0, list[str]()
+    for number, line in [*text.prose(), (0, "")]:
+        begins = re.match(r"\s*(?:[-*|]|\d+\.) ?|\s*$|#|\s*<", line)
+        if begins and lines:
+            yield first, _plain(" ".join(lines))
+            lines = []
+        if line.strip():
+            first = first if lines else number
+            lines.append(line)
+
+
+def _plain(text: str) -> str:
+    """Takes code, targets of links and the number of an item away."""
+    text = re.sub(r"`[^`]*`", "`", text)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    return " ".join(re.sub(r"^\s*\d+\. ", "", text).split())
+
+
+def _number(word: str) -> int:
+    if word[0].isdigit():
+        return int(word.replace(",", ""))
+    return _WORDS.index(word.lower())
+
+
+def _sums(space: Space) -> Collection[int]:
+    """Returns the sums of some, or all, of the counts."""
+    return {
+        sum(some)
+        for size in range(len(space) + 1)
+        for some in itertools.combinations(space, size)
+    }
+
+
+def _describe(all_spaces: Sequence[Space]) -> str:
+    texts = [
+        f"{sum(space)} ({', '.join(map(str, space))})"
+        if len(space) > 1
+        else str(sum(space))
+        for space in all_spaces
+    ]
+    return "; ".join(dict.fromkeys(texts)) or "none"

@@ -1,0 +1,184 @@
+"""The tests of what is said about orders, and what docs/exploring.md says."""
+
+import pathlib
+import re
+import unittest
+
+from harness import chapter, counted, explored, fake_lab, results, subject
+
+ROOT = pathlib.Path(__file__).absolute().parent.parent
+
+
+def table_problems(
+    page: chapter.Chapter, spaces: dict[str, list[counted.Space]]
+) -> list[str]:
+    """Returns the rows of the table of spaces that no exploration has.
+
+    Its second cell has the numbers of schedules; in the third, "in 4" is how
+    many of them have the outcome.
+    """
+    problems = []
+    for number, line in page.prose():
+        row = re.fullmatch(r"\| `(\w+)`[^|]* \| ([^|]+) \| ([^|]+) \|", line)
+        if not row or row[1] not in spaces:
+            continue
+        wholes = [sum(space) for space in spaces[row[1]]]
+        parts = {part for space in spaces[row[1]] for part in space}
+        problems += [
+            f"{page.place}:{number}: {row[1]} has no space of {text}"
+            for text in re.findall(r"[\d,]+", row[2])
+            if int(text.replace(",", "")) not in wholes
+        ] + [
+            f"{page.place}:{number}: {row[1]} has no outcome in {text}"
+            for text in re.findall(r"\bin (\d[\d,]*)", row[3])
+            if int(text.replace(",", "")) not in parts
+        ]
+    return problems
+
+
+class CountedTest(unittest.TestCase):
+    """What is read in a text, and that a wrong number is found."""
+
+    SPACES = [(4, 2), (48, 36, 6), (1000, 48)]
+
+    def setUp(self) -> None:
+        self.folder = fake_lab.scratch_folder(self)
+
+    def chapter(self, text: str) -> chapter.Chapter:
+        """Writes and reads a chapter."""
+        file = self.folder / "README.md"
+        file.write_text(text, encoding="utf-8")
+        return chapter.Chapter.read(file)
+
+    def words(self, text: str) -> list[str]:
+        """Returns the words of what a text states."""
+        return [claim.words for claim in counted.claims(self.chapter(text))]
+
+    def problems(self, text: str, **reasons: str) -> list[str]:
+        """Returns the problems of a text."""
+        found = self.chapter(text)
+        return counted.problems(found, self.SPACES, reasons)
+
+    def test_wholes_and_parts_are_read(self) -> None:
+        """In digits and in words, across lines, and in a list."""
+        for text, words in (
+            ("All 4\nof 6 schedules go on.", ["4 of 6"]),
+            ("There are 1,048 schedules.", ["1,048 schedules"]),
+            ("It has five orders. In two rows, it waits.", ["five orders"]),
+            (
+                "It has five orders. In two, it waits.",
+                ["five orders", "In two"],
+            ),
+            ("1 of 3, and 2 of 30 schedules", ["1 of 3", "2 of 30"]),
+            ("8 orders, 3 of them", ["8 orders", "3 of them"]),
+            ("6 orders, the two in which", ["6 orders", "the two in which"]),
+        ):
+            self.assertEqual(self.words(text), words, text)
+
+    def test_what_is_no_number_of_orders_is_left(self) -> None:
+        """Other things, paragraphs that state none, code, and fences."""
+        for text in (
+            "One of 20 runs; the orders differ.",
+            "In 4 of 6 cases.\n\nAll orders are played.",
+            "The order is `4 of 6 orders`.",
+            "```text\n4 of 6 orders\n```",
+            "It has one of two locks in 0.1 s in all orders.",
+        ):
+            self.assertEqual(self.words(text), [], text)
+
+    def test_what_explorations_find_is_right(self) -> None:
+        """Sums of counts, too; not a part of another whole."""
+        for text in (
+            "in 4 of 6 schedules",
+            "42 of the 90 orders",
+            "There are 90 orders: 3 comes out in 6, 1 in 48, more in 84.",
+            "1,048 schedules",
+        ):
+            self.assertEqual(self.problems(text), [], text)
+        for text, words in (
+            ("in 3 of 6 schedules", "3 of 6"),
+            ("in 4 of 90 orders", "4 of 90"),
+            ("89 orders", "89 orders"),
+            ("There are 90 orders: 3 comes out in 7.", "in 7"),
+        ):
+            (problem,) = self.problems(text)
+            self.assertIn(f"README.md:1: no exploration has {words};", problem)
+
+    def test_a_reason_is_for_what_is_said(self) -> None:
+        """And is not left behind."""
+        self.assertEqual(self.problems("89 orders", **{"89 orders": "6!"}), [])
+        self.assertEqual(
+            self.problems("6 orders", **{"89 orders": "6!"}),
+            [
+                "README.md: does not say 89 orders, for which there is a "
+                "reason"
+            ],
+        )
+
+    def test_spaces_are_declared_tried_and_printed(self) -> None:
+        """Printed lines are parts of one whole until they make it up."""
+        self.chapter(
+            "```console\nin 4 of 6 orders\nin 2 of 6 orders\n"
+            "in 1 of 6 orders\n```\n```text\nin 7 of 9 orders\n```\n"
+        )
+        (self.folder / "tries.toml").write_text(
+            "[try.1]\nexplore = {outcomes = {a = 67, b = 5}}\n"
+            "[try.2]\nsays = ['x in 8 of 10 orders']\n"
+        )
+        declared = (
+            explored.Explored({"a": 3, "b": 1}),
+            explored.Explored({"a", "b"}, schedules=216),
+        )
+        self.assertEqual(
+            set(counted.known(self.folder, declared)),
+            {(3, 1), (216,), (67, 5), (4, 2), (2, 4), (1, 5), (8, 2)},
+        )
+
+    def test_a_chapter_that_miscounts_is_found(self) -> None:
+        """By the test of its lab, which may have a reason."""
+        name = "test_chapter_counts_the_orders_that_there_are"
+        fake = fake_lab.FakeLab(self.folder)
+        fake.write("README.md", fake_lab.CHAPTER + "\nIt has 5 orders.\n")
+        test = fake_lab.TEST.replace(
+            "    wrong = {",
+            "    explored = (lab.Explored({'a': 3, 'b': 1}),)\n    wrong = {",
+        )
+        fake.test(test)
+        self.assertIn("no exploration has 5 orders", fake.run_test(name))
+        fake.replace("README.md", "5 orders", "4 orders")
+        self.assertEqual(fake.run_test(name), "")
+
+
+class ExploringTest(unittest.TestCase):
+    """The table of spaces in docs/exploring.md."""
+
+    def setUp(self) -> None:
+        self.page = chapter.Chapter.read(ROOT / "docs/exploring.md")
+        labs = {
+            match[1]
+            for line in self.page.lines
+            if (match := re.match(r"\| `([a-z]\w*)`", line))
+        }
+        self.spaces = {
+            lab: counted.spaces(subject.declared(ROOT, lab)) for lab in labs
+        }
+
+    def test_each_row_is_an_exploration_of_its_lab(self) -> None:
+        self.assertGreater(len(self.spaces), 15)
+        self.assertEqual(table_problems(self.page, self.spaces), [])
+
+    def test_a_wrong_row_is_found(self) -> None:
+        """A number of schedules, and that of an outcome."""
+        row = "| `deadlock`, own first | 6 and {} | it waits in 4 and in {} |"
+        for whole, part, problem in (
+            ("102", "48", []),
+            ("103", "48", ["exploring.md:1: deadlock has no space of 103"]),
+            ("102", "47", ["exploring.md:1: deadlock has no outcome in 47"]),
+        ):
+            line = row.format(whole, part)
+            page = chapter.Chapter(self.page.file, (line,), ())
+            self.assertEqual(table_problems(page, self.spaces), problem)
+
+
+if __name__ == "__main__":
+    results.main()
