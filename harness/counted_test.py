@@ -128,6 +128,7 @@ class CountedTest(unittest.TestCase):
         declared = (
             explored.Explored({"a": 3, "b": 1}),
             explored.Explored({"a", "b"}, schedules=216),
+            explored.Explored({"a": 7, "b": 7}, request={"reduce": True}),
         )
         self.assertEqual(
             set(counted.known(self.folder, declared)),
@@ -166,6 +167,30 @@ class ExploringTest(unittest.TestCase):
     def test_each_row_is_an_exploration_of_its_lab(self) -> None:
         self.assertGreater(len(self.spaces), 15)
         self.assertEqual(table_problems(self.page, self.spaces), [])
+
+    def test_the_spaces_of_the_library_are_those_of_its_test(self) -> None:
+        """Which demands that there are this many schedules."""
+        source = ROOT / "common/testing/explore_primitives_test.cc"
+        text = source.read_text(encoding="utf-8")
+        table = text.partition("} spaces[] = {")[2].partition("};")[0]
+        known = set(re.findall(r",\s+(\d+)\},", table))
+        rows = re.findall(
+            r"^\| `\w+`[^|]* \| ([\d,]+) \| \d+ and \d+",
+            "\n".join(self.page.lines),
+            re.MULTILINE,
+        )
+        self.assertEqual(len(rows), 5)
+        self.assertEqual({row.replace(",", "") for row in rows} - known, set())
+
+    def test_the_prose_counts_what_the_counters_find(self) -> None:
+        """Two and three workers are the example throughout."""
+        spaces = counted.spaces(subject.declared(ROOT, "counter_without_lock"))
+        reasons = {
+            "1,400 schedules": "a rate, measured",
+            "900 of three": "a rate, measured",
+            "one of the two": "of two steps, in general",
+        }
+        self.assertEqual(counted.problems(self.page, spaces, reasons), [])
 
     def test_a_wrong_row_is_found(self) -> None:
         """A number of schedules, and that of an outcome."""

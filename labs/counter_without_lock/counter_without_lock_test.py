@@ -35,9 +35,13 @@ class CounterWithoutLockTest(lab.LabTest):
 
     explored = (
         *lab.Explored({"1": 4, "2": 2}).both(),
-        *lab.Explored(
-            {"1": 48, "2": 36, "3": 6}, flags=("--workers=3",), schedules=90
-        ).both(),
+        lab.Explored({"1": 48, "2": 36, "3": 6}, flags=("--workers=3",)),
+        lab.Explored(
+            {"1": 12, "2": 18, "3": 6},
+            flags=("--workers=3",),
+            schedules=36,
+            request={"reduce": True},
+        ),
         *lab.Explored({"1": 22, "2": 2}, request={"kills": 1}).both(),
         lab.Explored(
             {"1, 0 before the start", "2, 0 before the start"},

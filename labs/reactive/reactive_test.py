@@ -26,7 +26,9 @@ class ReactiveTest(lab.LabTest):
     explored = (
         lab.Explored({"10": 252, "5 then 10": 796}),
         lab.Explored(
-            {"10", "5 then 10"}, schedules=216, request={"reduce": True}
+            {"10": 38, "5 then 10": 178},
+            schedules=216,
+            request={"reduce": True},
         ),
         *lab.Explored(
             {"sums of one epoch": 52, "a sum of two epochs": 38},
