@@ -8,6 +8,9 @@ chapter,
     ```console unordered        the same, and each speaker's lines in any order
     ```strace                   calls that its first line, `$ strace`, shows;
                                 see trace.py
+    ```shell                    what its lines `$ ...` print, such as those of
+                                ps(1), ls(1) or cat(1) of a file in /proc; what
+                                is in bazel-bin/labs/ are programs of this lab
 
 In a transcript `<n>` or any `<word>` stands for a token, a line `...` for any
 number of lines, and `^C` for the key.
@@ -41,7 +44,7 @@ _HEADING = re.compile(r"^(#+)\s+(.*?)\s*#*$")
 _LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _TOKEN = re.compile(r"<(?:[a-z][a-z _-]*|\.\.\.)>")
-_CODE = ("cpp", "c++", "cc")
+_CODE = ("cpp", "c++", "cc", "python")
 _ITEM = re.compile(r"(\d+)\. ")
 # An item of a list with a folded answer, which must be indented as it is.
 _ANSWERED = re.compile(
@@ -113,7 +116,7 @@ class Console:
                 expected.append(...)
                 numbers.append(number)
             elif not _is_mark(text) and _speaker(text) == speaker:
-                expected.append(_expression(text))
+                expected.append(expression(text))
                 numbers.append(number)
         said = [line for line in lines if _speaker(line) == speaker]
         if self.unordered:
@@ -312,6 +315,27 @@ class Chapter:
                     )
         return found
 
+    def shells(self) -> list[Console]:
+        """Returns what is shown of other programs; the script is the label."""
+        found = []
+        for fence in self.fences:
+            if fence.info[:1] != ("shell",):
+                continue
+            script = [t[2:] for t in fence.body if t.startswith("$ ")]
+            first = fence.line + 1 + len(script)
+            found.append(
+                Console(
+                    f"{self.place}:{fence.line}",
+                    self.place,
+                    first,
+                    "\n".join(script),
+                    (),
+                    fence.body[len(script) :],
+                    "unordered" in fence.info[1:],
+                )
+            )
+        return found
+
     def excerpts(self) -> list[Excerpt]:
         """Returns what is shown of traces."""
         found = []
@@ -340,9 +364,9 @@ class Chapter:
         """What a command prints is in a fence that is compared with it."""
         return [
             f"{self.place}:{number}: show what this prints in a fence "
-            f"`console` or `strace`, which are compared: {line}"
+            f"`console`, `strace` or `shell`, which are compared: {line}"
             for fence in self.fences
-            if fence.info[:1] not in (("console",), ("strace",))
+            if fence.info[:1] not in (("console",), ("strace",), ("shell",))
             for number, line in enumerate(fence.body, fence.line + 1)
             if line.startswith("$ ")
         ] + [
@@ -509,8 +533,8 @@ def _speaker(line: str) -> str:
     return speaker if colon else ""
 
 
-def _expression(text: str) -> str:
-    """Makes an expression of a line in which <word> stands for any token."""
+def expression(text: str) -> str:
+    """Returns an expression of a line in which <word> stands for any token."""
     parts = _TOKEN.split(text)
     return r"\S+".join(re.escape(part) for part in parts)
 

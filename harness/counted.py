@@ -78,7 +78,7 @@ def spaces(
     declared: Iterable[explored.Explored], printed: Iterable[str] = ()
 ) -> list[Space]:
     """Returns the spaces of declared explorations and of printed lines."""
-    found = []
+    found = list[Space]()
     for wanted in declared:
         if wanted.schedules is not None:
             found.append((wanted.schedules,))

@@ -5,10 +5,11 @@ import os
 import pathlib
 import re
 import tempfile
+import textwrap
 import unittest
 from collections.abc import Sequence
 
-from harness import chapter, course, results
+from harness import chapter, course, fences, results
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
@@ -60,18 +61,19 @@ def unshown_problems(
 ) -> list[str]:
     """Returns transcripts of a page that are in no chapter as they are here.
 
-    Those of chapters are compared with what the programs print.
+    Those of chapters are compared with what the programs print. Of a trace only
+    the calls are looked at.
     """
     shown = [
         "\n".join(["", *fence.body, ""])
         for text in chapters
         for fence in text.fences
-        if fence.info[:1] == ("console",)
+        if fence.info[:1] in (("console",), ("strace",))
     ]
     return [
         f"{page.place}:{fence.line}: no chapter shows this"
         for fence in page.fences
-        if fence.info[:1] == ("console",)
+        if fence.info[:1] in (("console",), ("strace",))
         and not any("\n".join(["", *fence.body, ""]) in text for text in shown)
     ]
 
@@ -409,20 +411,45 @@ class DocsTest(unittest.TestCase):
                 text.link_problems(), [], str(file.relative_to(ROOT))
             )
 
-    def test_the_primer_shows_what_is_true(self) -> None:
-        """Its code is that of the labs, its output that of the chapters."""
-        page = chapter.Chapter.read(ROOT / "docs/start.md")
+    def test_no_block_is_left_that_nothing_compares(self) -> None:
+        """In all documents: each says what it is, and commands exist."""
+        for file in documents(ROOT):
+            text = chapter.Chapter.read(file)
+            problems = fences.kind_problems(text)
+            problems += fences.command_problems(text, ROOT)
+            problems += fences.layout_problems(text, ROOT)
+            self.assertEqual(problems, [], str(file.relative_to(ROOT)))
+
+    def test_pages_show_what_chapters_show(self) -> None:
+        """Their code is that of sources, their output that of the chapters."""
         chapters = [
             chapter.Chapter.read(file)
             for file in sorted(ROOT.glob("labs/*/README.md"))
         ]
-        self.assertEqual(page.code_problems(ROOT), [])
-        self.assertEqual(unshown_problems(page, chapters), [])
+        for file in sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")]):
+            page = chapter.Chapter.read(file)
+            self.assertEqual(page.code_problems(ROOT), [])
+            self.assertEqual(fences.elsewhere_problems(page, chapters), [])
+            if file.name != "tour.md":  # It is played; see tour_test.py.
+                self.assertEqual(unshown_problems(page, chapters), [])
+        page = chapter.Chapter.read(ROOT / "docs/start.md")
         fence = page.fences[1]
         self.assertEqual(fence.info, ("console",))
         other = dataclasses.replace(fence, body=(*fence.body, "Main: More"))
         changed = dataclasses.replace(page, fences=(other,))
         self.assertEqual(len(unshown_problems(changed, chapters)), 1)
+
+    def test_contributors_see_what_a_lab_has(self) -> None:
+        """What a BUILD file says, and an item of Try with its answer."""
+        page = chapter.Chapter.read(ROOT / "CONTRIBUTING.md")
+        blocks = {fence.info[0]: "\n".join(fence.body) for fence in page.fences}
+        build = (ROOT / "labs/rlock/BUILD.bazel").read_text(encoding="utf-8")
+        for word in re.findall(r'\w+(?= =)|"[^"]+"', blocks["python"]):
+            self.assertIn(word, build)
+        item = "## Try\n" + textwrap.dedent(blocks["md"])
+        shown = chapter.Chapter(page.file, tuple(item.splitlines()), ())
+        self.assertEqual([item.number for item in shown.tries()], [1])
+        self.assertEqual(shown.try_problems(), [])
 
     def test_tables_have_as_many_cells_in_each_row(self) -> None:
         """In all documents: a merge that went wrong leaves half a row."""

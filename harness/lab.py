@@ -24,7 +24,16 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, counted, expect, explored, quiet, raw, trace
+from harness import (
+    chapter,
+    counted,
+    expect,
+    explored,
+    fences,
+    quiet,
+    raw,
+    trace,
+)
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S, RAW
@@ -221,6 +230,53 @@ class LabTest(raw.RawPromises):
         """Each number of orders is one that an exploration has found."""
         known = counted.known(self.folder, self.explored)
         self.fail_if(counted.problems(self._chapter(), known, self.orders))
+
+    def test_chapter_has_no_block_that_nothing_compares(self) -> None:
+        """Each says what it is; the test of the documents looks at commands."""
+        text = self._chapter()
+        self.fail_if(fences.kind_problems(text) + fences.printed_problems(text))
+
+    def test_chapter_shows_what_other_programs_print(self) -> None:
+        """Each script is run again; it may run the lab and its variants."""
+        text = self._chapter()
+        problems = []
+        for shell in text.shells():
+            script = re.sub(
+                rf"bazel-bin/labs/{self.name}/(?=\w)",
+                f"{self.folder}/",
+                shell.label,
+            )
+            run = self._run(["bash", "-c", script], events=False)
+            problems += shell.problems([line.raw for line in run.lines])
+        self.fail_if(problems)
+
+    def test_chapter_shows_lines_that_were_measured(self) -> None:
+        """The lab prints them, in this order, with other numbers."""
+        text = self._chapter()
+        problems = []
+        for fence in fences.texts(text, fences.MEASURED):
+            said = [line.raw for line in self.run_lab().lines]
+            problems += [
+                f"{text.place}:{fence.line}: stale, not printed (here): {line}"
+                for line in fences.lost(fence.body, said)
+            ]
+        self.fail_if(problems)
+
+    def test_chapter_shows_how_hangs_are_explained(self) -> None:
+        """The harness says so of these variants, with other numbers."""
+        text = self._chapter()
+        problems = []
+        for variant, fence in fences.hangs(text).items():
+            if variant not in self.wrong:
+                problems.append(f"{text.place}:{fence.line}: no {variant}")
+                continue
+            run = self.run_wrong(variant)
+            said = run.hang.explain().splitlines() if run.hang else []
+            problems += [
+                f"{text.place}:{fence.line}: stale, not said (here): {line}"
+                for line in fences.lost(fence.body, said)
+            ]
+        self.fail_if(problems)
 
     # Explorations.
 

@@ -127,6 +127,7 @@ def ipc_lab(
         # Also variants without a target: the test complains about them.
         srcs = native.glob(
             [
+                "BUILD.bazel",
                 "README.md",
                 "*.cc",
                 "*.h",

@@ -34,8 +34,9 @@ class CounterWithoutLockTest(lab.LabTest):
     }
 
     explored = (
-        *lab.Explored({"1": 4, "2": 2}).both(),
+        lab.Explored({"1": 4, "2": 2}),
         lab.Explored({"1": 48, "2": 36, "3": 6}, flags=("--workers=3",)),
+        lab.Explored({"1", "2"}, request={"reduce": True}),
         lab.Explored(
             {"1": 12, "2": 18, "3": 6},
             flags=("--workers=3",),
