@@ -1,6 +1,7 @@
 """The documents: links lead somewhere, and lists of labs are the syllabus."""
 
 import dataclasses
+import datetime
 import os
 import pathlib
 import re
@@ -107,28 +108,83 @@ def figure_problems(text: str) -> list[str]:
     ]
 
 
+_QUOTES = re.compile(r"\]\([./]*(docs/)?benchmarks/README\.md\)")
+_TIME = re.compile(r"(?<![\w.])[\d.]+ (?:ns|us|ms|%|GB/s)(?!\w)")
+_RATIOS = re.compile(r"((?:[\d.]+(?:,| and) )*[\d.]+) times")
+# What says that a figure is of a run that no page has.
+_MEASURED = re.compile(
+    r"\b(?:in (?:one|some|\w+ of several) runs?|measured|here|on one machine)\b",
+    re.IGNORECASE,
+)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Returns the prose, a list with what leads to it, in lines of their own."""
+    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r":\n\n(?=- )", ":\n", text)
+    return [" ".join(x.split()) for x in re.split(r"\n\s*\n", text)]
+
+
 def quotation_problems(text: str, page: str) -> list[str]:
     """Returns what a paragraph quotes of the benchmarks that they do not say.
 
     A time is in any cell of the page, and a ratio stands before its quartiles.
+    The day and the machine are those of the page.
     """
     problems = []
     for paragraph in re.split(r"\n\s*\n|\n(?=- )", text):
-        if not re.search(
-            r"\]\([./]*(docs/)?benchmarks/README\.md\)", paragraph
-        ):
+        if not _QUOTES.search(paragraph):
             continue
         words = " ".join(paragraph.split())
-        for time in re.findall(r"\b[\d.]+ (?:ns|us|ms)\b", words):
+        figures = _TIME.findall(words)
+        for time in figures:
             if not re.search(rf"(?<![\d.]){re.escape(time)}(?!\w)", page):
                 problems.append(f"{time} is on no row of the benchmarks")
-        for list_of in re.findall(
-            r"((?:[\d.]+(?:,| and) )*[\d.]+) times", words
-        ):
+        for list_of in _RATIOS.findall(words):
+            figures += re.findall(r"[\d.]+", list_of)
             for ratio in re.findall(r"[\d.]+", list_of):
                 if f"| {ratio} [" not in page:
                     problems.append(f"{ratio} times is no ratio of them")
+        if figures and (machine := machine_of(page)) not in words:
+            problems.append(f"they are of {machine}: {words[:40]}")
     return problems
+
+
+def machine_of(page: str) -> str:
+    """Returns when and where the benchmarks were measured, as it is quoted."""
+    found = re.search(
+        r"^- (\d+-\d+-\d+), .*?(\d+ CPUs, Linux \d+\.\d+)", page, re.MULTILINE
+    )
+    if not found:
+        return "no machine"
+    day = datetime.date.fromisoformat(found[1])
+    return f"{day:%B} {day.day}, {day.year}, {found[2]}"
+
+
+def source_problems(text: str) -> list[str]:
+    """Returns the figures of which nothing says where they come from.
+
+    That is the page of the benchmarks; a block of the document or a table,
+    from which they may be rounded; or a run or measurement of their own.
+    """
+    shown = "\n".join(
+        re.findall(r"^ *```.*?^ *```$|^\|.*$", text, re.DOTALL | re.MULTILINE)
+    )
+    known = {float(x) for x in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", shown)}
+    known |= {float(round(x)) for x in known}
+    return [
+        f"where does {figure} come from? {paragraph[:50]}"
+        for paragraph in _paragraphs(text)
+        if not paragraph.startswith("|")
+        and not _QUOTES.search(paragraph)
+        and not _MEASURED.search(paragraph)
+        for figure in re.findall(
+            r"(?<![\w.])[\d.]+ (?:ns|us|GB/s)\b|"
+            r"(?<![\w.])[\d.]+ times as (?:fast|slow|long|expensive)",
+            re.sub(r"`[^`]*`", "", paragraph),
+        )
+        if float(figure.split()[0]) not in known
+    ]
 
 
 def reference_problems(text: str, known: set[str]) -> list[str]:
@@ -497,14 +553,53 @@ class DocsTest(unittest.TestCase):
             )
 
     def test_a_figure_that_the_benchmarks_do_not_have_is_found(self) -> None:
-        """A time, a ratio, and one of a list of ratios."""
-        page = "| Queue | pipe | 39.2 ns | 20.1 [17.6, 23.5] | 10.0 [9, 11] |"
-        quote = "It takes 39.2 ns, 10.0 and 20.1 times\nas fast ([a](%s))\n"
+        """A time, a ratio, one of a list of ratios, and another machine."""
+        page = (
+            "- 2026-11-28, AMD EPYC, 2 CPUs, Linux 6.18.44\n"
+            "| Queue | pipe | 39.2 ns | 20.1 [17.6, 23.5] | 10.0 [9, 11] |"
+        )
+        quote = (
+            "It takes 39.2 ns, 10.0 and 20.1 times\nas fast ([a](%s); "
+            "November 28, 2026, 2 CPUs,\nLinux 6.18)\n"
+        )
         link = "../../docs/benchmarks/README.md"
         self.assertEqual(quotation_problems(quote % link, page), [])
-        for old, new in (("39.2", "9.2"), ("10.0", "11"), ("20.1", "20")):
+        for old, new in (
+            ("39.2", "9.2"),
+            ("10.0", "11"),
+            ("20.1", "20"),
+            ("28, 2026", "29, 2026"),
+            ("2 CPUs", "4 CPUs"),
+        ):
             text = "It takes 9 ns.\n\n" + quote.replace(old, new) % link
             self.assertEqual(len(quotation_problems(text, page)), 1, text)
+
+    def test_each_figure_comes_from_somewhere(self) -> None:
+        """Pages and chapters; the benchmarks themselves are figures."""
+        for file in documents(ROOT):
+            text = file.read_text(encoding="utf-8")
+            if file != ROOT / "docs/benchmarks/README.md":
+                name = str(file.relative_to(ROOT))
+                self.assertEqual(source_problems(text), [], name)
+
+    def test_figures_from_nowhere_are_found(self) -> None:
+        """Not those of a table, a block, a run or a measurement."""
+        block = "```text measured\nIt is 36.4 times as fast\n```\n"
+        for text in (
+            f"{block}It is 36 times as fast.",
+            "| `a` | 12.5 ns |\n\nIt takes 12.5 ns.",
+            "In one run it took 7 us.",
+            "Measured on a machine:\n\n- A step takes 6 us.",
+            "It waits for 7 ms, or `7 ns`.",
+        ):
+            self.assertEqual(source_problems(text), [], text)
+        for text in (
+            f"{block}It is 35 times as fast.",
+            "It takes 7 us.",
+            "In one run it took 7 us.\n\nIt moves 3 GB/s.",
+            "- A step takes 6 us.",
+        ):
+            self.assertEqual(len(source_problems(text)), 1, text)
 
     def test_each_chapter_says_why_a_wrong_program_passes(self) -> None:
         """By a link to the one place that does."""
