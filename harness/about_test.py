@@ -7,10 +7,11 @@ import os
 import pathlib
 import re
 import tempfile
+import tomllib
 import unittest
 from collections.abc import Iterator, Sequence
 
-from harness import about, about_main, course, results
+from harness import about, about_main, chapter, course, results
 from harness.about import About, Malformed, Row, Teaching
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
@@ -38,6 +39,30 @@ def rows(text: str) -> list[list[str]]:
 def linked(text: str) -> list[str]:
     """Returns the labs and projects whose pages are linked, in order."""
     return re.findall(r"\]\(\.\./(?:labs|projects)/(\w+)/README\.md\)", text)
+
+
+# The rule by which docs/teaching.md estimates, in minutes.
+RUN_MIN, TRY_MIN, MEND_MIN, WRITE_MIN, PROJECT_MIN = 5, 5, 5, 15, 240
+WORDS_PER_MIN, LINES_PER_MIN = 150, 30
+READING_OFF_MIN = 5  # Chapters are edited; the estimate is a round one.
+
+
+def minute_problems(each: About, root: pathlib.Path) -> Iterator[str]:
+    """Yields where the minutes of a lab are not those of the rule."""
+    folder = root / "labs" / each.lab
+    page = chapter.Chapter.read(folder / "README.md")
+    file = folder / "exercises.toml"
+    exercises = tomllib.loads(file.read_text(encoding="utf-8"))
+    doing_min = RUN_MIN + TRY_MIN * len(page.tries())
+    doing_min += MEND_MIN * len(exercises.get("mend", {}))
+    doing_min += WRITE_MIN * len(exercises.get("write", {}))
+    if each.doing_min != doing_min:
+        yield f"{each.lab}: what there is to do takes {doing_min} minutes"
+    words = sum(len(line.split()) for _, line in page.prose())
+    lines = len((folder / "main.cc").read_text(encoding="utf-8").splitlines())
+    reading_min = words / WORDS_PER_MIN + lines / LINES_PER_MIN
+    if abs(each.reading_min - reading_min) > READING_OFF_MIN:
+        yield f"{each.lab}: reading takes about {reading_min:.0f} minutes"
 
 
 def read_projects(page: str) -> dict[str, tuple[str, int]]:
@@ -218,6 +243,45 @@ class AboutTest(unittest.TestCase):
     def test_nothing_is_wrong_with_what_the_labs_say(self) -> None:
         """Order, concepts, variants, calls, names and minutes."""
         self.assertEqual(about.problems(self.abouts, ROOT), [])
+
+    def test_minutes_are_those_of_the_exercises(self) -> None:
+        """And of the words, by the rule that docs/teaching.md states."""
+        for each in self.abouts:
+            self.assertEqual([*minute_problems(each, ROOT)], [])
+
+    def test_minutes_that_are_not_are_found(self) -> None:
+        """An exercise that was added, and a chapter that has grown."""
+        for key, off_min, problem in (
+            ("doing_min", 5, "isolation: what there is to do takes 85 minutes"),
+            (
+                "doing_min",
+                -5,
+                "isolation: what there is to do takes 85 minutes",
+            ),
+            ("reading_min", 10, "isolation: reading takes about"),
+            ("reading_min", -10, "isolation: reading takes about"),
+        ):
+            (first,) = (x for x in self.abouts if x.lab == "isolation")
+            minutes = getattr(first, key) + off_min
+            changed = dataclasses.replace(first, **{key: minutes})
+            (found,) = minute_problems(changed, ROOT)
+            self.assertIn(problem, found)
+
+    def test_the_rule_is_the_one_that_is_stated(self) -> None:
+        page = (ROOT / "docs/teaching.md").read_text(encoding="utf-8")
+        text = " ".join(section(page, "The minutes").split())
+        for words in (
+            f"{WORDS_PER_MIN} words a minute",
+            f"{LINES_PER_MIN} lines a minute",
+            f"{RUN_MIN} minutes for running the lab",
+            f"{TRY_MIN} for each item of *Try*",
+            f"{MEND_MIN} for each exercise that mends",
+            f"{WRITE_MIN} for each one that writes",
+            "A project is taken for four hours",
+        ):
+            self.assertIn(words, text)
+        minutes = {each for _, each in read_projects(page).values()}
+        self.assertEqual(minutes, {PROJECT_MIN})
 
     def test_the_primer_has_the_words_that_it_is_said_to_teach(self) -> None:
         page = (ROOT / "docs/start.md").read_text(encoding="utf-8")

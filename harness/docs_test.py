@@ -113,14 +113,14 @@ _TIME = re.compile(r"(?<![\w.])[\d.]+ (?:ns|us|ms|%|GB/s)(?!\w)")
 _RATIOS = re.compile(r"((?:[\d.]+(?:,| and) )*[\d.]+) times")
 # What says that a figure is of a run that no page has.
 _MEASURED = re.compile(
-    r"\b(?:in (?:one|some|\w+ of several) runs?|measured|here|on one machine)\b",
+    r"\b(?:in (?:one|some) runs?|measured|here|on one machine)\b",
     re.IGNORECASE,
 )
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Returns the prose, a list with what leads to it, in lines of their own."""
-    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    """Returns the prose in lines, each list with what leads to it."""
+    text = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.M)
     text = re.sub(r":\n\n(?=- )", ":\n", text)
     return [" ".join(x.split()) for x in re.split(r"\n\s*\n", text)]
 
