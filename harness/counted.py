@@ -1,4 +1,9 @@
-"""Compares the numbers of orders in a text with what explorations find.
+"""Compares the numbers in a text with what is printed and explored.
+
+Of all numbers of three digits and more each must stand, in whatever way it is
+written, in a listing or transcript of the chapter, which are compared, or in
+the sources, tests and tries of the lab. Left out are paragraphs that quote the
+benchmarks (see docs_test.py) or one run, on one machine, and "See".
 
 A paragraph that states a number of schedules or orders is read for
 
@@ -44,6 +49,21 @@ _SOME = re.compile(
     re.IGNORECASE,
 )
 _PRINTED = re.compile(r"\bin (\d+) of (\d+)(?= orders\b|\")")
+
+
+# Numbers of all labs, and where they come from.
+_COMMON = {
+    100: "milliseconds: kRecheckSeconds of common/base/clock.h",
+    120: "seconds: the limit of a lab in common/lab",
+    128: "what a shell adds to the number of a signal",
+}
+_LARGE = re.compile(r"(?<![\w.,:/-])\d[\d,]*\d(?![\w:/-]|[.,]\d)")
+_DAY = re.compile(r"\b[A-Z][a-z]+ \d+, \d{4}")
+_DIGITS = re.compile(r"\d[\d,']*\d")
+_ONE_RUN = re.compile(
+    r"\b(?:in|In) (?:this|one|\w+) runs?\b|\b[Ii]n several runs\b"
+    r"|\b[Oo]n one machine\b|\bbenchmarks/README\.md\)|\bRFC \d"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,17 +163,53 @@ def _of_tries(file: pathlib.Path) -> list[explored.Explored]:
     ]
 
 
+def large_numbers(text: chapter.Chapter) -> list[tuple[str, str]]:
+    """Returns the numbers in prose that must be known, with their places."""
+    found = []
+    for number, paragraph in _paragraphs(text, plain=False):
+        if paragraph == "## See":
+            break
+        if not _ONE_RUN.search(paragraph):
+            found += [
+                (f"{text.place}:{number}", word)
+                for word in _LARGE.findall(_DAY.sub("", _plain(paragraph)))
+                if len(word.replace(",", "")) > 2
+            ]
+    return found
+
+
+def stated(folder: pathlib.Path) -> set[int]:
+    """Returns the numbers in what is compared of a lab, and in its sources."""
+    text = chapter.Chapter.read(folder / "README.md")
+    lines = [line for fence in text.fences for line in fence.body]
+    for pattern in ("*.cc", "*.h", "wrong/*.cc", "*.toml", "*_test.py"):
+        for file in folder.glob(pattern):
+            lines.append(file.read_text(encoding="utf-8"))
+    # Commands, and what a program prints, in sentences.
+    lines += re.findall(r"`[^`]*`", "\n".join(x for _, x in text.prose()))
+    words = _DIGITS.findall("\n".join(lines))
+    return {int(re.sub(r"\D", "", word)) for word in words}
+
+
 def problems(
     text: chapter.Chapter,
     found_spaces: Sequence[Space],
     reasons: Mapping[str, str],
+    numbers: Collection[int] | None = None,
 ) -> list[str]:
     """Returns the claims that no exploration has, unless there is a reason.
 
-    `reasons` has the words of such a claim, and how else it is known.
+    `reasons` has the words of such a claim, and how else it is known. Given
+    what stated() returns, also the large numbers that are nowhere else.
     """
     found = []
     unused = set(reasons)
+    if numbers is not None:
+        known_numbers = {*numbers, *_COMMON, *(sum(x) for x in found_spaces)}
+        for place, word in large_numbers(text):
+            unused.discard(word)
+            if word not in reasons and _number(word) not in known_numbers:
+                found.append(f"{place}: nothing that is compared has {word}")
     for claim in claims(text):
         unused.discard(claim.words)
         if claim.words not in reasons and not claim.holds(found_spaces):
@@ -183,13 +239,16 @@ def _claims_of(paragraph: str, place: str) -> Iterator[Claim]:
         rest = pattern.sub(lambda match: "#" * len(match[0]), rest)
 
 
-def _paragraphs(text: chapter.Chapter) -> Iterator[tuple[int, str]]:
+def _paragraphs(
+    text: chapter.Chapter, plain: bool = True
+) -> Iterator[tuple[int, str]]:
     """Yields the prose: each paragraph, item and row, with its first line."""
     first, lines = 0, list[str]()
     for number, line in [*text.prose(), (0, "")]:
-        begins = re.match(r"\s*(?:[-*|]|\d+\.) ?|\s*$|#|\s*<", line)
+        begins = re.match(r"\s*(?:[-*|] ?|\d+\. )|\s*$|#|\s*<", line)
         if begins and lines:
-            yield first, _plain(" ".join(lines))
+            paragraph = " ".join(lines)
+            yield first, _plain(paragraph) if plain else paragraph
             lines = []
         if line.strip():
             first = first if lines else number

@@ -135,9 +135,33 @@ class CountedTest(unittest.TestCase):
             {(3, 1), (216,), (67, 5), (4, 2), (2, 4), (1, 5), (8, 2)},
         )
 
+    def test_large_numbers_are_those_of_what_is_compared(self) -> None:
+        """In a listing, a source, a test or a try; or there is a reason."""
+        (self.folder / "main.cc").write_text("int a = 10'000;\n")
+        (self.folder / "tries.toml").write_text("says = 'It has 777'\n")
+        block = "```console\nMain: 65536 bytes\n```\n"
+        for sentence, word in (
+            ("It has 65,536 bytes, 10,000 and 777 of them.", ""),
+            ("It has 90 bytes, or 1,048 of 1,048 orders.", ""),
+            ("In one run it has 999.", ""),
+            ("It dates from RFC 999.", ""),
+            ("It is of November 28, 2026.", ""),
+            ("It has 65,537 bytes.", "65,537"),
+            ("It has 999.\n\nIn one run it had 1,000.", "999"),
+            ("It has none.\n\n## See\n\nBooks of 1965.", ""),
+        ):
+            text = self.chapter(f"{block}\n{sentence}\n")
+            numbers = counted.stated(self.folder)
+            found = counted.problems(text, self.SPACES, {}, numbers)
+            wanted = "README.md:5: nothing that is compared has"
+            self.assertEqual(found, [f"{wanted} {word}"] if word else [])
+            reasons = {word: "It is so."} if word else {}
+            found = counted.problems(text, self.SPACES, reasons, numbers)
+            self.assertEqual(found, [])
+
     def test_a_chapter_that_miscounts_is_found(self) -> None:
         """By the test of its lab, which may have a reason."""
-        name = "test_chapter_counts_the_orders_that_there_are"
+        name = "test_chapter_states_numbers_that_there_are"
         fake = fake_lab.FakeLab(self.folder)
         fake.write("README.md", fake_lab.CHAPTER + "\nIt has 5 orders.\n")
         test = fake_lab.TEST.replace(

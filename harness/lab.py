@@ -93,9 +93,9 @@ class LabTest(raw.RawPromises):
     # What explorations of the lab find; see explored.py.
     explored: ClassVar[Sequence[Explored]] = ()
 
-    # Numbers of orders in the chapter that no exploration can have, as they
-    # are written there, and how else they are known.
-    orders: ClassVar[Mapping[str, str]] = {}
+    # Numbers in the chapter that nothing compares, as they are written there,
+    # and how else they are known; see counted.py.
+    known_numbers: ClassVar[Mapping[str, str]] = {}
 
     # pylint: disable-next=arguments-differ
     def __init_subclass__(cls) -> None:
@@ -226,10 +226,16 @@ class LabTest(raw.RawPromises):
             for line in lost
         ]
 
-    def test_chapter_counts_the_orders_that_there_are(self) -> None:
-        """Each number of orders is one that an exploration has found."""
-        known = counted.known(self.folder, self.explored)
-        self.fail_if(counted.problems(self._chapter(), known, self.orders))
+    def test_chapter_states_numbers_that_there_are(self) -> None:
+        """Those of orders are of explorations; others are compared, too."""
+        self.fail_if(
+            counted.problems(
+                self._chapter(),
+                counted.known(self.folder, self.explored),
+                self.known_numbers,
+                counted.stated(self.folder),
+            )
+        )
 
     def test_chapter_has_no_block_that_nothing_compares(self) -> None:
         """Each says what it is; the test of the documents looks at commands."""

@@ -12,6 +12,11 @@ SPREAD = r"[\d.]+ \([\d.]+ to [\d.]+\)"
 class BatchingTest(lab.LabTest):
     """The same numbers in many messages, and in few."""
 
+    known_numbers = {
+        "20,000": "two reads for each of 10,000 messages; see check",
+        "200": "two reads for each of 100 messages; see check",
+        "800": "100 numbers of 8 bytes",
+    }
     wrong = {
         "rest_forgotten": lab.Caught(
             by="output", saying=r"3 numbers of 5 have arrived"

@@ -22,6 +22,16 @@ def _holds(run: lab.Run) -> list[tuple[int, ...]]:
 class PipeLimitsTest(lab.LabTest):
     """Buffers that are full, and processes that wait for one another."""
 
+    known_numbers = {
+        "212,992": "net.core.wmem_max, as Linux sets it",
+        "35,520": "64 bytes with their header, in twice 212,992",
+        "208,896": "4,096 bytes with their header, in twice 212,992",
+        "524,288": "what a Connection asks for; see connection.cc",
+        "87,424": "64 bytes with their header, in twice 524,288",
+        "512,000": "4,096 bytes with their header, in twice 524,288",
+        "64,000": "16 pages, and 40 writes of 100 fit into each",
+        "32,784": "16 pages, and one write of 2,049 fits into each",
+    }
     raw = True
     wrong = {
         "both_receive": lab.Caught(

@@ -14,6 +14,9 @@ SILENT = r"hung: no heartbeat for \S+ s"
 class SupervisorTest(lab.LabTest):
     """Three workers, every way to fail, and who notices."""
 
+    known_numbers = {
+        "254": "a version of systemd; see systemd.service(5)",
+    }
     raw = True
     wrong = {
         "no_heartbeat": lab.Caught(
