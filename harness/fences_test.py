@@ -132,7 +132,9 @@ class FencesTest(unittest.TestCase):
         (root / "common/lab").mkdir(parents=True)
         (root / "common/lab/lab.cc").write_text('"--pace"')
         (root / "harness").mkdir()
-        (root / "harness/explore.py").write_text('"--schedule" "--scenario"')
+        (root / "harness/explore.py").write_text(
+            '"two" "--schedule" "--scenario"'
+        )
         self.fake.write("main.cc", '"--count" "ring"')
         explore = "./bazelw run //harness:explore --"
         for command, problem in (
@@ -148,6 +150,7 @@ class FencesTest(unittest.TestCase):
             (f"{explore} gone", "there is no //labs/gone:gone"),
             (f"{explore} fake two", "two is not the name of a flag"),
             (f"{explore} fake --scenario=rong", "no scenario rong"),
+            (f"{explore} fake --scenario=two", "no scenario two"),
             ("bazel-bin/labs/fake/row", "there is no //labs/fake:row"),
             ("tools/chekc", "there is no tools/chekc"),
             ("ls /tmp | sotr", "sotr is none of"),
