@@ -137,6 +137,7 @@ class Site:
         self.pages = self._pages()
         self._by_file = {page.file: page for page in self.pages}
         self._ours: dict[str, set[str]] = {}
+        self._exercises: dict[str, list[exercises.Exercise]] = {}
         self.html_navigation = self.navigation()
 
     # What there is.
@@ -479,7 +480,9 @@ class Site:
 
     def _mend(self, lab: str, name: str) -> str:
         """Returns the answer of the exercise that mends a variant."""
-        for exercise in exercises.load(self.root / "labs" / lab):
+        if lab not in self._exercises:
+            self._exercises[lab] = exercises.load(self.root / "labs" / lab)
+        for exercise in self._exercises[lab]:
             if (exercise.kind, exercise.name) != (exercises.MEND, name):
                 continue
             path = f"labs/{lab}/wrong/{name}.cc"
@@ -741,6 +744,7 @@ class Site:
 
     def stage(self, folder: pathlib.Path) -> None:
         """Fills Sphinx's source folder."""
+        self.sources.read_ahead(self.all_files())
         for page in self.pages:
             file = folder / f"{page.name}.md"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,11 @@ site's top folder; the page that shows it replaces it.
 """
 
 import bisect
+import concurrent.futures
 import dataclasses
 import functools
 import html
+import multiprocessing
 import pathlib
 import re
 import textwrap
@@ -284,6 +286,15 @@ class Sources:
             text = (self.root / path).read_text(encoding="utf-8")
             self._read[path] = self.made(path, text)
         return self._read[path]
+
+    def read_ahead(self, paths: Sequence[str]) -> None:
+        """Highlights many sources at the same time."""
+        rest = [path for path in paths if path not in self._read]
+        with concurrent.futures.ProcessPoolExecutor(
+            mp_context=multiprocessing.get_context("fork")
+        ) as pool:
+            for source in pool.map(self.get, rest, chunksize=16):
+                self._read[source.path] = source
 
     def made(self, path: str, text: str) -> Source:
         """Highlights a text as if it were that of a file."""

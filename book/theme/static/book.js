@@ -297,7 +297,7 @@ const ipcBook = (() => {
       const look = () => {
         waiting = false;
         if (!this.follows || !this.isReady()) return;
-        const middle = window.innerHeight * 0.45;
+        const middle = window.innerHeight * 0.62;
         let found = null;
         for (const figure of this.figures) {
           const box = figure.getBoundingClientRect();
