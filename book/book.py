@@ -15,6 +15,7 @@ from typing import Any
 
 from book import check
 from book.site import BadTree, Site
+from harness import about, exercises
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = "python3-sphinx python3-myst-parser"
@@ -175,7 +176,7 @@ def build(
     try:
         site = Site(root, labs, recordings)
         _sphinx(root, out, site)
-    except BadTree as error:
+    except (BadTree, about.Malformed, exercises.Wrong) as error:
         raise CannotBuild(str(error)) from error
     found = list(check.problems(out)) if labs is None else []
     if found:

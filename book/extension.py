@@ -156,13 +156,14 @@ def _context(
     page = _page(app, name)
     depth = name.count("/")
     kind = page.kind if page else "source"
-    if name in ("index", "search"):
-        kind = name
+    if name in ("index", "search", "schedulers"):
+        kind = "doc" if name == "schedulers" else name
     entry = f'<a href="{fences.ROOT}{name}.html"'
     here = f'{entry} aria-current="page">'
     navigation = site.html_navigation.replace(f"{entry}>", here)
     contents = _contents(doctree) if doctree is not None else []
-    if kind == "lab" and contents:
+    if kind == "lab" and contents and page:
+        contents = site.with_recorded(page, contents)
         items = "".join(
             f'<li><a href="#{anchor}">{fences.html.escape(text)}</a></li>'
             for anchor, text in contents
@@ -183,7 +184,8 @@ def _context(
         book_before=before,
         book_after=after,
         book_panel=fences.placed(panel, depth),
-        book_scheduler=bool(page and site.has_scheduler(page)),
+        book_styles=site.extras(name, ".css"),
+        book_scripts=site.extras(name, ".js"),
         book_lab=lab,
     )
 

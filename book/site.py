@@ -8,7 +8,7 @@ where it belongs. The files themselves stay as they are.
 import dataclasses
 import html
 import importlib
-import importlib.util
+import inspect
 import json
 import pathlib
 import posixpath
@@ -36,6 +36,9 @@ _SPAN_OR_LINK = re.compile(
 _MODULE = re.compile(r"^### (.+)$")
 _LESSON = re.compile(r"^\d+\. \[(\w+)\]\(\.\./labs/\w+/README\.md\): (.+)$")
 _LISTED = re.compile(r"^- \[([^\]]+)\]\(([\w./-]+\.md)[^)]*\)")
+
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 
 class BadTree(Exception):
@@ -99,6 +102,21 @@ def modules(root: pathlib.Path) -> list[Module]:
     return [Module(title, tuple(labs)) for title, labs in found]
 
 
+def _part(name: str) -> Any:
+    """Returns a part of the book that may be missing, or None."""
+    try:
+        return importlib.import_module(f"book.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"book.{name}":
+            raise
+        return None
+
+
+def upper_first(text: str) -> str:
+    """Returns a text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def title_of(text: str) -> str:
     """Returns the title of a Markdown file."""
     match = re.search(r"^# (.+)$", text, re.M)
@@ -137,6 +155,7 @@ class Site:
         self.pages = self._pages()
         self._by_file = {page.file: page for page in self.pages}
         self._ours: dict[str, set[str]] = {}
+        self._recorded: dict[str, set[str]] = {}
         self._exercises: dict[str, list[exercises.Exercise]] = {}
         self.html_navigation = self.navigation()
 
@@ -291,6 +310,11 @@ class Site:
         out += self._linked(page, "\n".join(prose)).split("\n")
         if page.kind == "lab":
             out = self._chapter(page, out)
+        deaths = _part("deaths") if page.name == "docs/death" else None
+        if deaths:
+            title = '<h2 id="pictures">The table in pictures</h2>'
+            text = deaths.html(self._text(page.file))
+            out += self.put(Chunk(f"{title}{text}"))
         return "\n".join(["---", "orphan: true", "---", "", *out, ""])
 
     def linker(self, page: Page) -> Linker:
@@ -408,18 +432,47 @@ class Site:
     def recorded(self, kind: str, module: str, lab: str) -> str:
         """Returns what another part of the book makes of its recordings."""
         found = self.recordings.get(kind, {}).get(lab)
-        if not found or importlib.util.find_spec(f"book.{module}") is None:
+        part = _part(module)
+        if not found or part is None:
             return ""
-        part = importlib.import_module(f"book.{module}")
-        text: str = part.chapter_section(lab, found)
+        told = self.recordings.get("recorded", {})
+        more = {}
+        takes = inspect.signature(part.chapter_section).parameters
+        if told and "recorded" in takes:
+            more["recorded"] = f"{told['date']}, {told['machine']}"
+        text: str = part.chapter_section(lab, found, **more)
+        if text:
+            self._recorded.setdefault(lab, set()).add(kind)
         return f'<div class="wide">{text}</div>' if text else ""
 
-    def has_scheduler(self, page: Page) -> bool:
-        """Whether the reader can be the scheduler on a page."""
-        lab = page.name.partition("/")[2]
-        return page.kind == "lab" and bool(
-            self.recordings.get("explorations", {}).get(lab)
-        )
+    def extras(self, name: str, ending: str) -> list[str]:
+        """Returns the styles, or the scripts, that a page needs besides."""
+        kinds = self._recorded.get(name.removeprefix("labs/"), set())
+        found = []
+        if "explorations" in kinds or name == "schedulers":
+            found.append("scheduler")
+        if ending == ".css" and ("runs" in kinds or name == "docs/death"):
+            found.append("runs")
+        places = [self.root / "book/static", HERE / "static"]
+        return [
+            f"{one}{ending}"
+            for one in found
+            if any((place / f"{one}{ending}").is_file() for place in places)
+        ]
+
+    def with_recorded(
+        self, page: Page, contents: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str]]:
+        """Adds what was recorded to the sections of a chapter."""
+        kinds = self._recorded.get(page.name.removeprefix("labs/"), set())
+        found = []
+        for anchor, text in contents:
+            found.append((anchor, text))
+            if anchor == "why" and "explorations" in kinds:
+                found.append(("scheduler", "You are the scheduler"))
+            if anchor == "what-goes-wrong" and "runs" in kinds:
+                found.append(("runs", "Right and wrong together"))
+        return found
 
     def _with_diffs(self, lab: str, lines: Sequence[str]) -> list[str]:
         """Puts each wrong variant at the item that names it."""
@@ -522,7 +575,7 @@ class Site:
         return [
             '<details class="fold wide beside" id="raw-beside"><summary>'
             "By the library and by system calls, side by side</summary>"
-            '<div class="pair"><div><h3>By the library</h3>'
+            '<div class="ways"><div><h3>By the library</h3>'
             f"{left}</div><div><h3>By system calls: "
             f'<a href="{raw.address}">raw.cc</a></h3>{listing(raw)}</div>'
             "</div></details>"
@@ -581,10 +634,12 @@ class Site:
         for module in self.modules:
             items = []
             for lesson in module.lessons:
-                name = f"<b>{lesson.lab}</b>"
+                place = number + len(items)
+                num = f"<span class=num>{place}</span>"
+                name = f"<b>{num}{lesson.lab}</b>"
                 if lesson.lab in self.labs:
                     href = f"{ROOT}labs/{lesson.lab}.html"
-                    name = f'<a href="{href}">{lesson.lab}</a>'
+                    name = f'<a href="{href}">{num}{lesson.lab}</a>'
                 items.append(
                     f"<li>{name}<span class=question>"
                     f"{html.escape(lesson.question)}</span>"
@@ -644,11 +699,40 @@ class Site:
             (p for p in self.pages if p.kind == "project"),
             key=lambda p: (p.name != "projects/index", p.name),
         )
+        if self._index_of_explorations():
+            docs.append(("schedulers", "All recorded explorations"))
+        titles = {"readme": "About this course", "docs/tour": "A tour of learn"}
+        docs = [(name, titles.get(name, title)) for name, title in docs]
         return [
             ("Pages", "pages", docs),
-            ("Projects", "projects", [(p.name, p.title) for p in projects]),
+            (
+                "Projects",
+                "projects",
+                [
+                    (p.name, upper_first(p.title.removeprefix("Project: ")))
+                    for p in projects
+                ],
+            ),
             ("The library", "library", rooms),
         ]
+
+    def _index_of_explorations(self) -> str:
+        """Returns the list of all explorations, for a page of its own."""
+        part = _part("scheduler_html")
+        found = self.recordings.get("explorations", {})
+        every = [one for lab in self.labs for one in found.get(lab, ())]
+        if not every or not hasattr(part, "index_section"):
+            return ""
+        text: str = part.index_section(every)
+        return text
+
+    def about_pages(self) -> dict[str, str]:
+        """Returns, by address, what pages are about, for the search."""
+        return {
+            f"labs/{lesson.lab}.html": lesson.question
+            for module in self.modules
+            for lesson in module.lessons
+        }
 
     def navigation(self) -> str:
         """Returns the links to all pages."""
@@ -753,6 +837,14 @@ class Site:
                 start = (self.root / page.file).parent / image
                 shutil.copyfile(start, file.parent / image)
         (folder / "index.md").write_text(self.front(), encoding="utf-8")
+        if text := self._index_of_explorations():
+            lines = ["---", "orphan: true", "---", "", "# Recorded explorations"]
+            page_text = "\n".join([*lines, *self.put(Chunk(text)), ""])
+            (folder / "schedulers.md").write_text(page_text, encoding="utf-8")
+        told = json.dumps(self.about_pages(), ensure_ascii=False)
+        self.scripts["about.js"] = (
+            f"(window.ipcBook = window.ipcBook || {{}}).about = {told};\n"
+        )
 
 
 def listing(source: Source) -> str:

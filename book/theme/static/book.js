@@ -2,7 +2,7 @@
 // Everything that it does is a comfort; the pages are complete without it.
 "use strict";
 
-const ipcBook = (() => {
+(() => {
   const root = document.documentElement;
   const top = root.dataset.content_root || "";
   const wide = window.matchMedia("(min-width: 1100px)");
@@ -375,6 +375,24 @@ const ipcBook = (() => {
     }
   };
 
+  // What a page that was found is about.
+
+  const startSearch = () => {
+    const results = document.getElementById("search-results");
+    const about = window.ipcBook.about;
+    if (!results || !about) return;
+    const say = () => {
+      for (const link of results.querySelectorAll("li > a:not([data-told])")) {
+        link.dataset.told = "yes";
+        const page = link.pathname.split("/").slice(-2).join("/");
+        const text = about[page] || about[page.split("/").pop()];
+        if (text) link.after(make("span", { class: "about" }, text));
+      }
+    };
+    new MutationObserver(say).observe(results, { childList: true, subtree: true });
+    say();
+  };
+
   const start = () => {
     startTheme();
     startNavigation();
@@ -382,11 +400,16 @@ const ipcBook = (() => {
     startPrinting();
     startPanel();
     startSections();
+    startSearch();
     showTarget();
     window.addEventListener("hashchange", showTarget);
   };
 
   document.addEventListener("DOMContentLoaded", start);
-  return { addSources, load, make, top };
+  window.ipcBook = Object.assign(window.ipcBook || {}, {
+    addSources,
+    load,
+    make,
+    top,
+  });
 })();
-window.ipcBook = ipcBook;
