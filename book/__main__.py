@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from book import book
+from book import build as building
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +45,9 @@ def serve(folder: pathlib.Path) -> None:
     handler = functools.partial(_Handler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         port = server.server_address[1]
-        print(f"The book: http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True)
+        print(
+            f"The book: http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True
+        )
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -77,7 +79,9 @@ def _recordings(root: pathlib.Path, labs: Sequence[str] | None) -> Any:
 def main(arguments: Sequence[str]) -> int:
     """Builds the book; returns an exit status."""
     parser = _Parser(
-        prog="book", description="Builds the book of the course.", allow_abbrev=False
+        prog="book",
+        description="Builds the book of the course.",
+        allow_abbrev=False,
     )
     parser.add_argument("--out", help="the folder to write it to")
     parser.add_argument("--labs", help="only these: pipes,condition")
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         help="without recorded runs and explorations",
     )
     options = parser.parse_args(arguments)
-    root = book.root_of_tree()
+    root = building.root_of_tree()
     labs = options.labs.split(",") if options.labs else None
     out = cache_folder()
     if options.out is not None:
@@ -98,12 +102,12 @@ def main(arguments: Sequence[str]) -> int:
             parser.error("--out needs a folder")
     try:
         recordings = None if options.no_recordings else _recordings(root, labs)
-        book.build(root, out, recordings, labs)
+        building.build(root, out, recordings, labs)
         if options.out is None:
             open_or_serve(out)
         else:
             print(f"The book: {out / 'index.html'}")
-    except book.CannotBuild as error:
+    except building.CannotBuild as error:
         print(f"book: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

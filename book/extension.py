@@ -3,6 +3,7 @@
 site.py hands over a Site as the value `book_site` of the configuration.
 """
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,17 +14,18 @@ from sphinx.application import Sphinx
 
 from book import fences
 from book.site import Page, Site
+from book.sources import ROOT
 
 
-class Ready(nodes.literal_block):
+class Ready(nodes.literal_block):  # type: ignore[misc]
     """HTML that is ready; its text is there for the search."""
 
 
-class Name(nodes.inline):
+class Name(nodes.inline):  # type: ignore[misc]
     """Code in a sentence, whose HTML is ready."""
 
 
-class Book(Directive):
+class Book(Directive):  # type: ignore[misc]
     """Includes HTML that site.py has kept."""
 
     required_arguments = 1
@@ -75,12 +77,12 @@ def _link_names(app: Sphinx, doctree: nodes.document) -> None:
             node = node.parent
         is_link = any(isinstance(p, nodes.reference) for p in parents)
         is_title = any(isinstance(p, nodes.title) for p in parents)
-        plain = fences.html.escape(text, quote=False)
+        plain = html.escape(text, quote=False)
         shown = plain if is_link or is_title else site.inline(page, text)
         literal.replace_self(Name("", text, html=shown))
 
 
-def _resolve(app: Sphinx, doctree: nodes.document, name: str) -> None:
+def _resolve(_: Sphinx, doctree: nodes.document, name: str) -> None:
     """Makes addresses of the links that site.py has written."""
     root = fences.root_of(name.count("/"))
     for link in doctree.findall(nodes.reference):
@@ -126,8 +128,10 @@ def _framed(body: str) -> str:
         body,
     )
     # What docutils says of rows and cells, no style asks for.
-    body = re.sub(r'<(tr|th|td|thead|tbody) class="(?:row-\w+|head)"', r"<\1", body)
-    body = re.sub(r'<(th|td)><p>(.*?)</p>\n?</\1>', r"<\1>\2</\1>", body)
+    body = re.sub(
+        r'<(tr|th|td|thead|tbody) class="(?:row-\w+|head)"', r"<\1", body
+    )
+    body = re.sub(r"<(th|td)><p>(.*?)</p>\n?</\1>", r"<\1>\2</\1>", body)
     return body.replace(' class="reference internal"', "")
 
 
@@ -158,14 +162,14 @@ def _context(
     kind = page.kind if page else "source"
     if name in ("index", "search", "schedulers"):
         kind = "doc" if name == "schedulers" else name
-    entry = f'<a href="{fences.ROOT}{name}.html"'
+    entry = f'<a href="{ROOT}{name}.html"'
     here = f'{entry} aria-current="page">'
     navigation = site.html_navigation.replace(f"{entry}>", here)
     contents = _contents(doctree) if doctree is not None else []
     if kind == "lab" and contents and page:
         contents = site.with_recorded(page, contents)
         items = "".join(
-            f'<li><a href="#{anchor}">{fences.html.escape(text)}</a></li>'
+            f'<li><a href="#{anchor}">{html.escape(text)}</a></li>'
             for anchor, text in contents
         )
         # The sections of a chapter stand below it.

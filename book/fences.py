@@ -2,7 +2,6 @@
 
 import html
 import re
-import shlex
 from collections.abc import Sequence
 
 from book.sources import ROOT, Linker, Source, highlight
@@ -65,11 +64,11 @@ def _figure(
     attributes: str = "",
 ) -> str:
     head = f"<figcaption>{caption}</figcaption>" if caption else ""
-    code = "\n".join(lines)
+    inside = "\n".join(lines)
     return (
         f'<figure class="fence {kind}"{attributes}>{head}'
         f'<pre tabindex="0" role="group" aria-label="{html.escape(label)}">'
-        f"<code>{code}</code></pre></figure>"
+        f"<code>{inside}</code></pre></figure>"
     )
 
 
@@ -94,23 +93,17 @@ def trace(body: Sequence[str]) -> str:
 
 def shell(body: Sequence[str]) -> str:
     """Returns commands to type."""
-    shown = []
-    for line in body:
-        command, hash_, comment = line.partition("#")
-        if hash_ and (not command or command.endswith(" ")):
-            line_html = f"{_escape(command)}<i class=c>#{_escape(comment)}</i>"
-        else:
-            line_html = _escape(line)
-        shown.append(line_html)
+    shown = [
+        re.sub(r"(?:^|(?<=\s))#.*$", r"<i class=c>\g<0></i>", _escape(line))
+        for line in body
+    ]
     return _figure("sh", "Commands", shown)
 
 
 def code(language: str, body: Sequence[str], linker: Linker) -> str:
     """Returns code that is quoted from no file."""
     name = _LANGUAGES.get(language, language or "text")
-    lines = highlight(
-        "\n".join(body), name, linker if name == "cpp" else None
-    )
+    lines = highlight("\n".join(body), name, linker if name == "cpp" else None)
     return _figure(name, f"{language or 'Text'}", lines)
 
 
@@ -134,12 +127,6 @@ def listing(
         f"<span class=lines>{where}</span></a>"
     )
     return _figure("cpp", f"{source.name}, {where}", lines, caption, data)
-
-
-def title_of(command: str) -> str:
-    """Returns the target that a command runs, or ""."""
-    words = shlex.split(command)
-    return next((word for word in words if word.startswith("//")), "")
 
 
 def root_of(depth: int) -> str:

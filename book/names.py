@@ -26,7 +26,9 @@ _TYPE = re.compile(
     r"(?:\[\[[^\]]*\]\]\s*)?(\w+)(?:<[^;{}]*>)?(?:\s+final)?\s*(?::[^:].*)?$",
     re.S,
 )
-_ENUM = re.compile(r"\benum\s+(?:class\s+|struct\s+)?(\w+)\s*(?::[^:].*)?$", re.S)
+_ENUM = re.compile(
+    r"\benum\s+(?:class\s+|struct\s+)?(\w+)\s*(?::[^:].*)?$", re.S
+)
 _NAMESPACE = re.compile(r"\bnamespace\s*([\w:]*)\s*$")
 _USING = re.compile(r"\busing\s+(\w+)\s*=")
 _CONCEPT = re.compile(r"\bconcept\s+(\w+)\s*=")
@@ -135,9 +137,9 @@ def declarations(text: str) -> Iterator[tuple[str, int, str]]:
         visible = all(s.is_public for s in scopes)
         if mark == "}":
             if scope.kind == "enum" and visible and prefix[0] == "ipc":
-                for name in re.finditer(r"(?:^|,)\s*(\w+)", head):
-                    full = "::".join([*prefix[1:], name[1]])
-                    line = bisect.bisect_right(starts, begin + name.start(1))
+                for one in re.finditer(r"(?:^|,)\s*(\w+)", head):
+                    full = "::".join([*prefix[1:], one[1]])
+                    line = bisect.bisect_right(starts, begin + one.start(1))
                     yield full, line, "value"
             if len(scopes) > 1:
                 scopes.pop()

@@ -246,6 +246,10 @@ class Site:
         if not path:
             return f"book:{page.name}.html{anchor}"
         place = _normal(posixpath.join(posixpath.dirname(page.file), path))
+        left_out = re.fullmatch(r"labs/(\w+)/README\.md", place)
+        if left_out and left_out[1] in self.order:
+            if left_out[1] not in self.labs:
+                return "book:index.html"
         return f"book:{self._place(page, place)}{anchor}"
 
     def _place(self, page: Page, place: str) -> str:
@@ -255,8 +259,6 @@ class Site:
         if file.is_dir():
             readme = self._by_file.get(f"{place}/README.md")
             return f"{readme.name}.html" if readme else "source/index.html"
-        if not self.is_whole and re.match(r"labs/\w+/README\.md$", place):
-            return "index.html"
         if not file.is_file():
             raise BadTree(f"{page.file}: link to {place}, which does not exist")
         if file.stat().st_size > PAGE_BYTES and file.suffix not in CODE:
@@ -319,7 +321,7 @@ class Site:
 
     def linker(self, page: Page) -> Linker:
         """Returns where names in the code of a page lead."""
-        names = {}
+        names: dict[str, str] = {}
         if page.kind == "lab":
             lab = page.name.partition("/")[2]
             for path in self.lab_files(lab):
@@ -366,7 +368,9 @@ class Site:
                 if path.endswith((".cc", ".h"))
             )
             self._ours[page.name] = set(
-                re.findall(r"\b(?:class|struct)\s+(\w+)\s*(?:final\s*)?[:{]", text)
+                re.findall(
+                    r"\b(?:class|struct)\s+(\w+)\s*(?:final\s*)?[:{]", text
+                )
             )
         return self._ours[page.name]
 
@@ -476,9 +480,7 @@ class Site:
 
     def _with_diffs(self, lab: str, lines: Sequence[str]) -> list[str]:
         """Puts each wrong variant at the item that names it."""
-        variants = [
-            path for path in self.lab_files(lab) if "/wrong/" in path
-        ]
+        variants = [path for path in self.lab_files(lab) if "/wrong/" in path]
         left = {pathlib.PurePath(path).stem: path for path in variants}
         blocks: list[list[str]] = [[]]
         for line in lines:
@@ -490,7 +492,9 @@ class Site:
             out += block
             if not block or not block[0].startswith("- "):
                 continue
-            named = re.findall(r"`(?:wrong_)?(\w+)`", block[0].partition(":")[0])
+            named = re.findall(
+                r"`(?:wrong_)?(\w+)`", block[0].partition(":")[0]
+            )
             for name in named:
                 if path := left.pop(name, None):
                     out += self.put(Chunk(self.variant(lab, path)), "  ")
@@ -563,7 +567,9 @@ class Site:
             if "/wrong/" not in f and f != path and f.endswith((".cc", ".h"))
         ]
         quoted = re.findall(
-            r"^```cpp (?!raw)([\w./]+)#?", self._text(f"labs/{lab}/README.md"), re.M
+            r"^```cpp (?!raw)([\w./]+)#?",
+            self._text(f"labs/{lab}/README.md"),
+            re.M,
         )
         files.sort(key=lambda f: -quoted.count(posixpath.basename(f)))
         ways = [self.sources.get(f) for f in files]
@@ -585,7 +591,9 @@ class Site:
         """Returns the sources of the code panel: the lab's and the quoted."""
         files = self.lab_files(lab)
         text = self._text(f"labs/{lab}/README.md")
-        for path in re.findall(r"^ *```cpp ((?:common|labs)/[\w./]+)", text, re.M):
+        for path in re.findall(
+            r"^ *```cpp ((?:common|labs)/[\w./]+)", text, re.M
+        ):
             if path not in files:
                 files.append(path)
         return files
@@ -598,9 +606,9 @@ class Site:
             code = "\n".join(source.lines)
             data.append({"path": path, "html": fences.placed(code, 1)})
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        self.scripts[f"sources/{lab}.js"] = (
-            f"ipcBook.addSources({json.dumps(lab)},{text});\n"
-        )
+        self.scripts[
+            f"sources/{lab}.js"
+        ] = f"ipcBook.addSources({json.dumps(lab)},{text});\n"
 
     def panel(self, lab: str) -> str:
         """Returns the code panel of a chapter: first of all, links."""
@@ -632,7 +640,7 @@ class Site:
         labs = sum(len(m.lessons) for m in self.modules)
         cards, number = [], 1
         for module in self.modules:
-            items = []
+            items: list[str] = []
             for lesson in module.lessons:
                 place = number + len(items)
                 num = f"<span class=num>{place}</span>"
@@ -692,7 +700,9 @@ class Site:
             if page := self._by_file.get(file):
                 docs.append((page.name, page.title))
         rooms = [
-            (p.name, p.file.split("/")[1]) for p in self.pages if p.kind == "room"
+            (p.name, p.file.split("/")[1])
+            for p in self.pages
+            if p.kind == "room"
         ]
         rooms.append(("source/index", "All sources"))
         projects = sorted(
@@ -739,7 +749,9 @@ class Site:
         out = []
         number = 1
         for module in self.modules:
-            out.append(f"<h2>{html.escape(module.title)}</h2><ol start={number}>")
+            out.append(
+                f"<h2>{html.escape(module.title)}</h2><ol start={number}>"
+            )
             for lesson in module.lessons:
                 if lesson.lab in self.labs:
                     href = f"{ROOT}labs/{lesson.lab}.html"
@@ -752,9 +764,7 @@ class Site:
             out.append(f"<h2>{title}</h2><ul>")
             for name, text in entries:
                 href = f"{ROOT}{name}.html"
-                out.append(
-                    f'<li><a href="{href}">{html.escape(text)}</a></li>'
-                )
+                out.append(f'<li><a href="{href}">{html.escape(text)}</a></li>')
             out.append("</ul>")
         return "".join(out)
 
@@ -784,8 +794,8 @@ class Site:
             )
             anchor = folder.replace("/", "-") or "top"
             out.append(
-                f'<section class="folder" id="{anchor}"><h2>{folder or "."}</h2>'
-                f"<p>{links}</p></section>"
+                f'<section class="folder" id="{anchor}">'
+                f"<h2>{folder or '.'}</h2><p>{links}</p></section>"
             )
         yield "source/index", "All sources", "".join(out)
 
@@ -804,13 +814,14 @@ class Site:
                     f"{match[2]}: {what}</a>"
                 )
         twins = [
-            f'<a href="{ROOT}source/{other}.html">{posixpath.basename(other)}</a>'
+            f'<a href="{ROOT}source/{other}.html">'
+            f"{posixpath.basename(other)}</a>"
             for other in self._twins(path)
         ]
         links = " · ".join([above, *twins] if above else twins)
         name = posixpath.basename(path)
         return (
-            f'<h1><small>{folder}/</small>{name}</h1>'
+            f"<h1><small>{folder}/</small>{name}</h1>"
             f'<p class="note">{links}</p>{source.page()}'
         )
 
@@ -833,18 +844,26 @@ class Site:
             file = folder / f"{page.name}.md"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(self.staged(page), encoding="utf-8")
-            for image in re.findall(r"\]\(([\w.-]+\.svg)\)", self._text(page.file)):
+            for image in re.findall(
+                r"\]\(([\w.-]+\.svg)\)", self._text(page.file)
+            ):
                 start = (self.root / page.file).parent / image
                 shutil.copyfile(start, file.parent / image)
         (folder / "index.md").write_text(self.front(), encoding="utf-8")
         if text := self._index_of_explorations():
-            lines = ["---", "orphan: true", "---", "", "# Recorded explorations"]
+            lines = [
+                "---",
+                "orphan: true",
+                "---",
+                "",
+                "# Recorded explorations",
+            ]
             page_text = "\n".join([*lines, *self.put(Chunk(text)), ""])
             (folder / "schedulers.md").write_text(page_text, encoding="utf-8")
         told = json.dumps(self.about_pages(), ensure_ascii=False)
-        self.scripts["about.js"] = (
-            f"(window.ipcBook = window.ipcBook || {{}}).about = {told};\n"
-        )
+        self.scripts[
+            "about.js"
+        ] = f"(window.ipcBook = window.ipcBook || {{}}).about = {told};\n"
 
 
 def listing(source: Source) -> str:

@@ -17,7 +17,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
-from pygments.token import Comment, Keyword, Name, Number, String, Token, Whitespace
+from pygments.token import (
+    Comment,
+    Keyword,
+    Name,
+    Number,
+    String,
+    Token,
+    Whitespace,
+)
 from pygments.util import ClassNotFound
 
 from book.names import Names
@@ -107,7 +115,9 @@ class Linker:
     def address(self, name: str) -> str | None:
         """Returns the address of a declaration."""
         place = self.names.find(name)
-        return place and f"{ROOT}source/{place.path}.html#L{place.line}"
+        if place is None:
+            return None
+        return f"{ROOT}source/{place.path}.html#L{place.line}"
 
     def links(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Yields (begin, end, address) of each name, in order."""
@@ -256,9 +266,7 @@ _INCLUDE = re.compile(
 
 def _with_includes(line: str) -> str:
     """Makes a link of the file that a line includes."""
-    return _INCLUDE.sub(
-        rf'\1\2<a href="{ROOT}source/\3.html">\3</a>\4', line
-    )
+    return _INCLUDE.sub(rf'\1\2<a href="{ROOT}source/\3.html">\3</a>\4', line)
 
 
 def _plain(lines: Sequence[str]) -> list[str]:

@@ -4,6 +4,8 @@
 """
 
 import datetime
+import importlib
+import importlib.util
 import io
 import json
 import os
@@ -14,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from book import check
-from book.site import BadTree, Site
 from harness import about, exercises
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,7 +42,7 @@ def root_of_tree() -> pathlib.Path:
     return root
 
 
-def _settings(root: pathlib.Path, site: Site) -> dict[str, Any]:
+def _settings(root: pathlib.Path, site: Any) -> dict[str, Any]:
     theme = root / "book/theme"
     if not theme.is_dir():
         theme = HERE / "theme"
@@ -72,23 +73,14 @@ def _settings(root: pathlib.Path, site: Site) -> dict[str, Any]:
     }
 
 
-def _sphinx(root: pathlib.Path, out: pathlib.Path, site: Site) -> None:
-    try:
-        # pylint: disable-next=import-outside-toplevel
-        from sphinx.application import Sphinx
-
-        # pylint: disable-next=import-outside-toplevel
-        import myst_parser  # noqa: F401
-    except ImportError as error:
-        raise CannotBuild(
-            f"Sphinx or MyST is missing ({error.name}): install {PACKAGES}"
-        ) from error
-    del myst_parser
+def _sphinx(root: pathlib.Path, out: pathlib.Path, site: Any) -> None:
+    application = importlib.import_module("sphinx.application")
+    errors = importlib.import_module("sphinx.errors")
     with tempfile.TemporaryDirectory(prefix="book-") as name:
         folder = pathlib.Path(name)
         site.stage(folder / "src")
         warnings = io.StringIO()
-        app = Sphinx(
+        app = application.Sphinx(
             srcdir=str(folder / "src"),
             confdir=None,
             outdir=str(folder / "html"),
@@ -102,7 +94,10 @@ def _sphinx(root: pathlib.Path, out: pathlib.Path, site: Site) -> None:
             freshenv=True,
             parallel=os.cpu_count() or 1,
         )
-        app.build(force_all=True)
+        try:
+            app.build(force_all=True)
+        except errors.SphinxError as error:
+            raise CannotBuild(f"Sphinx: {error}") from error
         if app.statuscode:
             text = warnings.getvalue().replace(f"{folder}/src/", "")
             raise CannotBuild(f"Sphinx warns: {text.strip()}")
@@ -110,7 +105,7 @@ def _sphinx(root: pathlib.Path, out: pathlib.Path, site: Site) -> None:
         _replace(folder / "html", out)
 
 
-def _add_files(root: pathlib.Path, html: pathlib.Path, site: Site) -> None:
+def _add_files(root: pathlib.Path, html: pathlib.Path, site: Any) -> None:
     static = html / "_static"
     for name in _UNUSED:
         (static / name).unlink(missing_ok=True)
@@ -140,17 +135,26 @@ def _add_files(root: pathlib.Path, html: pathlib.Path, site: Site) -> None:
     (html / MARK).write_text(f"{date}\n", encoding="utf-8")
 
 
+def check_place(out: pathlib.Path) -> None:
+    """Sees whether a book may be written to a folder.
+
+    Raises:
+      CannotBuild: there is something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise CannotBuild(f"{out} is not a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise CannotBuild(f"{out} is not empty, and is no book")
+
+
 def _replace(new: pathlib.Path, out: pathlib.Path) -> None:
     """Puts the book where it belongs; replaces a book, and nothing else."""
-    if out.is_dir() and any(out.iterdir()):
-        if not (out / MARK).is_file():
-            raise CannotBuild(f"{out} is not empty, and is no book")
-        for entry in out.iterdir():
+    try:
+        for entry in out.iterdir() if out.is_dir() else ():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-    try:
         shutil.copytree(new, out, dirs_exist_ok=True)
     except OSError as error:
         raise CannotBuild(f"{out}: {error.strerror or error}") from error
@@ -171,12 +175,16 @@ def build(
     Raises:
       CannotBuild: something is missing, or a file is not as it must be.
     """
-    if out.exists() and not out.is_dir():
-        raise CannotBuild(f"{out} is not a folder")
+    for name in ("sphinx", "myst_parser", "pygments"):
+        if importlib.util.find_spec(name) is None:
+            raise CannotBuild(f"{name} is missing: install {PACKAGES}")
+    check_place(out)
+    # Not before, since it needs Pygments.
+    parts = importlib.import_module("book.site")
     try:
-        site = Site(root, labs, recordings)
+        site = parts.Site(root, labs, recordings)
         _sphinx(root, out, site)
-    except (BadTree, about.Malformed, exercises.Wrong) as error:
+    except (parts.BadTree, about.Malformed, exercises.Wrong) as error:
         raise CannotBuild(str(error)) from error
     found = list(check.problems(out)) if labs is None else []
     if found:
