@@ -143,6 +143,7 @@ def record_all(
     labs: Sequence[str],
     programs: Callable[[str, str], str | None],
     jobs: int,
+    add: Callable[[Wanted, str, dict[str, Any]], None],
 ) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
     """Records all labs, `jobs` explorations at a time.
 
@@ -150,10 +151,17 @@ def record_all(
       root: the tree with the tests of the labs, which declare explorations.
       labs: whose.
       programs: finds a program of a lab, as "wrong_no_end"; see runs.py.
+      add: adds to a recording what needs the program.
 
     Returns:
       The explorations of each lab that has any, and why some are missing.
     """
+
+    def recorded(program: str, one: Wanted) -> dict[str, Any]:
+        recording = record(program, one)
+        add(one, program, recording)
+        return recording
+
     found: dict[str, list[dict[str, Any]]] = {}
     missing = []
     begun = []
@@ -164,7 +172,7 @@ def record_all(
             if program is None:
                 missing.append(f"{one.command}: it is not built")
             else:
-                begun.append((one, pool.submit(record, program, one)))
+                begun.append((one, pool.submit(recorded, program, one)))
         for one, recording in begun:
             try:
                 found.setdefault(one.lab, []).append(recording.result())

@@ -5,13 +5,12 @@ is the same each time. The key comes from the recorded exploration: a choice
 that can come out has a schedule there, which the page plays.
 """
 
-import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from book import explorations
-from harness import explored, predict
+from harness import exercises, explored, predict
 
 SEED = 1
 # With fewer choices there is nothing to ask.
@@ -68,40 +67,40 @@ def ask(
     program: str,
     recording: Mapping[str, Any],
     seed: int = SEED,
-) -> list[dict[str, Any]]:
-    """Returns the choices of a question; [] if there is nothing to ask.
+) -> tuple[list[dict[str, Any]], str]:
+    """Returns the choices of a question, and what an outcome tells.
 
-    What cannot come out is known only if every order was recorded.
+    Without choices there is nothing to ask. What cannot come out is known only
+    if every order was recorded.
 
     Raises:
       explored.Refused: the program does not answer.
     """
     if not recording["complete"] or recording["preemptions"] is not None:
-        return []
-    # In one order: a set of texts has another in each run of Python.
-    candidates = [
-        dataclasses.replace(found, outcomes=sorted(found.outcomes))
-        for found in predict.candidates(root, one.lab)
-    ]
+        return [], ""
+    candidates = predict.candidates(root, one.lab)
     wanted = _declared(candidates, one)
     if wanted is None:
-        return []
-    question = predict.ask(one.lab, wanted, candidates, program, seed)
+        return [], ""
+    asked = exercises.asked(root / "labs" / one.lab)
+    question = predict.ask(one.lab, wanted, candidates, program, seed, asked)
     if question is None:
-        return []
+        return [], ""
     choices = choices_of(question, recording["outcomes"])
-    return choices if len(choices) >= _CHOICES_MIN else []
+    return (choices if len(choices) >= _CHOICES_MIN else []), question.means
 
 
 def add(
     root: pathlib.Path,
-    program_of: Callable[[explorations.Wanted], str],
-    recordings: Sequence[tuple[explorations.Wanted, dict[str, Any]]],
+    one: explorations.Wanted,
+    program: str,
+    recording: dict[str, Any],
 ) -> None:
-    """Gives each recording its question, as "prediction": a list of choices.
+    """Gives a recording its question, as "prediction" and "means".
 
     Raises:
-      explored.Refused: a program does not answer.
+      explored.Refused: the program does not answer.
     """
-    for one, recording in recordings:
-        recording["prediction"] = ask(root, one, program_of(one), recording)
+    recording["prediction"], recording["means"] = ask(
+        root, one, program, recording
+    )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import machine
-from book import explorations, runs
+from book import explorations, predictions, runs
 
 # A recording is {"recorded": {"date", "machine"}, "runs": {lab: [run]},
 # "explorations": {lab: [exploration]}, "missing": [why]}.
@@ -34,7 +34,11 @@ def record(
     jobs = len(os.sched_getaffinity(0))
     begin_s = time.monotonic()
     explored, missing = explorations.record_all(
-        root, labs, runs.built(root), jobs
+        root,
+        labs,
+        runs.built(root),
+        jobs,
+        lambda *what: predictions.add(root, *what),
     )
     count = sum(len(each) for each in explored.values())
     tell(f"{count} explorations in {time.monotonic() - begin_s:.0f} s")

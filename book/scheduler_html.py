@@ -137,6 +137,8 @@ def _question(exploration: Exploration) -> list[str]:
         "<legend>Which of these can come out?</legend>",
         "<p>Tick all that can, in some order of the steps.</p>",
     ]
+    if means := exploration.get("means"):
+        lines.append(f"<p>An outcome tells {_escape(means)}.</p>")
     for choice in exploration["prediction"]:
         lines.append(
             f'<label><input type="checkbox" name="choice"'
@@ -280,7 +282,9 @@ def data_script(
     """
     wanted = [
         {
-            **{k: v for k, v in one.items() if k != "prediction"},
+            **{
+                k: v for k, v in one.items() if k not in ("prediction", "means")
+            },
             "outcomes": [{**o, "how": how(o)} for o in one["outcomes"]],
         }
         for one in explorations

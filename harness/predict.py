@@ -155,7 +155,8 @@ def _elsewhere(
     return [
         label
         for other in others
-        for label in other.outcomes
+        # Of a set, in one order: the same seed asks the same question.
+        for label in sorted(other.outcomes)
         if _shape(label) in shapes
         or (other.variant, other.scenario) == (wanted.variant, wanted.scenario)
     ]
