@@ -103,6 +103,8 @@ def _problem(
         )
     if place not in files:
         return f"link to {address}, which does not exist"
+    # The scheduler keeps a schedule behind its anchor: "#scheduler=right:ABBA".
+    anchor = anchor.partition("=")[0]
     if anchor and place in pages:
         if urllib.parse.unquote(anchor) not in pages[place].anchors:
             return f"link to {address}, and there is no such anchor"

@@ -59,17 +59,20 @@ def _rows(
                 yield "+", None, j + 1, new.lines[j]
 
 
-def table(old: Source, new: Source, label: str) -> str:
+def table(
+    old: Source, new: Source, label: str, has_numbers: bool = True
+) -> str:
     """Returns a unified diff; what is taken out of `old` is the defect."""
     rows = []
     styles = {"-": "del", "+": "ins", " ": "same"}
     for mark, i, j, line in _rows(old, new):
         if mark == "@":
-            rows.append(f"<span class=gap>@@ line {i} @@\n</span>")
+            where = f" line {i}" if has_numbers else ""
+            rows.append(f"<span class=gap>@@{where} @@\n</span>")
             continue
-        number = f"{i or '':>4}{j or '':>5}"
+        number = f"<s>{i or '':>4}{j or '':>5}</s> " if has_numbers else ""
         rows.append(
-            f"<span class={styles[mark]}><s>{number}</s> {mark} {line}\n</span>"
+            f"<span class={styles[mark]}>{number}{mark} {line}\n</span>"
         )
     return (
         f'<pre class="diff" tabindex="0" role="group" aria-label="{label}">'

@@ -512,48 +512,57 @@ class Site:
         return [self.sources.get(path) for path in files]
 
     def variant(self, lab: str, path: str) -> str:
-        """Returns a wrong variant against the right source, folded."""
+        """Returns a wrong variant against the right program, folded.
+
+        What its exercise makes of it is the nearest right program: a variant is
+        a program of its own, and shares little with main.cc.
+        """
         wrong = self.sources.get(path)
         name = pathlib.PurePath(path).stem
-        right = diffs.counterpart(wrong, self.rights(lab, name))
         link = f'<a href="{wrong.address}">wrong/{wrong.name}</a>'
-        if right:
-            title = f"<code>{name}</code> against {right.name}"
-            about_it = (
-                f"From {link} (red) to"
-                f' <a href="{right.address}">{right.name}</a> (green).'
+        whole = f"<p class=note>{link}</p>{listing(wrong)}"
+        mended = self._mended(lab, name)
+        right = None
+        if not mended:
+            right = diffs.counterpart(wrong, self.rights(lab, name))
+        if mended:
+            old, new, exercise = mended
+            title = f"<code>{name}</code>: wrong against right"
+            told = (
+                "What is wrong is red, and what is right is green. (This is the"
+                f" answer of the exercise <code>{exercise}</code>.)"
             )
+            shown = diffs.table(old, new, f"{name}, mended", has_numbers=False)
+        elif right:
+            title = f"<code>{name}</code>: wrong against {right.name}"
+            told = "What is wrong is red, and what is right is green."
             shown = diffs.table(wrong, right, f"{name} against {right.name}")
         else:
-            title = f"The program <code>{name}</code>"
-            about_it = f"{link}, a program of its own."
-            shown = listing(wrong)
+            title = f"<code>{name}</code>: the program"
+            return (
+                f'<details class="fold variant" id="wrong-{name}">'
+                f"<summary>{title}</summary>{whole}</details>"
+            )
         return (
             f'<details class="fold variant" id="wrong-{name}">'
-            f"<summary>{title}</summary>"
-            f"<p class=note>{about_it}</p>{shown}{self._mend(lab, name)}"
-            "</details>"
+            f"<summary>{title}</summary><p class=note>{told}</p>{shown}"
+            '<details class="fold"><summary>The whole wrong program</summary>'
+            f"{whole}</details></details>"
         )
 
-    def _mend(self, lab: str, name: str) -> str:
-        """Returns the answer of the exercise that mends a variant."""
+    def _mended(self, lab: str, name: str) -> tuple[Source, Source, str] | None:
+        """Returns a variant, the same mended, and the exercise that asks so."""
         if lab not in self._exercises:
             self._exercises[lab] = exercises.load(self.root / "labs" / lab)
         for exercise in self._exercises[lab]:
-            if (exercise.kind, exercise.name) != (exercises.MEND, name):
-                continue
-            path = f"labs/{lab}/wrong/{name}.cc"
-            old, new = (
-                self.sources.made(path, text)
-                for text in (exercise.copy(), exercise.solution())
-            )
-            label = f"{name}, mended"
-            return (
-                '<details class="fold answer"><summary>The defect, mended'
-                f" (the answer of the exercise {exercise.title})</summary>"
-                f"{diffs.table(old, new, label)}</details>"
-            )
-        return ""
+            if (exercise.kind, exercise.name) == (exercises.MEND, name):
+                path = f"labs/{lab}/wrong/{name}.cc"
+                return (
+                    self.sources.made(path, exercise.copy()),
+                    self.sources.made(path, exercise.solution()),
+                    exercise.title,
+                )
+        return None
 
     def raw_section(self, lab: str) -> list[str]:
         """Returns raw.cc beside the library's way."""

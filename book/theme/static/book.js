@@ -122,7 +122,7 @@
   const startPrinting = () => {
     let opened = [];
     window.addEventListener("beforeprint", () => {
-      const closed = "article details:not([open]):not(.beside):not(.beside *)";
+      const closed = "article details:not([open]):not(.beside, .beside *, .variant .fold)";
       opened = [...document.querySelectorAll(closed)];
       for (const details of opened) details.open = true;
     });
