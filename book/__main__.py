@@ -67,13 +67,16 @@ def open_or_serve(folder: pathlib.Path) -> None:
 
 
 def _recordings(root: pathlib.Path, labs: Sequence[str] | None) -> Any:
-    """Returns what was recorded, if there is a part that records."""
-    try:
-        # pylint: disable-next=import-outside-toplevel
-        from book import recordings  # type: ignore[attr-defined]
-    except ImportError:
-        return None
-    return recordings.record(root, labs)
+    """Records runs and explorations of these labs, or of all."""
+    # pylint: disable-next=import-outside-toplevel
+    from book import recordings
+
+    every = sorted(file.parent.name for file in root.glob("labs/*/README.md"))
+    return recordings.record(root, labs or every, _tell)
+
+
+def _tell(text: str) -> None:
+    print(f"book: {text}", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:

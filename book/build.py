@@ -7,7 +7,6 @@ import datetime
 import importlib
 import importlib.util
 import io
-import json
 import os
 import pathlib
 import shutil
@@ -15,7 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from book import check
+from book import check, scheduler_html
 from harness import about, exercises
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -126,11 +125,8 @@ def _add_files(root: pathlib.Path, html: pathlib.Path, site: Any) -> None:
     for lab, found in recordings.get("explorations", {}).items():
         file = static / "explorations" / f"{lab}.js"
         file.parent.mkdir(parents=True, exist_ok=True)
-        call = ",".join(
-            json.dumps(part, ensure_ascii=False, separators=(",", ":"))
-            for part in (found, recordings.get("recorded", {}))
-        )
-        file.write_text(f"ipcBook.addExplorations({call});\n", encoding="utf-8")
+        data = scheduler_html.data_script(lab, found, recordings["recorded"])
+        file.write_text(data, encoding="utf-8")
     date = datetime.date.today().isoformat()
     (html / MARK).write_text(f"{date}\n", encoding="utf-8")
 
