@@ -113,6 +113,8 @@ def _add_files(root: pathlib.Path, html: pathlib.Path, site: Any) -> None:
     others = root / "book/static"
     if others.is_dir():
         shutil.copytree(others, static, dirs_exist_ok=True)
+    # The harness's reports have the same sequence diagrams.
+    shutil.copyfile(root / "harness/diagram.css", static / "diagram.css")
     for name, text in site.scripts.items():
         file = static / name
         file.parent.mkdir(parents=True, exist_ok=True)

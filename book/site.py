@@ -25,6 +25,8 @@ from harness import about, exercises
 CODE = (".cc", ".h", ".py")
 # A file that is larger is copied, and has no page of its own.
 PAGE_BYTES = 60_000
+# Where the styles and scripts are that pages need besides the theme's.
+STATIC = ("book/static", "harness")
 _CODE_FENCES = ("cpp", "c++", "cc")
 
 _FENCE = re.compile(r"^( *)(```+)\s*(.*?)\s*$")
@@ -36,9 +38,6 @@ _SPAN_OR_LINK = re.compile(
 _MODULE = re.compile(r"^### (.+)$")
 _LESSON = re.compile(r"^\d+\. \[(\w+)\]\(\.\./labs/\w+/README\.md\): (.+)$")
 _LISTED = re.compile(r"^- \[([^\]]+)\]\(([\w./-]+\.md)[^)]*\)")
-
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 class BadTree(Exception):
@@ -456,8 +455,8 @@ class Site:
         if "explorations" in kinds or name == "schedulers":
             found.append("scheduler")
         if ending == ".css" and ("runs" in kinds or name == "docs/death"):
-            found.append("runs")
-        places = [self.root / "book/static", HERE / "static"]
+            found += ["diagram", "runs"]
+        places = [self.root / place for place in STATIC]
         return [
             f"{one}{ending}"
             for one in found
