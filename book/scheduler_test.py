@@ -11,12 +11,13 @@ import pathlib
 import shutil
 import sys
 import tempfile
-import time
 import unittest
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from book import scheduler_html
+from harness import results
+from harness.run import time_scale
 
 _FOLDER = pathlib.Path(__file__).absolute().parent
 _DEBIAN = "/usr/lib/python3/dist-packages"
@@ -132,12 +133,18 @@ def open_page(driver: Any, address: str) -> None:
 
 def wait_for(driver: Any, condition: str) -> Any:
     """Waits until an expression of JavaScript is true; returns its value."""
-    limit_s = time.monotonic() + _WAIT_S
-    while time.monotonic() < limit_s:
-        if value := driver.execute_script(f"return {condition}"):
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {_WAIT_S:.0f} s: {condition}")
+    limit_s = _WAIT_S * time_scale()
+    driver.set_script_timeout(limit_s + _WAIT_S)
+    value = driver.execute_async_script(
+        "const done = arguments[1], end = performance.now() + arguments[0];"
+        f"const look = () => {{ const value = {condition};"
+        " if (value || performance.now() > end) done(value);"
+        " else setTimeout(look, 20); }; look();",
+        1000 * limit_s,
+    )
+    if not value:
+        raise AssertionError(f"not within {limit_s:.0f} s: {condition}")
+    return value
 
 
 def open_scheduler(driver: Any, address: str, key: str) -> None:
@@ -640,4 +647,4 @@ class WithoutScriptTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

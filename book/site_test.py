@@ -20,6 +20,7 @@ from book import check, diffs, fences
 from book.names import Names, declarations
 from book.site import BadTree, Site, modules
 from book.sources import ROOT, Linker, Source, highlight
+from harness import results
 
 _LABS = ["pipes", "condition", "deadlock"]
 _PAGE_BYTES = 300_000
@@ -422,4 +423,4 @@ class CommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    results.main()

@@ -1,0 +1,191 @@
+"""Looks at the whole book in a real browser.
+
+The book is built of all chapters and pages, with recordings of some labs: of
+three of them every schedule is clicked. axe-core looks at each page, wide and
+light, narrow and dark.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import tempfile
+import unittest
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from book import build, recordings
+from book import scheduler_test as browsing
+from harness import about, course, results, worker
+
+_ROOT = pathlib.Path(__file__).absolute().parent.parent
+_AXE = _ROOT / "tools/node_modules/axe-core/axe.min.js"
+_CLICKED = ("condition", "counter_without_lock", "deadlock")
+_RECORDED = ("pipes", *_CLICKED)
+_PAGE_BYTES = 300_000
+_WIDE, _NARROW = (1440, 900), (375, 812)
+# Of the pages of sources, which are made alike, these.
+_SOURCES = (
+    "source/common/sync/lock.h.html",
+    "source/labs/pipes/main.cc.html",
+    "source/labs/condition/raw.cc.html",
+)
+
+_RUN_AXE = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then(
+  (found) => done(found.violations
+    .filter((v) => ["serious", "critical"].includes(v.impact))
+    .map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).slice(0, 3)}`)),
+  (error) => done([`axe: ${error}`]));
+"""
+
+
+def _missing() -> str:
+    """Returns what this machine lacks, or ""."""
+    if not all(map(importlib.util.find_spec, ("sphinx", "myst_parser"))):
+        return f"{build.PACKAGES} are not installed"
+    return "" if _AXE.is_file() else "axe-core is not installed: tools/check"
+
+
+class BookTest(unittest.TestCase):
+    """The book as its readers see it."""
+
+    driver: ClassVar[Any]
+    out: ClassVar[pathlib.Path]
+    recorded: ClassVar[recordings.Recordings]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if reason := _missing():
+            raise unittest.SkipTest(reason)
+        cls.driver = browsing.browser(*_WIDE)
+        cls.addClassCleanup(cls.driver.quit)
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.out = pathlib.Path(folder.name) / "book"
+        cls.recorded = recordings.record(_ROOT, _RECORDED, lambda line: None)
+        build.build(_ROOT, cls.out, cls.recorded)
+
+    def pages(self, sources: bool = True) -> Iterator[str]:
+        """Yields the addresses of the pages in the book."""
+        for page in sorted(self.out.rglob("*.html")):
+            name = str(page.relative_to(self.out))
+            if not name.startswith("source/") or (sources and name in _SOURCES):
+                yield name
+
+    def open(self, name: str, driver: Any = None) -> None:
+        """Loads a page."""
+        driver = driver or self.driver
+        browsing.open_page(driver, (self.out / name).as_uri())
+
+    def test_no_page_is_large(self) -> None:
+        large = [
+            f"{page.relative_to(self.out)}: {page.stat().st_size}"
+            for page in self.out.rglob("*.html")
+            if page.stat().st_size > _PAGE_BYTES
+        ]
+        self.assertEqual(large, [])
+
+    def test_every_lab_has_a_page(self) -> None:
+        labs = [lesson.lab for lesson in course.read_syllabus(_ROOT)]
+        there = {page.stem for page in (self.out / "labs").glob("*.html")}
+        self.assertEqual({*labs} - there, set())
+
+    def test_no_page_complains_or_loads_anything_from_elsewhere(self) -> None:
+        base = self.out.as_uri() + "/"
+        for name in self.pages():
+            with self.subTest(page=name):
+                self.open(name)
+                loaded = self.driver.execute_script(
+                    "return performance.getEntriesByType('resource')"
+                    ".map((entry) => entry.name)"
+                )
+                outside = [
+                    address
+                    for address in loaded
+                    if not address.startswith((base, "data:"))
+                ]
+                self.assertEqual(outside, [])
+                self.assertEqual(browsing.errors(self.driver), [])
+
+    def assert_accessible(self, driver: Any, name: str) -> None:
+        """axe-core finds nothing serious."""
+        self.open(name, driver)
+        driver.execute_script(_AXE.read_text(encoding="utf-8"))
+        self.assertEqual(driver.execute_async_script(_RUN_AXE), [], name)
+
+    def test_axe_finds_nothing_serious_wide_and_light(self) -> None:
+        self.driver.set_script_timeout(60)
+        for name in self.pages():
+            with self.subTest(page=name):
+                self.assert_accessible(self.driver, name)
+
+    def test_axe_finds_nothing_serious_narrow_and_dark(self) -> None:
+        driver = browsing.browser(*_NARROW, prefers_color_scheme="dark")
+        self.addCleanup(driver.quit)
+        driver.set_script_timeout(60)
+        for name in self.pages():
+            with self.subTest(page=name):
+                self.assert_accessible(driver, name)
+                wide = driver.execute_script(
+                    "return document.documentElement.scrollWidth"
+                )
+                self.assertLessEqual(wide, _NARROW[0])
+
+    def test_every_schedule_ends_as_the_explorer_says(self) -> None:
+        for lab in _CLICKED:
+            address = (self.out / f"labs/{lab}.html").as_uri()
+            for exploration in self.recorded["explorations"][lab]:
+                with self.subTest(lab=lab, key=exploration["key"]):
+                    found = browsing.clicked_endings(
+                        self.driver, address, exploration["key"]
+                    )
+                    wanted = browsing.endings_of(exploration)
+                    self.assertEqual(found, wanted)
+        self.assertEqual(browsing.errors(self.driver), [])
+
+    def test_a_chapter_prints_with_its_answers(self) -> None:
+        self.open("labs/pipes.html")
+        found = self.driver.execute_cdp_cmd("Page.printToPDF", {})
+        self.assertGreater(len(found["data"]), 10_000)
+
+    def test_the_code_beside_a_chapter_follows_a_click(self) -> None:
+        self.open("labs/condition.html")
+        self.driver.execute_script(
+            "[...document.querySelectorAll('a')].find((a) =>"
+            " a.textContent.includes('place.cc') && a.checkVisibility()).click()"
+        )
+        browsing.wait_for(
+            self.driver,
+            "document.body.innerText.includes('Whoever it is can use it')"
+            " || document.body.innerText.includes('notify_one')",
+        )
+
+    def test_the_search_finds_a_word_of_a_chapter(self) -> None:
+        browsing.open_page(
+            self.driver,
+            (self.out / "search.html").as_uri() + "?q=robust",
+        )
+        browsing.wait_for(
+            self.driver,
+            "document.querySelector('#search-results a[href*=\"lock\"]')",
+        )
+
+    def test_pages_can_be_read_without_javascript(self) -> None:
+        self.driver.execute_cdp_cmd(
+            "Emulation.setScriptExecutionDisabled", {"value": True}
+        )
+        try:
+            self.driver.get((self.out / "labs/deadlock.html").as_uri())
+            text = self.driver.find_element("tag name", "main").text
+        finally:
+            self.driver.execute_cdp_cmd(
+                "Emulation.setScriptExecutionDisabled", {"value": False}
+            )
+        self.assertIn("Which of these can come out?", text)
+        self.assertIn("How do processes end up waiting", text)
+
+
+if __name__ == "__main__":
+    results.main()
