@@ -6,8 +6,6 @@ light, narrow and dark.
 """
 
 import importlib.util
-import json
-import os
 import pathlib
 import tempfile
 import unittest
@@ -33,7 +31,7 @@ _SOURCES = (
 
 _RUN_AXE = """
 const done = arguments[0];
-axe.run(document, {resultTypes: ["violations"]}).then(
+axe.run(document, {resultTypes: ["violations"], preload: false}).then(
   (found) => done(found.violations
     .filter((v) => ["serious", "critical"].includes(v.impact))
     .map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).slice(0, 3)}`)),
@@ -134,6 +132,7 @@ class BookTest(unittest.TestCase):
                 self.assertLessEqual(wide, _NARROW[0])
 
     def test_every_schedule_ends_as_the_explorer_says(self) -> None:
+        browsing.errors(self.driver)  # Of other tests.
         for lab in _CLICKED:
             address = (self.out / f"labs/{lab}.html").as_uri()
             for exploration in self.recorded["explorations"][lab]:
@@ -152,15 +151,19 @@ class BookTest(unittest.TestCase):
 
     def test_the_code_beside_a_chapter_follows_a_click(self) -> None:
         self.open("labs/condition.html")
-        self.driver.execute_script(
-            "[...document.querySelectorAll('a')].find((a) =>"
-            " a.textContent.includes('place.cc') && a.checkVisibility()).click()"
-        )
-        browsing.wait_for(
-            self.driver,
-            "document.body.innerText.includes('Whoever it is can use it')"
-            " || document.body.innerText.includes('notify_one')",
-        )
+        for tag, word in (("one", "notify_one"), ("wait", "wait_until")):
+            browsing.wait_for(
+                self.driver,
+                "document.querySelector('#code pre.listing code > *')",
+            )
+            self.driver.find_element(
+                "css selector", f"figcaption a[href$='#tag-{tag}']"
+            ).click()
+            browsing.wait_for(
+                self.driver,
+                "[...document.querySelectorAll('#code .marked')].some("
+                f"(row) => row.textContent.includes('{word}'))",
+            )
 
     def test_the_search_finds_a_word_of_a_chapter(self) -> None:
         browsing.open_page(

@@ -1,11 +1,9 @@
-"""What the book shows of real processes: runs and explorations, with when and where.
+"""What the book shows of real processes, with when and where it happened.
 
-Recorded anew for each book, by programs that are built already; or read from
-the file that an earlier book has kept.
+Recorded again for each book, by programs that are built already.
 """
 
 import datetime
-import json
 import os
 import pathlib
 import time
@@ -46,6 +44,8 @@ def record(
     found = runs.record_all(root, labs, runs.built(root), tell=missing.append)
     count = sum(len(each) for each in found.values())
     tell(f"{count} runs in {time.monotonic() - begin_s:.0f} s")
+    for why in missing:
+        tell(f"not recorded: {why}")
     return {
         "recorded": {
             "date": datetime.date.today().isoformat(),
@@ -55,19 +55,3 @@ def record(
         "explorations": explored,
         "missing": missing,
     }
-
-
-def save(recordings: Recordings, file: pathlib.Path) -> None:
-    """Writes recordings, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(recordings), encoding="utf-8")
-    new.replace(file)
-
-
-def load(file: pathlib.Path) -> Recordings:
-    """Reads what save() has written. Raises OSError, ValueError."""
-    found = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or "recorded" not in found:
-        raise ValueError(f"{file.name}: not a recording")
-    return found

@@ -138,7 +138,7 @@ def _question(exploration: Exploration) -> list[str]:
         "<p>Tick all that can, in some order of the steps.</p>",
     ]
     if means := exploration.get("means"):
-        lines.append(f"<p>An outcome tells {_escape(means)}.</p>")
+        lines.append(f"<p>What an outcome says: {_escape(means)}.</p>")
     for choice in exploration["prediction"]:
         lines.append(
             f'<label><input type="checkbox" name="choice"'

@@ -324,7 +324,7 @@ def _show_question(
     if deaths := wanted.request.get("kills"):
         learner.line(f"Up to {deaths} of them may be killed.", indent=2)
     if question.means:
-        learner.line(f"An outcome tells {question.means}.", indent=2)
+        learner.line(f"What an outcome says: {question.means}.", indent=2)
     learner.line("Which of these can come out?")
     for choice in question.choices:
         text = wrap(choice.label, indent=5, hang=5).lstrip()
