@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from book import build, recordings
 from book import scheduler_test as browsing
-from harness import about, course, results, worker
+from harness import course, results
 
 _ROOT = pathlib.Path(__file__).absolute().parent.parent
 _AXE = _ROOT / "tools/node_modules/axe-core/axe.min.js"

@@ -118,8 +118,11 @@ class CountedTest(unittest.TestCase):
     def test_spaces_are_declared_tried_and_printed(self) -> None:
         """Printed lines are parts of one whole until they make it up."""
         self.chapter(
-            "```console\nin 4 of 6 orders\nin 2 of 6 orders\n"
-            "in 1 of 6 orders\n```\n```text\nin 7 of 9 orders\n```\n"
+            "```console\n"
+            "in 4 of 6 orders\n"
+            "in 2 of 6 orders\n"
+            "in 1 of 6 orders\n```\n```text\n"
+            "in 7 of 9 orders\n```\n"
         )
         (self.folder / "tries.toml").write_text(
             "[try.1]\nexplore = {outcomes = {a = 67, b = 5}}\n"
@@ -147,7 +150,7 @@ class CountedTest(unittest.TestCase):
             ("It dates from RFC 999.", ""),
             ("It is of November 28, 2026.", ""),
             ("It has 65,537 bytes.", "65,537"),
-            ("It has 999.\n\nIn one run it had 1,000.", "999"),
+            ("It has 999.\n\n" "In one run it had 1,000.", "999"),
             ("It has none.\n\n## See\n\nBooks of 1965.", ""),
         ):
             text = self.chapter(f"{block}\n{sentence}\n")

@@ -152,7 +152,7 @@ class FencesTest(unittest.TestCase):
             (f"{explore} fake --scenario=rong", "no scenario rong"),
             (f"{explore} fake --scenario=two", "no scenario two"),
             ("bazel-bin/labs/fake/row", "there is no //labs/fake:row"),
-            ("tools/chekc", "there is no tools/chekc"),
+            ("tools/no_such", "there is no tools/no_such"),
             ("ls /tmp | sotr", "sotr is none of"),
         ):
             text = self.chapter(f"```sh\n{command}\n```\n")
