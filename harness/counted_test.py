@@ -150,7 +150,7 @@ class CountedTest(unittest.TestCase):
             ("It dates from RFC 999.", ""),
             ("It is of November 28, 2026.", ""),
             ("It has 65,537 bytes.", "65,537"),
-            ("It has 999.\n\n" "In one run it had 1,000.", "999"),
+            ("It has 999.\n\nHere in one run it had 1,000.", "999"),
             ("It has none.\n\n## See\n\nBooks of 1965.", ""),
         ):
             text = self.chapter(f"{block}\n{sentence}\n")

@@ -120,7 +120,7 @@ class ExploreTest(unittest.TestCase):
         self.assertTrue(again.startswith(table), again)
 
     def test_a_schedule_is_shown_in_two_columns(self) -> None:
-        """Left: what a process does. Right: what is shared, a star if changed."""
+        """Left: what a process does. Right: what is shared. A star: changed."""
         status, out, _ = call("counter_without_lock", "--schedule=ABBA")
         self.assertEqual(status, 0)
         self.assertEqual(
