@@ -170,9 +170,11 @@ class BookTest(unittest.TestCase):
                 self.driver,
                 "document.querySelector('#code pre.listing code > *')",
             )
-            self.driver.find_element(
-                "css selector", f"figcaption a[href$='#tag-{tag}']"
-            ).click()
+            self.driver.execute_script(
+                "const link = document.querySelector(arguments[0]);"
+                "link.scrollIntoView({block: 'center'}); link.click();",
+                f"figcaption a[href$='#tag-{tag}']",
+            )
             browsing.wait_for(
                 self.driver,
                 "[...document.querySelectorAll('#code .marked')].some("

@@ -249,7 +249,13 @@ def _target_problem(target: str, root: pathlib.Path) -> Iterator[str]:
         files.append(folder / "main.cc")
     if name.startswith("wrong_"):
         files = [wrong]
-    if name != "all" and not any(file.is_file() for file in files):
+    if name == "all" or any(file.is_file() for file in files):
+        return
+    # An alias, of a program elsewhere.
+    build = folder / "BUILD.bazel"
+    if not build.is_file() or f'name = "{name}"' not in build.read_text(
+        "utf-8"
+    ):
         yield f"there is no {target}"
 
 
