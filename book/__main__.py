@@ -104,6 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         if not options.out:
             parser.error("--out needs a folder")
     try:
+        building.check_start(root, out, labs)
         recordings = None if options.no_recordings else _recordings(root, labs)
         building.build(root, out, recordings, labs)
         if options.out is None:

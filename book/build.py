@@ -158,6 +158,19 @@ def _replace(new: pathlib.Path, out: pathlib.Path) -> None:
         raise CannotBuild(f"{out}: {error.strerror or error}") from error
 
 
+def check_start(
+    root: pathlib.Path, out: pathlib.Path, labs: Sequence[str] | None
+) -> None:
+    """Sees at once whether a book can be built; raises CannotBuild."""
+    for name in ("sphinx", "myst_parser", "pygments"):
+        if importlib.util.find_spec(name) is None:
+            raise CannotBuild(f"{name} is missing: install {PACKAGES}")
+    for lab in labs or ():
+        if not (root / "labs" / lab / "README.md").is_file():
+            raise CannotBuild(f"there is no lab {lab}")
+    check_place(out)
+
+
 def build(
     root: pathlib.Path,
     out: pathlib.Path,
@@ -173,10 +186,7 @@ def build(
     Raises:
       CannotBuild: something is missing, or a file is not as it must be.
     """
-    for name in ("sphinx", "myst_parser", "pygments"):
-        if importlib.util.find_spec(name) is None:
-            raise CannotBuild(f"{name} is missing: install {PACKAGES}")
-    check_place(out)
+    check_start(root, out, labs)
     # Not before, since it needs Pygments.
     parts = importlib.import_module("book.site")
     try:

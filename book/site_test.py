@@ -3,6 +3,8 @@
 The whole book is built only where Sphinx and MyST are installed.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib.util
 import io
@@ -14,18 +16,20 @@ import unittest
 import unittest.mock
 from typing import Any, ClassVar
 
-from book import __main__ as command
-from book import build as building
-from book import check, diffs, fences
-from book.names import Names, declarations
-from book.site import BadTree, Site, modules
-from book.sources import ROOT, Linker, Source, highlight
 from harness import results
+
+_MODULES = ("sphinx", "myst_parser", "pygments")
+_MISSING = [name for name in _MODULES if not importlib.util.find_spec(name)]
+if not _MISSING:
+    from book import __main__ as command
+    from book import build as building
+    from book import check, diffs, fences
+    from book.names import Names, declarations
+    from book.site import BadTree, Site, modules
+    from book.sources import ROOT, Linker, Source, highlight
 
 _LABS = ["pipes", "condition", "deadlock"]
 _PAGE_BYTES = 300_000
-_MODULES = ("sphinx", "myst_parser", "pygments")
-_HAS_SPHINX = all(importlib.util.find_spec(name) for name in _MODULES)
 
 
 def _text_of(markup: str) -> str:
@@ -40,6 +44,7 @@ def _source(text: str, path: str = "labs/x/main.cc") -> Source:
     return Source(path, text, tuple(highlight(text, ".cc")))
 
 
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class NamesTest(unittest.TestCase):
     """What the headers declare."""
 
@@ -125,7 +130,7 @@ struct Part {};
         self.assertIsNone(names.find("ipc::NoSuchThing"))
 
 
-@unittest.skipUnless(_HAS_SPHINX, f"needs {building.PACKAGES}")
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class SourcesTest(unittest.TestCase):
     """Highlighted lines, tags and links."""
 
@@ -171,7 +176,7 @@ class SourcesTest(unittest.TestCase):
         self.assertIn('id="tag-here"', page)
 
 
-@unittest.skipUnless(_HAS_SPHINX, f"needs {building.PACKAGES}")
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class FencesTest(unittest.TestCase):
     """Fenced blocks."""
 
@@ -214,7 +219,7 @@ class FencesTest(unittest.TestCase):
         self.assertIn('data-lines="2-3"', shown)
 
 
-@unittest.skipUnless(_HAS_SPHINX, f"needs {building.PACKAGES}")
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class DiffsTest(unittest.TestCase):
     """Wrong against right."""
 
@@ -235,6 +240,7 @@ class DiffsTest(unittest.TestCase):
         self.assertIsNone(diffs.counterpart(other, []))
 
 
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class TreeTest(unittest.TestCase):
     """What is read of the tree."""
 
@@ -249,7 +255,7 @@ class TreeTest(unittest.TestCase):
             Site(building.root_of_tree(), ["nonsense"])
 
 
-@unittest.skipUnless(_HAS_SPHINX, f"needs {building.PACKAGES}")
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class StagingTest(unittest.TestCase):
     """What Sphinx gets."""
 
@@ -305,7 +311,7 @@ class StagingTest(unittest.TestCase):
             self.assertIn("  ```{book}", item)
 
 
-@unittest.skipUnless(_HAS_SPHINX, f"needs {building.PACKAGES}")
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class BuildTest(unittest.TestCase):
     """A book of a few labs."""
 
@@ -390,6 +396,7 @@ class BuildTest(unittest.TestCase):
         building.check_place(self.folder)
 
 
+@unittest.skipIf(_MISSING, f"not installed: {_MISSING}")
 class CommandTest(unittest.TestCase):
     """The command line."""
 
