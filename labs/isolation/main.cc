@@ -98,6 +98,6 @@ int main(int argc, char** argv) {
   ipc::Lab lab("isolation", "What a parent sees of what its child does.");
   lab.option("--number", childs_number, 0, 1000, "what the child writes");
   lab.option("--other-user", other_user, 0, 65534,
-             "a second user that looks in act 4; needs root");
+             "a second user for act 4; needs root");
   return lab.run(argc, argv, lesson);
 }

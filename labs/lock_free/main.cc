@@ -129,7 +129,7 @@ std::string lesson() {
 int main(int argc, char** argv) {
   ipc::Lab lab("lock_free", "What processes can share without a lock.");
   lab.option("--items", item_count, static_cast<int>(kRoom) + 1, 10'000,
-             "items that go through the ring in act 1");
+             "items that pass the ring in act 1");
   lab.option("--workers", worker_count, 1, 20, "workers that count in act 2");
   lab.option("--increments", increment_count, 1, 10'000'000, "of each worker");
   lab.option("--rounds", round_count, 1, Flags::kRoundsMost, "rounds of act 4");
