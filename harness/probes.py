@@ -795,7 +795,7 @@ PROBES: Sequence[Probe] = (
             Suffers(
                 "skips wrong_release_then_look",
                 ("lock_free",),
-                "this processor may do more",
+                "this processor may order more",
             ),
             Suffers(
                 "skip the comparison of traces, and explore more slowly",
