@@ -116,7 +116,7 @@ class DeadlockTest(lab.LabTest):
             first = "Worker 0: Moved 10 from A to B"
             self.assertLess(lines.index(first), lines.index(last))
 
-    def test_a_worker_that_gives_up_lets_another_continue(self) -> None:
+    def test_whichever_worker_gives_up_the_other_continues(self) -> None:
         """Act 3: each moves its money once, after its neighbour gave up."""
         for count in (2, 5):
             run = self.run_lab(f"--processes={count}")
