@@ -136,7 +136,7 @@ class IsolationTest(lab.LabTest):
             run, "Main: My number is 7; in the child I read 42", 1
         )
 
-    def test_failing_to_become_another_user_is_reported(self) -> None:
+    def test_without_permission_to_change_users_it_fails(self) -> None:
         """It is a failure, and one clear line names the call."""
         if _why_not_another_user() == "":
             self.skipTest("this is root, and there are other users")
