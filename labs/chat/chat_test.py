@@ -242,7 +242,7 @@ class ChatTest(lab.LabTest):
             )
         self.assertEqual(did[0], did[1])
 
-    def test_a_user_that_is_killed_or_does_not_read_leaves(self) -> None:
+    def test_users_that_are_killed_or_do_not_read_leave(self) -> None:
         """Act 2: for two different reasons, and the chat continues."""
         run = self.run_lab()
         act = _acts(run)[1]

@@ -166,7 +166,7 @@ class ConfigWatcherTest(lab.LabTest):
             ],
         )
 
-    def test_a_monitor_that_is_told_looks_less_often_than_one_that_polls(
+    def test_watching_looks_less_often_than_polling(
         self,
     ) -> None:
         """At full speed, where polling has no pause."""

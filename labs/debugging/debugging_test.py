@@ -66,7 +66,7 @@ class DebuggingTest(lab.LabTest):
         self.assert_count(run, "Main: .*: Worker: killed by SIGKILL", 1)
         self.assert_never(run, "got the result of job 3")
 
-    def test_what_is_wrong_with_each_patient_is_found(self) -> None:
+    def test_each_patient_is_diagnosed(self) -> None:
         """Act 2: by its answers, its descriptors, its memory, its time."""
         for count in (1, 50):
             run = self.run_lab(f"--questions={count}")

@@ -202,7 +202,7 @@ class FileIpcTest(lab.LabTest):
         """In the same case the guide's example loses all of them."""
         self.check(self.run_lab("--points=100"))
 
-    def test_zero_data_points_can_be_handed_over_too(self) -> None:
+    def test_no_data_points_at_all_can_be_handed_over(self) -> None:
         """Only the end is handed over."""
         run = self.run_lab("--points=0")
         self.assert_said(

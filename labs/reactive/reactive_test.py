@@ -100,7 +100,7 @@ class ReactiveTest(lab.LabTest):
             self.assertEqual(epochs, sorted(set(epochs)))
             self.assertEqual(epochs[-1], changes + 1)
 
-    def test_a_slow_subscriber_sees_the_newest_value(self) -> None:
+    def test_when_a_subscriber_is_slow_it_sees_the_newest_value(self) -> None:
         """Act 3: the rest is counted, and the publisher's death reported."""
         for burst in (2, 100_000):
             run = self.run_lab(f"--burst={burst}")

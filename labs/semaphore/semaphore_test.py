@@ -96,7 +96,7 @@ class SemaphoreTest(lab.LabTest):
         found = self.captures(run, r"Main: Most holders (\d in \d+) of 90")
         self.assert_outcomes(found, ["1 in 6", "2 in 84"])
 
-    def test_of_twenty_workers_at_most_two_hold_a_permit(self) -> None:
+    def test_twenty_workers_hold_at_most_two_permits_at_a_time(self) -> None:
         """With pauses, so that they do meet."""
         run = self.run_lab("--workers=20", "--pace=0.01")
         self.check(run)
