@@ -45,7 +45,7 @@ class ManagerTest(lab.LabTest):
                 block = {each.speaker for each in run.lines[i : i + 3]}
                 self.assertEqual(block, {line.speaker}, "others talk between")
 
-    def test_another_update_may_come_between_two_calls(self) -> None:
+    def test_other_updates_may_come_between_two_calls(self) -> None:
         """In an order, so on every run."""
         run = self.run_lab()
         self.check(run)
