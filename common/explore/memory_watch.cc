@@ -45,11 +45,13 @@ bool is_watched(const void* address) {
 // The process is about to die in its step. The kernel then writes into the
 // robust mutexes that it holds, and it cannot write to what is protected: the
 // next process would wait for a dead owner. See set_robust_list(2).
+// A region that the step has unmapped is not protected either.
 void stop_watching() {
-  if (noted != nullptr) noted->add_all();
+  if (noted == nullptr) return;
+  noted->add_all();
   noted = nullptr;
   for (const SharedRegion& region : watched) {
-    protect(region.data, region.size_bytes, PROT_READ | PROT_WRITE);
+    ::mprotect(region.data, region.size_bytes, PROT_READ | PROT_WRITE);
   }
 }
 

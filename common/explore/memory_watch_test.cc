@@ -1,6 +1,7 @@
 #include "common/explore/memory_watch.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -121,6 +122,23 @@ TEST_F(MemoryWatch, SaysThatThereWereMoreAccessesThanItCanKeep) {
   for (int64_t& number : *many) number = 1;
   ipc::watch_memory(regions, nullptr);
   EXPECT_TRUE(accesses.all());
+}
+
+// A crash keeps its signal, although the regions are no longer there.
+TEST_F(MemoryWatch, LeavesACrashAloneWhenARegionIsUnmapped) {
+  constexpr size_t kPageBytes = 4096;
+  const auto crash = [](bool while_watching) {
+    void* const page = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const std::vector<SharedRegion> regions{{page, kPageBytes}};
+    MemoryAccesses accesses;
+    ipc::watch_memory(regions, &accesses);
+    if (!while_watching) ipc::watch_memory(regions, nullptr);
+    ::munmap(page, kPageBytes);
+    *static_cast<volatile int*>(page) = 1;
+  };
+  EXPECT_EXIT(crash(false), ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(crash(true), ::testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST(SharedRegions, AreThoseThatAreMappedAsShared) {

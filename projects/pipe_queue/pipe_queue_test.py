@@ -31,7 +31,7 @@ class PipeQueueTest(project.ProjectTest):
         ),
         "inherited_lock": project.Caught(
             by="outcome",
-            saying=r"ended: exit status 1|who is quicker|Consumer \d failed",
+            saying=r"ended: exit status 1|which is quicker|Consumer \d failed",
             also=(
                 "output",
             ),  # The explorer may see no race; the last tests do.
