@@ -63,6 +63,10 @@ class ProjectTest(promises.Runs):
     # Which program is judged: "" for the learner's, or the solution.
     variant = ""
 
+    # Added to every seed: who judges others' programs can choose peers that
+    # the authors have not met.
+    seeds_from = 0
+
     # pylint: disable-next=arguments-differ
     def __init_subclass__(cls) -> None:
         """Adds one test for each wrong solution that the class declares."""
@@ -95,7 +99,7 @@ class ProjectTest(promises.Runs):
         run = self._run(
             [
                 *(sys.executable, "-S", str(self.folder / "peers.py")),
-                *(self.program(), scenario, str(seed)),
+                *(self.program(), scenario, str(seed + self.seeds_from)),
             ],
             events=False,
             env={"PYTHONPATH": _ROOT, "PYTHONDONTWRITEBYTECODE": "1"},

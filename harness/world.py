@@ -36,6 +36,8 @@ _AF_INET, _SOCK_DGRAM_CLOEXEC = 2, 2 | 0o2000000
 
 _NAMESPACES = {"pid": _NEWPID, "ipc": _NEWIPC, "mnt": _NEWNS, "net": _NEWNET}
 _OWN_FOLDER = "/tmp/.ipc-labs-world"
+# No lab needs more; without a limit files could fill half of the memory.
+_FILES = "mode=1777,size=512m,nr_inodes=100k"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -131,7 +133,7 @@ def _cover(folder: str, keep: list[str]) -> frozenset[str]:
         top = _top_below(os.path.realpath(folder), os.path.realpath(path))
         if top and os.path.exists(top):
             kept[top] = os.open(top, _O_PATH | os.O_CLOEXEC)
-    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")
+    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, _FILES)
     for top, fd in kept.items():
         if os.path.isdir(f"/proc/self/fd/{fd}"):
             os.mkdir(top)

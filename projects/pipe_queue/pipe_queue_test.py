@@ -72,7 +72,9 @@ class PipeQueueTest(project.ProjectTest):
         for seed in range(3):
             self.assert_passed(
                 self.run_program(
-                    self.program(), f"--seed={seed}", quiet_s=_QUIET_S
+                    self.program(),
+                    f"--seed={seed + self.seeds_from}",
+                    quiet_s=_QUIET_S,
                 )
             )
 
