@@ -45,15 +45,17 @@ class WorldError(Exception):
     """The world cannot be made this way on this machine."""
 
 
-def _check(result: int, what: str) -> int:
+def check(result: int, what: str) -> int:
+    """Returns the result of a call of the C library, unless it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise WorldError(f"{what}: {os.strerror(number)}")
     return result
 
 
-def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
-    _check(
+def mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
+    """Calls mount(2)."""
+    check(
         _libc.mount(
             source.encode(),
             target.encode(),
@@ -75,7 +77,7 @@ def _write(path: str, text: str) -> None:
 
 def _enter_namespaces(flags: int) -> None:
     uid, gid = os.getuid(), os.getgid()
-    _check(_libc.unshare(flags), "unshare")
+    check(_libc.unshare(flags), "unshare")
     if flags & _NEWUSER:
         try:
             _write("/proc/self/setgroups", "deny")
@@ -91,26 +93,26 @@ def _join_network(pid: int, flags: int) -> int:
     for kind in kinds:
         fd = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _check(_libc.setns(fd, 0), f"join the {kind} namespace")
+            check(_libc.setns(fd, 0), f"join the {kind} namespace")
         finally:
             os.close(fd)
     return flags & ~(_NEWNET | _NEWUSER)
 
 
-def _make_private() -> None:
+def make_private() -> None:
     """Keeps later mounts from spreading to the namespace that we come from."""
     flags = ctypes.c_ulong(_MS_REC | _MS_PRIVATE)
     if _libc.mount(b"none", b"/", None, flags, None) == 0:
         return
     if ctypes.get_errno() != errno.EINVAL:
-        _check(-1, "make / private")
+        check(-1, "make / private")
     # In a chroot, / is no mount: change it from the root of the namespace,
     # which joining one's own namespace leads to, and come back.
     root, here = os.open("/", os.O_RDONLY), os.open(".", os.O_RDONLY)
     myself = os.pidfd_open(os.getpid())
     try:
-        _check(_libc.setns(myself, _NEWNS), "setns")
-        _check(_libc.mount(b"none", b"/", None, flags, None), "make / private")
+        check(_libc.setns(myself, _NEWNS), "setns")
+        check(_libc.mount(b"none", b"/", None, flags, None), "make / private")
     finally:
         os.fchdir(root)
         os.chroot(".")
@@ -133,19 +135,20 @@ def _cover(folder: str, keep: list[str]) -> frozenset[str]:
         top = _top_below(os.path.realpath(folder), os.path.realpath(path))
         if top and os.path.exists(top):
             kept[top] = os.open(top, _O_PATH | os.O_CLOEXEC)
-    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, _FILES)
+    mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, _FILES)
     for top, fd in kept.items():
         if os.path.isdir(f"/proc/self/fd/{fd}"):
             os.mkdir(top)
         else:
             os.close(os.open(top, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC))
-        _mount(f"/proc/self/fd/{fd}", top, "", _MS_BIND | _MS_REC, "")
+        mount(f"/proc/self/fd/{fd}", top, "", _MS_BIND | _MS_REC, "")
         os.close(fd)
     return frozenset(kept)
 
 
-def _loopback_up() -> None:
-    fd = _check(_libc.socket(_AF_INET, _SOCK_DGRAM_CLOEXEC, 0), "socket")
+def loopback_up() -> None:
+    """Lets processes of a new network reach each other."""
+    fd = check(_libc.socket(_AF_INET, _SOCK_DGRAM_CLOEXEC, 0), "socket")
     request = struct.pack("16sH14x", b"lo", _IFF_UP_AND_RUNNING)
     fcntl.ioctl(fd, _SIOCSIFFLAGS, request)
     os.close(fd)
@@ -153,10 +156,10 @@ def _loopback_up() -> None:
 
 def _mount_all(question: Question, owned: frozenset[str]) -> frozenset[str]:
     """Fills the mount namespace; returns what of /tmp is not the run's."""
-    _make_private()
+    make_private()
     if "pid" in owned:
         flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-        _mount("proc", "/proc", "proc", flags, "")
+        mount("proc", "/proc", "proc", flags, "")
     here = os.getcwd()
     kept = _cover("/tmp", question["keep"])
     if os.path.isdir("/dev/shm"):
@@ -172,7 +175,7 @@ def _mount_terminals() -> None:
     """Provides /dev/pts: in a bare chroot it is empty."""
     try:
         flags = _MS_NOSUID | _MS_NOEXEC
-        _mount("devpts", "/dev/pts", "devpts", flags, "ptmxmode=0666")
+        mount("devpts", "/dev/pts", "devpts", flags, "ptmxmode=0666")
     except WorldError:
         pass  # Then those of the machine must do.
 
@@ -182,7 +185,7 @@ def _mount_queues() -> str:
     folder = f"{_OWN_FOLDER}/mqueue"
     try:
         os.mkdir(folder)
-        _mount("mqueue", folder, "mqueue", 0, "")
+        mount("mqueue", folder, "mqueue", 0, "")
         return folder
     except WorldError:
         return ""  # A kernel without POSIX message queues.
@@ -200,7 +203,7 @@ def _furnish(question: Question) -> tuple[leaks.Watch, str]:
         mqueue = _mount_queues()
         folder = _OWN_FOLDER
     if "net" in owned:
-        _loopback_up()
+        loopback_up()
     token = question["token"]
     return leaks.Watch(owned, kept, mqueue, token), folder
 
