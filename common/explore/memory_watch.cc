@@ -1,5 +1,6 @@
 #include "common/explore/memory_watch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,8 +31,11 @@ std::span<const SharedRegion> watched;
 std::array<void*, 4> open_pages{};
 size_t open_count = 0;
 
-void protect(void* pages, size_t size_bytes, int protection) {
-  IPC_CHECK(::mprotect(pages, size_bytes, protection) == 0);
+// Returns false if the step has unmapped them.
+bool protect(void* pages, size_t size_bytes, int protection) {
+  const bool done = ::mprotect(pages, size_bytes, protection) == 0;
+  IPC_CHECK(done || errno == ENOMEM);
+  return done;
 }
 
 bool is_watched(const void* address) {
@@ -45,14 +49,19 @@ bool is_watched(const void* address) {
 // The process is about to die in its step. The kernel then writes into the
 // robust mutexes that it holds, and it cannot write to what is protected: the
 // next process would wait for a dead owner. See set_robust_list(2).
-// A region that the step has unmapped is not protected either.
 void stop_watching() {
   if (noted == nullptr) return;
   noted->add_all();
   noted = nullptr;
   for (const SharedRegion& region : watched) {
-    ::mprotect(region.data, region.size_bytes, PROT_READ | PROT_WRITE);
+    protect(region.data, region.size_bytes, PROT_READ | PROT_WRITE);
   }
+}
+
+// A real crash: the instruction faults again, and without a handler.
+void crash() {
+  ::signal(SIGSEGV, SIG_DFL);
+  stop_watching();
 }
 
 // abort(3) calls it, and kills the process when it returns.
@@ -67,18 +76,19 @@ void on_access(int /*signal*/, siginfo_t* info, void* context) {
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   if (noted == nullptr || !is_watched(info->si_addr) ||
       open_count == open_pages.size()) {
-    // A real crash: the instruction faults again, and without a handler.
-    ::signal(SIGSEGV, SIG_DFL);
-    stop_watching();
+    crash();
+    return;
+  }
+  auto* const place = static_cast<char*>(info->si_addr);
+  auto* const page = place - reinterpret_cast<uintptr_t>(place) % kPageBytes;
+  if (!protect(page, kPageBytes, PROT_READ | PROT_WRITE)) {
+    crash();
     return;
   }
   const uint8_t* instruction = nullptr;
   ::memcpy(&instruction, &registers[REG_RIP], sizeof instruction);
   noted->add(info->si_addr, operand_bytes_max(instruction),
              (registers[REG_ERR] & kIsWrite) != 0);
-  auto* const place = static_cast<char*>(info->si_addr);
-  auto* const page = place - reinterpret_cast<uintptr_t>(place) % kPageBytes;
-  protect(page, kPageBytes, PROT_READ | PROT_WRITE);
   open_pages[open_count++] = page;
   registers[REG_EFL] |= kTrapFlag;
 }

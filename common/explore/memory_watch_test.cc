@@ -141,6 +141,21 @@ TEST_F(MemoryWatch, LeavesACrashAloneWhenARegionIsUnmapped) {
   EXPECT_EXIT(crash(true), ::testing::KilledBySignal(SIGSEGV), "");
 }
 
+TEST_F(MemoryWatch, EndsAfterAStepThatHasUnmappedARegion) {
+  constexpr size_t kPageBytes = 4096;
+  void* const page = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  const std::vector<SharedRegion> regions{{page, kPageBytes},
+                                          {board_.get(), sizeof(Board)}};
+  MemoryAccesses accesses;
+  ipc::watch_memory(regions, &accesses);
+  ::munmap(page, kPageBytes);
+  board_->written.store(1);
+  ipc::watch_memory(regions, nullptr);
+  EXPECT_TRUE(touches(accesses, board_->written, true));
+  EXPECT_EQ(board_->written.load(), 1);
+}
+
 TEST(SharedRegions, AreThoseThatAreMappedAsShared) {
   const ipc::Shared<Board> board;
   const ipc::Shared<Board> other;
