@@ -167,7 +167,7 @@ class Attempt:
                 self._conclude(
                     check=check.name,
                     kind=check.kind or "status",
-                    text=self._in_learners_words(check.detail),
+                    text=in_learners_words(self.exercise, check.detail),
                 )
                 return
         if self._worker.ended:
@@ -183,15 +183,6 @@ class Attempt:
                 passed=True,
             )
 
-    def _in_learners_words(self, text: str) -> str:
-        """Names the learner's file and commands, not those of the lab."""
-        text = _TO_AUTHORS.sub("", _EXPLORE.sub(_STEP, text))
-        own = judge.program_name(self.exercise)
-        if self.exercise.kind == MEND:
-            text = text.replace(f"{self.exercise.lab}/{own} ", f"{own} ")
-            text = text.replace(own, self.exercise.name)
-        return text
-
     def _conclude(self, passed: bool = False, **fields: Any) -> None:
         self.verdict = Verdict(
             passed, duration_s=time.monotonic() - self._start_s, **fields
@@ -205,6 +196,16 @@ class Attempt:
         if self._worker and not self._worker.ended:
             self._worker.end(time.monotonic() + _END_LIMIT_S * time_scale())
         self._stack.close()
+
+
+def in_learners_words(exercise: Exercise, text: str) -> str:
+    """Names the learner's file and commands, not those of the lab."""
+    text = _TO_AUTHORS.sub("", _EXPLORE.sub(_STEP, text))
+    own = judge.program_name(exercise)
+    if exercise.kind == MEND:
+        text = text.replace(f"{exercise.lab}/{own} ", f"{own} ")
+        text = text.replace(own, exercise.name)
+    return text
 
 
 def first_error(output: str) -> str:

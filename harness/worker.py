@@ -48,7 +48,7 @@ def sentence(test: unittest.TestCase) -> str:
     return words
 
 
-def _place(test: unittest.TestCase) -> int:
+def place(test: unittest.TestCase) -> int:
     """Orders the tests: what the lab promises goes before what all promise."""
     name = test.id().rpartition(".")[2]
     if name == "test_it_passes_and_leaves_nothing":
@@ -84,7 +84,7 @@ def serve(
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
-        found = sorted(load_tests(), key=_place)
+        found = sorted(load_tests(), key=place)
         _tell(out, len(found))
         told = results.Results(lambda check: _tell(out, check), sentence)
         told.failfast = failfast

@@ -2,11 +2,13 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
+load("//grader:kit.bzl", "kit")
 
 # Packages that may name the program of a lab: the syllabus; the harness, which
 # runs every lab in the course and the explorer; the tools, which read sources.
 _READERS = [
     "//book:__pkg__",
+    "//grader:__pkg__",
     "//harness:__pkg__",
     "//labs:__pkg__",
     "//tools:__pkg__",
@@ -258,6 +260,11 @@ def _exercises(
         name = "exercise_deps",
         visibility = _LEARNER,
         deps = all_deps,
+    )
+    kit(
+        name = "kit",
+        visibility = ["//grader:__pkg__"],
+        deps = [":exercise_deps"] + [":beside_" + exercise for exercise in writes],
     )
     programs = []
     for variant in wrong:

@@ -2,6 +2,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
+load("//grader:kit.bzl", "kit")
 
 # All projects, in the order in which `learn` lists them.
 PROJECTS = [
@@ -13,6 +14,7 @@ PROJECTS = [
 ]
 
 _READERS = [
+    "//grader:__pkg__",
     "//harness:__pkg__",
     "//projects:__pkg__",
     "//tools:__pkg__",
@@ -54,6 +56,11 @@ def ipc_project(
         name = "exercise_deps",
         visibility = ["//my:__pkg__"],
         deps = deps + ([":frame"] if frame else []),
+    )
+    kit(
+        name = "kit",
+        visibility = ["//grader:__pkg__"],
+        deps = [":exercise_deps"],
     )
     sources = {name: "solution.cc", "skeleton": "skeleton.cc"}
     sources.update({"wrong_" + v: "wrong/%s.cc" % v for v in wrong})

@@ -1,0 +1,124 @@
+"""Judges a whole class, several submissions at a time, and goes on if killed."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from typing import TypeVar
+
+from grader import judging, model
+from grader.journal import Journal
+from harness.exercises import Exercise
+from harness.screen import Screen
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of a class.
+
+    standards: what each exercise was compared with, by its title.
+    judgements: one for each submission, in the order of those.
+    """
+
+    standards: dict[str, judging.Standard]
+    judgements: list[model.Judgement]
+
+
+class Round:
+    """Judges what the journal does not know yet, `jobs` at a time."""
+
+    def __init__(
+        self, judge: judging.Judge, journal: Journal, jobs: int, screen: Screen
+    ) -> None:
+        self._judge = judge
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._screen = screen
+        self._jobs = jobs
+        self._digest = judge.digest
+        self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(jobs):
+            self._slots.put(slot)
+        self._ended = threading.Event()
+        self._start_s = time.monotonic()
+
+    def judge(
+        self,
+        exercises: Sequence[Exercise],
+        all_of_them: Sequence[model.Submission],
+    ) -> Judged:
+        """Judges the exercises themselves, and then all submissions.
+
+        Ctrl-C ends what is being judged; nothing that was judged is lost.
+        """
+        by_title = {exercise.title: exercise for exercise in exercises}
+        own = [(e, one) for e in exercises for one in judging.own(e)]
+        made = self._all(
+            "of the exercises themselves",
+            [
+                lambda e=e, one=one: self._known_or(
+                    one, lambda slot: self._judge.judge_own(e, one, slot)
+                )
+                for e, one in own
+            ],
+        )
+        found = {
+            title: judging.Standard.of(*made[2 * number : 2 * number + 2])
+            for number, title in enumerate(by_title)
+        }
+        judgements = self._all(
+            "submissions",
+            [
+                lambda one=one: self._known_or(
+                    one,
+                    lambda slot: self._judge.judge(
+                        by_title[one.exercise], found[one.exercise], one, slot
+                    ),
+                )
+                for one in all_of_them
+            ],
+        )
+        return Judged(found, judgements)
+
+    def _all(
+        self, what: str, work: Sequence[Callable[[], _Made]]
+    ) -> list[_Made]:
+        pool = futures.ThreadPoolExecutor(self._jobs)
+        begun = [pool.submit(each) for each in work]
+        try:
+            for number, _ in enumerate(futures.as_completed(begun), 1):
+                spent_s = time.monotonic() - self._start_s
+                self._screen.status(
+                    f"  ... judged {number:,} of {len(work):,} {what},"
+                    f" {spent_s:.0f} s"
+                )
+            return [each.result() for each in begun]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._judge.end()
+            raise
+        finally:
+            self._screen.status()
+            pool.shutdown()
+
+    def _known_or(
+        self,
+        one: model.Submission,
+        judge: Callable[[int], model.Judgement],
+    ) -> model.Judgement:
+        """Returns what the journal knows; else judges, and tells the journal."""
+        known = self._journal.find(one, self._digest)
+        if known:
+            return known
+        slot = self._slots.get()
+        try:
+            judgement = judge(slot)
+        finally:
+            self._slots.put(slot)
+        with self._lock:
+            self._journal.add(judgement, self._digest)
+        return judgement

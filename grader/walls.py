@@ -1,0 +1,91 @@
+"""Which walls stand between a submission and this machine.
+
+    walls = Walls.find()
+    for wall in walls.missing: print(wall.name, wall.reason)
+
+Each is tried here and now. What each keeps out is in docs/grading.md.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grader import cell, groups
+
+# A submission's processes belong to users that no machine has: a range far
+# above those of people, services and containers.
+_USERS_FROM, _USERS = 1_900_000_000, 1_000_000
+SLOTS_MAX = 64
+_MEMORY_BYTES_MAX = 3 << 30
+
+
+@dataclass(frozen=True)
+class Wall:
+    """One of the walls: what it is for, and why it does not stand, or ""."""
+
+    name: str
+    purpose: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The walls of this machine; `find` looks which of them stand.
+
+    trees: the control groups that can be limited; none without that wall.
+    first_user: the user of slot 0; 0 without users of their own.
+    """
+
+    all: Sequence[Wall]
+    trees: Sequence[groups.Tree] = ()
+    first_user: int = 0
+
+    @classmethod
+    def find(cls) -> "Walls":
+        """Tries all walls."""
+        first_user = 0
+        not_root = "" if os.getuid() == 0 else "only root can be others"
+        if not not_root:
+            slots = _USERS // SLOTS_MAX
+            first_user = _USERS_FROM + SLOTS_MAX * random.randrange(slots)
+        tried = cell.run(
+            cell.Cell(command=["/bin/true"], user=first_user, limit_s=60.0)
+        )
+        no_cell = tried.problem
+        if not no_cell and tried.status:
+            no_cell = tried.said.decode(errors="replace").strip()
+        trees, no_groups = groups.find()
+        return cls(
+            (
+                Wall(
+                    "cell",
+                    "its own files, processes, network and IPC objects",
+                    no_cell,
+                ),
+                Wall("user", "a user of its own, without any right", not_root),
+                Wall(
+                    "group",
+                    "limits of memory and processes for all of it together",
+                    no_groups,
+                ),
+            ),
+            trees,
+            first_user,
+        )
+
+    @property
+    def missing(self) -> list[Wall]:
+        """The walls that do not stand."""
+        return [wall for wall in self.all if wall.reason]
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory one submission may have."""
+        pages = os.sysconf("SC_PHYS_PAGES") // 2
+        return min(_MEMORY_BYTES_MAX, pages * os.sysconf("SC_PAGE_SIZE"))
+
+    def user(self, slot: int) -> int:
+        """Returns the user of a slot; 0 if there are none."""
+        assert 0 <= slot < SLOTS_MAX
+        return self.first_user + slot if self.first_user else 0

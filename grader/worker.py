@@ -1,0 +1,105 @@
+"""Judges one submission, from inside of a cell; see cell.py.
+
+It reads what to judge from its standard input, and writes what it finds to the
+file /tmp/judged, a JSON object a line. No submission can reach either: it runs
+as another user, and in a world of its own, where /tmp is another one.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import unittest
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from harness import exercises, judge, lab, project, report, results, worker
+
+JUDGED = "/tmp/judged"
+SUBMISSIONS = "/submission"
+WALL = "/judge/wall"
+# It would hang again in the next check, and that takes time.
+_LAST_KINDS = ("hang",)
+_ENDED = "so it was ended"
+_DETAIL_MAX = 20_000
+_LAST_PROCESS = pathlib.Path("/proc/sys/kernel/ns_last_pid")
+
+
+def _stage(asked: Mapping[str, Any], staged: pathlib.Path) -> None:
+    """Tells the wall, which stands for the program, what it is to become."""
+    exercise = _exercise(asked)
+    own = judge.program_name(exercise)
+    folder = staged / judge.room(exercise) / exercise.lab
+    words = [f"{SUBMISSIONS}/{own}", str(asked["user"])]
+    if asked["namespaces"]:
+        words.append("namespaces")
+    (folder / f"{own}.wall").write_text("\n".join(words), encoding="utf-8")
+
+
+def _exercise(asked: Mapping[str, Any]) -> exercises.Exercise:
+    root = pathlib.Path(asked["root"])
+    folder = root / judge.room_of(asked["kind"]) / asked["lab"]
+    return exercises.find(folder, asked["kind"], asked["name"])
+
+
+def _last_process() -> int:
+    """Returns the number of the newest process of the cell; see proc(5).
+
+    It grows by one for each that is started in it, whatever that says of
+    itself. 0 on a kernel that does not tell.
+    """
+    try:
+        text = _LAST_PROCESS.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return 0
+    return int(text)
+
+
+def _is_last(check: report.Check) -> bool:
+    if check.status != report.FAILED:
+        return False
+    return check.kind in _LAST_KINDS or _ENDED in check.detail
+
+
+def run(asked: Mapping[str, Any], out: TextIO) -> None:
+    """Runs all checks of an exercise, and writes each to `out`."""
+    root, exercise = pathlib.Path(asked["root"]), _exercise(asked)
+    newest = _last_process()
+
+    def tell(check: report.Check) -> None:
+        nonlocal newest
+        before, newest = newest, _last_process()
+        line = {
+            "name": check.name,
+            "status": check.status,
+            "kind": check.kind
+            or ("" if check.status != "failed" else "status"),
+            "detail": check.detail[:_DETAIL_MAX],
+            "processes": newest - before,
+        }
+        out.write(json.dumps(line) + "\n")
+        out.flush()
+        if _is_last(check):
+            told.stop()
+
+    told = results.Results(tell, worker.sentence)
+    program = pathlib.Path(WALL if asked["user"] else f"{SUBMISSIONS}/program")
+    with judge.stage(root, exercise, program) as staged:
+        if asked["user"]:
+            _stage(asked, staged)
+        found = sorted(judge.tests(staged, exercise), key=worker.place)
+        for test in found:
+            if isinstance(test, project.ProjectTest):
+                type(test).seeds_from = asked["seed"]
+        names = [worker.sentence(test) for test in found]
+        out.write(json.dumps(names) + "\n")
+        unittest.TestSuite(found).run(told)
+    out.write(json.dumps(None) + "\n")
+
+
+def main() -> None:
+    """Judges what standard input says."""
+    asked = json.load(sys.stdin)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(JUDGED, flags, 0o600), "w", encoding="utf-8") as out:
+        run(asked, out)
