@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(_WRONG_USAGE, f"grade: {message}; see --help\n")
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Nothing is graded; says why in one line."""
 
 
@@ -114,13 +114,13 @@ def check_walls(found: walls.Walls, without: str) -> None:
     allowed = [word for word in without.split(",") if word]
     for word in allowed:
         if word not in known:
-            raise _Refused(f"there is no wall {word!r}: {', '.join(known)}")
+            raise Refused(f"there is no wall {word!r}: {', '.join(known)}")
     missing = [w.name for w in found.missing]
     if "cell" in missing:
-        raise _Refused("without a cell nothing can be judged")
+        raise Refused("without a cell nothing can be judged")
     refused = [name for name in missing if name not in allowed]
     if refused:
-        raise _Refused(
+        raise Refused(
             f"missing here: {', '.join(refused)}; a submission could do harm."
             f" To grade all the same: --without={','.join(missing)}"
         )
@@ -131,7 +131,7 @@ def _chosen(
 ) -> list[str]:
     for title in wanted:
         if title not in titles:
-            raise _Refused(f"there is no exercise {title!r}")
+            raise Refused(f"there is no exercise {title!r}")
     return [t for t in titles if t in (wanted or handed_in)]
 
 
@@ -180,7 +180,7 @@ def grade(options: argparse.Namespace, screen: Screen) -> int:
     handed_in = {s.exercise for s in collected.submissions}
     titles = _chosen([*exercises], wanted, handed_in)
     if not titles:
-        raise _Refused("no file of any exercise is there: my/<lab>/<name>.cc")
+        raise Refused("no file of any exercise is there: my/<lab>/<name>.cc")
     out = course.output_path(options.out)
     with journal.Journal(out) as kept:
         for old in out.glob(f"{_SCRATCH}*"):
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return grade(options, screen)
     except (
-        _Refused,
+        Refused,
         journal.Busy,
         journal.Spoiled,
         plan.Refused,

@@ -175,12 +175,12 @@ class Running:
     def _converse(self) -> bytes:
         assert self._process.stdin and self._process.stdout
         question = json.dumps(asdict(self._cell)).encode()
-        with self._process.stdin as into, self._process.stdout as out:
-            try:
+        try:
+            with self._process.stdin as into:
                 into.write(struct.pack("I", len(question)) + question)
-                into.flush()
-            except BrokenPipeError:
-                pass  # It has ended, and so has its answer.
+        except BrokenPipeError:
+            pass  # It has ended, and so has its answer.
+        with self._process.stdout as out:
             return out.read(_SAID_MOST)
 
     def _read(self, data: bytes) -> Answer:
@@ -465,7 +465,10 @@ def main(parent: int) -> None:
     if os.getppid() != parent:
         _leave_at_once(1)
     with os.fdopen(os.dup(0), "rb") as file:
-        size = struct.unpack("I", file.read(4))[0]
+        head = file.read(4)
+        if len(head) < 4:
+            return  # Whoever made us has changed its mind.
+        size = struct.unpack("I", head)[0]
         cell = Cell(**json.loads(file.read(size)))
     answer_fd = os.dup(1)
     null_fd = os.open("/dev/null", os.O_RDWR)

@@ -1,5 +1,6 @@
 """The tests of the plan: what it may say, and how it is refused."""
 
+import dataclasses
 import datetime
 import pathlib
 import tempfile
@@ -95,6 +96,18 @@ class PlanTest(unittest.TestCase):
         """Reads a plan with this text."""
         self.file.write_text(text, encoding="utf-8")
         return plan.read(self.file, KNOWN)
+
+    def test_the_example_has_everything(self) -> None:
+        example = pathlib.Path(plan.__file__).parent / "example.toml"
+        found = plan.read(example, KNOWN)
+        for field in dataclasses.fields(found):
+            if field.name == "partial":
+                continue
+            self.assertNotEqual(
+                getattr(found, field.name),
+                getattr(plan.Plan(), field.name),
+                field.name,
+            )
 
     def test_what_is_held_counts_for_those_who_are_named(self) -> None:
         found = self.read(FULL)

@@ -504,7 +504,7 @@ class FolderTest(CollectTest):
         for size in (unpack.MOST_SOURCE + 1, 2 << 30):
             with open(self.file, "wb") as file:
                 file.truncate(size)
-            self.assert_refused(self.one(), "larger than 256 KiB")
+            self.assert_refused(self.one(), "larger than 64 KiB")
         with open(self.file, "wb") as file:
             file.truncate(unpack.MOST_SOURCE)
         self.assertEqual(len(self.one().source or b""), unpack.MOST_SOURCE)
@@ -649,7 +649,7 @@ class ZipTest(CollectTest):
     def test_a_bomb_by_ratio_is_refused(self) -> None:
         data = zipped((FILE, bytes(4 * MIB)))
         self.assertLess(len(data), 8192)
-        self.assert_file_refused("m.zip", data, "larger than 256 KiB")
+        self.assert_file_refused("m.zip", data, "larger than 64 KiB")
 
     def test_a_bomb_that_hides_its_size_is_refused(self) -> None:
         data = zipped((FILE, bytes(4 * MIB)))
@@ -942,6 +942,25 @@ class ReaderTest(CollectTest):
             "while True: pass"
         )
         self.assert_refused(self.one(), "too long")
+
+    def test_a_reader_limits_itself_first(self) -> None:
+        self.reader(
+            "import resource, sys\n"
+            f"sys.path.insert(0, {os.path.dirname(unpack.__file__)!r})\n"
+            "import unpack\n"
+            "def answer(question):\n"
+            "    limits = [resource.getrlimit(what)[1] for what in (\n"
+            "        resource.RLIMIT_AS, resource.RLIMIT_CPU,\n"
+            "        resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)]\n"
+            "    return {'refused': ' '.join(map(str, limits))}, []\n"
+            "unpack._answer = answer\n"
+            "unpack.main()\n"
+        )
+        limits = [int(word) for word in self.one().problem.split()]
+        self.assertEqual(len(limits), 4)
+        most = (unpack.MOST_MEMORY, 3600, 5 * MIB, 0)
+        for limit, largest in zip(limits, most):
+            self.assertTrue(0 <= limit <= largest, limits)
 
     def test_an_answer_that_lies_is_not_believed(self) -> None:
         for words, data in (

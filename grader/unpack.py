@@ -30,7 +30,7 @@ from typing import Any, BinaryIO, Protocol
 KIB, MIB = 1 << 10, 1 << 20
 
 # The longest solution has 6 KiB: no honest file is larger than this.
-MOST_SOURCE = 256 * KIB
+MOST_SOURCE = 64 * KIB
 # All solutions of the course have 0.6 MiB. The grader keeps this much of each
 # learner in memory, so 200 learners cannot fill more than 800 MiB.
 MOST_SOURCES = 4 * MIB

@@ -17,6 +17,7 @@ from grader import cell, groups
 # above those of people, services and containers.
 _USERS_FROM, _USERS = 1_900_000_000, 1_000_000
 SLOTS_MAX = 64
+_TRY_LIMIT_S = 60.0
 _MEMORY_BYTES_MAX = 3 << 30
 
 
@@ -45,16 +46,13 @@ class Walls:
     def find(cls) -> "Walls":
         """Tries all walls."""
         first_user = 0
-        not_root = "" if os.getuid() == 0 else "only root can be others"
-        if not not_root:
+        no_cell = _tried(0)
+        no_user = no_cell or "only root can be others"
+        if os.getuid() == 0:
             slots = _USERS // SLOTS_MAX
             first_user = _USERS_FROM + SLOTS_MAX * random.randrange(slots)
-        tried = cell.run(
-            cell.Cell(command=["/bin/true"], user=first_user, limit_s=60.0)
-        )
-        no_cell = tried.problem
-        if not no_cell and tried.status:
-            no_cell = tried.said.decode(errors="replace").strip()
+            if no_user := _tried(first_user):
+                first_user = 0
         trees, no_groups = groups.find()
         return cls(
             (
@@ -63,7 +61,7 @@ class Walls:
                     "its own files, processes, network and IPC objects",
                     no_cell,
                 ),
-                Wall("user", "a user of its own, without any right", not_root),
+                Wall("user", "a user of its own, without any right", no_user),
                 Wall(
                     "group",
                     "limits of memory and processes for all of it together",
@@ -89,3 +87,13 @@ class Walls:
         """Returns the user of a slot; 0 if there are none."""
         assert 0 <= slot < SLOTS_MAX
         return self.first_user + slot if self.first_user else 0
+
+
+def _tried(user: int) -> str:
+    """Returns why no command can run in a cell as this user, or ""."""
+    tried = cell.run(
+        cell.Cell(command=["/bin/true"], user=user, limit_s=_TRY_LIMIT_S)
+    )
+    if tried.problem or not tried.status:
+        return tried.problem
+    return tried.said.decode(errors="replace").strip()

@@ -1,0 +1,334 @@
+"""A class is graded: verdicts, what is held, and what a kill leaves."""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from grader import __main__ as command
+from grader import building, judging, model, walls
+from harness import exercises, results
+from harness.run import time_scale
+
+_ROOT = pathlib.Path(__file__).absolute().parent.parent
+_QUICK = "pipes/unclosed_end"
+_FORGED = (
+    'extern "C" int puts(const char*);\nint main() { puts("Main: PASS"); }\n'
+)
+_LOOK_AGAIN_S = 0.01
+
+
+def _exercise(title: str) -> exercises.Exercise:
+    lab, _, name = title.partition("/")
+    for one in exercises.load(_ROOT / "labs" / lab):
+        if one.name == name:
+            return one
+    raise AssertionError(title)
+
+
+class Graded(unittest.TestCase):
+    """What the tests share: a copy of the course, and walls."""
+
+    tree: ClassVar[building.Tree]
+    walls: ClassVar[walls.Walls]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.walls = walls.Walls.find()
+        if cls.walls.all[0].reason:
+            raise unittest.SkipTest(f"no cell: {cls.walls.all[0].reason}")
+        # pylint: disable-next=consider-using-with
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.tree = building.Tree(_ROOT, pathlib.Path(folder.name))
+
+    def setUp(self) -> None:
+        # pylint: disable-next=consider-using-with
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+
+class JudgeTest(Graded):
+    """One exercise, handed in in several ways."""
+
+    standard: ClassVar[judging.Standard]
+    exercise: ClassVar[exercises.Exercise]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.exercise = _exercise(_QUICK)
+        judge = judging.Judge(cls.tree, cls.walls, "seed")
+        cls.standard = judging.Standard.of(
+            *(
+                judge.judge_own(cls.exercise, one, 0)
+                for one in judging.own(cls.exercise)
+            )
+        )
+
+    def judged(
+        self,
+        source: str,
+        standard: judging.Standard | None = None,
+        hints: int = 0,
+    ) -> model.Judgement:
+        """Judges a source."""
+        return judging.Judge(self.tree, self.walls, "seed", hints).judge(
+            self.exercise,
+            standard or self.standard,
+            model.Submission("ada", _QUICK, source.encode()),
+            0,
+        )
+
+    def test_the_solution_is_right(self) -> None:
+        found = self.judged(self.exercise.solution())
+        self.assertEqual((found.status, found.reason), (model.RIGHT, ""))
+
+    def test_what_was_handed_out_is_wrong_and_says_why(self) -> None:
+        found = self.judged(self.exercise.copy(), hints=2)
+        self.assertEqual(found.status, model.WRONG)
+        self.assertIn("it hangs", found.reason)
+        self.assertIn("waits in poll", found.checks[-1].detail)
+        self.assertEqual(len(found.hints), 2)
+        self.assertEqual(self.judged(self.exercise.copy()).hints, ())
+
+    def test_what_does_not_compile_says_where(self) -> None:
+        found = self.judged("int main() { return x; }\n")
+        self.assertEqual(found.status, model.WRONG)
+        self.assertIn("my/pipes/unclosed_end.cc, line 1: 'x'", found.reason)
+
+    def test_what_must_stay_must_stay(self) -> None:
+        kept = self.exercise.keep
+        if kept:
+            self.skipTest("this exercise keeps something; see another")
+        changed = dataclasses.replace(self.exercise, keep=("int main(",))
+        judge = judging.Judge(self.tree, self.walls, "seed")
+        source = self.exercise.solution().replace("int main(", "int  Main(", 1)
+        source += "int main(int, char**) { return 0; } // int main("
+        found = judge.judge(
+            changed,
+            self.standard,
+            model.Submission("ada", _QUICK, source.encode()),
+            0,
+        )
+        self.assertEqual(found.status, model.WRONG)
+
+    def test_a_program_that_only_says_what_is_right_is_held(self) -> None:
+        found = self.judged(_FORGED)
+        self.assertEqual(found.status, model.HELD)
+        self.assertIn("fewer processes", "\n".join(found.suspicions))
+        self.assertNotIn("processes", found.reason)  # It is told to learners.
+
+    def test_without_a_count_of_processes_it_would_not_be(self) -> None:
+        wanted = dataclasses.replace(self.standard, processes={})
+        found = self.judged(_FORGED, wanted)
+        self.assertNotIn("fewer processes", "\n".join(found.suspicions))
+
+    def test_nothing_is_judged_by_a_solution_that_fails(self) -> None:
+        unsolved = dataclasses.replace(self.exercise, fix=())
+        judge = judging.Judge(self.tree, self.walls, "seed")
+        own = [
+            judge.judge_own(unsolved, one, 0) for one in judging.own(unsolved)
+        ]
+        standard = judging.Standard.of(*own)
+        self.assertIn("the solution fails here: ", standard.problem)
+        found = self.judged(self.exercise.solution(), standard)
+        self.assertEqual(found.status, model.BROKEN)
+
+    def test_after_its_end_it_judges_nothing(self) -> None:
+        judge = judging.Judge(self.tree, self.walls, "seed")
+        judge.end()
+        submission = model.Submission(
+            "ada", _QUICK, self.exercise.solution().encode()
+        )
+        found = judge.judge(self.exercise, self.standard, submission, 0)
+        self.assertEqual(found.status, model.BROKEN)
+
+    def test_its_digest_names_seed_and_hints(self) -> None:
+        digests = {
+            judging.Judge(self.tree, self.walls, seed, hints).digest
+            for seed, hints in (("a", 0), ("b", 0), ("a", 1), ("a", 0))
+        }
+        self.assertEqual(len(digests), 3)
+
+
+class ClassTest(Graded):
+    """The command, with a small class."""
+
+    def hand_in(self, files: Mapping[str, str]) -> pathlib.Path:
+        """Makes a class: {learner: source of the quick exercise}."""
+        for learner, source in files.items():
+            file = self.folder / "class" / learner / f"my/{_QUICK}.cc"
+            file.parent.mkdir(parents=True)
+            file.write_text(source, encoding="utf-8")
+        return self.folder / "class"
+
+    def command(self, *words: str) -> list[str]:
+        """Returns the command line of the grader."""
+        without = ",".join(wall.name for wall in self.walls.missing)
+        return [
+            *(sys.executable, "-m", "grader", *words),
+            *(f"--out={self.folder}/out", f"--without={without}"),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command needs of ours."""
+        return {**os.environ, "PYTHONPATH": str(_ROOT)}
+
+    def grade(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs the grader to its end."""
+        return subprocess.run(
+            self.command(*words),
+            check=False,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+        )
+
+    def journal(self) -> list[Any]:
+        """Returns what was judged so far."""
+        with contextlib.suppress(FileNotFoundError):
+            text = (self.folder / "out/journal.jsonl").read_text("utf-8")
+            return [json.loads(line) for line in text.splitlines()]
+        return []
+
+    def totals(self) -> dict[str, float]:
+        """Returns each learner's points, from the CSV of the class."""
+        text = (self.folder / "out/class.csv").read_text("utf-8-sig")
+        rows = [*csv.reader(io.StringIO(text))]
+        return {row[0]: float(row[1]) for row in rows[1:]}
+
+    def sources(self) -> dict[str, str]:
+        """Returns a class of three."""
+        exercise = _exercise(_QUICK)
+        return {
+            "ada": exercise.solution(),
+            "ben": exercise.copy(),
+            "eve": _FORGED,
+        }
+
+    def test_a_class_killed_again_and_again_is_graded_once(self) -> None:
+        place = str(self.hand_in(self.sources()))
+        wanted = 5  # Three learners, and the exercise itself twice.
+        for kills in range(1, wanted):
+            with subprocess.Popen(
+                self.command(place, "--jobs=1"),
+                stdout=subprocess.DEVNULL,
+                env=self.environment,
+            ) as grader:
+                # It may have judged one more before we see this one.
+                while len(self.journal()) < kills and grader.poll() is None:
+                    select.select((), (), (), _LOOK_AGAIN_S)
+                grader.kill()
+        done = self.grade(place, "--jobs=2")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        judged = [(one["learner"], one["digest"]) for one in self.journal()]
+        self.assertEqual(len(judged), wanted)
+        self.assertEqual(len({*judged}), wanted)
+        self.assertEqual(self.totals(), {"ada": 1.0, "ben": 0.0, "eve": 0.0})
+        left = [*self.folder.glob("out/scratch-*")]
+        self.assertEqual(left, [])
+        again = self.grade(place)
+        self.assertEqual(again.stdout, done.stdout)
+        self.assertEqual(len(self.journal()), wanted)
+
+    def test_ctrl_c_ends_it_and_it_goes_on_later(self) -> None:
+        place = str(self.hand_in({"ada": self.sources()["ada"]}))
+        with subprocess.Popen(
+            self.command(place, "--jobs=1"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        ) as grader:
+            while not self.journal() and grader.poll() is None:
+                select.select((), (), (), _LOOK_AGAIN_S)
+            grader.send_signal(signal.SIGINT)
+            _, errors = grader.communicate(timeout=60 * time_scale())
+        self.assertEqual(grader.returncode, 130)
+        self.assertIn("the same command goes on from there", errors)
+        self.assertEqual(self.grade(place).returncode, 0)
+        self.assertEqual(self.totals(), {"ada": 1.0})
+
+    def test_a_person_can_accept_what_is_held(self) -> None:
+        place = str(self.hand_in({"eve": _FORGED}))
+        plan = self.folder / "plan.toml"
+        plan.write_text(f'[accept]\n"{_QUICK}" = ["eve"]\n', encoding="utf-8")
+        self.assertEqual(self.grade(place).returncode, 1)
+        self.assertEqual(self.totals(), {"eve": 0.0})
+        done = self.grade(place, f"--plan={plan}")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.totals(), {"eve": 1.0})
+
+    def test_who_has_handed_in_nothing_is_in_the_table(self) -> None:
+        place = self.hand_in({"ada": self.sources()["ada"]})
+        (place / "ben").mkdir()
+        done = self.grade(str(place))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.totals(), {"ada": 1.0, "ben": 0.0})
+
+    def test_what_cannot_be_graded_gets_one_line(self) -> None:
+        place = str(self.hand_in({"ada": "int main() {}"}))
+        other = self.folder / "plan.toml"
+        other.write_text("seed = 1\n", encoding="utf-8")
+        for words, told in (
+            ([], "whose work is to be graded?"),
+            ([f"{place}/none"], "none"),
+            ([place, "--jobs=0"], "--jobs must be 1 to"),
+            ([place, "--exercises=pipes/none"], "there is no exercise"),
+            ([place, f"--plan={other}"], "plan.toml: seed: must be a text"),
+            ([place, "--plan=none.toml"], "none.toml: cannot be read"),
+            ([place, "--no-such-flag"], "--no-such-flag"),
+        ):
+            done = self.grade(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(told, done.stderr, words)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+
+class WallsTest(unittest.TestCase):
+    """What happens where a wall does not stand."""
+
+    def found(self, *missing: str) -> walls.Walls:
+        """Returns walls of which some do not stand."""
+        return walls.Walls(
+            tuple(
+                walls.Wall(name, "it is there", "no" * (name in missing))
+                for name in ("cell", "user", "group")
+            )
+        )
+
+    def test_nothing_is_graded_unless_it_is_said(self) -> None:
+        command.check_walls(self.found(), "")
+        command.check_walls(self.found("user", "group"), "group,user")
+        for missing, without, told in (
+            (("user",), "", "missing here: user"),
+            (("user", "group"), "user", "missing here: group"),
+            (("cell",), "cell", "without a cell"),
+            ((), "door", "there is no wall 'door'"),
+        ):
+            with self.assertRaisesRegex(command.Refused, told):
+                command.check_walls(self.found(*missing), without)
+
+    def test_no_two_slots_have_the_same_user(self) -> None:
+        found = dataclasses.replace(self.found(), first_user=1000)
+        users = {found.user(slot) for slot in range(walls.SLOTS_MAX)}
+        self.assertEqual(len(users), walls.SLOTS_MAX)
+        self.assertEqual(self.found().user(3), 0)
+
+
+if __name__ == "__main__":
+    results.main()
