@@ -502,49 +502,32 @@ class Site:
             out += self.put(Chunk(self.variant(lab, path)))
         return out
 
-    def rights(self, lab: str, variant: str) -> list[Source]:
-        """Returns the right sources that a wrong one may be like."""
-        files = [f for f in self.lab_files(lab) if "/wrong/" not in f]
-        files = [f for f in files if f.endswith((".cc", ".h"))]
-        if variant.startswith("raw_"):
-            files = [f for f in files if f.endswith("raw.cc")] or files
-        return [self.sources.get(path) for path in files]
-
     def variant(self, lab: str, path: str) -> str:
-        """Returns a wrong variant against the right program, folded.
+        """Returns a wrong variant, and what mends it, folded.
 
         What its exercise makes of it is the nearest right program: a variant is
-        a program of its own, and shares little with main.cc.
+        a program of its own, and shares little with main.cc. One that has no
+        exercise yet is shown as it is.
         """
         wrong = self.sources.get(path)
         name = pathlib.PurePath(path).stem
         link = f'<a href="{wrong.address}">wrong/{wrong.name}</a>'
         whole = f"<p class=note>{link}</p>{listing(wrong)}"
         mended = self._mended(lab, name)
-        right = None
         if not mended:
-            right = diffs.counterpart(wrong, self.rights(lab, name))
-        if mended:
-            old, new, exercise = mended
-            title = f"<code>{name}</code>: wrong against right"
-            told = (
-                "What is wrong is red, and what is right is green. (This is the"
-                f" answer of the exercise <code>{exercise}</code>.)"
-            )
-            shown = diffs.table(old, new, f"{name}, mended", has_numbers=False)
-        elif right:
-            title = f"<code>{name}</code>: wrong against {right.name}"
-            told = "What is wrong is red, and what is right is green."
-            shown = diffs.table(wrong, right, f"{name} against {right.name}")
-        else:
-            title = f"<code>{name}</code>: the program"
             return (
                 f'<details class="fold variant" id="wrong-{name}">'
-                f"<summary>{title}</summary>{whole}</details>"
+                f"<summary><code>{name}</code>: the program</summary>"
+                f"{whole}</details>"
             )
+        old, new, exercise = mended
+        shown = diffs.table(old, new, f"{name}, mended")
         return (
             f'<details class="fold variant" id="wrong-{name}">'
-            f"<summary>{title}</summary><p class=note>{told}</p>{shown}"
+            f"<summary><code>{name}</code>: wrong against right</summary>"
+            "<p class=note>What is wrong is red, and what is right is green."
+            f" (This is the answer of the exercise <code>{exercise}</code>.)"
+            f"</p>{shown}"
             '<details class="fold"><summary>The whole wrong program</summary>'
             f"{whole}</details></details>"
         )
