@@ -8,6 +8,7 @@ a date that the recording names.
 import dataclasses
 import pathlib
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any
@@ -55,15 +56,10 @@ class Wanted:
         words = ["./bazelw run //harness:explore --"]
         words.append(explored.program_name(self.lab, self.variant))
         if self.scenario:
-            scenario = self.scenario
-            words.append(
-                f"--scenario='{scenario}'"
-                if " " in scenario
-                else f"--scenario={scenario}"
-            )
+            words.append(f"--scenario={shlex.quote(self.scenario)}")
         if self.kills is not None:
             words.append(f"--kills={self.kills}")
-        return " ".join([*words, *self.flags])
+        return " ".join([*words, *map(shlex.quote, self.flags)])
 
 
 def wanted(root: pathlib.Path, lab: str) -> list[Wanted]:

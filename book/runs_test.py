@@ -2,12 +2,13 @@
 
 import html.parser
 import pathlib
+import shlex
 import tempfile
 import unittest
 from collections.abc import Sequence
 from typing import Any
 
-from book import parting, runs, runs_html
+from book import explorations, parting, runs, runs_html
 from harness import diagram, results
 from harness.run import Blocked, Event, Hang, Line, Run
 
@@ -247,6 +248,17 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(
             runs.command("pipes", "no_framing", ("--messages=2",)),
             "./bazelw run //labs/pipes:wrong_no_framing -- --messages=2",
+        )
+
+    def test_a_command_explores_the_same_in_a_terminal(self) -> None:
+        one = explorations.Wanted("pool", "dead", "a 'b' c", ("--x=1",), 2)
+        self.assertEqual(
+            shlex.split(one.command),
+            [
+                *("./bazelw", "run", "//harness:explore", "--"),
+                *("pool:wrong_dead", "--scenario=a 'b' c", "--kills=2"),
+                "--x=1",
+            ],
         )
 
     def test_who_waits_for_what_is_kept_for_a_reader(self) -> None:
