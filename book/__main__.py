@@ -11,12 +11,14 @@ import http.server
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from book import build as building
+from harness import program
 
 
 class _Parser(argparse.ArgumentParser):
@@ -115,9 +117,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"book: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        print("book: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    program.start("book", main)
