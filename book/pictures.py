@@ -320,22 +320,6 @@ def _nothing(x: float, y: float) -> str:
     )
 
 
-def benchmarks_note(results: Mapping[str, Any]) -> str:
-    """Returns which machine the plots of the benchmarks are of, as HTML.
-
-    `results` is what docs/benchmarks/results.json says.
-    """
-    told = results["machine"]
-    return (
-        '<p class="measured">Measured on '
-        f'<time datetime="{escape(results["date"])}">'
-        f"{escape(results['date'])}</time>: {escape(told['processor'])}, "
-        f"{told['cpus']} CPUs, {escape(told['kernel'])}; "
-        f"{escape(told['compiler'])}, {escape(told['libc'])}. A ratio is worth "
-        "something on another machine; an absolute time is not.</p>"
-    )
-
-
 def plot_text(name: str, results: Mapping[str, Any]) -> str:
     """Returns what a plot shows, in words; `name` is that of its file."""
     plot = next(plot for plot in plots.PLOTS if plot.name == name)
@@ -352,12 +336,14 @@ def plot_text(name: str, results: Mapping[str, Any]) -> str:
 def plot_figure(
     source: str, name: str, title: str, results: Mapping[str, Any]
 ) -> str:
-    """Returns a plot of the benchmarks on a light panel, as HTML."""
+    """Returns a plot of the benchmarks, which scrolls where room is short.
+
+    `results` is what docs/benchmarks/results.json says. The plot itself names
+    its date and its machine.
+    """
     return (
-        f'<figure class="plot"><div class="scroll" tabindex="0" role="group"'
+        '<figure class="plot" tabindex="0" role="group"'
         f' aria-label="Plot: {escape(title)}">'
-        f'<img src="{escape(source)}" alt="{escape(plot_text(name, results))}"'
-        ' width="960" height="600" loading="lazy"></div>'
-        f"<figcaption>{escape(title)}</figcaption>"
-        f"{benchmarks_note(results)}</figure>"
+        f'<img src="{source}" alt="{escape(plot_text(name, results))}"'
+        ' width="960" height="600" loading="lazy"></figure>'
     )

@@ -13,11 +13,10 @@ import json
 import pathlib
 import posixpath
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from book import diffs, fences
+from book import diffs, fences, pictures
 from book.names import Names
 from book.sources import ROOT, Linker, Source, Sources
 from harness import about, exercises
@@ -37,6 +36,7 @@ _SPAN_OR_LINK = re.compile(
 )
 _MODULE = re.compile(r"^### (.+)$")
 _LESSON = re.compile(r"^\d+\. \[(\w+)\]\(\.\./labs/\w+/README\.md\): (.+)$")
+_PLOT = re.compile(r"!\[([^\]]+)\]\((\w+)\.svg\)")
 _LISTED = re.compile(r"^- \[([^\]]+)\]\(([\w./-]+\.md)[^)]*\)")
 
 
@@ -271,8 +271,6 @@ class Site:
             if match["target"] is None:
                 return match[0]
             target = match["target"]
-            if target.endswith(".svg"):
-                return match[0]
             return f"]({self.address(page, target)}{match['rest']})"
 
         return _SPAN_OR_LINK.sub(change, text)
@@ -294,7 +292,7 @@ class Site:
         while number < len(lines):
             fence = _FENCE.match(lines[number])
             if not fence:
-                prose.append(lines[number])
+                prose += self._with_plot(page, lines[number])
                 number += 1
                 continue
             indent, ticks, info = fence.groups()
@@ -317,6 +315,19 @@ class Site:
             text = deaths.html(self._text(page.file))
             out += self.put(Chunk(f"{title}{text}"))
         return "\n".join(["---", "orphan: true", "---", "", *out, ""])
+
+    def _with_plot(self, page: Page, line: str) -> list[str]:
+        """Returns a line, or the plot of the benchmarks that it asks for."""
+        plot = _PLOT.fullmatch(line)
+        if not plot or page.name != "docs/benchmarks":
+            return [line]
+        folder = posixpath.dirname(page.file)
+        place = f"{folder}/{plot[2]}.svg"
+        self.copies[f"_static/files/{place}"] = place
+        found = json.loads(self._text(f"{folder}/results.json"))
+        address = f"{ROOT}_static/files/{place}"
+        figure = pictures.plot_figure(address, plot[2], plot[1], found)
+        return self.put(Chunk(figure, plot[1]))
 
     def linker(self, page: Page) -> Linker:
         """Returns where names in the code of a page lead."""
@@ -835,11 +846,6 @@ class Site:
             file = folder / f"{page.name}.md"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(self.staged(page), encoding="utf-8")
-            for image in re.findall(
-                r"\]\(([\w.-]+\.svg)\)", self._text(page.file)
-            ):
-                start = (self.root / page.file).parent / image
-                shutil.copyfile(start, file.parent / image)
         (folder / "index.md").write_text(self.front(), encoding="utf-8")
         if text := self._index_of_explorations():
             lines = [
