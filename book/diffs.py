@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from book.sources import Source
 
 _CONTEXT = 3
-_STYLES = {"-": "del", "+": "ins", " ": "same", "@@": "gap"}
+_STYLES = {"-": "del", "+": "ins", " ": "same", "...": "gap"}
 
 
 def _rows(old: Source, new: Source) -> Iterator[tuple[str, str]]:
@@ -14,8 +14,9 @@ def _rows(old: Source, new: Source) -> Iterator[tuple[str, str]]:
     matcher = difflib.SequenceMatcher(
         None, old.text.splitlines(), new.text.splitlines(), autojunk=False
     )
-    for group in matcher.get_grouped_opcodes(_CONTEXT):
-        yield "@@", "@@"
+    for number, group in enumerate(matcher.get_grouped_opcodes(_CONTEXT)):
+        if number:
+            yield "...", ""
         for what, i1, i2, j1, j2 in group:
             if what == "equal":
                 yield from ((" ", line) for line in new.lines[j1:j2])

@@ -535,10 +535,9 @@ class Site:
         shown = diffs.table(old, new, f"{name}, mended")
         return (
             f'<details class="fold variant" id="wrong-{name}">'
-            f"<summary><code>{name}</code>: wrong against right</summary>"
-            "<p class=note>What is wrong is red, and what is right is green."
-            f" (This is the answer of the exercise <code>{exercise}</code>.)"
-            f"</p>{shown}"
+            f"<summary>Answer: <code>{name}</code>, mended</summary>"
+            f"<p class=note>The exercise <code>{exercise}</code> asks for this."
+            f" What is wrong is red, and what is right is green.</p>{shown}"
             '<details class="fold"><summary>The whole wrong program</summary>'
             f"{whole}</details></details>"
         )

@@ -300,6 +300,9 @@ class StagingTest(unittest.TestCase):
             root = self.site.root / "labs" / lab / "wrong"
             for file in root.glob("*.cc"):
                 self.assertEqual(shown.count(f'id="wrong-{file.stem}"'), 1)
+                # One knows before it is unfolded what it gives away.
+                name = f"<code>{file.stem}</code>"
+                self.assertIn(f"<summary>Answer: {name}, mended<", shown)
             section = text.partition("## What goes wrong")[2]
             item = section.partition("\n- `")[2]
             self.assertIn("  ```{book}", item)

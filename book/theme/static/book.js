@@ -343,7 +343,8 @@
         if (entry.isIntersecting) seen.add(entry.target.id);
         else seen.delete(entry.target.id);
       }
-      const here = sections.find((section) => seen.has(section.id));
+      // Of sections in each other, the inner one is read.
+      const here = sections.findLast((section) => seen.has(section.id));
       for (const [id, link] of links) {
         link.classList.toggle("here", Boolean(here) && id === here.id);
       }
