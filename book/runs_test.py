@@ -1,6 +1,5 @@
 """Recorded runs: where two part, and how they are shown."""
 
-import html.parser
 import pathlib
 import shlex
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any
 from book import explorations, parting, runs, runs_html
 from harness import diagram, results
 from harness.run import Blocked, Event, Hang, Line, Run
+from harness.tags import Tags
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 NASTY = '<script>alert("x")</script> & \x1b[31m'
@@ -99,39 +99,6 @@ def recorded(variant: str = "", **changes: Any) -> dict[str, Any]:
         told["caught"] = {"by": "hang", "text": "it hangs"}
         told["beside"] = runs._compared(run_of(RIGHT), run)
     return {**told, **changes}
-
-
-class Tags(html.parser.HTMLParser):
-    """Counts the elements of a page, and sees that they are closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.count: dict[str, int] = {}
-        self.nameless: list[str] = []
-        self.ids: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
-        self.count[tag] = self.count.get(tag, 0) + 1
-        named = dict(attrs)
-        self.ids += [str(named["id"])] if "id" in named else []
-        if named.get("role") in ("img", "group") or "tabindex" in named:
-            if not named.get("aria-label"):
-                self.nameless.append(tag)
-        self.open.append(tag)
-
-    def handle_startendtag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
-        self.count[tag] = self.count.get(tag, 0) + 1
-
-    def handle_endtag(self, tag: str) -> None:
-        opened = self.open.pop()
-        assert opened == tag, f"{opened} is closed by {tag}"
 
 
 class PartingTest(unittest.TestCase):

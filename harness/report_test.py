@@ -1,7 +1,6 @@
 """The tests of the reports: they are well formed whatever a lab prints."""
 
 import dataclasses
-import html.parser
 import json
 import unittest
 from typing import Any
@@ -9,6 +8,7 @@ from xml.etree import ElementTree
 
 from harness import diagram, html_report, report, results
 from harness.run import Event, Leak, Line, Run
+from harness.tags import Tags
 
 SVG = "{http://www.w3.org/2000/svg}"
 LANES = diagram.Style(before_mark=3, after_mark=2, lanes=True, points=False)
@@ -51,33 +51,6 @@ FAILED = report.Check(
 )
 PASSED = report.Check("fine", report.OK, 0.25, "", (run_of("1 send a 1"),))
 SKIPPED = report.Check("later", report.SKIPPED, 0, "not here")
-
-
-class Tags(html.parser.HTMLParser):
-    """Counts the elements of a page, and sees that they are closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.count: dict[str, int] = {}
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
-        self.count[tag] = self.count.get(tag, 0) + 1
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
-        self.count[tag] = self.count.get(tag, 0) + 1
-
-    def handle_endtag(self, tag: str) -> None:
-        opened = self.open.pop()
-        assert opened == tag, f"{opened} is closed by {tag}"
 
 
 class ReportTest(unittest.TestCase):
