@@ -45,6 +45,12 @@ axe.run(document, {resultTypes: ["violations"], preload: false}).then(
   (error) => done([`axe: ${error}`]));
 """
 
+# Whether the page is light or dark, by the brightness of its ground.
+_GROUND = """
+const ground = getComputedStyle(document.documentElement).backgroundColor;
+return ground.match(/\\d+/g)[0] > 127 ? "light" : "dark";
+"""
+
 
 def _missing() -> str:
     """Returns what this machine lacks, or ""."""
@@ -157,6 +163,31 @@ class BookTest(unittest.TestCase):
                     wanted = browsing.endings_of(exploration)
                     self.assertEqual(found, wanted)
         self.assertEqual(browsing.errors(self.driver), [])
+
+    def test_a_reader_chooses_dark_and_prints_light(self) -> None:
+        for system in ("light", "dark"):
+            with self.subTest(system=system):
+                driver = browsing.browser(*_WIDE, prefers_color_scheme=system)
+                self.addCleanup(driver.quit)
+                self.open("labs/deadlock.html", driver)
+                told = [driver.execute_script(_GROUND)]
+                driver.find_element("css selector", ".theme").click()
+                told.append(driver.execute_script(_GROUND))
+                driver.refresh()
+                told.append(driver.execute_script(_GROUND))
+                other = "dark" if system == "light" else "light"
+                self.assertEqual(told, [system, other, other])
+                driver.execute_cdp_cmd(
+                    "Emulation.setEmulatedMedia", {"media": "print"}
+                )
+                self.assertEqual(driver.execute_script(_GROUND), "light")
+                # Styles of the page leave the words of its pictures alone.
+                hidden = driver.execute_script(
+                    "return [...document.querySelectorAll('article svg text')]"
+                    ".filter((e) => getComputedStyle(e).display === 'none')"
+                    ".map((e) => e.textContent)"
+                )
+                self.assertEqual(hidden, [])
 
     def test_a_chapter_prints_with_its_answers(self) -> None:
         self.open("labs/pipes.html")
