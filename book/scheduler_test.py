@@ -31,7 +31,8 @@ _COLOURS = """\
   --accent: #0550ae; --ok: #116329; --bad: #a40e26; --warn: #7a4a00;
   --code-bg: #eee; --p0: #0550ae; --p1: #bc4c00; --p2: #116329; --p3: #8250df;
   --p4: #a40e26; --p5: #0a7d7d; --p6: #7a4a00; --p7: #57606a; }
-body { margin: 0; padding: 10px; font: 16px sans-serif; }
+body { margin: 0; padding: 10px; font: 16px sans-serif;
+  overflow-wrap: break-word; }
 """
 
 # Plays some letters from the start, then always the first choice that there
