@@ -1,7 +1,7 @@
 """Grades a class: bazel run //harness:grade -- <folder or archives>.
 
-    bazel run //harness:grade -- class/                # a folder or archive each
-    bazel run //harness:grade -- class.zip --out=out   # as a course system has it
+    bazel run //harness:grade -- class/           # a folder or archive each
+    bazel run //harness:grade -- class.zip        # as a course system has it
     bazel run //harness:grade -- class/ --plan=plan.toml
 
 A submission may do whatever it likes; see docs/grading.md for what keeps it

@@ -2,9 +2,9 @@
 
     answer = cell.run(cell.Cell(command=[...], shows=[...]))
 
-Of this machine the command sees what the cell shows, and can change none of it;
-it has no network but a loopback of its own, sees and reaches no process outside,
-and when it ends, or its time is over, everything that it has started ends too.
+Of this machine the command sees what the cell shows, and can change none of
+it. It has no network but a loopback of its own, and sees and reaches no process
+outside. When it ends, or its time is over, all that it has started ends too.
 
 Whoever is root in a cell is root of the machine, behind these walls: so only
 our own code may be. A submission becomes another user first; see wall.cc, and

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from grader import __main__ as command
@@ -284,7 +284,7 @@ class ClassTest(Graded):
         place = str(self.hand_in({"ada": "int main() {}"}))
         other = self.folder / "plan.toml"
         other.write_text("seed = 1\n", encoding="utf-8")
-        for words, told in (
+        refused: Sequence[tuple[list[str], str]] = (
             ([], "whose work is to be graded?"),
             ([f"{place}/none"], "none"),
             ([place, "--jobs=0"], "--jobs must be 1 to"),
@@ -292,7 +292,8 @@ class ClassTest(Graded):
             ([place, f"--plan={other}"], "plan.toml: seed: must be a text"),
             ([place, "--plan=none.toml"], "none.toml: cannot be read"),
             ([place, "--no-such-flag"], "--no-such-flag"),
-        ):
+        )
+        for words, told in refused:
             done = self.grade(*words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(told, done.stderr, words)

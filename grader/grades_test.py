@@ -15,7 +15,11 @@ DUE = datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC)
 
 def checks(words: str) -> tuple[model.Check, ...]:
     """Returns checks of "name:status name:status:kind"."""
-    return tuple(model.Check(*word.split(":")) for word in words.split())
+    found = []
+    for word in words.split():
+        name, status, kind = (word + "::").split(":")[:3]
+        found.append(model.Check(name, status, kind))
+    return tuple(found)
 
 
 def judged(

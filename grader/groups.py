@@ -1,6 +1,7 @@
 """Control groups: what all processes of a cell together may take.
 
-    with groups.group(groups.find(), memory_bytes=1 << 30, processes=500) as one:
+    trees, why_not = groups.find()
+    with groups.group(trees, memory_bytes=1 << 30, processes=500) as one:
         cell.run(..., enter=one.add)
 
 Version 2 has one tree, version 1 a tree for each kind of thing; see cgroups(7).

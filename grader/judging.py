@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from grader import building, cell, groups, model, suspicions, worker
 from grader.walls import Walls
@@ -132,7 +131,7 @@ class Judge:
 
     @property
     def digest(self) -> str:
-        """Names how it judges: what was judged by another one is judged again."""
+        """Names how it judges: what another one has judged is judged again."""
         names = sorted(
             str(path.relative_to(self._tree.folder))
             for path in self._tree.folder.rglob("*")
@@ -273,7 +272,7 @@ class Judge:
     def _run(self, one: cell.Cell) -> cell.Answer:
         """Runs a cell in a group of its own, unless all is to end."""
         with self._group() as group:
-            running = cell.Running(one, group and group.add)
+            running = cell.Running(one, group.add if group else None)
             with self._lock:
                 self._running.add(running)
                 if self._is_ended:
@@ -288,7 +287,7 @@ class Judge:
             return answer
 
     def end(self) -> None:
-        """Ends whatever is being judged; it, and all that follows, is BROKEN."""
+        """Ends what is being judged; it, and all that follows, is BROKEN."""
         with self._lock:
             self._is_ended = True
             for running in self._running:
@@ -332,13 +331,13 @@ class Judge:
             "namespaces": exercise.lab in _OWN_NAMESPACES,
             "seed": self._number(exercise),
         }
-        own = program_name(exercise) if user else "program"
+        name = program_name(exercise) if user else "program"
         return cell.Cell(
             command=[sys.executable, "-I", "-S", "-c", code],
             shows=[
                 (str(self._tree.folder), "/judge/course"),
                 (str(self._tree.wall), worker.WALL),
-                (str(program), f"{worker.SUBMISSIONS}/{own}"),
+                (str(program), f"{worker.SUBMISSIONS}/{name}"),
             ],
             secret=["/judge"],
             env=environment,

@@ -231,7 +231,7 @@ def _undecided(
     all_grades: Sequence[model.Grade], called: Mapping[str, str]
 ) -> Iterator[str]:
     if found := forms.undecided(all_grades):
-        yield f'<h2 id="undecided">What is undecided</h2>\n<ul>'
+        yield '<h2 id="undecided">What is undecided</h2>\n<ul>'
         for one in found:
             name, title = _name(called[one.learner]), _line(one.exercise)
             yield f"<li>{name}, {title}: {_line(one.reason)}</li>"

@@ -1,4 +1,4 @@
-"""Judges a whole class, several submissions at a time, and goes on if killed."""
+"""Judges a whole class, several submissions at a time."""
 
 import queue
 import threading
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 from grader import judging, model
 from grader.journal import Journal
 from harness.exercises import Exercise
 from harness.screen import Screen
 
-_Made = TypeVar("_Made")
+_Work = Callable[[int], model.Judgement]  # Is given a slot.
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,8 @@ class Round:
         own = [(e, one) for e in exercises for one in judging.own(e)]
         made = self._all(
             "of the exercises themselves",
-            [
-                lambda e=e, one=one: self._known_or(
-                    one, lambda slot: self._judge.judge_own(e, one, slot)
-                )
-                for e, one in own
-            ],
+            [one for _, one in own],
+            [partial(self._judge.judge_own, e, one) for e, one in own],
         )
         found = {
             title: judging.Standard.of(*made[2 * number : 2 * number + 2])
@@ -72,12 +68,13 @@ class Round:
         }
         judgements = self._all(
             "submissions",
+            all_of_them,
             [
-                lambda one=one: self._known_or(
+                partial(
+                    self._judge.judge,
+                    by_title[one.exercise],
+                    found[one.exercise],
                     one,
-                    lambda slot: self._judge.judge(
-                        by_title[one.exercise], found[one.exercise], one, slot
-                    ),
                 )
                 for one in all_of_them
             ],
@@ -85,10 +82,16 @@ class Round:
         return Judged(found, judgements)
 
     def _all(
-        self, what: str, work: Sequence[Callable[[], _Made]]
-    ) -> list[_Made]:
+        self,
+        what: str,
+        submissions: Sequence[model.Submission],
+        work: Sequence[_Work],
+    ) -> list[model.Judgement]:
         pool = futures.ThreadPoolExecutor(self._jobs)
-        begun = [pool.submit(each) for each in work]
+        begun = [
+            pool.submit(self._known_or, one, judge)
+            for one, judge in zip(submissions, work)
+        ]
         try:
             for number, _ in enumerate(futures.as_completed(begun), 1):
                 spent_s = time.monotonic() - self._start_s
@@ -108,9 +111,9 @@ class Round:
     def _known_or(
         self,
         one: model.Submission,
-        judge: Callable[[int], model.Judgement],
+        judge: _Work,
     ) -> model.Judgement:
-        """Returns what the journal knows; else judges, and tells the journal."""
+        """Returns what the journal knows; else judges, and notes it there."""
         known = self._journal.find(one, self._digest)
         if known:
             return known

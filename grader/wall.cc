@@ -45,26 +45,21 @@ constexpr struct {
   decltype(RLIMIT_CPU) what;
   rlim_t most;
 } kLimits[] = {
-    {RLIMIT_CORE, 0},
-    {RLIMIT_CPU, 120},           // Seconds, of each process.
-    {RLIMIT_FSIZE, kGiB / 4},    // Bytes, of each file.
-    {RLIMIT_NPROC, 1'000},       // Of the user, which no one else is.
-    {RLIMIT_AS, 8 * kGiB},       // Bytes, of each process.
-    {RLIMIT_NOFILE, 4'096},      // Descriptors, of each process.
+    {RLIMIT_CORE, 0},         {RLIMIT_CPU, 120},  // Seconds, of each process.
+    {RLIMIT_FSIZE, kGiB / 4},                     // Bytes, of each file.
+    {RLIMIT_NPROC, 1'000},   // Of the user, which no one else is.
+    {RLIMIT_AS, 8 * kGiB},   // Bytes, of each process.
+    {RLIMIT_NOFILE, 4'096},  // Descriptors, of each process.
 };
 
 // More kernel than any exercise needs. What looks into other processes is not
 // here: the kernel lets it look only into those of the same user, and labs do.
 // CLONE_NEWUSER and its like are looked at below.
 constexpr int kRefused[] = {
-    SYS_add_key,
-    SYS_request_key,
-    SYS_keyctl,
-    SYS_bpf,
-    SYS_perf_event_open,
-    SYS_userfaultfd,
-    SYS_io_uring_setup,
-    SYS_open_by_handle_at,
+    SYS_add_key,         SYS_request_key,
+    SYS_keyctl,          SYS_bpf,
+    SYS_perf_event_open, SYS_userfaultfd,
+    SYS_io_uring_setup,  SYS_open_by_handle_at,
 };
 
 constexpr unsigned kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
@@ -174,15 +169,12 @@ void filter_calls(bool may_make_namespaces) {
     // A filter cannot see what clone3(2) is asked for; without it, the C
     // library takes clone(2).
     const sock_filter absent = answer(SECCOMP_RET_ERRNO | ENOSYS);
-    code.insert(code.end(), {when(BPF_JEQ, SYS_clone3), absent,
-                             when(BPF_JEQ, SYS_setns), denied,
-                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare,
-                                      2, 0),
-                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone,
-                                      1, 0),
-                             answer(SECCOMP_RET_ALLOW),
-                             load(offsetof(seccomp_data, args)),
-                             when(BPF_JSET, kNamespaces), denied});
+    code.insert(code.end(),
+                {when(BPF_JEQ, SYS_clone3), absent, when(BPF_JEQ, SYS_setns),
+                 denied, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 2, 0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+                 answer(SECCOMP_RET_ALLOW), load(offsetof(seccomp_data, args)),
+                 when(BPF_JSET, kNamespaces), denied});
   }
   code.push_back(answer(SECCOMP_RET_ALLOW));
   const sock_fprog program{.len = static_cast<unsigned short>(code.size()),
