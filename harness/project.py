@@ -24,7 +24,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import exercises, expect, explored, promises, transcript
+from harness import exercises, expect, explored, promises, referee, transcript
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.lab import Caught
@@ -99,10 +99,14 @@ class ProjectTest(promises.Runs):
         run = self._run(
             [
                 *(sys.executable, "-S", str(self.folder / "peers.py")),
-                *(self.program(), scenario, str(seed + self.seeds_from)),
+                *(self.program(), scenario),
             ],
             events=False,
-            env={"PYTHONPATH": _ROOT, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PYTHONPATH": _ROOT,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                referee.SEED: str(seed + self.seeds_from),
+            },
             **options,
         )
         run = dataclasses.replace(

@@ -3,7 +3,9 @@
 A project has a file peers.py beside its test. The test has it run there, so
 that whatever the program does is stopped and cleared away with the run:
 
-    python3 projects/<name>/peers.py <program> <scenario> <seed>
+    SEED=<number> python3 projects/<name>/peers.py <program> <scenario>
+
+No other user can see a variable of ours; see proc(5). The program gets none.
 
 A scenario starts the program, plays its peers, and raises Failed if the program
 does not do what it promises. The last line is "Main: PASS" or "Main: FAIL ...".
@@ -22,6 +24,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+SEED = "SEED"
 _PR_SET_NAME = 15
 _FIRST_LINE_MAX = 200
 # How long a program may take to end when its peers have just lost it.
@@ -101,8 +104,9 @@ def expect(holds: bool, problem: str) -> None:
 
 def play(scenarios: Mapping[str, Scenario]) -> NoReturn:
     """Plays the scenario that the command line names, and ends."""
-    program, name, seed = sys.argv[1:]
-    os.environ.pop("PYTHONPATH", None)  # It was meant for us.
+    program, name = sys.argv[1:]
+    os.environ.pop("PYTHONPATH", None)  # These were meant for us.
+    seed = os.environ.pop(SEED)
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"Referee", 0, 0, 0)
     say((scenarios[name].__doc__ or name).splitlines()[0])
     try:
