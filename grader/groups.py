@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-_MOUNTS = pathlib.Path("/proc/self/mountinfo")
-_OWN = pathlib.Path("/proc/self/cgroup")
+MOUNTS = pathlib.Path("/proc/self/mountinfo")
+OWN = pathlib.Path("/proc/self/cgroup")
 _PREFIX = "ipc-labs-"
 _KINDS = ("memory", "pids")
 _LEAVE_S, _LOOK_AGAIN_S = 10.0, 0.001
@@ -119,7 +119,7 @@ def group(
 
 def _mounted() -> Iterator[tuple[pathlib.Path, int, set[str]]]:
     """Yields where groups are mounted: the folder, version, and options."""
-    for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
+    for line in MOUNTS.read_text(encoding="utf-8").splitlines():
         first, _, second = line.partition(" - ")
         kind, _, options = second.split(" ", 2)
         if kind in ("cgroup", "cgroup2"):
@@ -131,7 +131,7 @@ def _mounted() -> Iterator[tuple[pathlib.Path, int, set[str]]]:
 def _own() -> Mapping[str, str]:
     """Returns the groups that we are in: {kind, or "" of version 2: path}."""
     found = {}
-    for line in _OWN.read_text(encoding="utf-8").splitlines():
+    for line in OWN.read_text(encoding="utf-8").splitlines():
         _, kinds, path = line.split(":", 2)
         for kind in kinds.split(","):
             found[kind] = path.lstrip("/")
