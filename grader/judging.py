@@ -300,7 +300,7 @@ class Judge:
             file.write_bytes(program)
             file.chmod(0o755)
             answer = self._run(self._cell(exercise, file, user))
-        if answer.lacked_memory and answer.result is None:
+        if answer.lacked_memory and (answer.result is None or answer.status):
             return _Found(ended="it took more memory than it may have")
         if answer.is_late:
             minutes = _LIMIT_S / 60

@@ -8,9 +8,10 @@ as another user, and in a world of its own, where /tmp is another one.
 import json
 import os
 import pathlib
+import shutil
 import sys
 import unittest
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from harness import exercises, judge, project, report, results, worker
@@ -22,6 +23,8 @@ WALL = "/judge/wall"
 _LAST_KINDS = ("hang",)
 _ENDED = "so it was ended"
 _DETAIL_MAX = 20_000
+# Stands, as a wall, where a test runs unshare(1) for the program.
+_UNSHARE = "unshare"
 _LAST_PROCESS = pathlib.Path("/proc/sys/kernel/ns_last_pid")
 
 
@@ -30,10 +33,42 @@ def _stage(asked: Mapping[str, Any], staged: pathlib.Path) -> None:
     exercise = _exercise(asked)
     own = judge.program_name(exercise)
     folder = staged / judge.room(exercise) / exercise.lab
-    words = [f"{SUBMISSIONS}/{own}", str(asked["user"])]
-    if asked["namespaces"]:
-        words.append("namespaces")
-    (folder / f"{own}.wall").write_text("\n".join(words), encoding="utf-8")
+    becomes = {own: f"{SUBMISSIONS}/{own}"}
+    unshare = shutil.which("unshare")
+    if asked["namespaces"] and unshare:
+        becomes[_UNSHARE] = unshare
+        shutil.copy2(WALL, folder / _UNSHARE)
+    for name, program in becomes.items():
+        words = [program, str(asked["user"])]
+        if asked["namespaces"]:
+            words.append("namespaces")
+        text = "\n".join(words)
+        (folder / f"{name}.wall").write_text(text, encoding="utf-8")
+
+
+def _be_nobody(test: unittest.TestCase) -> None:
+    """Has a test's user namespace made by the user of the submission.
+
+    Root of one that root has made is the same user as root outside: what is
+    for the owner of a file, such as /proc/sys/kernel/core_pattern, it may do.
+    """
+    found = getattr(type(test), "judged", None)
+    if found is None or "as_root" in vars(type(test)):
+        return
+    kind: type[lab.LabTest] = found
+
+    def as_root(
+        self: lab.LabTest, *command: str, options: Sequence[str] = ()
+    ) -> Sequence[str]:
+        program = pathlib.Path(self.program())
+        _, *words = kind.as_root(self, *command, options=options)
+        own = f"{SUBMISSIONS}/{program.name}"
+        return [
+            str(program.with_name(_UNSHARE)),
+            *(own if word == str(program) else word for word in words),
+        ]
+
+    setattr(type(test), "as_root", as_root)
 
 
 def _exercise(asked: Mapping[str, Any]) -> exercises.Exercise:
@@ -91,6 +126,8 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
         for test in found:
             if isinstance(test, project.ProjectTest):
                 type(test).seeds_from = asked["seed"]
+            if asked["user"] and asked["namespaces"]:
+                _be_nobody(test)
         names = [worker.sentence(test) for test in found]
         out.write(json.dumps(names) + "\n")
         unittest.TestSuite(found).run(told)
