@@ -11,6 +11,7 @@ the compiler sees the headers of the course, the system's, and nothing else.
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -34,6 +35,12 @@ _COMPILER = "/usr/bin/g++"
 # Seconds, bytes of a file, bytes of memory, processes of the user.
 _LIMITS = {"CPU": 90, "FSIZE": 128 << 20, "AS": 3 << 30, "NPROC": 100}
 _LIMIT_S = 120.0
+# What the compiler, or its assembler, says when one of them holds.
+_TOOK_TOO_MUCH = re.compile(
+    r"^(?:g\+\+: .* signal terminated program \w+|cc1plus: out of memory"
+    r"|virtual memory exhausted|.*: No space left on device)",
+    re.M,
+)
 _FLAGS = (
     *("-std=c++20", "-fPIC", "-fno-omit-frame-pointer", "-fmax-errors=5"),
     *("-fdiagnostics-color=never", "-iquote", "/course"),
@@ -164,6 +171,10 @@ def build(
         said = f"{name}: the compiler had not ended after {_LIMIT_S:.0f} s"
     elif answer.lacked_memory or (answer.status and not said.strip()):
         said = f"{name}: the compiler was ended: it took too much"
+    elif answer.status and (found := _TOOK_TOO_MUCH.search(said)):
+        said = f"{name}: the compiler was ended: it took too much ({found[0]})"
+    elif answer.status < 0:  # Perhaps it has found an error before that.
+        said += f"\n{name}: error: the compiler was ended: it said too much"
     elif answer.status == 0 and answer.result is None:
         said = (
             f"{name}: the program is larger than"
