@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from grader.model import shown
 from harness import exercises
-from harness.exercises import BUILD, Exercise
+from harness.exercises import BUILD, MEND, Exercise
 
 # Lines about one source: who wants to hide one thing among many is seen.
 MOST_LINES = 8
@@ -52,6 +52,7 @@ _WORDS = {
         "it asks the compiler which files there are": (
             "__has_include __has_include_next __has_embed"
         ),
+        "it starts a process in another way than the exercise": "fork vfork",
         "it runs another program": (
             "execve execv execvp execvpe execl execlp execle execveat fexecve"
             " posix_spawn posix_spawnp system popen"
@@ -103,6 +104,9 @@ _STANDARD = frozenset(
     utime.h utmpx.h wordexp.h
     """.split()
 )
+# A function that the explorer plays in every order.
+_PLAYED = re.compile(r"^[^\n]*\(ipc::Schedule& \w+\) \{\n.*?^\}", re.M | re.S)
+_NOT_PLAYED = "this line is gone: what is explored may be another thing"
 _OURS = re.compile(r"(common|fmt)/[\w/]+\.h")
 _SPLICE = re.compile(r"\\[ \t]*\r?\n")
 
@@ -188,6 +192,24 @@ class _Source:
             and self.tokens[number + 1 : number + 3] == ["(", "-"]
         ]
 
+    @property
+    def main_takes(self) -> list[tuple[str, int]]:
+        """The main() of a program that takes more than its arguments."""
+        return [
+            ("main()", self._lines[number])
+            for number, token in enumerate(self.tokens)
+            if token == "main"
+            and self.tokens[number + 1 : number + 2] == ["("]
+            and "," in self._after_comma(number + 2)
+        ]
+
+    def _after_comma(self, first: int) -> list[str]:
+        """Returns what follows the first comma, before the bracket's end."""
+        inside = self.tokens[first : first + 100]
+        if ")" in inside:
+            inside = inside[: inside.index(")")]
+        return inside[inside.index(",") + 1 :] if "," in inside else []
+
 
 @dataclasses.dataclass(frozen=True)
 class _Known:
@@ -198,6 +220,7 @@ class _Known:
     directives: frozenset[tuple[str, str]]
     calls: frozenset[str]
     copy: tuple[str, ...]
+    played: tuple[str, ...]  # Lines that every exploration needs.
 
 
 @functools.lru_cache(maxsize=512)
@@ -216,7 +239,29 @@ def _known(exercise: Exercise) -> _Known:
         frozenset((a, b) for one in sources for a, b, _ in one.directives),
         frozenset(call for one in sources for call, _ in one.calls),
         tuple(sources[0].tokens),
+        tuple(_played(exercise)),
     )
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def _played(exercise: Exercise) -> Iterator[str]:
+    """Yields what a mended program explores, and how it is declared.
+
+    It is in the learner's file, and no learner needs to change it.
+    """
+    if exercise.kind != MEND:
+        return
+    copy, kept = exercise.copy(), {*_lines(exercise.solution())}
+    played = "\n".join(_PLAYED.findall(copy))
+    for line in _lines(played):
+        if line in kept and len(line) > 1 and not line.startswith("//"):
+            yield line
+    for line in _lines(copy):
+        if line in kept and ".explores(" in line:
+            yield line
 
 
 def suspicious(exercise: Exercise, source: str) -> list[str]:
@@ -234,6 +279,10 @@ def suspicious(exercise: Exercise, source: str) -> list[str]:
             continue
         seen.add(what)
         lines.append(f"line {line}: {what}: {why}")
+    left = {*_lines(source)}
+    for text in dict.fromkeys(known.played):
+        if text not in left:
+            lines.insert(0, f"{_shown(text)}: {_NOT_PLAYED}")
     if exercise.kind != BUILD:
         share = _share(known.copy, own.tokens)
         if share < LEAST_SHARED:
@@ -274,6 +323,8 @@ def _strange(own: _Source, known: _Known) -> Iterator[tuple[int, str, str]]:
         for mark, why in _LITERALS.items():
             if mark in text:
                 yield line, _shown(text), why
+    for what, line in own.main_takes:
+        yield line, what, "its third parameter is the environment"
     for call, line in own.calls:
         if call not in known.calls:
             yield line, call, "it may send a signal to all processes"

@@ -122,6 +122,27 @@ class SuspicionsTest(unittest.TestCase):
         self.assert_named("void f() { kill(-1, SIGKILL); }", "kill(-1")
         self.assert_named("void f() { ::kill( - 1, 9); }", "kill(-1")
 
+    def test_a_process_of_its_own_is_named(self) -> None:
+        self.assert_named("int more() { return fork(); }", "fork")
+
+    def test_a_main_that_takes_the_environment_is_named(self) -> None:
+        self.assert_named("int main(int, char**, char** all);", "its third")
+
+    def test_another_exploration_is_named(self) -> None:
+        exercise = exercises.find(
+            ROOT / "labs/condition", "mend", "if_for_while"
+        )
+        solution = exercise.solution()
+        for old, new in (
+            ("  schedule.run();\n  return list();", '  return "added 1";'),
+            ("  lab.explores(", "  (void)explore; if (false) lab.explores ("),
+            ("  schedule.always(", "  if (false) schedule.always("),
+        ):
+            self.assertIn(old, solution)
+            found = suspicions.suspicious(exercise, solution.replace(old, new))
+            self.assertTrue(found, new)
+            self.assertIn("this line is gone", found[0])
+
     def test_a_word_that_is_split_over_lines_is_named(self) -> None:
         self.assert_named("void f() { pt\\\nrace(0); }", "ptrace")
         self.assertIn(
