@@ -1,0 +1,4 @@
+// Puts a file that never ends into the program.
+
+asm(".incbin \"/dev/zero\"");
+int main() {}

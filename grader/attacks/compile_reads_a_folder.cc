@@ -1,0 +1,4 @@
+// Includes a folder.
+
+#include "."
+int main() {}

@@ -1,0 +1,4 @@
+// Includes itself, without end.
+
+#include "unclosed_end.cc"
+int main() {}

@@ -1,0 +1,4 @@
+// Waits for text that never comes.
+
+#include "/dev/stdin"
+int main() {}

@@ -1,0 +1,4 @@
+// Includes the environment of the compiler.
+
+#include "/proc/self/environ"
+int main() {}

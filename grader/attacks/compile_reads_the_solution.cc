@@ -1,0 +1,3 @@
+// Includes the program of the lab.
+
+#include "/course/labs/pipes/main.cc"
