@@ -25,6 +25,7 @@ _ENDED = "so it was ended"
 _DETAIL_MAX = 20_000
 # Stands, as a wall, where a test runs unshare(1) for the program.
 _UNSHARE = "unshare"
+_SHARING = ("/bin/sh", "-c", 'umask 0; exec "$@"', "sh")
 _LAST_PROCESS = pathlib.Path("/proc/sys/kernel/ns_last_pid")
 
 
@@ -69,6 +70,20 @@ def _be_nobody(test: unittest.TestCase) -> None:
         ]
 
     setattr(type(test), "as_root", as_root)
+
+
+def _share_files(kind: type[project.ProjectTest]) -> None:
+    """Lets the program write to what its peers make: they are root."""
+    if "_run" in vars(kind):
+        return
+    made = kind._run  # pylint: disable=protected-access
+
+    def shared(
+        self: project.ProjectTest, command: Sequence[str], **options: Any
+    ) -> Any:
+        return made(self, [*_SHARING, *command], **options)
+
+    setattr(kind, "_run", shared)
 
 
 def _exercise(asked: Mapping[str, Any]) -> exercises.Exercise:
@@ -126,6 +141,8 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
         for test in found:
             if isinstance(test, project.ProjectTest):
                 type(test).seeds_from = asked["seed"]
+                if asked["user"]:
+                    _share_files(type(test))
             if asked["user"] and asked["namespaces"]:
                 _be_nobody(test)
         names = [worker.sentence(test) for test in found]
