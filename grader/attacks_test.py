@@ -442,6 +442,15 @@ class OtherExercisesTest(AttackTest):
             self.exercise(exercises.MEND, _EXPLORED),
         )
 
+    def test_a_program_is_not_its_own_referee(self) -> None:
+        """What it prints is read by the referee, and is no verdict."""
+        exercise = self.exercise(exercises.BUILD, "echo_server/echo_server")
+        self.standards[exercise.title] = judging.Standard()
+        self.assert_all(
+            _attacks({"forged_referee": (model.WRONG, "echo_server")}),
+            exercise,
+        )
+
     def test_root_of_a_namespace_is_nobody_outside_of_it(self) -> None:
         """Where a test makes a user namespace for the lab."""
         exercise = self.exercise(exercises.WRITE, "containers/serve_probes")
