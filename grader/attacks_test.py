@@ -19,7 +19,7 @@ from typing import ClassVar
 from unittest import mock
 
 from grader import building, cell, judging, model, walls
-from harness import exercises, results
+from harness import exercises, judge as judges, results
 
 _ROOT = pathlib.Path(__file__).absolute().parent.parent
 _ATTACKS = pathlib.Path(__file__).absolute().parent / "attacks"
@@ -311,6 +311,7 @@ class RuntimeTest(AttackTest):
         self.assert_all(
             _attacks(
                 {
+                    "forged_skip": (wrong, "this machine cannot play it"),
                     "forged_events_broken": (wrong, "world has died"),
                     "forged_events_endless": (wrong, "64 MiB of events"),
                     "deep_folders": (wrong, "world has died"),
@@ -441,6 +442,20 @@ class OtherExercisesTest(AttackTest):
             _attacks({"forged_exploration": _REFUSED}),
             self.exercise(exercises.MEND, _EXPLORED),
         )
+
+    def test_no_program_says_what_cannot_be_checked(self) -> None:
+        """What the solution passes here is played by all."""
+        exercise = self.exercise(exercises.WRITE, "pipes/play_act")
+        check = "no child that fails is overlooked"
+        self.standards[exercise.title] = judging.Standard(
+            made=frozenset([check])
+        )
+        source = self.source("forged_skip_of_one") + exercise.solution()
+        for reason in ("there are no faults here", judges.OTHER_PROGRAM):
+            text = source.replace("there are no faults here", reason)
+            found = self.judged(self.judge(), exercise, text)
+            self.assertEqual(found.status, model.WRONG)
+            self.assertIn(f"{check}: it says that this machine", found.reason)
 
     def test_a_program_is_not_its_own_referee(self) -> None:
         """What it prints is read by the referee, and is no verdict."""

@@ -34,6 +34,9 @@ _PROCESSES_MAX = 1_500
 _OWN = ("\0as handed out", "\0the solution")
 _HELD = "all checks passed; a person looks at it before it counts"
 _TOO_FEW = "fewer processes were started than a right program needs"
+_CAN_BE_PLAYED = (
+    "it says that this machine cannot play it, where the solution is played"
+)
 _COMPILES = "it compiles"
 _KEEPS = "what shows the mistake is still there"
 _NOT_MADE = "not made: an earlier check had to be stopped"
@@ -61,11 +64,13 @@ class Standard:
 
     passes: the names of the checks that it passes as it is handed out.
     processes: how many processes the solution starts, by the name of the check.
+    made: the names of the checks that the solution passes here.
     problem: why it cannot be judged on this machine; "" if it can.
     """
 
     passes: frozenset[str] = frozenset()
     processes: Mapping[str, int] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
     problem: str = ""
 
     @classmethod
@@ -82,7 +87,30 @@ class Standard:
                 c.name for c in handed_out.checks if c.status == model.OK
             ),
             {c.name: c.processes for c in solution.checks},
+            frozenset(c.name for c in solution.checks if c.status == model.OK),
         )
+
+    def without_skips(self, found: _Found) -> _Found:
+        """Returns it without what only the program says cannot be checked."""
+        checks = [
+            replace(
+                check,
+                status=model.FAILED,
+                kind="output",
+                detail=f"{_CAN_BE_PLAYED}: {check.detail}",
+            )
+            if check.status == model.SKIPPED and check.name in self.made
+            else check
+            for check in found.checks
+        ]
+        names = {check.name for check in checks}
+        if [(c.name, c.status) for c in checks[:1]] == [(_COMPILES, model.OK)]:
+            if not (found.ended or found.problem or _KEEPS in names):
+                checks += [
+                    model.Check(name, model.FAILED, "output", _CAN_BE_PLAYED)
+                    for name in sorted(self.made - names)
+                ]
+        return replace(found, checks=checks)
 
     def is_forged(self, check: model.Check) -> bool:
         """Whether a check was passed with far fewer processes than it takes."""
@@ -188,6 +216,7 @@ class Judge:
         if standard.problem:
             return simple(model.BROKEN, standard.problem)
         found = self._found(exercise, submission.source, slot)
+        found = standard.without_skips(found)
         forged = [c for c in found.checks if standard.is_forged(c)]
         is_wrong = found.ended or any(
             check.status == model.FAILED for check in found.checks
