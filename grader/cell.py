@@ -151,6 +151,11 @@ class Running:
             self.end()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The process that makes the cell, and waits for its end."""
+        return self._process.pid
+
     def end(self) -> None:
         """Ends the cell, and with it whatever runs in it."""
         self._process.kill()

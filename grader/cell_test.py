@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import select
 import socket
 import subprocess
 import sys
@@ -19,6 +20,20 @@ _CANNOT = cell.run(cell.Cell(command=["/bin/true"], limit_s=60.0)).problem
 _OTHERS = not cell.run(
     cell.Cell(command=["/bin/true"], user=_USER, limit_s=60.0)
 ).status
+
+
+# Prints who makes a cell, who is process 1 in it, and what that runs.
+_MAKER = """
+import pathlib, threading
+from grader import cell
+running = cell.Running(cell.Cell(["/bin/sleep", "1000"], limit_s=600))
+threading.Thread(target=running.answer).start()
+pids = [running.pid]
+while len(pids) < 3:
+    file = pathlib.Path(f"/proc/{pids[-1]}/task/{pids[-1]}/children")
+    pids += file.read_text().split()
+print(*pids, flush=True)
+"""
 
 
 @unittest.skipIf(_CANNOT, f"no cell can be made here: {_CANNOT}")
@@ -133,12 +148,9 @@ class CellTest(unittest.TestCase):
         )
 
     def test_what_it_leaves_is_ended(self) -> None:
-        mark = f"{987_000_000 + os.getpid()}"
-        self.shell(f"setsid sleep {mark} & setsid sleep {mark} >&- 2>&- &")
-        found = subprocess.run(
-            ["pgrep", "-f", f"^sleep {mark}"], check=False, capture_output=True
-        )
-        self.assertEqual(found.stdout, b"")
+        # The answer comes when all that held this pipe has ended.
+        answer = self.shell("setsid sleep 1000 & setsid sleep 1000 & exit 3")
+        self.assertEqual((answer.status, answer.is_late), (3, False))
 
     def test_it_is_ended_when_its_time_is_over(self) -> None:
         answer = self.shell("sleep 1000", limit_s=0.5)
@@ -159,29 +171,23 @@ class CellTest(unittest.TestCase):
         self.assertLess(time.monotonic() - start_s, 60.0 * time_scale())
 
     def test_it_ends_with_its_maker(self) -> None:
-        mark = f"{988_000_000 + os.getpid()}"
-        code = (
-            "from grader import cell; print('made', flush=True);"
-            f"cell.run(cell.Cell(['/bin/sleep', '{mark}'], limit_s=600))"
-        )
         with subprocess.Popen(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", _MAKER],
             stdout=subprocess.PIPE,
             env={"PYTHONPATH": str(pathlib.Path(cell.__file__).parents[1])},
         ) as maker:
             assert maker.stdout
-            maker.stdout.readline()
-            pattern = ["pgrep", "-f", f"^/bin/sleep {mark}"]
-            while subprocess.run(
-                pattern, check=False, capture_output=True
-            ).returncode:
-                os.sched_yield()
+            ends = [
+                os.pidfd_open(int(pid))
+                for pid in maker.stdout.readline().split()
+            ]
+            self.assertEqual(len(ends), 3)
             maker.kill()
             maker.wait()
-        while not subprocess.run(
-            pattern, check=False, capture_output=True
-        ).returncode:
-            os.sched_yield()
+        for fd in ends:
+            readable, _, _ = select.select([fd], (), (), 60.0 * time_scale())
+            self.assertEqual(readable, [fd])
+            os.close(fd)
 
     def test_its_file_is_part_of_the_answer_if_it_is_one(self) -> None:
         for made, wanted in (
