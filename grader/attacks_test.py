@@ -76,7 +76,7 @@ class _Canaries:
             one.listen()
             one.setblocking(False)
         # Of the user of a slot that no submission has.
-        user = _FOUND.user(walls.SLOTS_MAX - 1)
+        user = _FOUND.users_from(walls.SLOTS_MAX - 1) + cell.SUBMITTER
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-c", _HOLDER, mark, str(user)],
             stdin=subprocess.PIPE,
@@ -273,7 +273,8 @@ class AttackTest(unittest.TestCase):
 
     def assert_nothing_is_left(self) -> None:
         """The machine is as it was before."""
-        users = {_FOUND.user(slot) for slot in range(_AT_A_TIME)}
+        begin = _FOUND.users_from(0)
+        users = range(begin, begin + _AT_A_TIME * cell.USERS)
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 self.assertNotIn(folder.stat().st_uid, users, folder)
@@ -561,6 +562,9 @@ class WallsTakenDownTest(AttackTest):
             folder = pathlib.Path(name)
             tree = building.Tree(_ROOT, folder)
             _alter(tree.folder / "grader/cell.py", " | 0x40000000\n", "\n")
+            _alter(
+                tree.folder / "grader/cell.py", "        loopback_up()\n", ""
+            )
             _alter(tree.folder / "harness/run.py", " | 0x40000000\n", "\n")
             self.assert_caught_only_by(
                 *("network", self.judge(), self.judge(tree=tree)),

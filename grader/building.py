@@ -138,10 +138,10 @@ def build(
     tree: Tree,
     exercise: Exercise,
     source: bytes,
-    user: int,
+    users_from: int,
     run: Callable[[cell.Cell], cell.Answer] = cell.run,
 ) -> Built:
-    """Compiles a submission as `user`; `run` runs a cell."""
+    """Compiles a submission; for `users_from`, see cell.Cell."""
     name = source_name(exercise)
     with tempfile.TemporaryDirectory(dir=tree.scratch) as folder:
         file = pathlib.Path(folder) / "source.cc"
@@ -155,7 +155,8 @@ def build(
                     (str(file), f"/{name}"),
                 ],
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TMPDIR": "/tmp"},
-                user=user,
+                users_from=users_from,
+                user=cell.SUBMITTER if users_from else 0,
                 has_processes=False,
                 limits=_LIMITS,
                 limit_s=_LIMIT_S * time_scale(),

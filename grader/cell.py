@@ -6,15 +6,16 @@ Of this machine the command sees what the cell shows, and can change none of
 it. It has no network but a loopback of its own, and sees and reaches no process
 outside. When it ends, or its time is over, all that it has started ends too.
 
-Whoever is root in a cell is root of the machine, behind these walls: so only
-our own code may be. A submission becomes another user first; see wall.cc, and
-`user`, and docs/grading.md for what each wall is for.
+A cell has users of its own, of which none is one of the machine's, not even its
+root. Our own code is root in it; a submission is another user, without rights.
+See wall.cc, and docs/grading.md for what each wall is for.
 
 `main` runs in a fresh process, which makes the cell: only cheap modules here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -34,9 +35,11 @@ from harness.world import WorldError, check, loopback_up, make_private, mount
 # From <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>.
 _NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000
 _NEWUSER = 0x10000000
+USERS = 65_536  # So many can be in a cell.
+SUBMITTER = 1_000  # Whose processes are those of a submission.
 _RDONLY, _NOSUID, _NODEV, _REMOUNT = 1, 2, 4, 32
 _BIND, _REC, _DETACH = 4096, 16384, 2
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _ROOT = "/tmp"  # Where the new root is mounted; it covers that of the machine.
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 # The files that belong to the machine, and not to anybody on it.
@@ -73,8 +76,11 @@ class Cell:
         is below it. The system's own programs and libraries always are.
     secret: folders of the cell that only root may enter.
     env: all of the environment.
-    user: becomes this user and group, without any rights; 0 remains root,
-        which only our own programs may.
+    users_from: where the users of the cell begin on the machine: its root is
+        this one, and its user 5 the fifth after it. 0 if there are none of its
+        own, as for a maker who is not root: then its root is the maker.
+    user: the user and group, of the cell, that the command becomes, without any
+        rights; 0 remains root, which only our own programs may.
     has_processes: whether there is a /proc, with the processes of the cell.
     limits: {"CPU": seconds, ...}: see setrlimit(2).
     asked: what the command reads from its standard input.
@@ -88,6 +94,7 @@ class Cell:
     shows: Sequence[tuple[str, str]] = ()
     secret: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    users_from: int = 0
     user: int = 0
     has_processes: bool = True
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -158,12 +165,16 @@ class Running:
 
     def end(self) -> None:
         """Ends the cell, and with it whatever runs in it."""
-        self._process.kill()
-        self._process.wait()
+        self._process.terminate()  # It ends the cell first; see main.
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _end_late(self) -> None:
         self._is_late = True
-        self._process.kill()
+        self._process.terminate()
 
     def answer(self) -> Answer:
         """Lets the command run, and returns what came of it."""
@@ -174,6 +185,8 @@ class Running:
             data = self._converse()
         finally:
             clock.cancel()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_S)
             self.end()
         return self._read(data)
 
@@ -242,9 +255,6 @@ def _show_system() -> None:
             os.symlink(os.readlink(path), _ROOT + path)
         elif os.path.exists(path):
             _show(os.path.realpath(path), path)
-    # Python itself may be elsewhere.
-    if not sys.base_prefix.startswith("/usr"):
-        _show(sys.base_prefix, sys.base_prefix)
 
 
 def _show_own(cell: Cell, opened: Mapping[str, int]) -> None:
@@ -253,7 +263,7 @@ def _show_own(cell: Cell, opened: Mapping[str, int]) -> None:
             file.write(text)
     for path in cell.secret:
         os.makedirs(_ROOT + path, 0o700)
-    for source, target in cell.shows:
+    for source, target in _shown(cell):
         _show(f"/proc/self/fd/{opened[source]}", target)
         os.close(opened[source])
 
@@ -278,15 +288,25 @@ def _show_devices() -> None:
         os.symlink(target, f"{_ROOT}/dev/{name}")
 
 
-def _furnish(cell: Cell) -> None:
+def _shown(cell: Cell) -> list[tuple[str, str]]:
+    """Returns what is shown besides the system: Python may be elsewhere."""
+    prefix = sys.base_prefix
+    own = [] if prefix.startswith("/usr") else [(prefix, prefix)]
+    return [*own, *((source, target) for source, target in cell.shows)]
+
+
+def _open(cell: Cell) -> dict[str, int]:
+    """Opens what is shown, while we may and before anything covers it."""
+    return {
+        source: os.open(source, os.O_PATH | os.O_CLOEXEC)
+        for source, _ in _shown(cell)
+    }
+
+
+def _furnish(cell: Cell, opened: Mapping[str, int]) -> None:
     """Makes the file system of the cell, and enters it."""
     make_private()
     options = "mode=0755,size=16m"
-    # What is below /tmp on the machine is about to be covered.
-    opened = {
-        source: os.open(source, os.O_PATH | os.O_CLOEXEC)
-        for source, _ in cell.shows
-    }
     mount("tmpfs", _ROOT, "tmpfs", _NOSUID | _NODEV, options)
     os.mkdir(f"{_ROOT}/etc")
     _show_system()
@@ -429,12 +449,19 @@ def _answer(
         out.write(struct.pack("I", len(head)) + head + said + (result or b""))
 
 
-def _live(cell: Cell, answer_fd: int) -> None:
+def _live(cell: Cell, maker: socket.socket, answer_fd: int) -> None:
     """Is process 1 of the cell."""
     try:
+        opened = _open(cell)
+        _become_root()
+        _die_with_parent()
+        # In the new namespace, process 1 cannot see whether that lives.
+        maker.send(b"?")
+        if not maker.recv(1):
+            return
         check(_libc.sethostname(b"cell", 4), "sethostname")
         loopback_up()
-        _furnish(cell)
+        _furnish(cell, opened)
         status, said = _follow(cell)
     except (WorldError, OSError) as error:
         _answer(answer_fd, problem=str(error) or type(error).__name__)
@@ -442,19 +469,59 @@ def _live(cell: Cell, answer_fd: int) -> None:
     _answer(answer_fd, status, said, _result(cell))
 
 
-def _enter_namespaces() -> None:
-    if not os.getuid():
-        check(_libc.unshare(_NAMESPACES), "unshare")
+def _become_root() -> None:
+    """Becomes root of the cell, if it has users of its own."""
+    if os.getuid() == 0 or not _maps_root():
         return
-    uid, gid = os.getuid(), os.getgid()
-    check(_libc.unshare(_NAMESPACES | _NEWUSER), "unshare")
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{uid} {uid} 1"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # It was, before such a change.
+
+
+def _maps_root() -> bool:
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return file.read().split()[:1] == ["0"]
+
+
+def _write_maps(pid: str, maps: Mapping[str, str]) -> None:
+    for name, text in maps.items():
+        with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
             file.write(text)
+
+
+def _enter_namespaces(users_from: int) -> None:
+    if not users_from:
+        uid, gid = os.getuid(), os.getgid()
+        check(_libc.unshare(_NAMESPACES | _NEWUSER), "unshare")
+        _write_maps(
+            "self",
+            {
+                "setgroups": "deny",
+                "uid_map": f"{uid} {uid} 1",
+                "gid_map": f"{gid} {gid} 1",
+            },
+        )
+        return
+    # Only from outside can more than one user be mapped.
+    parent = os.getpid()
+    ours, its = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            ours.close()
+            if its.recv(1):
+                users = f"0 {users_from} {USERS}"
+                _write_maps(str(parent), {"uid_map": users, "gid_map": users})
+                status = 0
+        finally:
+            _leave_at_once(status)
+    its.close()
+    check(_libc.unshare(_NAMESPACES | _NEWUSER), "unshare")
+    ours.send(b"!")
+    if os.waitpid(child, 0)[1]:
+        raise WorldError("map the users of the cell")
 
 
 def _die_with_parent() -> None:
@@ -481,7 +548,7 @@ def main(parent: int) -> None:
     os.dup2(null_fd, 1)
     os.umask(0o022)
     try:
-        _enter_namespaces()
+        _enter_namespaces(cell.users_from)
     except (WorldError, OSError) as error:
         _answer(answer_fd, problem=str(error))
         return
@@ -490,15 +557,12 @@ def main(parent: int) -> None:
     if child == 0:
         ours.close()
         try:
-            _die_with_parent()
-            # In the new namespace, process 1 cannot see whether we live.
-            its.send(b"?")
-            if its.recv(1):
-                _live(cell, answer_fd)
+            _live(cell, its, answer_fd)
         finally:
             _leave_at_once(0)
     os.close(answer_fd)
     its.close()
+    signal.signal(signal.SIGTERM, lambda *told: os.kill(child, signal.SIGKILL))
     ours.recv(1)
     ours.send(b"!")
     os.waitpid(child, 0)

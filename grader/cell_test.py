@@ -15,11 +15,13 @@ from grader import cell
 from harness import results
 from harness.run import time_scale
 
-_USER = 1_900_000_000
+_USERS_FROM, _USER = 1_900_000_000, cell.SUBMITTER
 _CANNOT = cell.run(cell.Cell(command=["/bin/true"], limit_s=60.0)).problem
-_OTHERS = not cell.run(
-    cell.Cell(command=["/bin/true"], user=_USER, limit_s=60.0)
-).status
+_OTHERS = os.getuid() == 0 and not (
+    cell.run(
+        cell.Cell(command=["/bin/true"], users_from=_USERS_FROM, limit_s=60.0)
+    ).problem
+)
 
 
 # Prints who makes a cell, who is process 1 in it, and what that runs.
@@ -46,13 +48,14 @@ class CellTest(unittest.TestCase):
         self.addCleanup(scratch.cleanup)
         self.folder = pathlib.Path(scratch.name)
         self.folder.chmod(0o755)
-        self.user = _USER if os.getuid() == 0 and _OTHERS else 0
+        self.user = _USER if _OTHERS else 0
 
     def shell(self, text: str, **more: object) -> cell.Answer:
         """Runs lines of a shell in a cell."""
         fields = {
             "command": ["/bin/sh", "-c", text],
             "env": {"PATH": "/usr/bin:/bin"},
+            "users_from": _USERS_FROM if _OTHERS else 0,
             "user": self.user,
             "limit_s": 30.0 * time_scale(),
             **more,
@@ -117,6 +120,15 @@ class CellTest(unittest.TestCase):
             said.decode().split(),
             [str(_USER), "CapEff:", "0" * 16, "NoNewPrivs:", "1"],
         )
+
+    def test_its_root_is_not_that_of_the_machine(self) -> None:
+        if not self.user:
+            self.skipTest("only root can be others")
+        tries = "id -u; echo core >/proc/sys/kernel/core_pattern; mknod /tmp/x c 1 1"
+        said = self.shell(tries, user=0).said.decode()
+        self.assertTrue(said.startswith("0\n"), said)
+        self.assertIn("core_pattern: Permission denied", said)
+        self.assertIn("Operation not permitted", said)
 
     def test_it_reaches_no_network_and_no_socket_of_the_machine(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -326,9 +326,9 @@ class WallsTest(unittest.TestCase):
 
     def test_no_two_slots_have_the_same_user(self) -> None:
         found = dataclasses.replace(self.found(), first_user=1000)
-        users = {found.user(slot) for slot in range(walls.SLOTS_MAX)}
+        users = {found.users_from(slot) for slot in range(walls.SLOTS_MAX)}
         self.assertEqual(len(users), walls.SLOTS_MAX)
-        self.assertEqual(self.found().user(3), 0)
+        self.assertEqual(self.found().users_from(3), 0)
 
 
 if __name__ == "__main__":

@@ -273,8 +273,10 @@ class Judge:
         )
 
     def _found(self, exercise: Exercise, source: bytes, slot: int) -> _Found:
-        user = self._walls.user(slot)
-        built = building.build(self._tree, exercise, source, user, self._run)
+        users_from = self._walls.users_from(slot)
+        built = building.build(
+            self._tree, exercise, source, users_from, self._run
+        )
         if built.problem:
             return _Found(problem=built.problem)
         if built.program is None:
@@ -286,7 +288,7 @@ class Judge:
         if text := exercise.altered(source.decode("utf-8", "replace")):
             checks.append(model.Check(_KEEPS, model.FAILED, "output", text))
             return _Found(checks)
-        found = self._play(exercise, built.program, user)
+        found = self._play(exercise, built.program, users_from)
         return _Found([*checks, *found.checks], found.ended, found.problem)
 
     @contextlib.contextmanager
@@ -322,13 +324,15 @@ class Judge:
             for running in self._running:
                 running.end()
 
-    def _play(self, exercise: Exercise, program: bytes, user: int) -> _Found:
+    def _play(
+        self, exercise: Exercise, program: bytes, users_from: int
+    ) -> _Found:
         """Runs the tests of an exercise with a program."""
         with tempfile.TemporaryDirectory(dir=self._tree.scratch) as folder:
             file = pathlib.Path(folder) / "program"
             file.write_bytes(program)
             file.chmod(0o755)
-            answer = self._run(self._cell(exercise, file, user))
+            answer = self._run(self._cell(exercise, file, users_from))
         if answer.lacked_memory and (answer.result is None or answer.status):
             return _Found(ended="it took more memory than it may have")
         if answer.is_late:
@@ -339,12 +343,13 @@ class Judge:
         return _read(exercise, answer)
 
     def _cell(
-        self, exercise: Exercise, program: pathlib.Path, user: int
+        self, exercise: Exercise, program: pathlib.Path, users_from: int
     ) -> cell.Cell:
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": "/tmp",
             "LANG": "C.UTF-8",
+            "IPC_LABS_JUDGED": "1",  # See labs/isolation/isolation_test.py.
             "IPC_LABS_TIME_SCALE": str(time_scale()),
         }
         code = (
@@ -356,11 +361,11 @@ class Judge:
             "kind": exercise.kind,
             "lab": exercise.lab,
             "name": exercise.name,
-            "user": user,
+            "user": cell.SUBMITTER if users_from else 0,
             "namespaces": exercise.lab in _OWN_NAMESPACES,
             "seed": self._number(exercise),
         }
-        name = program_name(exercise) if user else "program"
+        name = program_name(exercise) if users_from else "program"
         return cell.Cell(
             command=[sys.executable, "-I", "-S", "-c", code],
             shows=[
@@ -370,6 +375,7 @@ class Judge:
             ],
             secret=["/judge"],
             env=environment,
+            users_from=users_from,
             asked=json.dumps(asked),
             limit_s=_LIMIT_S * time_scale(),
             result=worker.JUDGED,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from grader import cell, groups
 
-# A submission's processes belong to users that no machine has: a range far
-# above those of people, services and containers.
-_USERS_FROM, _USERS = 1_900_000_000, 1_000_000
+# The users of cells are none that a machine has: they are far above those of
+# people, services and containers.
+_USERS_FROM, _RANGES = 1_900_000_000, 3_000
 SLOTS_MAX = 64
 _TRY_LIMIT_S = 60.0
 _MEMORY_BYTES_MAX = 3 << 30
@@ -35,7 +35,7 @@ class Walls:
     """The walls of this machine; `find` looks which of them stand.
 
     trees: the control groups that can be limited; none without that wall.
-    first_user: the user of slot 0; 0 without users of their own.
+    first_user: where the users of slot 0 begin; 0 without users of their own.
     """
 
     all: Sequence[Wall]
@@ -49,8 +49,8 @@ class Walls:
         no_cell = _tried(0)
         no_user = no_cell or "only root can be others"
         if os.getuid() == 0:
-            slots = _USERS // SLOTS_MAX
-            first_user = _USERS_FROM + SLOTS_MAX * random.randrange(slots)
+            number = random.randrange(_RANGES - SLOTS_MAX)
+            first_user = _USERS_FROM + cell.USERS * number
             if no_user := _tried(first_user):
                 first_user = 0
         trees, no_groups = groups.find()
@@ -61,7 +61,11 @@ class Walls:
                     "its own files, processes, network and IPC objects",
                     no_cell,
                 ),
-                Wall("user", "a user of its own, without any right", no_user),
+                Wall(
+                    "user",
+                    "users of its own, and none with a right here",
+                    no_user,
+                ),
                 Wall(
                     "group",
                     "limits of memory and processes for all of it together",
@@ -83,16 +87,21 @@ class Walls:
         pages = os.sysconf("SC_PHYS_PAGES") // 2
         return min(_MEMORY_BYTES_MAX, pages * os.sysconf("SC_PAGE_SIZE"))
 
-    def user(self, slot: int) -> int:
-        """Returns the user of a slot; 0 if there are none."""
+    def users_from(self, slot: int) -> int:
+        """Returns where the users of a slot begin; 0 if there are none."""
         assert 0 <= slot < SLOTS_MAX
-        return self.first_user + slot if self.first_user else 0
+        return self.first_user and self.first_user + slot * cell.USERS
 
 
-def _tried(user: int) -> str:
-    """Returns why no command can run in a cell as this user, or ""."""
+def _tried(users_from: int) -> str:
+    """Returns why no command can run in a cell with these users, or ""."""
     tried = cell.run(
-        cell.Cell(command=["/bin/true"], user=user, limit_s=_TRY_LIMIT_S)
+        cell.Cell(
+            command=["/bin/true"],
+            users_from=users_from,
+            user=cell.SUBMITTER if users_from else 0,
+            limit_s=_TRY_LIMIT_S,
+        )
     )
     if tried.problem or not tried.status:
         return tried.problem

@@ -14,7 +14,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from harness import exercises, judge, project, report, results, worker
+from harness import exercises, judge, lab, project, report, results, worker
 
 JUDGED = "/tmp/judged"
 SUBMISSIONS = "/submission"
