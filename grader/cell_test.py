@@ -124,8 +124,11 @@ class CellTest(unittest.TestCase):
     def test_its_root_is_not_that_of_the_machine(self) -> None:
         if not self.user:
             self.skipTest("only root can be others")
-        tries = "id -u; echo core >/proc/sys/kernel/core_pattern; mknod /tmp/x c 1 1"
-        said = self.shell(tries, user=0).said.decode()
+        said = self.shell(
+            "id -u; echo core >/proc/sys/kernel/core_pattern;"
+            " mknod /tmp/x c 1 1",
+            user=0,
+        ).said.decode()
         self.assertTrue(said.startswith("0\n"), said)
         self.assertIn("core_pattern: Permission denied", said)
         self.assertIn("Operation not permitted", said)

@@ -1,5 +1,6 @@
 """Control groups limit all of a cell together, and leave nothing."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -21,7 +22,7 @@ class GroupsTest(unittest.TestCase):
 
     def shell(
         self, text: str, memory_bytes: int = 256 * _MIB, processes: int = 50
-    ) -> tuple[cell.Answer, groups.Group]:
+    ) -> cell.Answer:
         """Runs lines of a shell in a group."""
         with groups.group(_TREES, memory_bytes, processes) as one:
             answer = cell.run(
@@ -32,8 +33,9 @@ class GroupsTest(unittest.TestCase):
                 ),
                 one.add,
             )
-            self.lacked_memory = one.was_short_of_memory
-        return answer, one
+            return dataclasses.replace(
+                answer, lacked_memory=one.was_short_of_memory
+            )
 
     def left(self) -> list[pathlib.Path]:
         """Returns the groups of this process that are still there."""
@@ -41,22 +43,22 @@ class GroupsTest(unittest.TestCase):
         return [one for tree in _TREES for one in tree.folder.glob(own)]
 
     def test_what_is_small_is_not_touched(self) -> None:
-        answer, _ = self.shell("echo small; exit 3")
+        answer = self.shell("echo small; exit 3")
         self.assertEqual((answer.status, answer.said), (3, b"small\n"))
-        self.assertFalse(self.lacked_memory)
+        self.assertFalse(answer.lacked_memory)
         self.assertEqual(self.left(), [])
 
     def test_memory_of_processes_is_limited(self) -> None:
-        self.shell("python3 -c 'bytearray(1 << 30)'; true")
-        self.assertTrue(self.lacked_memory)
+        answer = self.shell("python3 -c 'bytearray(1 << 30)'; true")
+        self.assertTrue(answer.lacked_memory)
         self.assertEqual(self.left(), [])
 
     def test_memory_of_files_is_limited(self) -> None:
-        self.shell("head -c 400M /dev/zero >/dev/shm/x; true")
-        self.assertTrue(self.lacked_memory)
+        answer = self.shell("head -c 400M /dev/zero >/dev/shm/x; true")
+        self.assertTrue(answer.lacked_memory)
 
     def test_processes_are_limited(self) -> None:
-        answer, _ = self.shell("for i in {1..99}; do sleep 100 & done; true")
+        answer = self.shell("for i in {1..99}; do sleep 100 & done; true")
         self.assertIn(b"Resource temporarily unavailable", answer.said)
 
     def test_what_is_left_in_it_is_ended(self) -> None:
