@@ -92,10 +92,11 @@ class Tree:
     def headers(self, exercise: Exercise) -> list[tuple[str, str]]:
         """Returns what a source may include, as a cell shows it."""
         shown = [(str(self.folder / "common"), "/course/common")]
-        own = f"{room(exercise)}/{exercise.lab}"
-        for folder in (own, "labs"):
-            for file in sorted((self.folder / folder).glob("*.h")):
-                name = f"{folder}/{file.name}"
+        # Some labs use the headers of another.
+        top = room(exercise)
+        for pattern in (f"{top}/*.h", f"{top}/*/*.h"):
+            for file in sorted(self.folder.glob(pattern)):
+                name = file.relative_to(self.folder)
                 shown.append((str(file), f"/course/{name}"))
         return shown
 

@@ -312,8 +312,9 @@ def _furnish(cell: Cell, opened: Mapping[str, int]) -> None:
     _show_system()
     _show_own(cell, opened)
     _show_devices()
-    os.mkdir(f"{_ROOT}/tmp")
-    mount("tmpfs", f"{_ROOT}/tmp", "tmpfs", _NOSUID | _NODEV, _SCRATCH)
+    for folder, size in (("tmp", _SCRATCH), ("run", "mode=0755,size=64m")):
+        os.mkdir(f"{_ROOT}/{folder}")
+        mount("tmpfs", f"{_ROOT}/{folder}", "tmpfs", _NOSUID | _NODEV, size)
     if cell.has_processes:
         os.mkdir(f"{_ROOT}/proc")
         mount("proc", f"{_ROOT}/proc", "proc", _NOSUID | _NODEV, "")

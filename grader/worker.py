@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -34,6 +35,7 @@ def _stage(asked: Mapping[str, Any], staged: pathlib.Path) -> None:
     exercise = _exercise(asked)
     own = judge.program_name(exercise)
     folder = staged / judge.room(exercise) / exercise.lab
+    _show_data(folder)
     becomes = {own: f"{SUBMISSIONS}/{own}"}
     unshare = shutil.which("unshare")
     if asked["namespaces"] and unshare:
@@ -84,6 +86,41 @@ def _share_files(kind: type[project.ProjectTest]) -> None:
         return made(self, [*_SHARING, *command], **options)
 
     setattr(kind, "_run", shared)
+
+
+# What a program does not read, and a submission should not.
+_SOURCES = (".bazel", ".cc", ".h", ".md", ".service", ".toml")
+
+
+def _show_data(folder: pathlib.Path) -> None:
+    """Lets the program read what lies beside it, such as a reader in Python.
+
+    The way to it is open then; all else there leads to what is secret.
+    """
+    for file in folder.iterdir():
+        is_test = file.name.endswith("_test.py")
+        if file.is_file() and file.is_symlink() and not is_test:
+            if file.suffix not in _SOURCES:
+                data = file.read_bytes()
+                file.unlink()
+                file.write_bytes(data)
+    folder.parent.parent.chmod(0o711)
+
+
+def _share_folders() -> None:
+    """Lets the program write to the temporary folders of its test.
+
+    They are where the world of a run does not cover them.
+    """
+    made = tempfile.mkdtemp
+
+    def shared(*words: Any, **options: Any) -> str:
+        folder: str = made(*words, **options)
+        os.chmod(folder, 0o777)
+        return folder
+
+    tempfile.mkdtemp = shared  # type: ignore[assignment]
+    os.environ["TEST_TMPDIR"] = tempfile.mkdtemp(dir="/run")
 
 
 def _exercise(asked: Mapping[str, Any]) -> exercises.Exercise:
@@ -137,6 +174,7 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
     with judge.stage(root, exercise, program) as staged:
         if asked["user"]:
             _stage(asked, staged)
+            _share_folders()
         found = sorted(judge.tests(staged, exercise), key=worker.place)
         for test in found:
             if isinstance(test, project.ProjectTest):
