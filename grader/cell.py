@@ -564,7 +564,8 @@ def main(parent: int) -> None:
     os.close(answer_fd)
     its.close()
     signal.signal(signal.SIGTERM, lambda *told: os.kill(child, signal.SIGKILL))
-    ours.recv(1)
-    ours.send(b"!")
+    with contextlib.suppress(ConnectionError):  # It may have failed by now.
+        ours.recv(1)
+        ours.send(b"!")
     os.waitpid(child, 0)
     _leave_at_once(0)
