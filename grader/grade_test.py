@@ -156,12 +156,16 @@ class JudgeTest(Graded):
         found = judge.judge(self.exercise, self.standard, submission, 0)
         self.assertEqual(found.status, model.BROKEN)
 
-    def test_its_digest_names_seed_and_hints(self) -> None:
+    def test_its_digest_names_seed_hints_and_walls(self) -> None:
         digests = {
             judging.Judge(self.tree, self.walls, seed, hints).digest
             for seed, hints in (("a", 0), ("b", 0), ("a", 1), ("a", 0))
         }
         self.assertEqual(len(digests), 3)
+        gone = [dataclasses.replace(w, reason="no") for w in self.walls.all]
+        without = dataclasses.replace(self.walls, all=gone)
+        digests.add(judging.Judge(self.tree, without, "a").digest)
+        self.assertEqual(len(digests), 4)
 
 
 class ClassTest(Graded):

@@ -170,7 +170,9 @@ class Judge:
             data = (self._tree.folder / name).read_bytes()
             told.update(f"{name} {len(data)}\n".encode())
             told.update(data)
-        told.update(f"{self._seed} {self._hints}".encode())
+        # What was judged without a wall may be forged.
+        missing = [wall.name for wall in self._walls.missing]
+        told.update(f"{self._seed} {self._hints} {missing}".encode())
         return told.hexdigest()
 
     def judge_own(

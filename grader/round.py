@@ -43,7 +43,6 @@ class Round:
         self._slots: queue.SimpleQueue[int] = queue.SimpleQueue()
         for slot in range(jobs):
             self._slots.put(slot)
-        self._ended = threading.Event()
         self._start_s = time.monotonic()
 
     def judge(
