@@ -19,7 +19,7 @@ from typing import Any
 from book import diffs, fences, pictures
 from book.names import Names
 from book.sources import ROOT, Linker, Source, Sources
-from harness import about, exercises
+from harness import about, chapter, exercises
 
 CODE = (".cc", ".h", ".py")
 # A file that is larger is copied, and has no page of its own.
@@ -357,7 +357,7 @@ class Site:
         if kind in _CODE_FENCES and len(info) == 2:
             path, _, tag = info[1].partition("#")
             folder = posixpath.dirname(page.file)
-            is_whole = path.startswith(("common/", "labs/"))
+            is_whole = path.startswith(chapter.FROM_ROOT)
             place = path if is_whole else _normal(posixpath.join(folder, path))
             if not (self.root / place).is_file():
                 raise BadTree(f"{page.file}: there is no {place}")

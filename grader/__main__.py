@@ -3,6 +3,8 @@
     bazel run //harness:grade -- class/           # a folder or archive each
     bazel run //harness:grade -- class.zip        # as a course system has it
     bazel run //harness:grade -- class/ --plan=plan.toml
+    bazel run //harness:grade -- class.zip --part=1/3     # on one of 3 machines
+    bazel run //harness:grade -- class.zip --add=part_1 --add=part_2 ...
 
 A submission may do whatever it likes; see docs/grading.md for what keeps it
 from this machine, from the others, and from its own grade. What was judged is
@@ -14,17 +16,19 @@ import dataclasses
 import datetime
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from grader import (
     building,
     forms,
     grades,
+    hidden,
     journal,
     judging,
     model,
@@ -35,6 +39,7 @@ from grader import (
     walls,
 )
 from harness import course, desk, program
+from harness.exercises import Exercise
 from harness.run import check_environment
 from harness.screen import Screen
 
@@ -71,7 +76,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--plan", help="weights, lateness, hints: a TOML file")
     parser.add_argument(
+        "--hidden",
+        metavar="FOLDER",
+        help="more checks, of which learners are not told: <lab>/<name>.py",
+    )
+    parser.add_argument(
         "--out", default="grades", help="where the grades go; default: grades"
+    )
+    parser.add_argument(
+        "--part",
+        metavar="I/N",
+        type=_part,
+        help="only judge the I-th of N parts of the class, and make no pages",
+    )
+    parser.add_argument(
+        "--add",
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="the output folder of a part, or a folder with several of them",
     )
     parser.add_argument(
         "--jobs",
@@ -97,6 +120,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             f"--jobs must be 1 to {walls.SLOTS_MAX}, not {options.jobs}"
         )
     return options
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Returns which part of how many is meant."""
+    found = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no part: 2/3 is the second of three"
+        )
+    return int(found[1]), int(found[2])
 
 
 def show_walls(found: walls.Walls, screen: Screen) -> None:
@@ -149,12 +182,97 @@ def _complete(
     ]
 
 
+def _in_part(
+    tasks: Sequence[model.Submission], part: tuple[int, int]
+) -> list[model.Submission]:
+    """Returns the submissions of every N-th learner, from the I-th on."""
+    number, parts = part
+    learners = list(dict.fromkeys(task.learner for task in tasks))
+    chosen = {*learners[number - 1 :: parts]}
+    return [task for task in tasks if task.learner in chosen]
+
+
+def _add(kept: journal.Journal, folder: pathlib.Path) -> None:
+    """Adds to a journal what the parts in a folder have judged."""
+    found = sorted(folder.glob(journal.FILE)) or sorted(
+        folder.glob(f"*/{journal.FILE}")
+    )
+    if not found:
+        raise Refused(f"{folder}: there is no {journal.FILE} in it")
+    for file in found:
+        kept.take(file)
+
+
 def _accepted(one: model.Judgement, decided: plan.Plan) -> model.Judgement:
     """Returns a judgement as a person has decided it."""
     is_held = one.status == model.HELD
     if is_held and decided.accepts(one.learner, one.exercise):
         return dataclasses.replace(one, status=model.RIGHT, reason="")
     return one
+
+
+@dataclasses.dataclass(frozen=True)
+class _Class:
+    """What is to be graded, and how.
+
+    exercises: those that are, in the order of the course.
+    tasks: a submission for each learner and exercise.
+    hidden: files of more checks, by the title of their exercise.
+    """
+
+    plan: plan.Plan
+    exercises: Sequence[Exercise]
+    tasks: Sequence[model.Submission]
+    hidden: Mapping[str, pathlib.Path]
+
+
+def _read_class(options: argparse.Namespace, screen: Screen) -> _Class:
+    """Reads the plan and all that was handed in."""
+    lessons = course.read_syllabus(_ROOT)
+    known = {e.title: e for e in desk.all_exercises(_ROOT, lessons)}
+    decided = plan.Plan()
+    if options.plan:
+        decided = plan.read(course.output_path(options.plan), [*known])
+    if options.part and not decided.seed:
+        raise Refused("all parts need the same seed: give it in the plan")
+    more: Mapping[str, pathlib.Path] = {}
+    if options.hidden:
+        more = hidden.files(course.output_path(options.hidden), known)
+    places = [course.output_path(place) for place in options.place]
+    words = options.exercises.split(",") if options.exercises else []
+    wanted = words or decided.exercises
+    collected = submissions.collect(places, wanted or [*known])
+    for note in collected.notes:
+        screen.line(f"  {note}")
+    for name in decided.strangers(collected.learners):
+        screen.line(f"  the plan names {name!r}, who has handed in nothing")
+    handed_in = {s.exercise for s in collected.submissions}
+    titles = _chosen([*known], wanted, handed_in)
+    if not titles:
+        raise Refused("no file of any exercise is there: my/<lab>/<name>.cc")
+    tasks = _complete(collected, decided.learners, titles)
+    if options.part:
+        tasks = _in_part(tasks, options.part)
+    return _Class(decided, [known[title] for title in titles], tasks, more)
+
+
+def _judge(
+    asked: _Class,
+    kept: journal.Journal,
+    found: walls.Walls,
+    options: argparse.Namespace,
+    screen: Screen,
+) -> rounds.Judged:
+    """Judges what the journal does not know yet."""
+    out = course.output_path(options.out)
+    for old in out.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(old)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=out) as folder:
+        tree = building.Tree(_ROOT, pathlib.Path(folder), asked.hidden)
+        seed = plan.kept_seed(asked.plan, out)
+        judge = judging.Judge(tree, found, seed, asked.plan.hints)
+        a_round = rounds.Round(judge, kept, options.jobs, screen)
+        return a_round.judge(asked.exercises, asked.tasks)
 
 
 def grade(options: argparse.Namespace, screen: Screen) -> int:
@@ -164,39 +282,20 @@ def grade(options: argparse.Namespace, screen: Screen) -> int:
     if options.walls:
         return 0
     check_walls(found, options.without)
-    lessons = course.read_syllabus(_ROOT)
-    exercises = {e.title: e for e in desk.all_exercises(_ROOT, lessons)}
-    decided = plan.Plan()
-    if options.plan:
-        decided = plan.read(course.output_path(options.plan), [*exercises])
-    places = [course.output_path(place) for place in options.place]
-    words = options.exercises.split(",") if options.exercises else []
-    wanted = words or decided.exercises
-    collected = submissions.collect(places, wanted or [*exercises])
-    for note in collected.notes:
-        screen.line(f"  {note}")
-    for name in decided.strangers(collected.learners):
-        screen.line(f"  the plan names {name!r}, who has handed in nothing")
-    handed_in = {s.exercise for s in collected.submissions}
-    titles = _chosen([*exercises], wanted, handed_in)
-    if not titles:
-        raise Refused("no file of any exercise is there: my/<lab>/<name>.cc")
+    asked = _read_class(options, screen)
     out = course.output_path(options.out)
     with journal.Journal(out) as kept:
-        for old in out.glob(f"{_SCRATCH}*"):
-            shutil.rmtree(old)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=out) as folder:
-            tree = building.Tree(_ROOT, pathlib.Path(folder))
-            seed = plan.kept_seed(decided, out)
-            judge = judging.Judge(tree, found, seed, decided.hints)
-            a_round = rounds.Round(judge, kept, options.jobs, screen)
-            tasks = _complete(collected, decided.learners, titles)
-            judged = a_round.judge([exercises[t] for t in titles], tasks)
+        for folder in options.add:
+            _add(kept, course.output_path(folder))
+        judged = _judge(asked, kept, found, options, screen)
+        if options.part:
+            screen.line(f"Judged {len(asked.tasks)} submissions, for {out}")
+            return 0
         all_grades = [
             grades.grade(
-                _accepted(one, decided),
+                _accepted(one, asked.plan),
                 judged.standards[one.exercise].passes,
-                decided,
+                asked.plan,
                 one.exercise,
             )
             for one in judged.judgements
@@ -220,6 +319,7 @@ def main(arguments: Sequence[str]) -> int:
         return grade(options, screen)
     except (
         Refused,
+        hidden.Refused,
         journal.Busy,
         journal.Spoiled,
         plan.Refused,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader import cell
+from grader.hidden import FOLDER as HIDDEN
 from harness.exercises import WRITE, Exercise
 from harness.judge import room
 from harness.run import time_scale
@@ -48,9 +49,20 @@ _FLAGS = (
 
 
 class Tree:
-    """The course as cells see it: a copy that no later change reaches."""
+    """The course as cells see it: a copy that no later change reaches.
 
-    def __init__(self, runfiles: pathlib.Path, folder: pathlib.Path) -> None:
+    Args:
+      runfiles: the course.
+      folder: where the copy goes.
+      hidden: files of hidden checks, by the title of their exercise.
+    """
+
+    def __init__(
+        self,
+        runfiles: pathlib.Path,
+        folder: pathlib.Path,
+        hidden: Mapping[str, pathlib.Path] | None = None,
+    ) -> None:
         self.folder = folder / "course"
         self.archives = folder / "archives"
         self.wall = folder / "wall"
@@ -69,6 +81,10 @@ class Tree:
                     if name == "kit.json":
                         kits |= json.loads(file.read_text(encoding="utf-8"))
         self._kits = kits
+        for title, file in (hidden or {}).items():
+            own = self.folder / HIDDEN / f"{title}.py"
+            own.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, own)
         needed = {
             name
             for one in kits.values()

@@ -279,7 +279,7 @@ def _worth(one: model.Grade) -> str:
 
 
 def _told(judgement: model.Judgement) -> str:
-    """Returns what a learner is told: the reason, the checks, the hints."""
+    """Returns the reason, the checks and the hints."""
     parts = [model.shown(judgement.reason)]
     for check in judgement.checks:
         parts.append(f"{check.status}: {model.shown(check.name)}")
@@ -318,7 +318,7 @@ def to_gradescope(own: Sequence[model.Grade]) -> str:
 
 
 def _gradescope_test(number: int, one: model.Grade) -> dict[str, object]:
-    judgement = one.judgement
+    judgement = one.judgement.for_learner()
     test: dict[str, object] = {
         "max_score": one.most,
         "name": model.shown(judgement.exercise),
@@ -362,7 +362,7 @@ def to_classroom(own: Sequence[model.Grade]) -> str:
 
 
 def _classroom_test(one: model.Grade) -> dict[str, object]:
-    judgement = one.judgement
+    judgement = one.judgement.for_learner()
     return {
         "name": model.shown(judgement.exercise),
         "status": _CLASSROOM_STATUS.get(judgement.status, "fail"),

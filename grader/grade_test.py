@@ -179,12 +179,14 @@ class ClassTest(Graded):
             file.write_text(source, encoding="utf-8")
         return self.folder / "class"
 
-    def command(self, *words: str) -> list[str]:
+    def command(
+        self, *words: str, out: pathlib.Path | None = None
+    ) -> list[str]:
         """Returns the command line of the grader."""
         without = ",".join(wall.name for wall in self.walls.missing)
         return [
             *(sys.executable, "-m", "grader", *words),
-            *(f"--out={self.folder}/out", f"--without={without}"),
+            *(f"--out={out or self.folder / 'out'}", f"--without={without}"),
         ]
 
     @property
@@ -192,20 +194,23 @@ class ClassTest(Graded):
         """What the command needs of ours."""
         return {**os.environ, "PYTHONPATH": str(_ROOT)}
 
-    def grade(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def grade(
+        self, *words: str, out: pathlib.Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Runs the grader to its end."""
         return subprocess.run(
-            self.command(*words),
+            self.command(*words, out=out),
             check=False,
             capture_output=True,
             text=True,
             env=self.environment,
         )
 
-    def journal(self) -> list[Any]:
+    def journal(self, out: pathlib.Path | None = None) -> list[Any]:
         """Returns what was judged so far."""
         with contextlib.suppress(FileNotFoundError):
-            text = (self.folder / "out/journal.jsonl").read_text("utf-8")
+            file = (out or self.folder / "out") / "journal.jsonl"
+            text = file.read_text("utf-8")
             return [json.loads(line) for line in text.splitlines()]
         return []
 
@@ -284,8 +289,90 @@ class ClassTest(Graded):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.totals(), {"ada": 1.0, "ben": 0.0})
 
+    def test_parts_that_were_judged_elsewhere_are_not_judged_again(
+        self,
+    ) -> None:
+        place = str(self.hand_in(self.sources()))
+        plan = self.folder / "plan.toml"
+        plan.write_text('seed = "of all"\n', encoding="utf-8")
+        judged = []
+        for number in (1, 2):
+            part = self.folder / "parts" / str(number)
+            done = self.grade(
+                *(place, f"--plan={plan}", f"--part={number}/2"), out=part
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertFalse((part / "index.html").exists())
+            judged.append([one["learner"] for one in self.journal(part)])
+        self.assertEqual([len(names) for names in judged], [4, 3])
+        self.assertEqual({*judged[0]} & {*judged[1]}, {*judging.OWN})
+        words = (place, f"--plan={plan}", f"--add={self.folder}/parts")
+        done = self.grade(*words)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(self.totals(), {"ada": 1.0, "ben": 0.0, "eve": 0.0})
+        # The first part's are taken first, and what both have is there once.
+        parts = [
+            *self.journal(self.folder / "parts/1"),
+            *self.journal(self.folder / "parts/2")[-1:],
+        ]
+        self.assertEqual(self.journal(), parts)
+
+    def test_a_hidden_check_is_made_and_not_told(self) -> None:
+        source = self.sources()["ada"]
+        more = source.replace("Done receiving", "Still here, done receiving")
+        place = str(self.hand_in({"ada": source, "ben": more}))
+        self.hidden(
+            "from grader import hidden\n"
+            "class Hidden(hidden.Checks):\n"
+            "    def test_a_secret(self):\n"
+            "        number = self.chosen.randint(1, 10**9)\n"
+            "        run = self.run_judged()\n"
+            "        self.check(run)\n"
+            "        told = self.captures(run, 'Receiver: (Still here.*)')\n"
+            "        self.assertEqual(told, [], f'drawn: {number}')\n"
+        )
+        done = self.grade(place, f"--hidden={self.folder}/hidden")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.totals()["ada"], 1.0)
+        self.assertLess(self.totals()["ben"], 1.0)
+        ben = self.journal()[-1]
+        self.assertEqual(ben["learner"], "ben")
+        self.assertEqual(ben["reason"], "a hidden check fails")
+        failed = [c for c in ben["checks"] if c["status"] == model.FAILED]
+        self.assertEqual([c["name"] for c in failed], ["hidden: a secret"])
+        self.assertRegex(failed[0]["detail"], r"drawn: \d+")
+        page = (self.folder / "out/learners/ben/index.html").read_text("utf-8")
+        self.assertIn("hidden check 1", page)
+        self.assertNotIn("secret", page)
+
+    def test_a_hidden_check_that_the_solution_fails_is_the_instructors(
+        self,
+    ) -> None:
+        place = str(self.hand_in({"ada": self.sources()["ada"]}))
+        self.hidden(
+            "from grader import hidden\n"
+            "class Hidden(hidden.Checks):\n"
+            "    def test_a_secret(self):\n"
+            "        self.fail('always')\n"
+        )
+        done = self.grade(place, f"--hidden={self.folder}/hidden")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn(
+            f"{_QUICK}: the solution fails hidden: a secret: always",
+            done.stdout,
+        )
+        page = (self.folder / "out/learners/ada/index.html").read_text("utf-8")
+        self.assertNotIn("secret", page)
+
+    def hidden(self, source: str, title: str = _QUICK) -> None:
+        """Writes a file of hidden checks."""
+        file = self.folder / "hidden" / f"{title}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(source, encoding="utf-8")
+
     def test_what_cannot_be_graded_gets_one_line(self) -> None:
         place = str(self.hand_in({"ada": "int main() {}"}))
+        self.hidden("", "pipes/none")
         other = self.folder / "plan.toml"
         other.write_text("seed = 1\n", encoding="utf-8")
         refused: Sequence[tuple[list[str], str]] = (
@@ -296,6 +383,14 @@ class ClassTest(Graded):
             ([place, f"--plan={other}"], "plan.toml: seed: must be a text"),
             ([place, "--plan=none.toml"], "none.toml: cannot be read"),
             ([place, "--no-such-flag"], "--no-such-flag"),
+            ([place, "--part=3/2"], "'3/2' is no part"),
+            ([place, "--part=1/2"], "all parts need the same seed"),
+            ([place, f"--add={place}"], "there is no journal.jsonl in it"),
+            ([place, f"--hidden={place}"], "there is no <lab>/<exercise>.py"),
+            (
+                [place, f"--hidden={self.folder}/hidden"],
+                "there is no exercise 'pipes/none'",
+            ),
         )
         for words, told in refused:
             done = self.grade(*words)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -131,27 +132,50 @@ class Journal:
         self._keep(judgement, judge)
 
     def _keep(self, judgement: model.Judgement, judge: str) -> None:
-        key = _Key(
-            judgement.learner, judgement.exercise, judgement.digest, judge
-        )
-        self._known[key] = judgement
+        self._known[_key(judgement, judge)] = judgement
+
+    def take(self, file: pathlib.Path) -> None:
+        """Adds what the journal of another output folder has, and this has not.
+
+        Raises:
+          Spoiled: a line other than the last is not one of a journal.
+          OSError: it cannot be read, or this one cannot be written.
+        """
+        for judgement, judge, _ in _lines(file):
+            if _key(judgement, judge) not in self._known:
+                self.add(judgement, judge)
 
     def _read(self, file: pathlib.Path) -> int:
         """Takes in the file; returns the size of its part that is whole."""
         end = 0
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    self._keep(*_parsed(line))
-                except ValueError as error:
-                    if lines.read(1):
-                        raise Spoiled(
-                            f"{FILE}, line {number}: {error}; mend it, or"
-                            " remove the line to have it judged again"
-                        ) from None
-                    break
-                end += len(line)
+        for judgement, judge, end in _lines(file):
+            self._keep(judgement, judge)
         return end
+
+
+def _key(judgement: model.Judgement, judge: str) -> _Key:
+    return _Key(judgement.learner, judgement.exercise, judgement.digest, judge)
+
+
+def _lines(file: pathlib.Path) -> Iterator[tuple[model.Judgement, str, int]]:
+    """Returns judgements, with their judge, and where their lines end.
+
+    The last line may be torn, and is left out then.
+    """
+    end = 0
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            end += len(line)
+            try:
+                judgement, judge = _parsed(line)
+            except ValueError as error:
+                if lines.read(1):
+                    raise Spoiled(
+                        f"{model.shown(str(file))}, line {number}: {error};"
+                        " mend it, or remove the line to have it judged again"
+                    ) from None
+                return
+            yield judgement, judge, end
 
 
 def _lock(folder: pathlib.Path) -> int:

@@ -53,6 +53,25 @@ class JournalTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name) / "out"
         self.file = self.folder / journal.FILE
 
+    def test_what_another_journal_has_is_added_once(self) -> None:
+        other = self.folder.parent / "part"
+        with journal.Journal(other) as part:
+            for number in range(3):
+                part.add(judgement(number), "judge")
+            part.add(judgement(3), "another judge")
+        file = other / journal.FILE
+        with file.open("a", encoding="utf-8") as torn:
+            torn.write('{"judge": "ju')
+        own = self.open()
+        first = dataclasses.replace(judgement(0), reason="this one's")
+        own.add(first, "judge")
+        own.take(file)
+        own.take(file)
+        self.assertEqual(own.find(submission(0), "judge"), first)
+        self.assertEqual(own.find(submission(2), "judge"), judgement(2))
+        self.assertIsNone(own.find(submission(3), "judge"))
+        self.assertEqual(len(self.file.read_bytes().splitlines()), 4)
+
     def open(self) -> journal.Journal:
         """Opens the journal until the end of the test."""
         opened = journal.Journal(self.folder)

@@ -31,7 +31,7 @@ from harness.run import time_scale
 _LIMIT_S = 900.0
 _PROCESSES_MAX = 1_500
 # In place of a learner's name, which cannot hold such a character.
-_OWN = ("\0as handed out", "\0the solution")
+OWN = ("\0as handed out", "\0the solution")
 _HELD = "all checks passed; a person looks at it before it counts"
 _TOO_FEW = "fewer processes were started than a right program needs"
 _CAN_BE_PLAYED = (
@@ -40,6 +40,7 @@ _CAN_BE_PLAYED = (
 _COMPILES = "it compiles"
 _KEEPS = "what shows the mistake is still there"
 _NOT_MADE = "not made: an earlier check had to be stopped"
+_FAILS_HIDDEN = "a hidden check fails"
 # Labs of which a test makes namespaces for the program.
 _OWN_NAMESPACES = ("containers", "mechanisms")
 _REASON_MAX = 300
@@ -132,7 +133,7 @@ def own(exercise: Exercise) -> list[model.Submission]:
     sources = (exercise.copy(), exercise.solution())
     return [
         model.Submission(name, exercise.title, source.encode())
-        for name, source in zip(_OWN, sources)
+        for name, source in zip(OWN, sources)
     ]
 
 
@@ -252,13 +253,15 @@ class Judge:
         self, exercise: Exercise, submission: model.Submission, found: _Found
     ) -> model.Judgement:
         failed = [c for c in found.checks if c.status == model.FAILED]
+        told = [check for check in failed if not check.is_hidden]
         status, reason = model.RIGHT, ""
         if found.problem:
             status, reason = model.BROKEN, found.problem
         elif found.ended:
             status, reason = model.WRONG, found.ended
         elif failed:
-            status, reason = model.WRONG, _first_line(failed[0])
+            status = model.WRONG
+            reason = _first_line(told[0]) if told else _FAILS_HIDDEN
         elif not any(
             c.status == model.OK and c.name != _COMPILES for c in found.checks
         ):
@@ -271,7 +274,7 @@ class Judge:
             status=status,
             reason=reason[:_REASON_MAX],
             checks=tuple(found.checks),
-            hints=self._hints_for(exercise, failed),
+            hints=self._hints_for(exercise, told),
         )
 
     def _found(self, exercise: Exercise, source: bytes, slot: int) -> _Found:

@@ -20,6 +20,8 @@ STATUSES = (RIGHT, HELD, WRONG, REFUSED, MISSING, BROKEN)
 
 # How one check came out; as in harness/report.py.
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
+# How the name of a check begins of which the learner is not told what it does.
+HIDDEN = "hidden: "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +69,19 @@ class Check:
     detail: str = ""
     processes: int = 0
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the learner is not told what it does."""
+        return self.name.startswith(HIDDEN)
+
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
     """How one submission was judged.
 
     status: one of STATUSES.
-    reason: in a line, why it is not RIGHT; "" if it is.
+    reason: in a line, why it is not RIGHT; "" if it is. It tells nothing of a
+        hidden check.
     checks: all that were made, in order; none if it was not run.
     hints: what the learner is told to look at, as far as the plan allows.
     suspicions: what a person should look at, a line each. What would be RIGHT
@@ -90,6 +98,16 @@ class Judgement:
     hints: tuple[str, ...] = ()
     suspicions: tuple[str, ...] = ()
     duration_s: float = 0.0
+
+    def for_learner(self) -> "Judgement":
+        """Returns it with nothing of hidden checks but how they came out."""
+        checks = [check for check in self.checks if not check.is_hidden]
+        hidden = [check for check in self.checks if check.is_hidden]
+        checks += [
+            Check(f"hidden check {number}", check.status)
+            for number, check in enumerate(hidden, 1)
+        ]
+        return dataclasses.replace(self, checks=tuple(checks))
 
 
 @dataclasses.dataclass(frozen=True)

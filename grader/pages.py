@@ -1,7 +1,8 @@
 """The pages of a class: one for the instructor, and one for each learner.
 
 They need nothing else, and no script. What they show of a learner or of a
-submission is escaped. Suspicions stand only on the instructor's page.
+submission is escaped. Suspicions, and what a hidden check does, stand only on
+the instructor's page.
 """
 
 import datetime
@@ -215,6 +216,7 @@ def to_class_page(all_grades: Sequence[model.Grade], foot: str) -> str:
         _legend(),
         *_undecided(all_grades, called),
         *_suspicions(all_grades, called),
+        *_hidden(all_grades, called),
     ]
     return _page(title, parts, foot, "wide")
 
@@ -317,6 +319,26 @@ def _suspicions(
         yield f"<pre>{_lines(lines)}</pre>"
 
 
+def _hidden(
+    all_grades: Sequence[model.Grade], called: Mapping[str, str]
+) -> Iterator[str]:
+    """Returns which hidden checks failed; only the instructor is told."""
+    found = [
+        (each.judgement, check)
+        for each in all_grades
+        for check in each.judgement.checks
+        if check.is_hidden and check.status == model.FAILED
+    ]
+    if not found:
+        return
+    yield "<h2>Hidden checks that failed</h2>"
+    for judgement, check in found:
+        name = _name(called[judgement.learner])
+        title = _line(judgement.exercise)
+        yield f"<h3>{name}, {title}: {_line(check.name)}</h3>"
+        yield f"<pre>{_lines(check.detail)}</pre>"
+
+
 # A learner's page.
 
 
@@ -342,7 +364,7 @@ def to_learner_page(own: Sequence[model.Grade], name: str, foot: str) -> str:
 
 
 def _article(one: model.Grade) -> Iterator[str]:
-    judgement = one.judgement
+    judgement = one.judgement.for_learner()
     status = judgement.status
     late = f", {forms.days_late(one)}" if one.days_late else ""
     points = f"{forms.points(one)} points"

@@ -115,6 +115,27 @@ class PagesTest(unittest.TestCase):
         self.assertLessEqual(wrong, {"\n"})
         return tags
 
+    def test_only_the_instructor_is_told_what_a_hidden_check_does(self) -> None:
+        """Whatever form it is; JUnit XML is the instructor's."""
+        checks = (
+            model.Check("it ends", model.OK),
+            model.Check(f"{model.HIDDEN}SECRET 1", model.OK),
+            model.Check(f"{model.HIDDEN}SECRET 2", model.FAILED, "hang", "WHY"),
+        )
+        self.write(
+            [forms_test.grade_of("ada", "a/b", model.WRONG, checks=checks)]
+        )
+        for file in self.out.glob("learners/ada/*"):
+            text = file.read_text(encoding="utf-8")
+            self.assertNotIn("SECRET", text, file.name)
+            self.assertNotIn("WHY", text, file.name)
+            self.assertIn("hidden check 2", text, file.name)
+        page = self.read("index.html")
+        self.assertIn("SECRET 2", page)
+        self.assertIn("WHY", page)
+        self.assertNotIn("SECRET 1", page)
+        self.assertIn("SECRET 2", self.read("junit.xml"))
+
     def test_every_form_is_there(self) -> None:
         """Only for the owner, and nothing else is."""
         self.write(forms_test.class_of("ada", "Ben"))

@@ -98,7 +98,7 @@ class PlanTest(unittest.TestCase):
         return plan.read(self.file, KNOWN)
 
     def test_the_example_has_everything(self) -> None:
-        example = pathlib.Path(plan.__file__).parent / "example.toml"
+        example = pathlib.Path(plan.__file__).parent / "example" / "plan.toml"
         found = plan.read(example, KNOWN)
         for field in dataclasses.fields(found):
             if field.name == "partial":

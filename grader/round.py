@@ -61,6 +61,13 @@ class Round:
             [one for _, one in own],
             [partial(self._judge.judge_own, e, one) for e, one in own],
         )
+        for one in made[1::2]:  # The instructor must know; a learner may not.
+            for check in one.checks:
+                if check.is_hidden and check.status == model.FAILED:
+                    self._screen.line(
+                        f"  {one.exercise}: the solution fails"
+                        f" {model.shown(check.name)}: {_first(check.detail)}"
+                    )
         found = {
             title: judging.Standard.of(*made[2 * number : 2 * number + 2])
             for number, title in enumerate(by_title)
@@ -124,3 +131,7 @@ class Round:
         with self._lock:
             self._journal.add(judgement, self._digest)
         return judgement
+
+
+def _first(text: str) -> str:
+    return model.shown(next(iter(text.splitlines()), ""))

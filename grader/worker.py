@@ -15,6 +15,7 @@ import unittest
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from grader import hidden
 from harness import exercises, judge, lab, project, report, results, worker
 
 JUDGED = "/tmp/judged"
@@ -169,13 +170,15 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
         if _is_last(check):
             told.stop()
 
-    told = results.Results(tell, worker.sentence)
+    told = results.Results(tell, hidden.sentence)
     program = pathlib.Path(WALL if asked["user"] else f"{SUBMISSIONS}/program")
     with judge.stage(root, exercise, program) as staged:
         if asked["user"]:
             _stage(asked, staged)
             _share_folders()
         found = sorted(judge.tests(staged, exercise), key=worker.place)
+        file = root / hidden.FOLDER / f"{exercise.title}.py"
+        found += hidden.tests(file, exercise, found, asked["seed"])
         for test in found:
             if isinstance(test, project.ProjectTest):
                 type(test).seeds_from = asked["seed"]
@@ -183,7 +186,7 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
                     _share_files(type(test))
             if asked["user"] and asked["namespaces"]:
                 _be_nobody(test)
-        names = [worker.sentence(test) for test in found]
+        names = [hidden.sentence(test) for test in found]
         out.write(json.dumps(names) + "\n")
         unittest.TestSuite(found).run(told)
     out.write(json.dumps(None) + "\n")

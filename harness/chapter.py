@@ -45,6 +45,8 @@ _LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _TOKEN = re.compile(r"<(?:[a-z][a-z _-]*|\.\.\.)>")
 _CODE = ("cpp", "c++", "cc", "python")
+# A source that is named so is named from the root of the tree.
+FROM_ROOT = ("common/", "grader/", "labs/")
 _ITEM = re.compile(r"(\d+)\. ")
 # An item of a list with a folded answer, which must be indented as it is.
 _ANSWERED = re.compile(
@@ -241,7 +243,7 @@ class Chapter:
         """Each listing consists of consecutive lines of the source it names.
 
         `root` is the folder of the whole tree, for what is named from there:
-        common/..., labs/...
+        common/..., grader/..., labs/...
         """
         problems = []
         for fence in self.fences:
@@ -252,7 +254,7 @@ class Chapter:
                 problems.append(f"{place}: name the source: ```cpp main.cc#tag")
                 continue
             path, _, tag = fence.info[1].partition("#")
-            is_whole = path.startswith(("common/", "labs/"))
+            is_whole = path.startswith(FROM_ROOT)
             start = root if is_whole else self.file.parent
             if ".." in pathlib.PurePath(path).parts:
                 problems.append(f"{place}: {path} is outside the lab")
