@@ -9,7 +9,10 @@ first, .ci/run the second.
 """
 
 def _look(target, ctx, group, mnemonic, also_wrong, config = []):
-    """Runs `_tool` for each source; see tools/tidy for its arguments."""
+    """Runs `_tool` for each source; see tools/tidy for its arguments.
+
+    A target with the tag "again" has sources of another one, and is left out.
+    """
     deps = getattr(ctx.rule.attr, "deps", [])
     reports = [
         getattr(dep[OutputGroupInfo], group)
@@ -17,7 +20,8 @@ def _look(target, ctx, group, mnemonic, also_wrong, config = []):
         if OutputGroupInfo in dep and hasattr(dep[OutputGroupInfo], group)
     ]
     is_ours = not target.label.workspace_name
-    if not is_ours or ctx.rule.kind not in ("cc_binary", "cc_library", "cc_test"):
+    is_again = "again" in ctx.rule.attr.tags
+    if not is_ours or is_again or ctx.rule.kind not in ("cc_binary", "cc_library", "cc_test"):
         return [OutputGroupInfo(**{group: depset(transitive = reports)})]
     files = getattr(ctx.rule.files, "srcs", []) + getattr(ctx.rule.files, "hdrs", [])
     headers = depset(
