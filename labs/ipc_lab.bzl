@@ -8,7 +8,7 @@ load("//grader:kit.bzl", "kit")
 # runs every lab in the course and the explorer; the tools, which read sources.
 _READERS = [
     "//book:__pkg__",
-    "//grader:__pkg__",
+    "//grader:__subpackages__",
     "//harness:__pkg__",
     "//labs:__pkg__",
     "//tools:__pkg__",
