@@ -277,7 +277,7 @@ class AboutTest(unittest.TestCase):
             f"{TRY_MIN} for each item of *Try*",
             f"{MEND_MIN} for each exercise that mends",
             f"{WRITE_MIN} for each one that writes",
-            "A project is taken for four hours",
+            "A project counts as four hours",
         ):
             self.assertIn(words, text)
         minutes = {each for _, each in read_projects(page).values()}
