@@ -1,10 +1,10 @@
-"""Judges a configuration store: whatever dies, nobody sees half of it."""
+"""Judges a configuration store: no reader sees half, whatever dies."""
 
 from harness import project, results, trace
 
 
 class ConfigStoreTest(project.ProjectTest):
-    """Old or new, and nothing between."""
+    """A reader gets the old configuration or the new one."""
 
     skeleton = project.Caught(by="output", saying="not written yet")
     wrong = {
@@ -30,30 +30,30 @@ class ConfigStoreTest(project.ProjectTest):
             self.skipTest(reason)
 
     def test_1_what_is_saved_is_loaded(self) -> None:
-        """Any bytes, and any number of them."""
+        """This holds for any bytes, and for any number of them."""
         self.referee("keeps")
 
     def test_2_a_reader_sees_the_old_or_the_new(self) -> None:
-        """Also in the middle of a save."""
+        """This holds even in the middle of a save."""
         self.referee("never_half")
 
     def test_3_a_saver_may_be_killed_before_any_call(self) -> None:
-        """Then it is the old or the new, and the next save works."""
+        """A reader then gets the old or the new, and the next save works."""
         self._needs_strace()
         self.referee("survives_kills")
 
     def test_4_what_has_the_name_is_on_the_disk(self) -> None:
-        """The file before the rename, the folder after it."""
+        """The file is synced before the rename, the folder after it."""
         self._needs_strace()
         self.referee("is_durable")
 
     def test_5_when_there_is_no_room_the_old_one_stays(self) -> None:
-        """And the saver says that it failed."""
+        """The saver says that it failed."""
         self._needs_strace()
         self.referee("has_no_room")
 
     def test_6_savers_at_the_same_time_do_not_mix(self) -> None:
-        """The last one wins, whole."""
+        """The last one wins, and what it saved is whole."""
         for seed in range(2):
             self.referee("many_savers", seed)
 

@@ -1,4 +1,4 @@
-"""Savers and loaders of a configuration: see harness/referee.py."""
+"""The savers and loaders of a configuration: see harness/referee.py."""
 
 import os
 import random
@@ -15,7 +15,7 @@ _FOLDER = "/dev/shm/config"
 _FILE = f"{_FOLDER}/app.conf"
 _TRACED = "/tmp/traced"
 _STRACE = ("strace", "-qq", "-f", "-o", _TRACED)
-# Calls that change something that stays, or could.
+# Calls that change, or may change, what is on the disk.
 _CHANGES = (
     "open,openat,openat2,creat,write,writev,pwrite64,pwritev,ftruncate,truncate"
     ",rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat"
@@ -27,7 +27,7 @@ _WRITES = r"(?:write|writev|pwrite64|pwritev|sendfile|copy_file_range)\("
 
 
 def _make(chance: random.Random, number: int, size: int) -> bytes:
-    """Returns a configuration that tells by every line which one it is."""
+    """Returns a configuration whose every line says which one it is."""
     line = f"version = {number} {chance.randrange(10**9)}\n".encode()
     return (line * (size // len(line) + 1))[:size]
 
@@ -48,7 +48,7 @@ def _save(
 
 
 def _saved(program: str, content: bytes, what: str) -> None:
-    """Saves, which must succeed."""
+    """Saves a configuration, which must succeed."""
     told = _save(program, content)
     expect(
         told.returncode == 0,
@@ -72,7 +72,7 @@ def _load(program: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def _loaded(program: str, allowed: Sequence[bytes], when: str) -> bytes:
-    """Loads, which must give one of these, whole."""
+    """Loads the configuration, which must be one of these, whole."""
     told = _load(program)
     expect(
         told.returncode == 0,
@@ -89,14 +89,14 @@ def _loaded(program: str, allowed: Sequence[bytes], when: str) -> bytes:
 
 
 def _others() -> list[str]:
-    """Returns what lies beside the configuration."""
+    """Returns the names of the files beside the configuration."""
     return sorted(
         name for name in os.listdir(_FOLDER) if f"{_FOLDER}/{name}" != _FILE
     )
 
 
 def keeps(program: str, chance: random.Random) -> None:
-    """What is saved is loaded: nothing, one byte, many, and no text."""
+    """What is saved is loaded: no bytes, one, or many that are not text."""
     for number, size in enumerate((0, 1, 4096, 3_000_000)):
         content = chance.randbytes(size)
         _saved(program, content, f"{size:,} bytes")
@@ -132,7 +132,7 @@ def never_half(program: str, chance: random.Random) -> None:
             saver.stdin.write(new[len(new) // 2 :])
             saver.stdin.close()
         except BrokenPipeError:
-            pass  # Its status tells.
+            pass  # Its status says why.
         while saver.poll() is None:
             _loaded(program, [old, new], "while the next one is saved")
         expect(
@@ -145,7 +145,7 @@ def never_half(program: str, chance: random.Random) -> None:
 
 
 def survives_kills(program: str, chance: random.Random) -> None:
-    """The saver is killed before each of its calls in turn."""
+    """The saver is killed before each of its calls, one call per save."""
     old, new = _make(chance, 1, 20_000), _make(chance, 2, 30_000)
     _saved(program, old, "the first configuration")
     told = _save(program, new, [*_STRACE, f"--trace={_CHANGES}"])
@@ -170,7 +170,7 @@ def survives_kills(program: str, chance: random.Random) -> None:
 
 
 def _own_calls() -> list[tuple[str, int, str]]:
-    """Returns the calls after the loader's: name, which of these, and text."""
+    """Returns the calls after the loader's: name, number by name, and text."""
     with open(_TRACED, encoding="latin-1") as file:
         lines = [re.sub(r"^\d+ +", "", line) for line in file]
     lines = [line for line in lines if re.match(r"\w+\(", line)]
@@ -261,7 +261,7 @@ def has_no_room(program: str, chance: random.Random) -> None:
 
 
 def many_savers(program: str, chance: random.Random) -> None:
-    """Several save at once: what is there is what one of them has saved."""
+    """Several savers run at once; what one of them has saved is there."""
     for _ in range(8):
         contents = [
             _make(chance, n, chance.randrange(100_000, 1_500_000))

@@ -27,37 +27,37 @@ class EchoServerTest(project.ProjectTest):
     }
 
     def test_1_what_a_client_sends_comes_back(self) -> None:
-        """Text, other bytes, and a mebibyte."""
+        """It sends text, other bytes, and a mebibyte."""
         self.referee("comes_back")
 
     def test_2_many_clients_are_served_at_the_same_time(self) -> None:
-        """In any order, and all at once."""
+        """They send in any order, and all at once."""
         for seed in range(2):
             self.referee("many", seed)
 
     def test_3_a_client_that_half_closes_gets_all(self) -> None:
-        """And then the end of file."""
+        """After that it gets end of file."""
         self.referee("half_closes")
 
     def test_4_a_client_that_never_reads_holds_back_itself_alone(self) -> None:
-        """Not the others, and not for ever."""
+        """It does not hold back the others, and the server goes on."""
         self.referee("never_reads")
 
     def test_5_a_client_that_vanishes_hurts_nobody(self) -> None:
-        """Whatever it has left unread."""
+        """This holds whatever it has left unread."""
         for seed in range(3):
             self.referee("vanishes", seed)
 
     def test_6_clients_that_are_too_many_wait(self) -> None:
-        """Until there is a descriptor for them."""
+        """They wait until there is a descriptor for them."""
         self.referee("more_than_descriptors")
 
     def test_7_sigterm_ends_it_and_leaves_nothing(self) -> None:
-        """No socket in the file system, and no process."""
+        """Neither a socket in the file system nor a process is left."""
         self.referee("ends", ends=True)
 
     def test_8_a_path_that_cannot_be_gets_one_line(self) -> None:
-        """On standard error, with a status that is not 0."""
+        """The line is on standard error, and the status is not 0."""
         self.referee("refuses")
 
 

@@ -15,13 +15,13 @@ from harness.referee import Program, say
 _PATH = "/tmp/echo.socket"
 _FLOOD_MAX = 16 << 20
 _CHUNK = 65536
-# So often others must be served before a client that gets nothing more through
-# is taken to be held back, and not only to be slow.
+# A client that cannot send any more may only be slow. It is taken to be held
+# back when others have been served this often in the meantime.
 _ROUNDS = 50
 
 
 def _start(program: str, descriptors: int = 256) -> Program:
-    """Starts the server, which may have so many descriptors."""
+    """Starts the server, which may have at most this many descriptors."""
     limit = (descriptors, descriptors)
     server = Program(
         program,
@@ -39,7 +39,7 @@ def _connect() -> socket.socket:
 
 
 def _receive(client: socket.socket, size: int) -> bytes:
-    """Returns so many bytes, or fewer if the server has closed."""
+    """Returns `size` bytes, or fewer if the server has closed."""
     data = b""
     while len(data) < size:
         try:
@@ -53,7 +53,7 @@ def _receive(client: socket.socket, size: int) -> bytes:
 
 
 def _round_trip(client: socket.socket, data: bytes, who: str) -> None:
-    """Sends a little and waits for the same."""
+    """Sends a few bytes and waits until the same bytes have come back."""
     try:
         client.sendall(data)
     except OSError as error:
@@ -77,7 +77,7 @@ def _same(found: bytes, wanted: bytes, who: str) -> None:
 
 
 def _exchange(clients: Mapping[socket.socket, bytes]) -> None:
-    """All send their bytes at once, and read what comes back meanwhile."""
+    """All clients send at the same time, and read what comes back meanwhile."""
     poll = select.poll()
     sent = dict.fromkeys(clients, 0)
     got = {client: bytearray() for client in clients}
@@ -116,7 +116,7 @@ def _exchange(clients: Mapping[socket.socket, bytes]) -> None:
 
 
 def comes_back(program: str, chance: random.Random) -> None:
-    """One client: few bytes, bytes that are no text, and many bytes."""
+    """One client sends few bytes, bytes that are not text, and many bytes."""
     _start(program)
     client = _connect()
     for data in (b"hello\n", b"no end of line", b"\0\xff\0"):
@@ -125,7 +125,7 @@ def comes_back(program: str, chance: random.Random) -> None:
 
 
 def many(program: str, chance: random.Random) -> None:
-    """Many clients are connected, and it is not the first that speaks."""
+    """Many clients are connected, and the last one is the first to send."""
     _start(program)
     clients = [_connect() for _ in range(40)]
     _round_trip(clients[-1], b"last come", "the client that came last")
@@ -136,7 +136,7 @@ def many(program: str, chance: random.Random) -> None:
 
 
 def half_closes(program: str, chance: random.Random) -> None:
-    """A client ends its own side, and must get all before the end of file."""
+    """A client that ends its own side gets everything, then end of file."""
     _start(program)
     silent = _connect()
     client = _connect()
@@ -148,7 +148,7 @@ def half_closes(program: str, chance: random.Random) -> None:
 
 
 def never_reads(program: str, chance: random.Random) -> None:
-    """A client sends and does not read: it is held back, and it alone."""
+    """A client sends and does not read: only this client is held back."""
     _start(program)
     flood, other = _connect(), _connect()
     flood.setblocking(False)
@@ -177,7 +177,7 @@ def never_reads(program: str, chance: random.Random) -> None:
 
 
 def vanishes(program: str, chance: random.Random) -> None:
-    """Clients go without a word, with what they sent still on its way."""
+    """Clients vanish while what they have sent is still on its way."""
     server = _start(program)
     when = "when a client went without reading"
     for _ in range(20):
@@ -197,12 +197,12 @@ def vanishes(program: str, chance: random.Random) -> None:
 
 
 def more_than_descriptors(program: str, chance: random.Random) -> None:
-    """More clients come than a server can have open: they have to wait."""
+    """There are more clients than descriptors: some clients have to wait."""
     server = _start(program, descriptors=20)
     when = "when it had 20 descriptors and 30 clients"
     try:
         clients = [_connect() for _ in range(30)]
-        # For each of these a server looks once for further clients, at least.
+        # During each of these the server looks at least once for new clients.
         for _ in clients:
             _round_trip(clients[9], b"and again", "client 9 of 30")
         for number, client in enumerate(clients):
@@ -214,7 +214,7 @@ def more_than_descriptors(program: str, chance: random.Random) -> None:
 
 
 def ends(program: str, chance: random.Random) -> None:
-    """SIGTERM ends it, whatever its clients do, and it can be started again."""
+    """SIGTERM ends the server, whatever its clients do; it can start again."""
     for _ in range(2):
         server = _start(program)
         silent, flood = _connect(), _connect()
@@ -234,7 +234,7 @@ def ends(program: str, chance: random.Random) -> None:
 
 
 def refuses(program: str, chance: random.Random) -> None:
-    """Without a path, or with one that cannot be, it says so and fails."""
+    """Without a path, or with an impossible one, it says so and fails."""
     del chance
     paths = ("", "/tmp/no/such/folder/socket", "/tmp/" + "x" * 200)
     for arguments in ([path] if path else [] for path in paths):

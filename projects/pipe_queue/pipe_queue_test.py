@@ -1,4 +1,4 @@
-"""Judges a bounded queue by every order of its users, a death, and a race."""
+"""Judges a bounded queue: all orders of its users, a death, and a race."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,7 +12,7 @@ _QUIET_S = 8.0
 
 
 class PipeQueueTest(project.ProjectTest):
-    """Nothing is lost, torn or too much, and everybody ends."""
+    """No item is lost, torn or put beyond the bound, and every process ends."""
 
     skeleton = project.Caught(by="outcome", saying="more items were put")
     wrong = {
@@ -46,29 +46,29 @@ class PipeQueueTest(project.ProjectTest):
         )
 
     def test_1_one_producer_and_one_consumer(self) -> None:
-        """All orders; also that no more is put than there are places."""
+        """In all orders, and never more items than places."""
         self._explore("one of each", _ALL)
 
     def test_2_two_producers_and_one_consumer(self) -> None:
-        """All orders in which nobody is interrupted."""
+        """In all orders in which no process is interrupted."""
         self._explore("two producers", _ALL, max_preemptions=0)
 
     def test_3_one_producer_and_two_consumers(self) -> None:
-        """All orders in which nobody is interrupted."""
+        """In all orders in which no process is interrupted."""
         self._explore("two consumers", _ALL, max_preemptions=0)
 
     def test_4_a_producer_learns_that_no_consumer_is_left(self) -> None:
-        """It does not wait for ever."""
+        """It does not wait forever."""
         self._explore("lone producer", "the producer got an error")
 
     def test_5_a_death_between_two_calls_or_in_a_wait(self) -> None:
-        """Nobody else waits for the dead, and only its own item is lost."""
+        """No process waits for the dead one, and only its own item is lost."""
         self._explore(
             "a death", _ALL, "a producer died", kills=1, max_preemptions=0
         )
 
     def test_6_large_items_in_a_race_are_whole(self) -> None:
-        """Each is larger than the pipe, and all are put at the same time."""
+        """Each item is larger than the pipe; all are put at the same time."""
         for seed in range(3):
             self.assert_passed(
                 self.run_program(
@@ -79,7 +79,7 @@ class PipeQueueTest(project.ProjectTest):
             )
 
     def test_7_small_items_in_a_race_are_whole(self) -> None:
-        """Many of them, and few places."""
+        """There are many items and few places."""
         flags = ("--items=2000", "--size=30", "--capacity=2")
         self.assert_passed(
             self.run_program(self.program(), *flags, quiet_s=_QUIET_S)

@@ -1,4 +1,4 @@
-"""Judges a seqlock by every order of its accesses, a race, and its orders."""
+"""Judges a seqlock: every order of its accesses, a race, memory orders."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from harness.project import CheckFailed, Explored, Run
 _ACQUIRE = ("acquire", "acq_rel", "seq_cst")
 _RELEASE = ("release", "acq_rel", "seq_cst")
 
-# What is done, to what, and with which memory order.
+# What is done, what it is done to, and with which memory order.
 Access = tuple[str, str, str]
 
 
@@ -19,7 +19,7 @@ def _has_fence(accesses: Sequence[Access], orders: Sequence[str]) -> bool:
 
 
 def _to(accesses: Sequence[Access], what: str, name: str) -> list[int]:
-    """Returns the places of the accesses of that kind."""
+    """Returns the places of the accesses of this kind to this object."""
     return [
         place
         for place, access in enumerate(accesses)
@@ -28,7 +28,7 @@ def _to(accesses: Sequence[Access], what: str, name: str) -> list[int]:
 
 
 def writer_problem(accesses: Sequence[Access]) -> str:
-    """Returns what the memory orders of a write leave open, or ""."""
+    """Returns what the memory orders of a write fail to prevent, or ""."""
     sequence = _to(accesses, "store", "sequence")
     numbers = _to(accesses, "store", "number")
     if not sequence or not numbers or len(sequence) < 2:
@@ -46,7 +46,7 @@ def writer_problem(accesses: Sequence[Access]) -> str:
 
 
 def reader_problem(accesses: Sequence[Access]) -> str:
-    """Returns what the memory orders of a read leave open, or ""."""
+    """Returns what the memory orders of a read fail to prevent, or ""."""
     sequence = _to(accesses, "load", "sequence")
     numbers = _to(accesses, "load", "number")
     if not sequence or not numbers or len(sequence) < 2:
@@ -86,23 +86,23 @@ class SeqlockReaderTest(project.ProjectTest):
     }
 
     def test_1_a_reader_that_is_alone_is_not_refused(self) -> None:
-        """Nobody writes any more: it must see the last numbers."""
+        """No process writes any more: it must see the last numbers."""
         self.assert_explored(Explored({"saw 2"}, scenario="afterwards"))
 
     def test_2_a_read_in_the_middle_of_a_write_is_refused(self) -> None:
-        """The reader comes at any step of the writer, and is quick."""
+        """The whole read comes between any two steps of the writer."""
         self.assert_explored(
             Explored({"refused", "saw 0", "saw 1"}, scenario="read at once")
         )
 
     def test_3_a_write_in_the_middle_of_a_read_is_noticed(self) -> None:
-        """The writer comes at any step of the reader, and is quick."""
+        """The whole write comes between any two steps of the reader."""
         self.assert_explored(
             Explored({"refused", "saw 0", "saw 1"}, scenario="write at once")
         )
 
     def test_4_no_order_of_a_write_and_a_read_tears(self) -> None:
-        """Every order, and each outcome can be reached."""
+        """All orders are played, and each outcome is reached."""
         self.assert_explored(
             Explored(
                 {"refused", "saw 0", "saw 1"},
@@ -122,7 +122,7 @@ class SeqlockReaderTest(project.ProjectTest):
         )
 
     def test_6_no_death_of_the_writer_tears(self) -> None:
-        """Killed between any two of its accesses."""
+        """It is killed between any two of its accesses."""
         self.assert_explored(
             Explored(
                 {"refused", "saw 0", "saw 1", "the reader died"},
@@ -137,11 +137,11 @@ class SeqlockReaderTest(project.ProjectTest):
         return run
 
     def test_7_nothing_is_torn_in_a_race(self) -> None:
-        """As fast as the processors can."""
+        """Writer and reader run as fast as the processors can."""
         self._race()
 
     def test_8_the_memory_orders_are_strong_enough(self) -> None:
-        """What this processor does not reorder, another one does."""
+        """Another processor may reorder what this one does not."""
         accesses: dict[str, list[Access]] = {"write": [], "read": []}
         current: list[Access] = []
         for text in self._race().said("Main"):

@@ -1,4 +1,4 @@
-"""Workers of a supervisor, and whoever ends both: see harness/referee.py."""
+"""The workers of a supervisor, and the signals: see harness/referee.py."""
 
 import os
 import random
@@ -15,11 +15,11 @@ _LOG = "/tmp/log"
 # A worker writes when it begins and when it ends, in nanoseconds.
 _BEGIN = f'echo "begin $(date +%s%N)" >>{_LOG}; '
 _END = f'echo "end $(date +%s%N)" >>{_LOG}; '
-# What has to be done at once may take so long on a busy machine.
+# On a busy machine, what must happen at once may take this long.
 _AT_ONCE_S = 5.0
 _NEVER_MS = 100_000
 
-# Workers that wait for SIGTERM; they say when they are ready for it.
+# Workers that wait for SIGTERM, and say when they are ready for it.
 _POLITE = """
 import os, signal, time
 def end(number, frame):
@@ -49,7 +49,7 @@ def _start(program: str, allowed: int, pause_ms: int, *command: str) -> Program:
 
 
 def _log(what: str) -> list[int]:
-    """Returns the times of the beginnings, or of the ends."""
+    """Returns the times at which workers began, or ended."""
     try:
         with open(_LOG, encoding="ascii") as file:
             lines = [line.split() for line in file]
@@ -59,7 +59,7 @@ def _log(what: str) -> list[int]:
 
 
 def _ends_at_once(supervisor: Program, when: str) -> None:
-    """It ends soon, with status 0."""
+    """Expects the supervisor to end soon, with status 0."""
     try:
         supervisor.process.wait(_AT_ONCE_S)
     except subprocess.TimeoutExpired:
@@ -100,7 +100,7 @@ def restarts(program: str, chance: random.Random) -> None:
 
 
 def gives_up(program: str, chance: random.Random) -> None:
-    """A worker that always fails is started again so often, and not more."""
+    """A worker that always fails is started again as often as allowed."""
     for allowed in (0, chance.randrange(2, 6)):
         with open(_LOG, "w", encoding="ascii"):
             pass
@@ -148,7 +148,7 @@ def backs_off(program: str, chance: random.Random) -> None:
             f"the pause before restart {number + 1} was {found_ms:.0f} ms, and"
             f" must be {least_ms} ms",
         )
-        # What is much more is no slow machine, but another rule.
+        # No machine is so slow: a much longer pause follows another rule.
         expect(
             found_ms < 8 * pause_ms + 2000,
             f"the pause before restart {number + 1} was {found_ms:.0f} ms, and"
@@ -189,7 +189,7 @@ def ends_in_a_pause(program: str, chance: random.Random) -> None:
     supervisor = _start(program, 5, _NEVER_MS, "sh", "-c", "echo $$; exit 1")
     assert supervisor.process.stdout
     worker = supervisor.process.stdout.readline().decode().strip()
-    # When it has been waited for, the pause begins.
+    # The pause begins when the supervisor has reaped the worker.
     while worker and os.path.exists(f"/proc/{worker}"):
         time.sleep(0.001)
     supervisor.signal(signal.SIGTERM)
@@ -214,18 +214,18 @@ def takes_its_worker_along(program: str, chance: random.Random) -> None:
     supervisor.await_line("ready")
     supervisor.signal(signal.SIGKILL)
     supervisor.end(-signal.SIGKILL)
-    # Whoever has the other end of the pipe is alive.
+    # The read ends when no process has the other end of the pipe any more.
     assert supervisor.process.stdout
     referee.say("the supervisor is dead; its worker must be, too")
     supervisor.process.stdout.read()
 
 
 def starts_it_clean(program: str, chance: random.Random) -> None:
-    """The worker has the signals and descriptors that anybody would have."""
+    """The worker has the usual signals and descriptors."""
     del chance
-    # Not by a shell, which would clear its own signals.
+    # This is not run by a shell, which would clear the signals itself.
     state = ("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
-    # What the supervisor itself has inherited is not its own affair.
+    # The supervisor may pass on what it has inherited itself.
     before = subprocess.run(state, capture_output=True, check=True).stdout
     blocked, ignored = (
         now - then
@@ -242,7 +242,7 @@ def starts_it_clean(program: str, chance: random.Random) -> None:
         not ignored,
         f"the worker begins with signals ignored: {_names(ignored)}",
     )
-    # One is that of ls(1) itself.
+    # One of them is ls(1)'s own.
     expect(
         len(descriptors) <= 4,
         "the worker begins with the descriptors"
@@ -251,7 +251,7 @@ def starts_it_clean(program: str, chance: random.Random) -> None:
 
 
 def _said_by(program: str, *command: str) -> str:
-    """Returns what a worker says that succeeds."""
+    """Returns what a worker says; the worker must succeed."""
     supervisor = _start(program, 0, 1, *command)
     assert supervisor.process.stdout
     said = supervisor.process.stdout.read().decode()
@@ -260,7 +260,7 @@ def _said_by(program: str, *command: str) -> str:
 
 
 def _signals(status: str) -> list[set[int]]:
-    """Returns the numbers that the lines of /proc/self/status stand for."""
+    """Returns the signals that each line of /proc/self/status stands for."""
     masks = [int(line.split()[1], 16) for line in status.splitlines()]
     return [{n for n in range(1, 65) if mask >> (n - 1) & 1} for mask in masks]
 
@@ -271,7 +271,7 @@ def _names(numbers: set[int]) -> str:
 
 
 def refuses(program: str, chance: random.Random) -> None:
-    """A wrong usage gets one line; a command that cannot be is a failure."""
+    """A wrong usage gets one line; a command that is not there fails."""
     del chance
     for arguments in ([""], ["1"], ["1", "1"], ["x", "1", "true"]):
         told = subprocess.run(

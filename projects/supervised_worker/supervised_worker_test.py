@@ -32,43 +32,43 @@ class SupervisedWorkerTest(project.ProjectTest):
     }
 
     def test_1_a_worker_that_succeeds_is_done(self) -> None:
-        """And so is the supervisor."""
+        """Then the supervisor ends, too."""
         self.referee("succeeds", ends=True)
 
     def test_2_a_worker_that_fails_is_started_again(self) -> None:
-        """However it has failed."""
+        """This holds however it has failed."""
         for seed in range(2):
             self.referee("restarts", seed)
 
     def test_3_a_worker_that_always_fails_is_given_up(self) -> None:
-        """After exactly so many restarts."""
+        """This happens after exactly the allowed number of restarts."""
         self.referee("gives_up")
 
     def test_4_each_pause_is_twice_as_long(self) -> None:
-        """Up to a limit."""
+        """The pauses grow up to a limit."""
         self.referee("backs_off")
 
     def test_5_the_worker_begins_clean(self) -> None:
-        """Signals and descriptors are not those of the supervisor."""
+        """It does not inherit the supervisor's signals and descriptors."""
         self.referee("starts_it_clean", ends=True)
 
     def test_6_sigterm_ends_the_worker_and_then_the_supervisor(self) -> None:
-        """A worker has the time to save, but not all the time it likes."""
+        """A worker has time to save, but only a limited time."""
         self.referee("ends", ends=True)
         self.referee("kills_the_stubborn", ends=True)
 
     def test_7_sigterm_ends_it_at_any_time(self) -> None:
-        """Also in a pause."""
+        """This holds even in a pause."""
         self.referee("ends_in_a_pause", ends=True)
         for seed in range(2):
             self.referee("ends_at_any_time", seed, ends=True)
 
     def test_8_the_worker_dies_with_the_supervisor(self) -> None:
-        """Also if that is killed."""
+        """This holds even if the supervisor is killed."""
         self.referee("takes_its_worker_along")
 
     def test_9_a_wrong_usage_gets_one_line(self) -> None:
-        """With status 2."""
+        """The status is 2."""
         self.referee("refuses", ends=True)
 
 
