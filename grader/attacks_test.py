@@ -40,6 +40,9 @@ _HOSTILE = (
 )
 
 
+_Edits = Sequence[tuple[str, str]]
+
+
 @dataclasses.dataclass(frozen=True)
 class _Attack:
     """What is judged, and what must come of it.
@@ -517,15 +520,42 @@ class WallsTakenDownTest(AttackTest):
         whole: judging.Judge,
         open_judge: judging.Judge,
         without: contextlib.AbstractContextManager[object],
+        got: str = "",
     ) -> None:
-        """Something gets through without the wall, and nothing with it."""
+        """`got` gets through without the wall, and nothing with it."""
         exercise = self.exercise(exercises.MEND, "pipes/unclosed_end")
         source = self.source(attack)
         told = _told(self.judged(whole, exercise, source))
         self.assertNotIn("got through:", told)
         with without:
             told = _told(self.judged(open_judge, exercise, source))
-        self.assertIn("got through:", told)
+        self.assertRegex(told, f"got through:.* {got}")
+
+    def assert_caught_only_with(
+        self, attack: str, got: str, changes: Mapping[str, _Edits]
+    ) -> None:
+        """The same, where the sources of the grader are edited.
+
+        Args:
+          attack: the name of its file.
+          got: what gets through.
+          changes: texts of a source and what stands there instead, by file.
+        """
+        with tempfile.TemporaryDirectory() as name:
+            tree = building.Tree(_ROOT, pathlib.Path(name))
+            for file, edits in changes.items():
+                for old, new in edits:
+                    _alter(tree.folder / file, old, new)
+            if _WALL in changes:
+                source = str(tree.folder / _WALL)
+                command = ["g++", "-std=c++20", "-o", str(tree.wall), source]
+                subprocess.run(command, check=True)
+            made_by = str(tree.folder / "grader/cell.py")
+            self.assert_caught_only_by(
+                *(attack, self.judge(), self.judge(tree=tree)),
+                mock.patch.object(cell, "__file__", made_by),
+                got,
+            )
 
     def test_without_a_user_of_its_own_it_reads_the_checks(self) -> None:
         """Root of the cell may read what is for root alone."""
@@ -558,21 +588,62 @@ class WallsTakenDownTest(AttackTest):
 
     def test_without_a_network_of_its_own_it_reaches_the_machine(self) -> None:
         """Both the cell and the world of a run have one."""
-        with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            tree = building.Tree(_ROOT, folder)
-            _alter(tree.folder / "grader/cell.py", " | 0x40000000\n", "\n")
-            _alter(
-                tree.folder / "grader/cell.py", "        loopback_up()\n", ""
-            )
-            _alter(tree.folder / "harness/run.py", " | 0x40000000\n", "\n")
-            self.assert_caught_only_by(
-                *("network", self.judge(), self.judge(tree=tree)),
-                mock.patch.object(
-                    cell, "__file__", str(tree.folder / "grader/cell.py")
-                ),
-            )
+        changes = {
+            "grader/cell.py": [
+                (" | 0x40000000\n", "\n"),
+                ("        loopback_up()\n", ""),
+            ],
+            "harness/run.py": [(" | 0x40000000\n", "\n")],
+        }
+        self.assert_caught_only_with("network", "connect", changes)
         self.assertIn("was reached", " ".join(self.canaries.problems()))
+
+    def test_without_ipc_of_its_own_it_opens_what_others_share(self) -> None:
+        """Both the cell and the world of a run have one.
+
+        It then reaches what is for everybody, and nothing else: to the
+        machine, it is still a stranger.
+        """
+        shared = [(" | 0x8000000", "")]
+        changes = {"grader/cell.py": shared, "harness/run.py": shared}
+        got = "shmget .*shmat .*mq_open"
+        self.assert_caught_only_with("ipc_objects", got, changes)
+        self.assertEqual(self.canaries.problems(), [])
+
+    def test_without_processes_of_its_own_it_sees_those_of_others(self) -> None:
+        """Both the cell and the world of a run have a pid namespace.
+
+        Taken down alone, it leaves a cell that cannot be made: only who has a
+        pid namespace can mount a /proc. So the machine's /proc is shown, too.
+        See cell_test.py for what else it is for.
+        """
+        changes = {
+            "grader/cell.py": [
+                (" | 0x20000000", ""),
+                (
+                    '"proc", f"{_ROOT}/proc", "proc", _NOSUID | _NODEV',
+                    '"/proc", f"{_ROOT}/proc", "", _BIND | _REC',
+                ),
+                # It would end the process that has made the cell.
+                ("os.kill(-1, signal.SIGKILL)", "pass"),
+            ],
+            "harness/run.py": [("0x20000000 | ", "")],
+        }
+        self.assert_caught_only_with("reads", "mark", changes)
+
+    def test_without_a_filter_of_calls_it_makes_namespaces(self) -> None:
+        """In one that is its own it would have all rights."""
+        changes = {_WALL: [_FILTER]}
+        self.assert_caught_only_with("privileges", "unshare:", changes)
+
+    def test_new_privileges_are_given_up_by_more_than_the_filter(self) -> None:
+        """Without a filter they still cannot be had.
+
+        The other way round nothing runs: the kernel takes a filter only from
+        a process that has given them up.
+        """
+        changes = {_WALL: [_FILTER, _NO_NEW_PRIVILEGES]}
+        self.assert_caught_only_with("privileges", "new privileges", changes)
 
     def test_a_compiler_that_sees_more_tells_of_it(self) -> None:
         """All of the course, for one."""
@@ -601,6 +672,12 @@ def _alter(file: pathlib.Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
+_WALL = "grader/wall.cc"
+_FILTER = ("  filter_calls(wall.may_make_namespaces);\n", "")
+_NO_NEW_PRIVILEGES = (
+    '  must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");\n',
+    "",
+)
 _ONLY_ONE = """
 for _name in dir(ContainersTest):
     if _name.startswith("test_") and "forbidden" not in _name:

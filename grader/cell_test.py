@@ -1,8 +1,12 @@
 """What is in a cell, what comes out of it, and what cannot get out of it."""
 
+import contextlib
 import os
 import pathlib
+import secrets
 import select
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +14,8 @@ import tempfile
 import threading
 import time
 import unittest
+from collections.abc import Iterator
+from unittest import mock
 
 from grader import cell
 from harness import results
@@ -166,6 +172,52 @@ class CellTest(unittest.TestCase):
         # The answer comes when all that held this pipe has ended.
         answer = self.shell("setsid sleep 1000 & setsid sleep 1000 & exit 3")
         self.assertEqual((answer.status, answer.is_late), (3, False))
+
+    def test_the_kernel_ends_what_has_let_go_of_its_output(self) -> None:
+        """It does so when process 1 of the pid namespace ends.
+
+        Without that namespace, no process would end what the cell has not
+        found. Nor could the cell have a /proc of its own.
+        """
+        cell_does_not = ("os.kill(-1, signal.SIGKILL)", "pass")
+        nobody_does = (" | 0x20000000", "")
+        with self.altered(cell_does_not):
+            self.assertEqual(self.left_behind(), [])
+        with self.altered(cell_does_not, nobody_does):
+            self.assertEqual(len(self.left_behind()), 1)
+            self.assertIn("mount proc", self.shell("true").problem)
+
+    def left_behind(self) -> list[int]:
+        """Ends a process that a cell without a /proc has left; returns it."""
+        mark = f"1000.{secrets.randbits(60)}"
+        answer = self.shell(
+            f"sleep {mark} </dev/null >/dev/null 2>&1 &", has_processes=False
+        )
+        self.assertEqual((answer.status, answer.problem), (0, ""))
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if mark.encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return found
+
+    @contextlib.contextmanager
+    def altered(self, *edits: tuple[str, str]) -> Iterator[None]:
+        """Has cells made by an edited copy of cell.py."""
+        root = pathlib.Path(cell.__file__).parents[1]
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in ("grader", "harness"):
+                shutil.copytree(root / name, pathlib.Path(scratch) / name)
+            file = pathlib.Path(scratch) / "grader" / "cell.py"
+            text = file.read_text(encoding="utf-8")
+            for old, new in edits:
+                self.assertEqual(text.count(old), 1, old)
+                text = text.replace(old, new)
+            file.write_text(text, encoding="utf-8")
+            with mock.patch.object(cell, "__file__", str(file)):
+                yield
 
     def test_it_is_ended_when_its_time_is_over(self) -> None:
         answer = self.shell("sleep 1000", limit_s=0.5)
