@@ -18,13 +18,17 @@ from typing import Any, ClassVar
 
 from grader import __main__ as command
 from grader import building, judging, model, walls
-from harness import exercises, results
+from harness import attempt, desk, exercises, results
+from harness.learner import hint_lines, remember
 from harness.run import time_scale
 
 _ROOT = pathlib.Path(__file__).absolute().parent.parent
 _QUICK = "pipes/unclosed_end"
 _FORGED = (
     'extern "C" int puts(const char*);\nint main() { puts("Main: PASS"); }\n'
+)
+_ENDLESS = (
+    'extern "C" int puts(const char*);\nint main() { for (;;) puts("x"); }\n'
 )
 _LOOK_AGAIN_S = 0.01
 
@@ -83,10 +87,11 @@ class JudgeTest(Graded):
         source: str,
         standard: judging.Standard | None = None,
         hints: int = 0,
+        exercise: exercises.Exercise | None = None,
     ) -> model.Judgement:
         """Judges a source."""
         return judging.Judge(self.tree, self.walls, "seed", hints).judge(
-            self.exercise,
+            exercise or self.exercise,
             standard or self.standard,
             model.Submission("ada", _QUICK, source.encode()),
             0,
@@ -109,21 +114,29 @@ class JudgeTest(Graded):
         self.assertEqual(found.status, model.WRONG)
         self.assertIn("my/pipes/unclosed_end.cc, line 1: 'x'", found.reason)
 
-    def test_what_must_stay_must_stay(self) -> None:
-        kept = self.exercise.keep
-        if kept:
-            self.skipTest("this exercise keeps something; see another")
-        changed = dataclasses.replace(self.exercise, keep=("int main(",))
-        judge = judging.Judge(self.tree, self.walls, "seed")
-        source = self.exercise.solution().replace("int main(", "int  Main(", 1)
-        source += "int main(int, char**) { return 0; } // int main("
-        found = judge.judge(
-            changed,
-            self.standard,
-            model.Submission("ada", _QUICK, source.encode()),
-            0,
-        )
-        self.assertEqual(found.status, model.WRONG)
+    def test_a_learner_is_told_what_learn_tells(self) -> None:
+        solution = self.exercise.solution()
+        altered = solution.replace("int main(", "signed main(")
+        keeps = dataclasses.replace(self.exercise, keep=("int main(",))
+        for source, exercise, told in (
+            (altered, keeps, "Put that back."),
+            (_ENDLESS, self.exercise, "would not have ended by itself"),
+            ("nonsense", self.exercise, "It does not compile."),
+            (self.exercise.copy(), self.exercise, ""),
+        ):
+            with self.subTest(told=told):
+                found = self.judged(source, hints=3, exercise=exercise)
+                self.assertIn(told, "".join(found.hints))
+                first = next(c for c in found.checks if c.status == "failed")
+                verdict = attempt.Verdict(
+                    False, first.name, first.kind, first.detail
+                )
+                place = desk.Desk(self.folder)
+                remember(place, exercise, verdict)
+                for hint in found.hints:
+                    lines = hint_lines(place, exercise)
+                    self.assertIn(hint, "\n".join(lines))
+                self.assertEqual(len(lines), len(found.hints))
 
     def test_a_program_that_only_says_what_is_right_is_held(self) -> None:
         found = self.judged(_FORGED)

@@ -396,11 +396,11 @@ class Judge:
     def _hints_for(
         self, exercise: Exercise, failed: Sequence[model.Check]
     ) -> tuple[str, ...]:
-        if not failed or failed[0].kind == "build":
+        if not failed:
             return ()
         first = failed[0]
-        hint = exercise.hint(first.name, f"{first.kind}: {first.detail}")
-        return hint.rungs[: self._hints]
+        advice = exercise.advice(first.name, f"{first.kind}: {first.detail}")
+        return advice[: self._hints]
 
 
 def _read(exercise: Exercise, answer: cell.Answer) -> _Found:

@@ -50,7 +50,24 @@ MEND, WRITE, BUILD = "mend", "write", "build"
 _PREDICT = "predict"
 RUNGS = ("where", "what", "how")
 # How the verdict begins on a copy that has lost what must stay.
-KEPT = "this must stay as it was handed out:"
+_KEPT = "this must stay as it was handed out:"
+# What is told of failures that are alike in all exercises, by "<kind>: <text>".
+_ADVICE = {
+    r"\Abuild:": (
+        "It does not compile. Begin with the first error; what the others say"
+        " often follows from it."
+    ),
+    rf"\Aoutput: {_KEPT}": (
+        "Put that back. The program shows its mistake by it: without it"
+        " nothing would go wrong, and the mistake would still be there."
+    ),
+    # What expect.py says of a run that did too much of something.
+    r"(?m)\A\w+: it .*, so it was ended$": (
+        "It was stopped because it would not have ended by itself. Look at each"
+        " loop, and at each place that starts a process: what makes it stop,"
+        " and can that fail to happen?"
+    ),
+}
 
 _COLUMNS = 79
 _LITERALS = r"R\"(\w*)\(.*?\)\1\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
@@ -185,7 +202,7 @@ class Exercise:
             if count != before:
                 times = "once" if before == 1 else f"{before} times"
                 return (
-                    f"{KEPT} {text.strip()}\n"
+                    f"{_KEPT} {text.strip()}\n"
                     f"It stands there {count} times, not {times}."
                 )
         return ""
@@ -196,6 +213,13 @@ class Exercise:
             if any(re.search(hint.failed, text) for text in (verdict, check)):
                 return hint
         raise Wrong(f"{self._place}: no hint fits {verdict[:60]!r}")
+
+    def advice(self, check: str, verdict: str) -> tuple[str, ...]:
+        """Returns what a learner is told of a failure, one after the other."""
+        for pattern, text in _ADVICE.items():
+            if re.search(pattern, verdict):
+                return (text,)
+        return self.hint(check, verdict).rungs
 
     def problems(self) -> list[str]:
         """Returns what is wrong with the exercise itself."""

@@ -6,18 +6,15 @@ Shared by the commands of learn.py and by watch.py.
 import dataclasses
 import difflib
 import pathlib
-import re
 
 from harness import course, desk, report
 from harness.attempt import Verdict
 from harness.desk import DONE, PREDICT, TRIED, Desk
-from harness.exercises import BUILD, KEPT, MEND, RUNGS, WRITE, Exercise
+from harness.exercises import BUILD, MEND, WRITE, Exercise
 from harness.screen import Screen
 from harness.transcript import wrap
 
 _BAR = 30
-# What expect.py says of a run that did too much of something.
-_ENDED = re.compile(r"\A\w+: it .*, so it was ended$", re.M)
 COMMAND = "./bazelw run //harness:learn --"
 KINDS = {
     WRITE: "write a part of the lab",
@@ -153,13 +150,10 @@ def remember(place: Desk, exercise: Exercise, verdict: Verdict) -> None:
     mark = place.mark(exercise.title)
     mark.status = TRIED if mark.status != DONE else DONE
     mark.failures += 1
-    if (mark.failed, mark.words) != (verdict.check, verdict.words):
-        # A different failure: its hint begins at the first rung.
-        if _hint_of(exercise, verdict.check, verdict.words) != _hint_of(
-            exercise, mark.failed, mark.words
-        ):
-            mark.rung = 0
-        mark.failed, mark.words = verdict.check, verdict.words
+    before = exercise.advice(mark.failed, mark.words)
+    mark.failed, mark.words = verdict.check, verdict.words
+    if exercise.advice(mark.failed, mark.words) != before:
+        mark.rung = 0  # A different failure: its hint begins at the first.
     place.save()
 
 
@@ -206,12 +200,6 @@ def _handed_out(learner: Learner, exercise: Exercise) -> list[str]:
     return ["This is the program as it was handed out."]
 
 
-def _hint_of(exercise: Exercise, failed: str, words: str) -> object:
-    if words.startswith("build:") or not failed:
-        return None
-    return exercise.hint(failed, words)
-
-
 def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
     """Returns the next rung, and counts it."""
     mark = place.mark(exercise.title)
@@ -220,29 +208,16 @@ def hint_lines(place: Desk, exercise: Exercise) -> list[str]:
             "A hint is about a failure, and there is none yet. First:"
             f" {COMMAND} check"
         ]
-    if mark.words.startswith("build:"):
-        return [
-            "It does not compile. Begin with the first error; what the others"
-            " say often follows from it."
-        ]
-    if mark.words.startswith(f"output: {KEPT}"):
-        return [
-            "Put that back. The program shows its mistake by it: without it"
-            " nothing would go wrong, and the mistake would still be there."
-        ]
-    if _ENDED.search(mark.words):
-        return [
-            "It was stopped because it would not have ended by itself. Look at"
-            " each loop, and at each place that starts a process: what makes it"
-            " stop, and can that fail to happen?"
-        ]
-    rungs = exercise.hint(mark.failed, mark.words).rungs
-    mark.rung = min(mark.rung + 1, len(RUNGS))
+    advice = exercise.advice(mark.failed, mark.words)
+    mark.rung = min(mark.rung + 1, len(advice))
     place.save()
+    if len(advice) == 1:
+        return [*advice]
     lines = [
-        f"{number}. {text}" for number, text in enumerate(rungs[: mark.rung], 1)
+        f"{number}. {text}"
+        for number, text in enumerate(advice[: mark.rung], 1)
     ]
-    if mark.rung < len(RUNGS):
+    if mark.rung < len(advice):
         lines.append("Ask again for more.")
     return lines
 
