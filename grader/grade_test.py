@@ -181,6 +181,39 @@ class JudgeTest(Graded):
         self.assertEqual(len(digests), 4)
 
 
+class StandardTest(unittest.TestCase):
+    """What checks are worth, compared with those of the solution."""
+
+    def weighed(self, *checks: model.Check, problem: str = "") -> list[str]:
+        """Returns how the checks of a submission count."""
+        standard = judging.Standard(
+            processes={"is sent": 10, "is read": 10},
+            made=frozenset(["it compiles", "is sent", "is read"]),
+        )
+        compiles = model.Check("it compiles", model.OK)
+        found = judging.Found([compiles, *checks], problem=problem)
+        return [c.status for c in standard.weighed(found).checks[1:]]
+
+    def test_what_the_solution_passes_cannot_be_skipped(self) -> None:
+        sent = model.Check("is sent", model.OK, processes=10)
+        skipped = model.Check("is read", model.SKIPPED, processes=10)
+        other = model.Check("is fast", model.SKIPPED)
+        self.assertEqual(
+            self.weighed(sent, skipped, other), ["ok", "failed", "skipped"]
+        )
+        self.assertEqual(self.weighed(sent), ["ok", "failed"])
+        self.assertEqual(self.weighed(sent, problem="no cell"), ["ok"])
+
+    def test_what_may_be_forged_fails_with_what_is_wrong(self) -> None:
+        sent = model.Check("is sent", model.OK, processes=5)
+        read = model.Check("is read", model.OK, processes=10)
+        wrong = dataclasses.replace(read, status=model.FAILED)
+        self.assertEqual(self.weighed(sent, read), ["ok", "ok"])
+        self.assertEqual(self.weighed(sent, wrong), ["failed", "failed"])
+        enough = dataclasses.replace(sent, processes=6)
+        self.assertEqual(self.weighed(enough, wrong), ["ok", "failed"])
+
+
 class ClassTest(Graded):
     """The command, with a small class."""
 

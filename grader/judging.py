@@ -32,6 +32,7 @@ _LIMIT_S = 900.0
 _PROCESSES_MAX = 1_500
 # In place of a learner's name, which cannot hold such a character.
 OWN = ("\0as handed out", "\0the solution")
+_NOTHING = "nothing was handed in"
 _HELD = "all checks passed; a person looks at it before it counts"
 _TOO_FEW = "fewer processes were started than a right program needs"
 _CAN_BE_PLAYED = (
@@ -51,12 +52,39 @@ _PROCESSES_PART, _PROCESSES_PART_OF_ONE = 0.85, 0.5
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """What judging in a cell came to: checks, or why there are none."""
 
     checks: Sequence[model.Check] = ()
     ended: str = ""  # Why the submission was stopped.
     problem: str = ""  # Why we could not judge it.
+
+    @property
+    def failed(self) -> list[model.Check]:
+        """The checks that failed."""
+        return [c for c in self.checks if c.status == model.FAILED]
+
+    @property
+    def told(self) -> list[model.Check]:
+        """Those of them that the learner is told of."""
+        return [check for check in self.failed if not check.is_hidden]
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """The status that follows from it, and the reason."""
+        if self.problem:
+            return model.BROKEN, self.problem
+        if self.ended:
+            return model.WRONG, self.ended
+        if self.told:
+            return model.WRONG, _first_line(self.told[0])
+        if self.failed:
+            return model.WRONG, _FAILS_HIDDEN
+        if all(
+            c.status != model.OK or c.name == _COMPILES for c in self.checks
+        ):
+            return model.BROKEN, "no check can be made on this machine"
+        return model.RIGHT, ""
 
 
 @dataclass(frozen=True)
@@ -91,29 +119,46 @@ class Standard:
             frozenset(c.name for c in solution.checks if c.status == model.OK),
         )
 
-    def without_skips(self, found: _Found) -> _Found:
-        """Returns it without what only the program says cannot be checked."""
-        checks = [
-            replace(
-                check,
-                status=model.FAILED,
-                kind="output",
-                detail=f"{_CAN_BE_PLAYED}: {check.detail}",
-            )
-            if check.status == model.SKIPPED and check.name in self.made
-            else check
-            for check in found.checks
-        ]
-        names = {check.name for check in checks}
-        if [(c.name, c.status) for c in checks[:1]] == [(_COMPILES, model.OK)]:
-            if not (found.ended or found.problem or _KEEPS in names):
-                checks += [
-                    model.Check(name, model.FAILED, "output", _CAN_BE_PLAYED)
-                    for name in sorted(self.made - names)
-                ]
-        return replace(found, checks=checks)
+    def weighed(self, found: Found) -> Found:
+        """Returns what was found, with each check as it counts.
 
-    def is_forged(self, check: model.Check) -> bool:
+        A check that the solution passes here cannot be skipped. One that may
+        be forged fails if the submission is wrong in any case; otherwise a
+        person decides, see `lacks_processes`.
+        """
+        checks = [self._without_skip(check) for check in found.checks]
+        checks += self._left_out(found)
+        found = replace(found, checks=checks)
+        if not found.ended and not found.failed:
+            return found
+        return replace(
+            found,
+            checks=[
+                _failed(check, _TOO_FEW) if self._is_forged(check) else check
+                for check in checks
+            ],
+        )
+
+    def _without_skip(self, check: model.Check) -> model.Check:
+        """Returns a check; it fails if only the program has skipped it."""
+        if check.status == model.SKIPPED and check.name in self.made:
+            return _failed(check, f"{_CAN_BE_PLAYED}: {check.detail}")
+        return check
+
+    def _left_out(self, found: Found) -> list[model.Check]:
+        """Returns the checks that only the program has kept from being made."""
+        if not found.checks or found.ended or found.problem:
+            return []
+        names = {check.name for check in found.checks}
+        does_compile = found.checks[0].status == model.OK
+        if not does_compile or _KEEPS in names:
+            return []
+        return [
+            model.Check(name, model.FAILED, "output", _CAN_BE_PLAYED)
+            for name in sorted(self.made - names)
+        ]
+
+    def _is_forged(self, check: model.Check) -> bool:
         """Whether a check was passed with far fewer processes than it takes."""
         wanted = self.processes.get(check.name, 0)
         if check.status != model.OK or not wanted:
@@ -126,6 +171,10 @@ class Standard:
         started = sum(check.processes for check in passed)
         wanted = sum(self.processes.get(check.name, 0) for check in passed)
         return started < wanted * _PROCESSES_PART
+
+
+def _failed(check: model.Check, why: str) -> model.Check:
+    return replace(check, status=model.FAILED, kind="output", detail=why)
 
 
 def own(exercise: Exercise) -> list[model.Submission]:
@@ -193,108 +242,55 @@ class Judge:
     ) -> model.Judgement:
         """Judges one submission; no two at the same time have the same slot."""
         start_s = time.monotonic()
-        judgement = self._judged(exercise, standard, submission, slot)
-        return replace(judgement, duration_s=time.monotonic() - start_s)
-
-    def _judged(
-        self,
-        exercise: Exercise,
-        standard: Standard,
-        submission: model.Submission,
-        slot: int,
-    ) -> model.Judgement:
-        def simple(status: str, reason: str) -> model.Judgement:
-            return model.Judgement(
-                submission.learner,
-                submission.exercise,
-                submission.digest,
-                status,
-                reason[:_REASON_MAX],
-            )
-
         if submission.problem:
-            return simple(model.REFUSED, submission.problem)
+            return _judgement(submission, model.REFUSED, submission.problem)
         if submission.source is None:
-            return simple(model.MISSING, "nothing was handed in")
+            return _judgement(submission, model.MISSING, _NOTHING)
         if standard.problem:
-            return simple(model.BROKEN, standard.problem)
-        found = self._found(exercise, submission.source, slot)
-        found = standard.without_skips(found)
-        forged = [c for c in found.checks if standard.is_forged(c)]
-        is_wrong = found.ended or any(
-            check.status == model.FAILED for check in found.checks
-        )
-        if forged and is_wrong:
-            found = replace(
-                found,
-                checks=[
-                    replace(
-                        check,
-                        status=model.FAILED,
-                        kind="output",
-                        detail=_TOO_FEW,
-                    )
-                    if check in forged
-                    else check
-                    for check in found.checks
-                ],
-            )
-        judgement = self._judgement(exercise, submission, found)
+            return _judgement(submission, model.BROKEN, standard.problem)
+        found = standard.weighed(self._found(exercise, submission.source, slot))
         source = submission.source.decode("utf-8", "replace")
         seen = suspicions.suspicious(exercise, source)
         if standard.lacks_processes(found.checks):
             seen.append(_TOO_FEW)
-        judgement = replace(judgement, suspicions=tuple(seen))
-        if seen and judgement.status == model.RIGHT:
-            return replace(judgement, status=model.HELD, reason=_HELD)
-        return judgement
+        judgement = self._judgement(exercise, submission, found, seen)
+        return replace(judgement, duration_s=time.monotonic() - start_s)
 
     def _judgement(
-        self, exercise: Exercise, submission: model.Submission, found: _Found
+        self,
+        exercise: Exercise,
+        submission: model.Submission,
+        found: Found,
+        seen: Sequence[str] = (),
     ) -> model.Judgement:
-        failed = [c for c in found.checks if c.status == model.FAILED]
-        told = [check for check in failed if not check.is_hidden]
-        status, reason = model.RIGHT, ""
-        if found.problem:
-            status, reason = model.BROKEN, found.problem
-        elif found.ended:
-            status, reason = model.WRONG, found.ended
-        elif failed:
-            status = model.WRONG
-            reason = _first_line(told[0]) if told else _FAILS_HIDDEN
-        elif not any(
-            c.status == model.OK and c.name != _COMPILES for c in found.checks
-        ):
-            status = model.BROKEN
-            reason = "no check can be made on this machine"
-        return model.Judgement(
-            learner=submission.learner,
-            exercise=submission.exercise,
-            digest=submission.digest,
-            status=status,
-            reason=reason[:_REASON_MAX],
+        verdict = found.verdict
+        if seen and verdict[0] == model.RIGHT:
+            verdict = model.HELD, _HELD
+        return replace(
+            _judgement(submission, *verdict),
             checks=tuple(found.checks),
-            hints=self._hints_for(exercise, told),
+            hints=self._hints_for(exercise, found.told),
+            suspicions=tuple(seen),
         )
 
-    def _found(self, exercise: Exercise, source: bytes, slot: int) -> _Found:
+    def _found(self, exercise: Exercise, source: bytes, slot: int) -> Found:
         users_from = self._walls.users_from(slot)
         built = building.build(
             self._tree, exercise, source, users_from, self._run
         )
         if built.problem:
-            return _Found(problem=built.problem)
+            return Found(problem=built.problem)
         if built.program is None:
             detail = attempt.first_error(built.output)
-            return _Found(
+            return Found(
                 [model.Check(_COMPILES, model.FAILED, "build", detail)]
             )
         checks = [model.Check(_COMPILES, model.OK)]
         if text := exercise.altered(source.decode("utf-8", "replace")):
             checks.append(model.Check(_KEEPS, model.FAILED, "output", text))
-            return _Found(checks)
+            return Found(checks)
         found = self._play(exercise, built.program, users_from)
-        return _Found([*checks, *found.checks], found.ended, found.problem)
+        return Found([*checks, *found.checks], found.ended, found.problem)
 
     @contextlib.contextmanager
     def _group(self) -> Iterator[groups.Group | None]:
@@ -331,7 +327,7 @@ class Judge:
 
     def _play(
         self, exercise: Exercise, program: bytes, users_from: int
-    ) -> _Found:
+    ) -> Found:
         """Runs the tests of an exercise with a program."""
         with tempfile.TemporaryDirectory(dir=self._tree.scratch) as folder:
             file = pathlib.Path(folder) / "program"
@@ -339,12 +335,12 @@ class Judge:
             file.chmod(0o755)
             answer = self._run(self._cell(exercise, file, users_from))
         if answer.lacked_memory and (answer.result is None or answer.status):
-            return _Found(ended="it took more memory than it may have")
+            return Found(ended="it took more memory than it may have")
         if answer.is_late:
             minutes = _LIMIT_S / 60
-            return _Found(ended=f"it was not done after {minutes:.0f} minutes")
+            return Found(ended=f"it was not done after {minutes:.0f} minutes")
         if answer.problem:
-            return _Found(problem=answer.problem)
+            return Found(problem=answer.problem)
         return _read(exercise, answer)
 
     def _cell(
@@ -403,7 +399,20 @@ class Judge:
         return advice[: self._hints]
 
 
-def _read(exercise: Exercise, answer: cell.Answer) -> _Found:
+def _judgement(
+    submission: model.Submission, status: str, reason: str
+) -> model.Judgement:
+    """Returns a judgement without any checks."""
+    return model.Judgement(
+        submission.learner,
+        submission.exercise,
+        submission.digest,
+        status,
+        reason[:_REASON_MAX],
+    )
+
+
+def _read(exercise: Exercise, answer: cell.Answer) -> Found:
     """Reads what worker.py has written."""
     lines = (answer.result or b"").decode(errors="replace").splitlines()
     try:
@@ -424,14 +433,14 @@ def _read(exercise: Exercise, answer: cell.Answer) -> _Found:
             if one["detail"] != judge.OTHER_PROGRAM
         ]
     except (ValueError, KeyError, TypeError) as error:
-        return _Found(problem=f"judging failed: {error}")
+        return Found(problem=f"judging failed: {error}")
     done = {one["name"] for one in made}
     checks += [
         model.Check(name, model.FAILED, "output", _NOT_MADE)
         for name in names
         if name not in done
     ]
-    return _Found(checks)
+    return Found(checks)
 
 
 def _first_line(check: model.Check) -> str:
