@@ -181,6 +181,18 @@ class JudgeTest(Graded):
         self.assertEqual(len(digests), 4)
 
 
+class RunnerTest(Graded):
+    """Programs that are another user's than the test; see harness/runner.py."""
+
+    def test_a_solution_can_write_to_what_its_peers_make(self) -> None:
+        folder = _ROOT / "projects" / "config_store"
+        exercise = exercises.find(folder, exercises.BUILD, folder.name)
+        _, solution = judging.own(exercise)
+        judge = judging.Judge(self.tree, self.walls, "seed")
+        found = judge.judge_own(exercise, solution, 0)
+        self.assertEqual((found.status, found.reason), (model.RIGHT, ""))
+
+
 class StandardTest(unittest.TestCase):
     """What checks are worth, compared with those of the solution."""
 

@@ -16,7 +16,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from grader import hidden
-from harness import exercises, judge, lab, project, report, results, worker
+from harness import (
+    exercises,
+    judge,
+    project,
+    promises,
+    report,
+    results,
+    runner,
+    worker,
+)
 
 JUDGED = "/tmp/judged"
 SUBMISSIONS = "/submission"
@@ -50,43 +59,32 @@ def _stage(asked: Mapping[str, Any], staged: pathlib.Path) -> None:
         (folder / f"{name}.wall").write_text(text, encoding="utf-8")
 
 
-def _be_nobody(test: unittest.TestCase) -> None:
-    """Has a test's user namespace made by the user of the submission.
+class _Submitter(runner.Runner):
+    """Has programs run by the user of the submission, while tests are root."""
 
-    Root of one that root has made is the same user as root outside: what is
-    for the owner of a file, such as /proc/sys/kernel/core_pattern, it may do.
-    """
-    found = getattr(type(test), "judged", None)
-    if found is None or "as_root" in vars(type(test)):
-        return
-    kind: type[lab.LabTest] = found
-
-    def as_root(
-        self: lab.LabTest, *command: str, options: Sequence[str] = ()
+    def in_namespaces(
+        self, command: Sequence[str], program: str
     ) -> Sequence[str]:
-        program = pathlib.Path(self.program())
-        _, *words = kind.as_root(self, *command, options=options)
-        own = f"{SUBMISSIONS}/{program.name}"
+        """Has unshare(1) itself run behind the wall.
+
+        Root of a namespace that root has made is the same user as root
+        outside: what is for the owner of a file, such as
+        /proc/sys/kernel/core_pattern, it may do.
+        """
+        place = pathlib.Path(program)
+        own = f"{SUBMISSIONS}/{place.name}"
+        _, *words = command
         return [
-            str(program.with_name(_UNSHARE)),
-            *(own if word == str(program) else word for word in words),
+            str(place.with_name(_UNSHARE)),
+            *(own if word == program else word for word in words),
         ]
 
-    setattr(type(test), "as_root", as_root)
+    def with_peers(self, command: Sequence[str]) -> Sequence[str]:
+        """Lets the program write to what its peers make."""
+        return [*_SHARING, *command]
 
-
-def _share_files(kind: type[project.ProjectTest]) -> None:
-    """Lets the program write to what its peers make: they are root."""
-    if "_run" in vars(kind):
-        return
-    made = kind._run  # pylint: disable=protected-access
-
-    def shared(
-        self: project.ProjectTest, command: Sequence[str], **options: Any
-    ) -> Any:
-        return made(self, [*_SHARING, *command], **options)
-
-    setattr(kind, "_run", shared)
+    def may_write(self, folder: str) -> None:
+        os.chmod(folder, 0o777)
 
 
 # What a program does not read, and a submission should not.
@@ -106,22 +104,6 @@ def _show_data(folder: pathlib.Path) -> None:
                 file.unlink()
                 file.write_bytes(data)
     folder.parent.parent.chmod(0o711)
-
-
-def _share_folders() -> None:
-    """Lets the program write to the temporary folders of its test.
-
-    They are where the world of a run does not cover them.
-    """
-    made = tempfile.mkdtemp
-
-    def shared(*words: Any, **options: Any) -> str:
-        folder: str = made(*words, **options)
-        os.chmod(folder, 0o777)
-        return folder
-
-    tempfile.mkdtemp = shared  # type: ignore[assignment]
-    os.environ["TEST_TMPDIR"] = tempfile.mkdtemp(dir="/run")
 
 
 def _exercise(asked: Mapping[str, Any]) -> exercises.Exercise:
@@ -171,21 +153,18 @@ def run(asked: Mapping[str, Any], out: TextIO) -> None:
             told.stop()
 
     told = results.Results(tell, hidden.sentence)
+    project.ProjectTest.seeds_from = asked["seed"]
     program = pathlib.Path(WALL if asked["user"] else f"{SUBMISSIONS}/program")
     with judge.stage(root, exercise, program) as staged:
         if asked["user"]:
             _stage(asked, staged)
-            _share_folders()
+            promises.Runs.runner = _Submitter()
+            # Where the world of a run does not cover it.
+            os.environ["TEST_TMPDIR"] = tempfile.mkdtemp(dir="/run")
+            os.chmod(os.environ["TEST_TMPDIR"], 0o711)
         found = sorted(judge.tests(staged, exercise), key=worker.place)
         file = root / hidden.FOLDER / f"{exercise.title}.py"
         found += hidden.tests(file, exercise, found, asked["seed"])
-        for test in found:
-            if isinstance(test, project.ProjectTest):
-                type(test).seeds_from = asked["seed"]
-                if asked["user"]:
-                    _share_files(type(test))
-            if asked["user"] and asked["namespaces"]:
-                _be_nobody(test)
         names = [hidden.sentence(test) for test in found]
         out.write(json.dumps(names) + "\n")
         unittest.TestSuite(found).run(told)

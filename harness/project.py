@@ -97,10 +97,12 @@ class ProjectTest(promises.Runs):
         options.setdefault("quiet_s", _QUIET_S)
         options.setdefault("limit_s", _LIMIT_S)
         run = self._run(
-            [
-                *(sys.executable, "-S", str(self.folder / "peers.py")),
-                *(self.program(), scenario),
-            ],
+            self.runner.with_peers(
+                [
+                    *(sys.executable, "-S", str(self.folder / "peers.py")),
+                    *(self.program(), scenario),
+                ]
+            ),
             events=False,
             env={
                 "PYTHONPATH": _ROOT,

@@ -4,18 +4,22 @@ That it passes and leaves nothing, ends by Ctrl-C, takes its flags as all labs
 do, pauses as long as it says, and overlooks no child that fails.
 """
 
+import contextlib
+import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness import expect, results, words
 from harness import run as harness_run
 from harness.expect import CheckFailed, Verdict
 from harness.run import Run
+from harness.runner import Runner
 
 _HELP_LINES_MAX = 24
 _HELP_COLUMNS_MAX = 80
@@ -37,6 +41,9 @@ RAW = "raw"
 
 class Runs(expect.Expectations):
     """The runs of a lab, its variants and other programs, by its test."""
+
+    # Who runs the programs of all tests.
+    runner: ClassVar[Runner] = Runner()
 
     # Every run of this test, for reports.
     runs: list[Run]
@@ -134,7 +141,15 @@ class Runs(expect.Expectations):
             self.skipTest(
                 f"namespaces are not permitted here: {tried.stderr.strip()}"
             )
-        return [*unshare, *command]
+        return self.runner.in_namespaces([*unshare, *command], self.program())
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[pathlib.Path]:
+        """Makes a folder that a program can write to, for the test to read."""
+        where = os.environ.get("TEST_TMPDIR", os.getcwd())
+        with tempfile.TemporaryDirectory(dir=where) as name:
+            self.runner.may_write(name)
+            yield pathlib.Path(name)
 
     def fail_if(self, problems: Sequence[str]) -> None:
         """Fails with these problems, a line or more each, if there are any."""

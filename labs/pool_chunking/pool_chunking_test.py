@@ -1,9 +1,7 @@
 """Proves what the chapter on pools and chunks promises."""
 
 import math
-import os
 import pathlib
-import tempfile
 from xml.etree import ElementTree
 
 from harness import lab
@@ -102,10 +100,8 @@ class PoolChunkingTest(lab.LabTest):
 
     def test_the_picture_has_axes_units_and_all_points(self) -> None:
         """It is well-formed, and replaces what was there."""
-        with tempfile.TemporaryDirectory(
-            dir=os.environ.get("TEST_TMPDIR", os.getcwd())
-        ) as folder:
-            file = pathlib.Path(folder, "curve.svg")
+        with self.scratch() as folder:
+            file = folder / "curve.svg"
             file.write_text("the last one", encoding="utf-8")
             self.run_lab(f"--svg={file}", "--rounds=2", "--numbers=1000000")
             picture = ElementTree.parse(file).getroot()
