@@ -8,6 +8,8 @@ They stand in labs/<lab>/exercises.toml:
     fix = [{old = "...", new = "..."}]   # the solution, an edit of the copy
     keep = ["..."]          # what must stay: without it nothing would be wrong
     right = ["2"]           # what explorations of it may find, if it has any
+    says = ["..."]          # lines, or patterns, that a right one says; of a
+                            # program that is not explored
     [[mend.unclosed_end.wrong]]     # false cures: edits of the copy; see below
     [[mend.unclosed_end.hints]]
     failed = "hang"         # searched for in "<kind>: <text>" of the verdict
@@ -135,6 +137,7 @@ class Exercise:
     fix: tuple[Edit, ...] = ()
     keep: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
     file: str = ""
     cut: tuple[str, ...] = ()
     todo: str = ""
@@ -407,7 +410,7 @@ def _exercise(
             Planted(one["name"], Edit(one["old"], one["new"]), one["failed"])
             for one in fields.pop("wrong", [])
         )
-        for field in ("hide", "keep", "right", "cut"):
+        for field in ("hide", "keep", "right", "says", "cut"):
             fields[field] = tuple(fields.pop(field, []))
         default = {WRITE: "main.cc", BUILD: "skeleton.cc"}.get(kind, "")
         fields.setdefault("file", default)

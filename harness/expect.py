@@ -159,6 +159,19 @@ class Expectations(unittest.TestCase):
             _match(expected[i], said[j]).groups("") for i, j in alignment.pairs
         ]
 
+    def assert_lines(self, run: Run, patterns: Sequence[str]) -> None:
+        """These lines are there, in this order, with others between them."""
+        margin = _margin(run)
+        place = 0
+        for pattern in patterns:
+            later = [i for i in _places(run, pattern) if i >= place]
+            if not later:
+                margin.missing.append((place, pattern))
+                message = f"there is no line {pattern!r} here"
+                raise run_failure(run, message, margin)
+            margin.good.add(later[0])
+            place = later[0] + 1
+
     def assert_before(self, run: Run, first: str, then: str) -> None:
         """A line matches `first`, and the first that matches `then` follows."""
         margin = _margin(run)

@@ -20,7 +20,15 @@ import unittest
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness import exercises, explored, lab, promises, worker, wrong
+from harness import (
+    exercises,
+    expect,
+    explored,
+    lab,
+    promises,
+    worker,
+    wrong,
+)
 from harness.exercises import BUILD, MEND, WRITE, Exercise
 from harness.expect import CheckFailed
 
@@ -143,11 +151,15 @@ def _mend_tests(
 
     def runs(self: lab.LabTest) -> None:
         for _ in range(_RUNS):
-            found = self.judge(self.run_wrong(variant, *caught.flags))
+            run = self.run_wrong(variant, *caught.flags)
+            found = self.judge(run)
             if found:
                 raise CheckFailed(
                     found[0].kind, "\n".join(each.text for each in found)
                 )
+            for line in exercise.says:  # In any order.
+                self.assert_lines(run, [line])
+            _assert_alive(run, variant)
 
     members: dict[str, Any] = {"test_it_does_what_the_lab_promises": runs}
     wanted = [one for one in base.explored if one.variant == variant]
@@ -159,6 +171,22 @@ def _mend_tests(
         members[f"test_every_order_of_exploration_{number}"] = explores
     kind = _judged(base, members)
     return [kind(name) for name in members]
+
+
+def _assert_alive(run: lab.Run, variant: str) -> None:
+    """Each that speaks is a process or thread: none is only printed."""
+    wanted = {line.speaker for line in run.lines} - {""}
+    # A lab has a keeper beside Main, which says nothing. Without that there are
+    # two processes in any case: with one there is nothing to communicate.
+    least = len(wanted) + 1
+    if promises.is_raw(variant):
+        least = max(2, len(wanted))
+    if 0 < run.started < least:
+        raise CheckFailed(
+            "output",
+            f"it says what {', '.join(sorted(wanted))} would say, but has not"
+            f" started the processes for that\n{expect.transcript(run)}",
+        )
 
 
 def _explore(

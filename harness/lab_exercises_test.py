@@ -1,12 +1,14 @@
 """Proves that the exercises of a lab are fair; its macro names the lab.
 
 What is handed out fails, and not by chance: with a hint of its own for how. The
-solution passes. Each wrong solution that is planted is refused as it says.
+solution passes. Each wrong solution that is planted is refused as it says, and
+so is a program that does nothing but print what a right one prints.
 """
 
 import pathlib
 import re
 import sys
+import tempfile
 import unittest
 from collections.abc import Callable
 
@@ -15,6 +17,7 @@ from harness.exercises import MEND, Exercise
 from harness.expect import CheckFailed
 
 _ROOT = pathlib.Path(__file__).absolute().parent.parent
+_PRINTS = "#!/bin/sh\nexec cat <<'END'\n{}END\n"
 
 
 def _judged(exercise: Exercise, program: str) -> report.Check | None:
@@ -69,6 +72,28 @@ class ExercisesTest(unittest.TestCase):
                 f"{check.kind}: {check.detail}",
             )
 
+    def printing_is_refused(self, exercise: Exercise, solution: str) -> None:
+        """Neither the last line is enough, nor all that the solution says."""
+        test = wrong.test_of(_ROOT, exercise.lab)("assert_caught")
+        test.setUp()
+        is_mend = exercise.kind == MEND
+        flags = test.wrong[exercise.name].flags if is_mend else ()
+        run = test.run_program(str(self.folder / solution), *flags)
+        printed = ["Main: PASS\n"]
+        if run.started:  # Where the kernel does not tell, it cannot be noticed.
+            printed.append(run.transcript())
+        for text in printed:
+            with tempfile.TemporaryDirectory() as name:
+                program = pathlib.Path(name) / "prints"
+                program.write_text(_PRINTS.format(text), encoding="utf-8")
+                program.chmod(0o755)
+                if _judged(exercise, str(program)) is None:
+                    raise CheckFailed(
+                        "output",
+                        f"{exercise.title} is passed by a program that only"
+                        f" prints this; see `says` in exercises.toml:\n{text}",
+                    )
+
     def test_every_wrong_variant_can_be_mended(self) -> None:
         """It has an exercise, and no exercise is about something else."""
         mends = {e.name for e in exercises.load(self.folder) if e.kind == MEND}
@@ -102,17 +127,23 @@ def _add(name: str, test: Callable[[ExercisesTest], None]) -> None:
 
 def _add_tests(exercise: Exercise) -> None:
     title = f"{exercise.kind}_{exercise.name}"
-    if exercise.kind == MEND:
+    is_mend = exercise.kind == MEND
+    solution = f"mended_{exercise.name}" if is_mend else exercise.lab
+    _add(
+        f"test_{title}_needs_more_than_its_words",
+        lambda self: self.printing_is_refused(exercise, solution),
+    )
+    if is_mend:
         _add(
             f"test_{title}_is_refused_as_it_is",
             lambda self: self.refused(exercise, f"wrong_{exercise.name}", ""),
         )
         _add(
             f"test_{title}_has_a_solution",
-            lambda self: self.passed(exercise, f"mended_{exercise.name}"),
+            lambda self: self.passed(exercise, solution),
         )
         for one in exercise.wrong:
-            _add_planted_test(exercise, one, f"mended_{exercise.name}")
+            _add_planted_test(exercise, one, solution)
         return
     program = f"unwritten_{exercise.name}"
     _add(

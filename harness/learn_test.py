@@ -16,7 +16,7 @@ import unittest
 from unittest import mock
 
 from harness import exercises, fake_lab, learn, predict, proc, results
-from harness.run import time_scale
+from harness.run import run, time_scale
 
 # A compiler for scripts. What is said of a word that it does not know is what
 # g++ would say.
@@ -58,6 +58,7 @@ how = "Change it."
 
 [mend.lost]
 task = "The sum is right."
+says = ["Sender: Sent 1"]
 keep = ["echo 'Receiver: Got 1'"]
 fix = [{old = "Sum 2", new = "Sum 3"}]
 [[mend.lost.hints]]
@@ -81,7 +82,7 @@ class LearnTest(unittest.TestCase):
         self.write("bazelw", _BAZELW)
         (self.root / "bazelw").chmod(0o755)
         # pylint: disable-next=protected-access
-        self.write("flags", fake_lab._FLAGS)
+        self.write("flags", f"{fake_lab._FLAGS}(:); (:); (:)  # Processes.\n")
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the tree."""
@@ -248,6 +249,26 @@ class CommandsTest(LearnTest):
         self.assertIn("as it was handed out: echo 'Receiver: Got 1'", out)
         self.assertIn("It stands there 0 times, not once.", out)
         self.assertIn("Put that back.", self.learn("hint"))
+
+    def test_what_a_right_program_says_must_be_there(self) -> None:
+        self.learn("start", "fake/lost")
+        copy = self.copy.with_name("lost.cc")
+        text = copy.read_text(encoding="utf-8").replace("Sum 2", "Sum 3")
+        copy.write_text(text.replace("echo 'Sender: Sent 1'", ":"))
+        out = self.learn("check", status=1)
+        self.assertIn("there is no line 'Sender: Sent 1' here", out)
+        copy.write_text(text)
+        self.learn("check")
+
+    def test_processes_that_are_only_printed_are_refused(self) -> None:
+        self.learn("start", "late")
+        self.solve()
+        # pylint: disable-next=protected-access
+        self.write("flags", fake_lab._FLAGS)
+        if not run(["/bin/true"]).started:
+            self.skipTest("the kernel does not tell how many were started")
+        out = self.learn("check", status=1)
+        self.assertIn("what Main, Receiver, Sender would say, but has not", out)
 
 
 class OwnFileTest(LearnTest):

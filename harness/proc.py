@@ -219,6 +219,16 @@ def processes(own_pid_namespace: bool) -> dict[int, Stat]:
     return found
 
 
+def newest() -> int:
+    """Returns the number of the newest process in our pid namespace.
+
+    Each process or thread that is started has a greater one. 0 if the kernel
+    does not tell.
+    """
+    last = read_text("/proc/loadavg").split()[-1:]
+    return int(last[0]) if last else 0
+
+
 def memory_of_all(pids: Iterable[int]) -> int:
     """Returns what processes have in memory, in bytes.
 

@@ -39,6 +39,11 @@ QUIET_S = 0.5
 RAW = "raw"
 
 
+def is_raw(program: str) -> bool:
+    """Whether the program of a lab, or the variant, makes its calls itself."""
+    return re.match(rf"(\w+_)?{RAW}(_|$)", program) is not None
+
+
 class Runs(expect.Expectations):
     """The runs of a lab, its variants and other programs, by its test."""
 
@@ -74,8 +79,8 @@ class Runs(expect.Expectations):
 
         A raw one has neither flags nor pauses.
         """
-        is_raw = re.match(rf"(wrong_)?{RAW}(_|$)", pathlib.Path(program).name)
-        if not is_raw and not any(f.startswith("--pace") for f in flags):
+        raw = is_raw(pathlib.Path(program).name)
+        if not raw and not any(f.startswith("--pace") for f in flags):
             flags = (*flags, "--pace=0")
         return self._run([program, *flags], **options)
 

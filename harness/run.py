@@ -96,6 +96,7 @@ class Run:
     world: str
     interrupted_s: float | None = None
     excess: str = ""  # What it did too much of, so that it was ended.
+    started: int = 0  # Its processes and threads; 0 if that is not known.
 
     def said(self, speaker: str) -> list[str]:
         """Returns what one speaker has said, in order."""
@@ -442,6 +443,7 @@ def _result(command: tuple[str, ...], answer: wire.Answer, world: str) -> Run:
         world=world,
         interrupted_s=answer["interrupted_s"],
         excess=answer["excess"],
+        started=answer["started"],
     )
 
 

@@ -188,6 +188,7 @@ class Session:
             _MOST_MEMORY_BYTES, pages * os.sysconf("SC_PAGE_SIZE")
         )
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._newest = proc.newest()
         self._start_s = time.monotonic()
         self._spawn()
 
@@ -239,6 +240,7 @@ class Session:
         """Follows the lab to its end, or until it hangs."""
         hang = self._follow()
         duration_s = self._now_s()
+        started = max(0, proc.newest() - self._newest)
         found: list[Found] = []
         status = -signal.SIGKILL
         has_ended = hang is None and not self._excess
@@ -271,6 +273,7 @@ class Session:
             "interrupted_s": self._interrupted_s,
             "hang": hang,
             "excess": self._excess,
+            "started": started if self._own_pids else 0,
             "leaks": found,
             "events": events,
             "names": self._watch.names,

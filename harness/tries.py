@@ -59,7 +59,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from harness import chapter, expect, explored, lab, match, promises, report
+from harness import chapter, expect, explored, lab, promises, report
 from harness import results, trace, transcript, wrong
 from harness import run as harness_run
 from harness.run import Line, Run
@@ -237,7 +237,7 @@ class TriesTest(promises.Runs):
 
     def _assert_run(self, program: str, table: Table, run: Run) -> None:
         self._assert_end(table, run)
-        self._assert_lines(table.get("says", ()), run)
+        self.assert_lines(run, table.get("says", ()))
         for pattern in table.get("never", ()):
             self.assert_never(run, pattern)
         for pattern, count in table.get("count", {}).items():
@@ -281,27 +281,6 @@ class TriesTest(promises.Runs):
                 f"its exit status is {run.status}, not {status}\n"
                 + expect.transcript(run),
             )
-
-    def _assert_lines(self, patterns: Sequence[str], run: Run) -> None:
-        """These lines are there, in this order."""
-        margin = match.Margin([expect.shorten(x.raw) for x in run.lines])
-        place = 0
-        for pattern in patterns:
-            found = next(
-                (
-                    number
-                    for number, line in enumerate(run.lines[place:], place)
-                    if match.full_match(pattern, line.raw)
-                    or match.full_match(pattern, line.text)
-                ),
-                None,
-            )
-            if found is None:
-                margin.missing.append((place, pattern))
-                message = f"there is no line {pattern!r} here"
-                raise expect.run_failure(run, message, margin)
-            margin.good.add(found)
-            place = found + 1
 
     def _lab_test(self) -> lab.LabTest:
         test: lab.LabTest = wrong.test_of(self.root, self.lab_name)(

@@ -84,6 +84,7 @@ class Answer(TypedDict):
     interrupted_s: float | None
     hang: tuple[str, Snapshot] | None
     excess: str  # What it did too much of, for which it was ended.
+    started: int  # Processes and threads, the first one too; 0 if not known.
     leaks: list[Found]
     events: bytes
     names: dict[int, str]

@@ -219,6 +219,7 @@ def _failure(text: str, number: int) -> Answer:
         "interrupted_s": None,
         "hang": None,
         "excess": "",
+        "started": 0,
         "leaks": [],
         "events": b"",
         "names": {},
