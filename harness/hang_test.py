@@ -1,11 +1,14 @@
 """Every kind of wait is noticed and explained."""
 
 import pathlib
+import sys
 import unittest
+from collections.abc import Sequence
 from concurrent import futures
-from typing import ClassVar
+from typing import ClassVar, cast
+from unittest import mock
 
-from harness import hang, proc, results, wire
+from harness import hang, proc, quiet, results, wire
 from harness.run import Event, Hang, Run, run
 
 _STUCK = pathlib.Path(__file__).absolute().parent / "testdata" / "stuck"
@@ -244,10 +247,66 @@ class HangTest(unittest.TestCase):
             result.hang.explain(), r"Main waits for Event@\w+\.\n?"
         )
 
+    def test_a_process_that_tries_again_until_it_gives_up_is_no_hang(
+        self,
+    ) -> None:
+        """It only sleeps between, or looks at a descriptor again."""
+        for begin in (
+            "poll = select.poll()",
+            "poll = select.poll(); poll.register(os.pipe()[0])",
+        ):
+            loop = f"{begin}\nfor _ in range(12): poll.poll(100)"
+            result = run(
+                [sys.executable, "-c", f"import os, select\n{loop}"],
+                quiet_s=0.3,
+            )
+            self.assertIsNone(result.hang, begin)
+
+    def test_a_process_that_looks_again_forever_is_a_hang(self) -> None:
+        loop = "poll.register(os.pipe()[0])\nwhile True: poll.poll(100)"
+        code = f"import os, select\npoll = select.poll()\n{loop}"
+        result = run([sys.executable, "-c", code], quiet_s=0.3)
+        assert result.hang is not None, result
+        self.assertIn("nothing had happened for", result.hang.why)
+
     def test_a_loop_without_end_is_stopped_at_the_limit(self) -> None:
         found = self.hang("spin")
         self.assertIn("had not ended after", found.explain())
         self.assertIn("Main is running", found.explain())
+
+
+class QuietTest(unittest.TestCase):
+    """When a run that says nothing is taken to hang."""
+
+    def verdict(self, runs: Sequence[int], states: str) -> str:
+        """Returns the verdict after looks, 50 ms apart, at one reader.
+
+        It waits in read(2) without a limit. `runs` is how often it has run at
+        each look; where `states` has an R, it is running.
+        """
+        question = {"limit_s": 60.0, "quiet_s": 0.0, "scale": 1.0}
+        found = quiet.Quiet(cast(wire.Question, question), True)
+        told = ""
+        for look, (count, state) in enumerate(zip(runs, states)):
+            one = task(7, "Reader", "read", args=[3] * 6, state=state)
+            status = f"voluntary_ctxt_switches:\t{count}\n"
+            with (
+                mock.patch.object(proc, "tasks", return_value=[one]),
+                mock.patch.object(proc, "read_text", return_value=status),
+            ):
+                told = told or found.verdict(look / 20, {}, 0)
+        return told
+
+    def test_what_sleeps_without_a_limit_and_never_runs_hangs(self) -> None:
+        self.assertIn("nothing had happened", self.verdict([5] * 20, "S" * 20))
+
+    def test_what_has_run_between_two_looks_does_not_hang(self) -> None:
+        """It took too little time to be counted, and was asleep each time."""
+        self.assertEqual(self.verdict(range(20), "S" * 20), "")
+
+    def test_what_is_seen_running_now_and_then_does_not_hang(self) -> None:
+        """However rarely it gets a processor on a machine with much to do."""
+        self.assertEqual(self.verdict([5] * 20, "SSSR" * 5), "")
 
 
 def task(pid: int, name: str, call: str, **more: object) -> wire.Task:

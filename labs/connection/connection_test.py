@@ -124,8 +124,7 @@ class ConnectionTest(lab.LabTest):
 
     def test_a_client_gives_up_at_its_deadline(self) -> None:
         """A second after its first attempt, when the server has gone."""
-        # It tries again and again, and says nothing in between.
-        run = self.run_lab("--pace=1", quiet_s=2.0)
+        run = self.run_lab("--pace=1")
         gave_up = "I give up after a second: Connection refused"
         self.assert_said(run, "Late", [_REFUSED, gave_up])
         self.assert_before(run, "Server: Stopped", f"Late: {_REFUSED}")
