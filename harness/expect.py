@@ -186,7 +186,7 @@ class Expectations(unittest.TestCase):
         if place is None and later is not None:
             # Either line may be the wrong one; this one is there to be seen.
             margin.missing = []
-            message += f" before {then!r}"
+            message = f"there is {then!r}, but no line {first!r} before it"
         if place is not None:
             margin.good.add(place)
         if later is not None:
