@@ -30,6 +30,9 @@ _REACHED_COLUMNS = 60
 _SKIPPED_STATUS = 77
 SKIPPED_LINE = "Main: SKIP "
 _FAILED_LINE = "Main: FAIL "
+_PASSED_LINE = "Main: PASS"
+# What follows an outcome if its line has no end, and another process speaks.
+_NEXT_LINE = re.compile(r"[A-Z][\w .#()/-]*: ")
 
 
 def skip_reason(run: Run) -> str:
@@ -87,15 +90,21 @@ def _faults(run: Run) -> str:
     last = run.lines[-1].raw if run.lines else ""
     if last.startswith(_FAILED_LINE):
         reasons.append(f"Main says why: {last.removeprefix(_FAILED_LINE)}")
+    if last.endswith(_PASSED_LINE) and last != _PASSED_LINE:
+        reasons.append(_no_line_end(last.removesuffix(_PASSED_LINE)))
     if run.stderr:
         reasons.append(f"it wrote to stderr:\n{indent(run.stderr)}")
     if run.status < 0:
         faults.append(f"it was killed by signal {-run.status}")
     elif run.status > 0:
         faults.append(f"its exit status is {run.status}")
-    if last != "Main: PASS":
+    if last != _PASSED_LINE:
         faults.append("its last line is not 'Main: PASS'")
     return "\n".join([*reasons, *(["; ".join(faults)] if faults else [])])
+
+
+def _no_line_end(text: str) -> str:
+    return f'another line follows {text!r} at once: it lacks its "\\n"'
 
 
 def run_failure(run: Run, message: str, margin: match.Margin) -> CheckFailed:
@@ -325,6 +334,12 @@ def outcome_differences(
         note = f"{outcome} in {count}"
         if outcome not in expected:
             lines.append(f"BAD     {note}")
+            message[:0] = [  # That is the reason, so it comes first.
+                _no_line_end(each)
+                for each in expected
+                if outcome.startswith(each)
+                and _NEXT_LINE.match(outcome, len(each))
+            ]
             message.append(f"outcome {outcome} was reached but not declared")
         elif not count:
             lines.append(f"MISSING {outcome}")

@@ -197,6 +197,8 @@ class ExpectationsTest(unittest.TestCase):
         self.assertIn("  MISSING 2", message)
         message = self.message("assert_outcomes", ["1" * 61], ["2"])
         self.assertEqual(message.count("1" * 61), 2, message)
+        message = self.message("assert_outcomes", ["1Main: x"], ["1"])
+        self.assertTrue(message.startswith("another line follows '1' at once"))
         message = self.message("assert_outcomes", {"1": 48}, {"1": 47})
         self.assertIn("BAD     1 in 48, not in 47", message)
 
@@ -221,6 +223,10 @@ class ExpectationsTest(unittest.TestCase):
             ),
             (run_of(stderr="oh\n", status=1), "    oh\nits exit status is 1;"),
             (run_of(), "(it printed nothing)"),
+            (
+                run_of("A: 1Main: PASS"),
+                "another line follows 'A: 1' at once: it lacks its \"\\n\"\n",
+            ),
             (
                 run_of("Main: PASS", stderr="oh\n"),
                 "it wrote to stderr:\n    oh",
