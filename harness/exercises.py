@@ -29,6 +29,7 @@ They stand in labs/<lab>/exercises.toml:
     old = "..."
     new = "..."
     failed = "..."
+    hint = "..."            # what is found in the hint for it; may be left out
     [[write.receive.hints]]
 
     [predict.increments]    # a scenario, or a wrong variant, that is explored
@@ -110,6 +111,7 @@ class Planted:
     name: str
     edit: Edit
     failed: str
+    hint: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -407,7 +409,12 @@ def _exercise(
         fields["hints"] = tuple(Hint(**one) for one in fields.pop("hints", []))
         fields["fix"] = tuple(Edit(**one) for one in fields.pop("fix", []))
         fields["wrong"] = tuple(
-            Planted(one["name"], Edit(one["old"], one["new"]), one["failed"])
+            Planted(
+                one["name"],
+                Edit(one["old"], one["new"]),
+                one["failed"],
+                one.get("hint", ""),
+            )
             for one in fields.pop("wrong", [])
         )
         for field in ("hide", "keep", "right", "says", "cut"):

@@ -45,7 +45,9 @@ class ExercisesTest(unittest.TestCase):
     maxDiff = None
     folder: pathlib.Path
 
-    def refused(self, exercise: Exercise, program: str, failed: str) -> None:
+    def refused(
+        self, exercise: Exercise, program: str, failed: str, hint: str = ""
+    ) -> None:
         """The program fails as it should, and a hint of its own fits."""
         check = _judged(exercise, program)
         if check is None:
@@ -57,10 +59,17 @@ class ExercisesTest(unittest.TestCase):
             raise CheckFailed(
                 "output", f"not {failed!r}, but {check.name}\n{verdict}"
             )
-        if not exercise.hint(check.name, verdict).failed:
+        found = exercise.hint(check.name, verdict)
+        if not found.failed:
             raise CheckFailed(
                 "output",
                 f"only the general hint fits: {check.name}\n{verdict}",
+            )
+        if not re.search(hint, "\n".join(found.rungs)):
+            raise CheckFailed(
+                "output",
+                f"the hint is not {hint!r}, but that for {found.failed!r}:"
+                f" {check.name}\n{verdict}",
             )
 
     def passed(self, exercise: Exercise, program: str) -> None:
@@ -165,7 +174,8 @@ def _add_planted_test(
         if text := exercise.altered(exercise.planted(planted.name)):
             self.assertRegex(f"output: {text}", planted.failed)
             return
-        self.refused(exercise, f"{program}_{planted.name}", planted.failed)
+        wrong_program = f"{program}_{planted.name}"
+        self.refused(exercise, wrong_program, planted.failed, planted.hint)
 
     _add(f"test_{exercise.name}_is_refused_with_{planted.name}", test)
 

@@ -79,6 +79,14 @@ class ResourceLeaksTest(lab.LabTest):
                 1,
             )
 
+    def test_a_child_that_ends_late_is_waited_for(self) -> None:
+        """Act 5: the line is about all children, and says so of no fewer."""
+        late = {"IPC_LABS_FAULT": "Child 0:slow=0.2"}
+        run = self.run_lab("--children=3", env=late)
+        self.check(run)
+        told = "All have ended: names 0, descriptors 3, zombies 3"
+        self.assert_count(run, f"Main: {told}", 1)
+
 
 if __name__ == "__main__":
     lab.main()
