@@ -328,7 +328,8 @@ def outcome_differences(
     """
     wanted = declared if exact and isinstance(declared, Mapping) else {}
     expected = set(declared)
-    lines, message = [], []
+    lines = list[str]()
+    message = list[str]()
     for outcome in sorted({*counts, *expected}, key=by_number):
         count = counts.get(outcome, 0)
         note = f"{outcome} in {count}"
