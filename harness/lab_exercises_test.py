@@ -83,11 +83,14 @@ class ExercisesTest(unittest.TestCase):
 
     def printing_is_refused(self, exercise: Exercise, solution: str) -> None:
         """Neither the last line is enough, nor all that the solution says."""
-        test = wrong.test_of(_ROOT, exercise.lab)("assert_caught")
-        test.setUp()
-        is_mend = exercise.kind == MEND
-        flags = test.wrong[exercise.name].flags if is_mend else ()
-        run = test.run_program(str(self.folder / solution), *flags)
+        program = self.folder / solution
+        with judge.stage(_ROOT, exercise, program) as staged:
+            test = wrong.test_of(staged, exercise.lab)("assert_caught")
+            test.setUp()
+            is_mend = exercise.kind == MEND
+            flags = test.wrong[exercise.name].flags if is_mend else ()
+            own = test.folder / judge.program_name(exercise)
+            run = test.run_program(str(own), *flags)
         printed = ["Main: PASS\n"]
         if run.started:  # Where the kernel does not tell, it cannot be noticed.
             printed.append(run.transcript())
