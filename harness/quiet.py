@@ -17,8 +17,8 @@ _AS_GOOD_AS_EVER_S = 10.0
 # All must be seen blocked for this long, in every look: a process with a real
 # limit about to pass has continued by then, and done something.
 _BLOCKED_S = 2 * _RECHECK_S
-# How long nothing must happen if a process looks again by itself, in a call that
-# does not show until when: most that try again give up after a second.
+# How long nothing must happen if a process looks again by itself, in a call
+# that does not show until when: most that try again give up after a second.
 _TRYING_S = 2.0
 # In these, a process that names no descriptor only sleeps; and which argument
 # is the number of descriptors.
