@@ -14,16 +14,35 @@ A paragraph that states a number of schedules or orders is read for
 A *space* is the counts of the outcomes of one exploration: as the lab's test
 declares it, as an item of "Try" explores it, or as a program has printed it,
 "1 in 4 of 6 orders". A part is the sum of some of the counts.
+
+Small numbers stand everywhere, so the test of a lab names those that it
+compares: a phrase of the chapter, with `{}` in place of its number, and what
+the number comes from, a text in a source or the lines of a run.
+
+    compared_numbers = {
+        "sleeps for {} ms": lab.Source("clients.cc", "kRetryMs = {};"),
+        "the monitor prints {} lines": lab.Lines(r"Monitor: .*", act=3),
+    }
 """
 
+import bisect
 import dataclasses
 import itertools
+import math
 import pathlib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 
 from harness import chapter, explored
+from harness.match import Pattern, full_match
 
 Space = tuple[int, ...]
 
@@ -50,6 +69,13 @@ _SOME = re.compile(
 )
 _PRINTED = re.compile(r"\bin (\d+) of (\d+)(?= orders\b|\")")
 
+# A small number as a chapter and as a source write it.
+_ARTICLES = {"a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5}
+_WRITTEN = (
+    r"(?<![\w.,])((?i:\d[\d,]*(?:\.\d+)?"
+    rf"|{'|'.join([*_WORDS[1:], *_ARTICLES])}))(?!\w|\.\d)"
+)
+_IN_SOURCE = r"(?<![\w.])(\d[\d']*(?:\.\d+)?(?: << \d+)?)(?!\w|\.\d)"
 
 # Numbers of all labs, and where they come from.
 _COMMON = {
@@ -82,6 +108,111 @@ class Claim:
         if len(self.numbers) == 2 and self.numbers[1] != sum(space):
             return False
         return self.numbers[0] in _sums(space)
+
+
+# Runs the lab with these flags, and returns the lines that it prints.
+Runner = Callable[[tuple[str, ...]], Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A text with a number, `{}`, in a file that the number comes from.
+
+    file: of the lab, or from the root: "common/net/auth.h". Of README.md only
+        the blocks count, which other tests compare.
+    times: 1000 for a source in seconds and a chapter in milliseconds, 2**-20
+        for bytes and MiB.
+    """
+
+    file: str
+    text: str
+    times: float = 1
+
+    def numbers(self, folder: pathlib.Path, _run: Runner) -> set[float]:
+        """Returns the numbers in this text; there must be one."""
+        is_whole = self.file.startswith(chapter.FROM_ROOT)
+        file = (folder.parent.parent if is_whole else folder) / self.file
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if file.suffix == ".md":
+            fences = chapter.Chapter.read(file).fences
+            lines = [line for fence in fences for line in fence.body]
+        found = _fill(self.text, _IN_SOURCE).finditer(_one_line(lines))
+        return {self.times * _source_number(match[1]) for match in found}
+
+    def __str__(self) -> str:
+        scale = f" times {self.times:g}" if self.times != 1 else ""
+        return f'"{self.text}"{scale} of {self.file}'
+
+
+# Of all labs that wait: for how long they sleep without looking again, and how
+# far before the wrap a word that counts changes begins.
+RECHECK_S = Source("common/base/clock.h", "kRecheckSeconds = {};")
+COUNTS_FROM = Source("common/sync/futex.h", "kCountsFrom = uint32_t{0} - {};")
+
+
+@dataclasses.dataclass(frozen=True)
+class Lines:
+    """How many lines of a run match a pattern: of all of it, or of an act."""
+
+    pattern: Pattern
+    flags: tuple[str, ...] = ()
+    act: int | None = None  # "Main: Act 3", until the next act.
+
+    def numbers(self, _folder: pathlib.Path, run: Runner) -> set[float]:
+        """Returns how many lines there are."""
+        lines = list(run(self.flags))
+        if self.act is not None:
+            acts = itertools.accumulate(
+                (re.match(r"Main: Act (\d+)", line) for line in lines),
+                lambda last, this: this or last,
+            )
+            lines = [
+                line
+                for line, act in zip(lines, acts)
+                if act and int(act[1]) == self.act
+            ]
+        fits = [line for line in lines if full_match(self.pattern, line)]
+        return {len(fits)}
+
+    def __str__(self) -> str:
+        where = f" of act {self.act}" if self.act is not None else ""
+        flags = f" with {' '.join(self.flags)}" if self.flags else ""
+        return f'the number of lines "{self.pattern}"{where} in a run{flags}'
+
+
+def differences(
+    text: chapter.Chapter,
+    compared: Mapping[str, Source | Lines],
+    run: Runner,
+) -> list[str]:
+    """Returns the phrases whose number is not the one that it comes from."""
+    prose = [(number, line) for number, line in text.prose() if line.strip()]
+    joined = _one_line(line for _, line in prose)
+    starts = list(
+        itertools.accumulate(
+            (len(_one_line([line])) + 1 for _, line in prose), initial=0
+        )
+    )
+    found = []
+    for phrase, source in compared.items():
+        said = list(_fill(phrase, _WRITTEN).finditer(joined))
+        if not said:
+            found.append(f'{text.place}: does not say "{phrase}"')
+            continue
+        numbers = source.numbers(text.file.parent, run)
+        if len(numbers) != 1:
+            has = ", ".join(f"{number:g}" for number in sorted(numbers))
+            found.append(f"{text.place}: {source} is {has or 'not there'}")
+            continue
+        (number,) = numbers
+        for one in said:
+            if not math.isclose(_value(one[1]), number):
+                line = prose[bisect.bisect(starts, one.start()) - 1][0]
+                found.append(
+                    f'{text.place}:{line}: says "{one[0]}", but '
+                    f"{source} is {number:g}"
+                )
+    return found
 
 
 def claims(text: chapter.Chapter) -> list[Claim]:
@@ -266,6 +397,32 @@ def _number(word: str) -> int:
     if word[0].isdigit():
         return int(word.replace(",", ""))
     return _WORDS.index(word.lower())
+
+
+def _value(word: str) -> float:
+    """Returns a number of a chapter, which may have decimals."""
+    article = _ARTICLES.get(word.lower())
+    if article is not None:
+        return article
+    return float(word.replace(",", "")) if "." in word else _number(word)
+
+
+def _source_number(word: str) -> float:
+    """Returns a number of C++: 0.1, 10'000, 1 << 20."""
+    value, _, shift = word.replace("'", "").partition(" << ")
+    return float(value) * (1 << int(shift or 0))
+
+
+def _fill(text: str, number: str) -> re.Pattern[str]:
+    """Returns what finds the text with such a number at its `{}`."""
+    before, place, after = text.partition("{}")
+    if not place or "{}" in after:
+        raise ValueError(f"{text!r} must have one place {{}}")
+    return re.compile(re.escape(before) + number + re.escape(after))
+
+
+def _one_line(lines: Iterable[str]) -> str:
+    return " ".join(" ".join(lines).split())
 
 
 def _sums(space: Space) -> Collection[int]:

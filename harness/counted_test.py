@@ -9,6 +9,10 @@ from harness import chapter, counted, explored, fake_lab, results, subject
 ROOT = pathlib.Path(__file__).absolute().parent.parent
 
 
+def _main(text: str, times: float = 1) -> counted.Source:
+    return counted.Source("main.cc", text, times)
+
+
 def table_problems(
     page: chapter.Chapter, spaces: dict[str, list[counted.Space]]
 ) -> list[str]:
@@ -162,6 +166,109 @@ class CountedTest(unittest.TestCase):
             found = counted.problems(text, self.SPACES, reasons, numbers)
             self.assertEqual(found, [])
 
+    def differences(
+        self, text: str, phrase: str, source: counted.Source | counted.Lines
+    ) -> list[str]:
+        """Compares a phrase of a chapter with the lines of a small run."""
+        lines = ["A: Go", "Main: Act 1: one", "A: Go", "A: Go", "B: Go"]
+        lines += ["Main: Act 2: more", "A: Go", "A: Stop"]
+        return counted.differences(
+            self.chapter(text),
+            {phrase: source},
+            lambda flags: lines if not flags else lines[-1:],
+        )
+
+    def test_a_number_of_a_source_is_compared(self) -> None:
+        """In digits and words, across lines, and in other units."""
+        (self.folder / "main.cc").write_text(
+            "int a = 10'000;\ndouble b = 0.05;\nint c = 1 << 20;\nint d =\n 3;"
+        )
+        for text, phrase, source in (
+            ("It is\n10,000.", "It is {}.", _main("a = {};")),
+            ("after 50 ms, or 50 ms", "{} ms", _main("b = {};", 1000)),
+            ("after 0.05 s", "{} s", _main("b = {};")),
+            ("half a second", "{} second", _main("b = {};", 10)),
+            ("- A MiB", "{} MiB", _main("c = {};", 2**-20)),
+            ("Three lives", "{} lives", _main("int d = {};")),
+        ):
+            self.assertEqual(self.differences(text, phrase, source), [])
+
+    def test_a_wrong_number_is_found(self) -> None:
+        """Wherever it stands, with both sides; and what has gone."""
+        (self.folder / "main.cc").write_text("int a = 3;\nint b = 0.05;\n")
+        for text, phrase, source, problem in (
+            (
+                "It has\n3 sides.\n\nIt\nhas four sides.",
+                "has {} sides",
+                _main("a = {};"),
+                ':5: says "has four sides", but "a = {};" of main.cc is 3',
+            ),
+            (
+                "within 5 ms",
+                "within {} ms",
+                _main("b = {};", 1000),
+                ':1: says "within 5 ms", but "b = {};" times 1000 of main.cc '
+                "is 50",
+            ),
+            ("30.5 s", "{} s", _main("a = {};"), ':1: says "30.5 s", but '),
+            (
+                "half 3.",
+                "{} lives",
+                _main("a = {};"),
+                ': does not say "{} lives"',
+            ),
+            ("13.3 s", "3 {} s", _main("a = {};"), ': does not say "3 {} s"'),
+            (
+                "3 s",
+                "{} s",
+                _main("c = {};"),
+                ': "c = {};" of main.cc is not th',
+            ),
+            ("3 s", "{} s", _main("= {};"), ': "= {};" of main.cc is 0.05, 3'),
+            (
+                "3 s",
+                "{} s",
+                _main(" = 3{}"),
+                ': " = 3{}" of main.cc is not there',
+            ),
+        ):
+            (found,) = self.differences(text, phrase, source)
+            self.assertIn(f"README.md{problem}", found)
+        with self.assertRaisesRegex(ValueError, "must have one place {}"):
+            self.differences("3 s", "3 s", _main("a = {};"))
+
+    def test_of_a_chapter_its_blocks_are_a_source(self) -> None:
+        """Its prose cannot vouch for itself."""
+        text = "after 10 ms\n\n```text\nagain in {} s\n```\nagain in 0.3 s"
+        source = counted.Source("README.md", "again in {} s", 1000)
+        phrase = "after {} ms"
+        self.assertEqual(
+            self.differences(text.format("0.01"), phrase, source), []
+        )
+        (found,) = self.differences(text.format("0.02"), phrase, source)
+        self.assertIn("README.md:1: says", found)
+
+    def test_lines_of_a_run_are_counted(self) -> None:
+        """Of all of it, of one act, and with other flags."""
+        for text, lines, other in (
+            ("4 lines", counted.Lines("A: Go"), None),
+            ("two lines", counted.Lines("A: .*", act=1), None),
+            ("1 lines", counted.Lines("A: Go", act=2), None),
+            ("1 lines", counted.Lines("A: .*", ("--few",)), None),
+            ("3 lines", counted.Lines("A: Go", act=2), 1),
+            ("4 lines", counted.Lines("A: .*", ("--few",)), 1),
+            ("4 lines", counted.Lines("C: .*"), 0),
+        ):
+            problem = f'README.md:1: says "{text}", but {lines} is {other}'
+            self.assertEqual(
+                self.differences(text, "{} lines", lines),
+                [] if other is None else [problem],
+            )
+        self.assertEqual(
+            str(counted.Lines("A: .*", ("--few", "--fast"), act=2)),
+            'the number of lines "A: .*" of act 2 in a run with --few --fast',
+        )
+
     def test_a_chapter_that_miscounts_is_found(self) -> None:
         """By the test of its lab, which may have a reason."""
         name = "test_chapter_states_numbers_that_there_are"
@@ -174,6 +281,23 @@ class CountedTest(unittest.TestCase):
         fake.test(test)
         self.assertIn("no exploration has 5 orders", fake.run_test(name))
         fake.replace("README.md", "5 orders", "4 orders")
+        self.assertEqual(fake.run_test(name), "")
+
+    def test_a_chapter_that_miscounts_lines_is_found(self) -> None:
+        """By the test of its lab, which runs the lab."""
+        name = "test_chapter_states_numbers_that_there_are"
+        fake = fake_lab.FakeLab(self.folder)
+        fake.write("README.md", fake_lab.CHAPTER + "\nIt gets three lines.\n")
+        fake.test(
+            fake_lab.TEST.replace(
+                "    wrong = {",
+                "    compared_numbers = {'gets {} lines':"
+                " lab.Lines('Receiver: Got .')}\n    wrong = {",
+            )
+        )
+        problem = 'says "gets three lines", but the number of lines "Receiver'
+        self.assertIn(problem, fake.run_test(name))
+        fake.replace("README.md", "three lines", "two lines")
         self.assertEqual(fake.run_test(name), "")
 
 

@@ -16,6 +16,7 @@ line's text, or a regular expression for all of it.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -34,6 +35,7 @@ from harness import (
     raw,
     trace,
 )
+from harness.counted import COUNTS_FROM, RECHECK_S, Lines, Source
 from harness.expect import CheckFailed, Verdict
 from harness.explored import Explored
 from harness.promises import QUIET_S, RAW
@@ -41,11 +43,15 @@ from harness.results import main
 from harness.run import Run
 
 __all__ = [
+    "COUNTS_FROM",
     "Caught",
     "CheckFailed",
     "Explored",
     "LabTest",
+    "Lines",
+    "RECHECK_S",
     "Run",
+    "Source",
     "Verdict",
     "main",
 ]
@@ -96,6 +102,9 @@ class LabTest(raw.RawPromises):
     # Numbers in the chapter that nothing compares, as they are written there,
     # and how else they are known; see counted.py.
     known_numbers: ClassVar[Mapping[str, str]] = {}
+
+    # Small numbers in the chapter, and what they come from; see counted.py.
+    compared_numbers: ClassVar[Mapping[str, Source | Lines]] = {}
 
     # pylint: disable-next=arguments-differ
     def __init_subclass__(cls) -> None:
@@ -228,13 +237,20 @@ class LabTest(raw.RawPromises):
 
     def test_chapter_states_numbers_that_there_are(self) -> None:
         """Those of orders are of explorations; others are compared, too."""
+        text = self._chapter()
+
+        @functools.cache
+        def lines_of(flags: tuple[str, ...]) -> list[str]:
+            return [line.raw for line in self.run_lab(*flags).lines]
+
         self.fail_if(
             counted.problems(
-                self._chapter(),
+                text,
                 counted.known(self.folder, self.explored),
                 self.known_numbers,
                 counted.stated(self.folder),
             )
+            + counted.differences(text, self.compared_numbers, lines_of)
         )
 
     def test_chapter_has_no_block_that_nothing_compares(self) -> None:
