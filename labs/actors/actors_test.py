@@ -20,6 +20,14 @@ _ACT_ONE = [
 class ActorsTest(lab.LabTest):
     """The sender learns what became of every message."""
 
+    compared_numbers = {
+        "the next life {} milliseconds later": lab.Source(
+            "README.md", "Account: restart 1 in {} s", 1000
+        ),
+        "{} seconds, and then `Main: Answer: late`": lab.Source(
+            "behaviours.cc", "after({} * ipc::time_scale())"
+        ),
+    }
     wrong = {
         "asks_for_ever": lab.Caught(
             by="hang", saying=r"Seller waits for .* 'answers to Seller'"

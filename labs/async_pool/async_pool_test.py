@@ -9,6 +9,15 @@ DIED = "its worker died: killed by SIGKILL"
 class AsyncPoolTest(lab.LabTest):
     """Order, deaths and cancelling; and that the loop is never blocked."""
 
+    compared_numbers = {
+        "each batch waits {} s": lab.Source("worker.cc", "kItemS = {};"),
+        "each of the {} items of a batch": lab.Source(
+            "main.cc", "int batch_items = {};"
+        ),
+        "so the batch takes {} s instead": lab.Source(
+            "worker.cc", "kItemS = {};"
+        ),
+    }
     wrong = {
         "blocking_get": lab.Caught(
             by="hang",

@@ -10,6 +10,14 @@ _REFUSED = "connect: the peer refuses our key: Permission denied"
 class AuthenticationTest(lab.LabTest):
     """Which clients come in, which do not, and whose word counts."""
 
+    compared_numbers = {
+        "may be longer than {} bytes": lab.Source(
+            "common/net/auth.h", "kMaxBytes = {};"
+        ),
+        "the client has {} seconds for all of it": lab.Source(
+            "common/net/listener.h", "incomplete_max_s = {};"
+        ),
+    }
     wrong = {
         "relayable": lab.Caught(
             by="output", saying="'Main: The relay is refused'"

@@ -21,6 +21,12 @@ class BarrierTest(lab.LabTest):
     """Rounds do not overlap, whichever worker is fast and whichever dies."""
 
     raw = True
+    compared_numbers = {
+        "learns of this within {} s": lab.RECHECK_S,
+        "on a futex word for at most {} s": lab.RECHECK_S,
+        "starts only {} below the point": lab.COUNTS_FROM,
+        "breaks for the others within {} s": lab.RECHECK_S,
+    }
     wrong = {
         "ignored_result": lab.Caught(
             by="output", saying="round 2 begins before Worker 1 ended round 1"

@@ -26,6 +26,11 @@ _STARTS = "Main: Starting a RabbitMQ of its own, which takes some seconds"
 class BrokerTest(lab.LabTest):
     """The same tasks as in task_distribution, handed out by RabbitMQ."""
 
+    compared_numbers = {
+        "have not been used for {} minute.": lab.Source(
+            "channel.cc", 'entry("x-expires", {})', 1 / 60_000
+        ),
+    }
     wrong = {
         "automatic_acknowledgement": lab.Caught(
             by="output", saying="MISSING '[012]'"

@@ -63,6 +63,11 @@ def _stays(log: list[Entry], name: str) -> list[Stay]:
 class ChatTest(lab.LabTest):
     """Users, rooms, and which messages each user gets."""
 
+    compared_numbers = {
+        "the last {} before this entry": lab.Source(
+            "server.cc", "kHistory = {};"
+        ),
+    }
     wrong = {
         "blocking_send": lab.Caught(
             by="hang", saying=r"Server waits .*(User Charlie|Connection)"

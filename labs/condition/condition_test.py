@@ -12,6 +12,16 @@ class ConditionTest(lab.LabTest):
     """Every item goes to one consumer, and every consumer ends."""
 
     raw = True
+    compared_numbers = {
+        "No sleep is longer than {} s.": lab.RECHECK_S,
+        "its waiters look again after {} s": lab.RECHECK_S,
+        "{} in act 2, and": lab.Lines(
+            r"Consumer .: Told to stop.*", ("--consumers=5", "--items=2"), act=2
+        ),
+        "{} in act 3, where": lab.Lines(
+            r"Consumer .: Told to stop.*", ("--consumers=5", "--items=2"), act=3
+        ),
+    }
     wrong = {
         "if_for_while": lab.Caught(
             by="output", saying="data 0 was taken but never added"

@@ -32,6 +32,17 @@ class ConfigWatcherTest(lab.LabTest):
     """A monitor that follows a configuration file."""
 
     raw = True
+    compared_numbers = {
+        "the monitor looks after {} ms": lab.Source(
+            "common/files/file_watcher.h", "kSettleS = {};", 1000
+        ),
+        "The updater changes the file {} times": lab.Lines(
+            r"Updater: (Wrote|Made) .*", act=1
+        ),
+        "After {} seconds the updater gives up": lab.Source(
+            "main.cc", "kPatienceS = {};"
+        ),
+    }
     wrong = {
         "lost_update": lab.Caught(
             by="output", saying="lost: 1 of 1 updates of the cache size"

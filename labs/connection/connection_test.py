@@ -29,6 +29,20 @@ class ConnectionTest(lab.LabTest):
     """A server for many clients, whatever single ones do."""
 
     raw = True
+    compared_numbers = {
+        "lets more than {} MiB pile up": lab.Source(
+            "peer.cc", "kUnsentMax = {};", 2**-20
+        ),
+        "With the limit of {} MiB the server": lab.Source(
+            "peer.cc", "kUnsentMax = {};", 2**-20
+        ),
+        "have {} seconds to finish": lab.Source("main.cc", "kGraceS = {};"),
+        "it sleeps for {} ms": lab.Source("clients.cc", "kRetryMs = {};"),
+        "tries again every {} ms": lab.Source("clients.cc", "kRetryMs = {};"),
+        "`Late` gives up after {} second.": lab.Source(
+            "clients.cc", "kLateS = {};"
+        ),
+    }
     wrong = {
         "no_retry": lab.Caught(
             by="output", saying="there is no line 'Early: Connected'"

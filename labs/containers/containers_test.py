@@ -66,6 +66,12 @@ def _groups_of(token: str) -> Sequence[str]:
 class ContainersTest(lab.LabTest):
     """Two containers, and which IPC works across their borders."""
 
+    compared_numbers = {
+        "{} are taken for a hang": lab.Source("main.cc", "kProbes = {};"),
+        "the whole grace period, {} second.": lab.Source(
+            "main.cc", "double grace_s = {};"
+        ),
+    }
     wrong = {
         "abstract_socket": lab.Caught(
             by="output", saying="Container B: failed: connect: Conn.* refused"

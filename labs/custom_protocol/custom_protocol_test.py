@@ -27,6 +27,11 @@ class CustomProtocolTest(lab.LabTest):
     known_numbers = {
         "65,558": "22 bytes and the flipped bit, which is worth 65,536",
     }
+    compared_numbers = {
+        "This one keeps the last {}:": lab.Source(
+            "server.cc", "kRemembered = {};"
+        ),
+    }
     wrong = {
         "done_twice": lab.Caught(
             by="output", saying="the answers are different"

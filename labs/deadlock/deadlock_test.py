@@ -20,6 +20,9 @@ def stuck(*wanted: str) -> str:
 class DeadlockTest(lab.LabTest):
     """A circle of transfers stands still; there are two cures."""
 
+    compared_numbers = {
+        "wakes every {} s": lab.RECHECK_S,
+    }
     wrong = {
         "opposite_order": lab.Caught(
             by="hang",

@@ -11,6 +11,14 @@ _STEPS = ("sent", "began", "ended", "got the result of")
 class DebuggingTest(lab.LabTest):
     """What processes do can be seen from outside, and in order."""
 
+    compared_numbers = {
+        "waits for the answer for at most {} s": lab.Source(
+            "examine.cc", "kLimitS = {};"
+        ),
+        "and the hog {} MiB more": lab.Source(
+            "patients.h", "kHogBytes = {};", 2**-20
+        ),
+    }
     wrong = {
         "buffered_log": lab.Caught(
             by="output", saying="job 1 was sent and never begun"

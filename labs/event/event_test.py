@@ -13,6 +13,11 @@ class EventTest(lab.LabTest):
     """One setter, and waiters that continue however early or late it sets."""
 
     raw = True
+    compared_numbers = {
+        "The count starts {} below the value": lab.COUNTS_FROM,
+        "No sleep is longer than {} s;": lab.RECHECK_S,
+        "never sleeps for longer than {} s": lab.RECHECK_S,
+    }
     wrong = {
         "cleared_too_early": lab.Caught(
             by="hang", saying="Waiter 0 waits for Event 'ready'"

@@ -58,6 +58,12 @@ wait "$lab"
 class LogTest(lab.LabTest):
     """Two groups read one log; a worker of each is killed."""
 
+    compared_numbers = {
+        "That is {} seconds here": lab.Source("roles.cc", "kSessionS = {};"),
+        "waited for the session timeout of {} seconds": lab.Source(
+            "roles.cc", "kSessionS = {};"
+        ),
+    }
     wrong = {
         "commit_ahead": lab.Caught(
             by="output", saying=r"LOST in 'after': 1, 2, 3"

@@ -21,6 +21,11 @@ _TYPES = {
 class ManagedTypesTest(lab.LabTest):
     """Twelve types, and one inside of another."""
 
+    compared_numbers = {
+        "there are {} before": lab.Source(
+            "tries.toml", "Main: Before: {} objects"
+        ),
+    }
     wrong = {
         "changed_copy": lab.Caught(
             by="outcome", saying="outcome 0 was reached but not declared"

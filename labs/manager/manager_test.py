@@ -8,6 +8,11 @@ _TOTAL = r"Main: With (?:one call|a lock): 2 updates, total (\d+)"
 class ManagerTest(lab.LabTest):
     """Workers share a dictionary, a list and a lock of a server."""
 
+    compared_numbers = {
+        "the workers report {} times": lab.Lines(
+            r"Worker .: Updated shared data:", act=2
+        ),
+    }
     wrong = {
         "read_then_write": lab.Caught(
             by="outcome", saying="outcome 1 was reached but not declared"

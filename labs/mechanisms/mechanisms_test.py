@@ -28,6 +28,12 @@ class MechanismsTest(lab.LabTest):
         "2,082": "seen with Linux 6.18, as the chapter says",
         "62,000": "seen with Linux 6.18, as the chapter says",
     }
+    compared_numbers = {
+        "then up to {} more are sent": lab.Source(
+            "experiments.cc", "kSendsToTheDead = {};"
+        ),
+        "The bound of {} is our own": lab.Source("memory.cc", "kSlots = {};"),
+    }
     wrong = {
         "udp_as_reliable": lab.Caught(
             by="output", saying=r"sent 10000, received \d{1,4}\b"

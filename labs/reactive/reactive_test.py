@@ -11,6 +11,11 @@ _STATE = r"^Sum: (Epoch \d+: \d+ \+ \d+ = \d+)"
 class ReactiveTest(lab.LabTest):
     """No glitch in any order, and the newest value in place of a backlog."""
 
+    compared_numbers = {
+        "value is {} below the point where it wraps": lab.COUNTS_FROM,
+        "checks its publisher after {} s": lab.RECHECK_S,
+        "are told `died` within {} s": lab.RECHECK_S,
+    }
     wrong = {
         "backlog": lab.Caught(
             by="output", saying="Slow saw 1, 2, 3, .* and not 1, 100"

@@ -12,6 +12,12 @@ class SemaphoreTest(lab.LabTest):
     """Two permits: in no order three holders, and no log that shows three."""
 
     raw = True
+    compared_numbers = {
+        "{} counts before the wrap": lab.COUNTS_FROM,
+        "within {} ms to one that is already asleep": lab.Source(
+            "common/base/clock.h", "kRecheckSeconds = {};", 1000
+        ),
+    }
     wrong = {
         "raw_undone_release": lab.Caught(
             by="output", saying="3 holders of 2 permits at 'Worker 3:"

@@ -38,6 +38,9 @@ class SharedValuesTest(lab.LabTest):
     # A mutex of pthreads wakes by futex(2), and glibc aborts if that fails with
     # EINTR, which FUTEX_WAKE never does.
     raw_of_libc = ("futex",)
+    compared_numbers = {
+        "the monitor prints {} lines": lab.Lines(r"Monitor: .*", act=3),
+    }
     wrong = {
         "array_without_lock": lab.Caught(
             by="outcome", saying="outcome 2, 2, 1, 2, 2 was reached"

@@ -44,6 +44,32 @@ def _details(lines: list[str]) -> dict[str, str]:
 class StatusMonitorTest(lab.LabTest):
     """A monitor for each server, and one table of them all."""
 
+    compared_numbers = {
+        "the lab plays {} rounds": lab.Source(
+            "main.cc", "int round_count = {};"
+        ),
+        "is removed after round {},": lab.Source(
+            "main.cc", "kRemoveAfter = {};"
+        ),
+        "the {} others finish": lab.Lines(
+            r"Monitor for (?!silent|new).*: Started"
+        ),
+        "delays its answer by {} ms": lab.Source(
+            "sites.cc", "kSlowMinS = {};", 1000
+        ),
+        "counted as slow after {} ms": lab.Source(
+            "sites.cc", "kSlowAfterMinS = {};", 1000
+        ),
+        "gives up on the silent site after {} ms": lab.Source(
+            "sites.cc", "kLimitMinS = {};", 1000
+        ),
+        "All other sites get {} seconds": lab.Source(
+            "sites.cc", "kPatienceS = {};"
+        ),
+        "gives up on it {} seconds after its limit": lab.Source(
+            "control.cc", "kPatienceS = {};"
+        ),
+    }
     wrong = {
         "all_offline": lab.Caught(
             by="output", saying="missing.test is offline, not error-404"

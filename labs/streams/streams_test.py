@@ -13,6 +13,14 @@ _STAGES = ("Source", "Square", "Evens", "Window", "Sink")
 class StreamsTest(lab.LabTest):
     """The end, the slow sink, and the stage that is killed."""
 
+    compared_numbers = {
+        "the two queues of {} MiB each": lab.Source(
+            "common/channel/queue.h", "kMaxBytes = {};", 2**-20
+        ),
+        "the two queues, {} MiB each": lab.Source(
+            "common/channel/queue.h", "kMaxBytes = {};", 2**-20
+        ),
+    }
     wrong = {
         "hidden_end": lab.Caught(
             by="hang",

@@ -18,6 +18,17 @@ class SupervisorTest(lab.LabTest):
         "254": "a version of systemd; see systemd.service(5)",
     }
     raw = True
+    compared_numbers = {
+        "It takes {} seconds: `did not stop": lab.Source(
+            "common/supervise/supervisor.h", "stop_timeout_s = {};"
+        ),
+        "| `stop_timeout_s`, {} s |": lab.Source(
+            "common/supervise/supervisor.h", "stop_timeout_s = {};"
+        ),
+        "is still there after {} ms gets `SIGKILL`": lab.Source(
+            "raw.cc", "kPatienceMs = {};"
+        ),
+    }
     wrong = {
         "no_heartbeat": lab.Caught(
             by="hang", saying="Process unstable-worker waits in pause"
