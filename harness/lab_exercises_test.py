@@ -158,10 +158,6 @@ def _add_tests(exercise: Exercise) -> None:
             _add_planted_test(exercise, one, solution)
         return
     program = f"unwritten_{exercise.name}"
-    _add(  # One for all that are written: each of them is the lab itself.
-        "test_write_has_a_solution",
-        lambda self: self.passed(exercise, solution),
-    )
     _add(
         f"test_{title}_is_refused_as_it_is",
         lambda self: self.refused(exercise, program, exercise.failed),
