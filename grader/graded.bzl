@@ -3,13 +3,13 @@
 def _graded_impl(ctx):
     made = []
     for number in range(1, ctx.attr.parts + 1):
-        out = ctx.actions.declare_directory("%s/%d" % (ctx.label.name, number))
+        out = ctx.actions.declare_file("%s/%d/journal.jsonl" % (ctx.label.name, number))
         arguments = ctx.actions.args()
         arguments.add(ctx.file.work)
         arguments.add(ctx.file.plan, format = "--plan=%s")
         arguments.add("--part=%d/%d" % (number, ctx.attr.parts))
         arguments.add("--jobs=1")
-        arguments.add_all([out], format_each = "--out=%s", expand_directories = False)
+        arguments.add("--out=" + out.dirname)
         if ctx.files.hidden:
             arguments.add("--hidden=%s/hidden" % ctx.label.package)
         if ctx.attr.without:
