@@ -1,6 +1,7 @@
 #include "common/lab/lab.h"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>

@@ -1,6 +1,7 @@
 #include "labs/mechanisms/experiments.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>

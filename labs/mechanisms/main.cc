@@ -7,6 +7,7 @@
 // Try: --only=pipe shows the job message by message; --cost.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdint>
 #include <stdexcept>

@@ -1,6 +1,7 @@
 #include "common/lab/internal/hang.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
