@@ -27,9 +27,9 @@ _SEED = "a seed that no submission can know"
 _AT_A_TIME = 3
 _FOUND = walls.Walls.find()
 _CANNOT = "; ".join(f"{w.name}: {w.reason}" for w in _FOUND.missing)
-# What is tried, and refused: it then looks like a right program that does
-# nothing, which is the mark of a forged one.
-_REFUSED = (model.HELD, "fewer processes")
+# What is tried, and refused: then it only says PASS, and lacks the lines of a
+# right program, or the processes.
+_REFUSED = (model.WRONG, "there is no line .Receiver: |has not started the")
 # An attack that has no end is given less time.
 _SHORT = {"IPC_LABS_TIME_SCALE": "0.2"}
 _CPU_S = 2
@@ -303,8 +303,8 @@ def _told(found: model.Judgement) -> str:
 class RuntimeTest(AttackTest):
     """What a submission tries when it runs."""
 
-    def test_what_is_refused_is_held_as_a_forgery(self) -> None:
-        """It prints PASS: the kernel has counted too few processes."""
+    def test_what_is_refused_is_no_right_program(self) -> None:
+        """It prints PASS, or even all lines, and has done nothing for it."""
         names = (
             *("forged_pass", "forged_transcript", "forged_results"),
             *("forged_exploration", "forged_events", "reads", "signals"),
@@ -448,7 +448,7 @@ class OtherExercisesTest(AttackTest):
     def test_an_answer_to_an_exploration_can_not_be_made_up(self) -> None:
         """It is passed with as few processes as no exploration takes."""
         self.assert_all(
-            _attacks({"forged_exploration": _REFUSED}),
+            _attacks({"forged_exploration": (model.HELD, "fewer processes")}),
             self.exercise(exercises.MEND, _EXPLORED),
         )
 
