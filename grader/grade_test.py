@@ -153,7 +153,9 @@ class JudgeTest(Graded):
 
     def test_a_program_that_only_says_what_is_right_is_held(self) -> None:
         found = self.judged(_FORGED)
-        self.assertEqual((found.status, found.checks[-1].status), ("held", "ok"))
+        self.assertEqual(
+            (found.status, found.checks[-1].status), ("held", "ok")
+        )
         self.assertIn("fork", "\n".join(found.suspicions))
         self.assertNotIn("fork", found.reason)  # It is told to learners.
 

@@ -45,8 +45,8 @@ def files(
     """Returns the files of hidden checks, by the title of their exercise.
 
     Raises:
-      Refused: a file belongs to no exercise of a lab, or is not Python; or there
-        is none.
+      Refused: a file belongs to no exercise of a lab, or is not Python; or
+        there is none.
     """
     found = {}
     for file in sorted(folder.rglob("*.py")):
