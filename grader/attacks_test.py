@@ -448,7 +448,7 @@ class OtherExercisesTest(AttackTest):
     def test_an_answer_to_an_exploration_can_not_be_made_up(self) -> None:
         """It is passed with as few processes as no exploration takes."""
         self.assert_all(
-            _attacks({"forged_exploration": (model.HELD, "fewer processes")}),
+            [_Attack("forged_exploration", model.WRONG, "1 failed: fewer")],
             self.exercise(exercises.MEND, _EXPLORED),
         )
 
@@ -659,14 +659,22 @@ class WallsTakenDownTest(AttackTest):
 
     def test_without_counted_processes_a_transcript_is_enough(self) -> None:
         """Apart from words that a person should look at."""
-        data = self.source("forged_transcript").encode()
-        one = model.Submission("mallory", self.quick.title, data)
-        for standard, is_named in (
-            (self.standard(self.quick), True),
-            (judging.Standard(), False),
-        ):
-            found = self.judge().judge(self.quick, standard, one, 0)
-            self.assertEqual("fewer processes" in _told(found), is_named)
+        source = self.source("forged_transcript")
+        told = _told(self.judged(self.judge(), self.quick, source))
+        self.assertIn("has not started the processes", told)
+        one = model.Submission("mallory", self.quick.title, source.encode())
+        with tempfile.TemporaryDirectory() as name:
+            tree = building.Tree(_ROOT, pathlib.Path(name))
+            counts = "            _assert_alive(run, variant)\n"
+            _alter(tree.folder / "harness/judge.py", counts, "")
+            for standard, is_named in (
+                (self.standard(self.quick), True),
+                (judging.Standard(), False),
+            ):
+                found = self.judge(tree=tree).judge(
+                    self.quick, standard, one, 0
+                )
+                self.assertEqual("fewer processes" in _told(found), is_named)
 
 
 def _alter(file: pathlib.Path, old: str, new: str) -> None:
