@@ -77,7 +77,7 @@ class Found:
         if self.ended:
             return model.WRONG, self.ended
         if self.told:
-            return model.WRONG, _first_line(self.told[0])
+            return model.WRONG, first_line(self.told[0])
         if self.failed:
             return model.WRONG, _FAILS_HIDDEN
         if all(
@@ -443,6 +443,7 @@ def _read(exercise: Exercise, answer: cell.Answer) -> Found:
     return Found(checks)
 
 
-def _first_line(check: model.Check) -> str:
+def first_line(check: model.Check) -> str:
+    """Returns which check it is, and the first line of what is said of it."""
     text = next((x for x in check.detail.splitlines() if x.strip()), "")
     return f"{check.name}: {text.strip()}"

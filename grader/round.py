@@ -66,7 +66,7 @@ class Round:
                 if check.is_hidden and check.status == model.FAILED:
                     self._screen.line(
                         f"  {one.exercise}: the solution fails"
-                        f" {model.shown(check.name)}: {_first(check.detail)}"
+                        f" {model.shown(judging.first_line(check))}"
                     )
         found = {
             title: judging.Standard.of(*made[2 * number : 2 * number + 2])
@@ -131,7 +131,3 @@ class Round:
         with self._lock:
             self._journal.add(judgement, self._digest)
         return judgement
-
-
-def _first(text: str) -> str:
-    return model.shown(next(iter(text.splitlines()), ""))
