@@ -424,20 +424,21 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
   Connection client = connect();
   const std::string dict = create(client, R"("dict")");
   const std::string get = "[2," + dict + R"(,"get",0,["x"]])";
-  const auto cost_ms = [&] {
-    std::vector<double> all;
+  // The least of many: what else runs on the machine only adds to some.
+  const auto cost_ms = [&](const std::string& call, const char* reply) {
+    double least = 1e9;
     for (int i = 0; i < 300; ++i) {
-      client.queue(get);
+      client.queue(call);
       (void)client.flush_until(Deadline::at_ns(0));
       const double before = cpu_ms();
       server_.step(nullptr, Deadline::at_ns(0));
-      all.push_back(cpu_ms() - before);
-      EXPECT_EQ(answer(client), R"([2,"ok",[]])");
+      least = std::min(least, cpu_ms() - before);
+      EXPECT_EQ(answer(client), reply);
     }
-    std::nth_element(all.begin(), all.begin() + 150, all.end());
-    return all[150];
+    return least;
   };
-  const double alone_ms = cost_ms();
+  const char* const nothing = R"([2,"ok",[]])";
+  const double alone_ms = cost_ms(get, nothing);
   std::vector<Connection> waiters;
   std::string event;
   for (int i = 0; i < 20; ++i) {
@@ -453,20 +454,13 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
     settle(3);
   }
   // It was 0.3 ms when each step looked at all that wait.
-  EXPECT_LT(cost_ms(), 3 * alone_ms + 0.05);
+  EXPECT_LT(cost_ms(get, nothing), 3 * alone_ms + 0.05);
   // Calls of the object that they wait for are not slow either.
-  const double before = cpu_ms();
-  for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(ask(client, "[2," + event + R"(,"is_set",0,[]])"),
-              R"([2,"ok",false])");
-  }
-  const double with_waiters_ms = cpu_ms() - before;
-  const double again = cpu_ms();
-  const std::string other = create(client, R"("Event")");
-  for (int i = 0; i < 100; ++i) {
-    (void)ask(client, "[2," + other + R"(,"is_set",0,[]])");
-  }
-  EXPECT_LT(with_waiters_ms, 3 * (cpu_ms() - again));
+  const auto is_set_ms = [&](const std::string& object) {
+    return cost_ms("[2," + object + R"(,"is_set",0,[]])", R"([2,"ok",false])");
+  };
+  const double with_waiters_ms = is_set_ms(event);
+  EXPECT_LT(with_waiters_ms, 3 * is_set_ms(create(client, R"("Event")")));
 }
 
 TEST_F(ManagerServerTest, WaitingCallsTimeOutInTheOrderOfTheirDeadlines) {
