@@ -141,10 +141,22 @@ def report(finding: Finding) -> list[str]:
     return lines + _wrapped("do:  ", probe.mend)
 
 
+def _skips_all(finding: Finding) -> str:
+    """Returns how all labs are skipped for want of it, "" if they are not."""
+    for suffers in finding.probe.suffers if finding.missing else ():
+        if not suffers.labs and suffers.how.startswith("are skipped"):
+            return suffers.how
+    return ""
+
+
+def _is_fatal(finding: Finding) -> bool:
+    return bool(finding.missing) and finding.probe.essential
+
+
 def summary(findings: Sequence[Finding], tried_all: bool = True) -> str:
     """Returns the last line: what can be run, if everything was tried."""
     missing = [each for each in findings if each.missing]
-    essential = [each for each in missing if each.probe.essential]
+    essential = [each for each in missing if _is_fatal(each)]
     if essential:
         names = ", ".join(each.probe.name for each in essential)
         return f"The labs cannot run here without: {names}."
@@ -164,11 +176,8 @@ def summary(findings: Sequence[Finding], tried_all: bool = True) -> str:
     if not missing:
         return f"{text} All labs can run."
     for each in missing:
-        for suffers in each.probe.suffers:
-            if not suffers.labs and suffers.how.startswith("are skipped"):
-                return (
-                    f"{text} Without {each.probe.name} all labs {suffers.how}."
-                )
+        if how := _skips_all(each):
+            return f"{text} Without {each.probe.name} all labs {how}."
     if skipped:
         return f"{text} All labs can run except {_who(skipped)}."
     return f"{text} All labs can run, with the limits named above."
@@ -179,7 +188,7 @@ def to_json(findings: Sequence[Finding]) -> str:
     return json.dumps(
         {
             "can_run": not any(
-                each.missing and each.probe.essential for each in findings
+                _is_fatal(each) or _skips_all(each) for each in findings
             ),
             "probes": [
                 {
@@ -245,7 +254,7 @@ def main(arguments: Sequence[str]) -> int:
         text = summary(findings, not options.name)
         for line in textwrap.wrap(text, _COLUMNS):
             screen.line(line)
-    return int(any(each.missing and each.probe.essential for each in findings))
+    return int(any(map(_is_fatal, findings)))
 
 
 if __name__ == "__main__":

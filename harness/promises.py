@@ -32,8 +32,8 @@ _PAUSES_S_MAX = 60.0
 _SMALL_PACE = 0.01
 # The lab itself ends 5 s after a child that it does not join has ended badly.
 _KEEPER_S = 10.0
-# A wrong variant, or a transcript of one, need not be watched for long: if
-# all of its processes sleep without a limit, nothing more will come.
+# No program of a lab need be watched for long: if all of its processes sleep
+# without a limit, nothing more will come.
 QUIET_S = 0.5
 # The variant of a lab that makes the system calls itself: its raw.cc.
 RAW = "raw"
@@ -87,7 +87,12 @@ class Runs(expect.Expectations):
     def run_lab(
         self, *flags: str, clean: bool | None = None, **options: Any
     ) -> Run:
-        """Runs the lab; unless it is interrupted, it must end clean."""
+        """Runs the lab; unless it is interrupted, it must end clean.
+
+        It is watched as a learner's copy is, so that no copy without a mistake
+        is taken to hang.
+        """
+        options.setdefault("quiet_s", QUIET_S)
         run = self.run_program(self.program(), *flags, **options)
         if clean if clean is not None else "interrupt_after" not in options:
             self.assert_clean(run)
