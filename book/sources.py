@@ -12,7 +12,6 @@ import html
 import multiprocessing
 import pathlib
 import re
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from pygments.lexer import Lexer
@@ -29,10 +28,10 @@ from pygments.token import (
 from pygments.util import ClassNotFound
 
 from book.names import Names
+from harness import chapter
 
 ROOT = "\ue000"  # A character of no text.
 
-TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _QUALIFIED = re.compile(r"\bipc(?:::~?\w+)+")
 _ALIAS = re.compile(r"\busing\s+ipc::((?:\w+::)*(\w+));")
 _DECLARED = re.compile(r"\b(?:class|struct|using|enum class)\s+(\w+)\b(?!;|::)")
@@ -217,7 +216,7 @@ class Source:
         """Returns the number of the line of each tag."""
         found: dict[str, int] = {}
         for number, line in enumerate(self.text.splitlines(), 1):
-            for tag in TAG.findall(line):
+            for tag in chapter.TAG.findall(line):
                 found.setdefault(tag, number)
         return found
 
@@ -225,14 +224,14 @@ class Source:
         """Returns the first and last line that a listing quotes."""
         source = self.text.splitlines()
         tagged = self.tags().get(tag)
-        shown = _plain(body)
+        shown = chapter.without_tags(body)
         if not shown:
             return None
         for start in range(len(source) - len(shown) + 1):
             end = start + len(shown)
             if tagged and not start < tagged <= end:
                 continue
-            if _plain(source[start:end]) == shown:
+            if chapter.without_tags(source[start:end]) == shown:
                 return start + 1, end
         return (tagged, tagged) if tagged else None
 
@@ -267,17 +266,6 @@ _INCLUDE = re.compile(
 def _with_includes(line: str) -> str:
     """Makes a link of the file that a line includes."""
     return _INCLUDE.sub(rf'\1\2<a href="{ROOT}source/\3.html">\3</a>\4', line)
-
-
-def _plain(lines: Sequence[str]) -> list[str]:
-    """Takes tags, indentation and space at the end of lines away."""
-    untagged = []
-    for line in lines:
-        line = TAG.sub("// ", line).rstrip()
-        if line.endswith("//"):  # The tag was all of the comment.
-            line = line[:-2].rstrip()
-        untagged.append(line)
-    return textwrap.dedent("\n".join(untagged)).splitlines()
 
 
 class Sources:

@@ -461,10 +461,28 @@ class ClassTest(Graded):
             ),
         )
         for words, told in refused:
-            done = self.grade(*words)
-            self.assertEqual(done.returncode, 2, words)
-            self.assertIn(told, done.stderr, words)
-            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.refused(words, told)
+
+    def refused(self, words: list[str], told: str) -> None:
+        """With these words nothing is graded, and one line says why."""
+        done = self.grade(*words)
+        self.assertEqual(done.returncode, 2, words)
+        self.assertIn(told, done.stderr, words)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+    def test_hidden_checks_that_check_nothing_get_one_line(self) -> None:
+        words = [
+            str(self.hand_in({"ada": "int main() {}"})),
+            f"--hidden={self.folder}/hidden",
+        ]
+        for source, told in (
+            ("class Checks: pass", "there is no class Hidden"),
+            ("class Hidden: check = 1", "no method of Hidden has a name"),
+            ("class Hidden:", "it is not Python"),
+            ("return", "it is not Python"),
+        ):
+            self.hidden(source)
+            self.refused(words, told)
 
 
 class WallsTest(unittest.TestCase):

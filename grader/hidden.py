@@ -6,6 +6,7 @@ so that it has all that a test of the course has; see harness/lab.py, and Checks
 here. The solution must pass them, or nothing is judged.
 """
 
+import ast
 import importlib.util
 import pathlib
 import random
@@ -47,8 +48,8 @@ def files(
     """Returns the files of hidden checks, by the title of their exercise.
 
     Raises:
-      Refused: a file belongs to no exercise of a lab, or is not Python; or
-        there is none.
+      Refused: a file belongs to no exercise of a lab, is not Python, or has
+        no check; or there is none.
     """
     found = {}
     for file in sorted(folder.rglob("*.py")):
@@ -60,9 +61,12 @@ def files(
         if exercises[title].kind == BUILD:
             raise Refused(f"{file}: the peers of a project are hidden already")
         try:
-            compile(file.read_bytes(), str(file), "exec")
+            module = ast.parse(file.read_bytes())
+            compile(module, str(file), "exec")
         except (SyntaxError, ValueError) as error:
             raise Refused(f"{file}: it is not Python: {error}") from None
+        if missing := _missing(module):
+            raise Refused(f"{file}: {missing}")
         found[title] = file
     if not found:
         raise Refused(f"{folder}: there is no <lab>/<exercise>.py in it")
@@ -108,6 +112,17 @@ def sentence(test: unittest.TestCase) -> str:
     return (model.HIDDEN if is_hidden else "") + worker.sentence(test)
 
 
+def _missing(module: ast.Module) -> str:
+    """Returns what the file lacks, so that it would check nothing."""
+    for each in module.body:
+        if isinstance(each, ast.ClassDef) and each.name == _CLASS:
+            names = [getattr(one, "name", "") for one in each.body]
+            if any(name.startswith("test_") for name in names):
+                return ""
+            return f"no method of {_CLASS} has a name that begins with test_"
+    return f"there is no class {_CLASS}(hidden.Checks)"
+
+
 def _mixin(file: pathlib.Path) -> type[Checks]:
     name = f"{FOLDER}.{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -117,5 +132,5 @@ def _mixin(file: pathlib.Path) -> type[Checks]:
     spec.loader.exec_module(module)
     mixed = getattr(module, _CLASS, None)
     if not isinstance(mixed, type) or not issubclass(mixed, Checks):
-        raise Refused(f"{file.name}: there is no class {_CLASS}(hidden.Checks)")
+        raise Refused(f"{file.name}: {_CLASS} is not a hidden.Checks")
     return mixed

@@ -39,10 +39,11 @@ HEADINGS = (
     "See",
 )
 
+# The mark of a line of a source, which a chapter names it by.
+TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _FENCE = re.compile(r"^ {0,3}```+\s*(.*?)\s*$")
 _HEADING = re.compile(r"^(#+)\s+(.*?)\s*#*$")
 _LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
-_TAG = re.compile(r"//\s*\[([\w-]+)\]\s*")
 _TOKEN = re.compile(r"<(?:[a-z][a-z _-]*|\.\.\.)>")
 _CODE = ("cpp", "c++", "cc", "python")
 # A source that is named so is named from the root of the tree.
@@ -277,7 +278,7 @@ class Chapter:
         texts = {
             file: file.read_text(encoding="utf-8") for file in sorted(sources)
         }
-        known = {tag for text in texts.values() for tag in _TAG.findall(text)}
+        known = {tag for text in texts.values() for tag in TAG.findall(text)}
         problems = [
             f"{self.place}:{number}: no line is marked [{tag}]"
             for number, line in enumerate(self.lines, 1)
@@ -447,6 +448,17 @@ class Chapter:
         return problems
 
 
+def without_tags(lines: Sequence[str]) -> list[str]:
+    """Takes tags, indentation and space at the end of lines away."""
+    untagged = []
+    for line in lines:
+        line = TAG.sub("// ", line).rstrip()
+        if line.endswith("//"):  # The tag was all of the comment.
+            line = line[:-2].rstrip()
+        untagged.append(line)
+    return textwrap.dedent("\n".join(untagged)).splitlines()
+
+
 def _fences(lines: Sequence[str]) -> list[Fence]:
     found = []
     start, info = 0, ""
@@ -468,7 +480,7 @@ def _code_problem(fence: Fence, source: Sequence[str], tag: str) -> str:
     tagged = [i for i, line in enumerate(source) if f"[{tag}]" in _tags(line)]
     if tag and len(tagged) != 1:
         return f" has {len(tagged)} lines tagged // [{tag}], not one"
-    shown = _plain(fence.body)
+    shown = without_tags(fence.body)
     if not shown:
         return ": the listing is empty"
     # Compared without tags and, as a whole, without indentation.
@@ -478,15 +490,15 @@ def _code_problem(fence: Fence, source: Sequence[str], tag: str) -> str:
         if not tag or start <= tagged[0] < start + len(shown)
     ]
     for start in places:
-        if _plain(source[start : start + len(shown)]) == shown:
+        if without_tags(source[start : start + len(shown)]) == shown:
             return ""
     if not tag:
         return " has no such consecutive lines"
     # Show what the lines are now that look most like the listing.
     nearest = max(
-        (_plain(source[start : start + len(shown)]) for start in places),
+        (without_tags(source[start : start + len(shown)]) for start in places),
         key=lambda lines: _likeness(lines, shown),
-        default=_plain(source),
+        default=without_tags(source),
     )
     return (
         f" does not have these consecutive lines around // [{tag}]\n"
@@ -499,18 +511,7 @@ def _likeness(lines: Sequence[str], shown: Sequence[str]) -> int:
 
 
 def _tags(line: str) -> str:
-    return " ".join(f"[{tag}]" for tag in _TAG.findall(line))
-
-
-def _plain(lines: Sequence[str]) -> list[str]:
-    """Takes tags, indentation and space at the end of lines away."""
-    untagged = []
-    for line in lines:
-        line = _TAG.sub("// ", line).rstrip()
-        if line.endswith("//"):  # The tag was all of the comment.
-            line = line[:-2].rstrip()
-        untagged.append(line)
-    return textwrap.dedent("\n".join(untagged)).splitlines()
+    return " ".join(f"[{tag}]" for tag in TAG.findall(line))
 
 
 def _lab_command(command: str) -> tuple[str, tuple[str, ...]] | None:
