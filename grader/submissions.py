@@ -168,7 +168,9 @@ def _entries(
     try:
         # Whoever grades has named it, so a link is followed here.
         mode = place.stat().st_mode
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise NotAClass(f"{shown(str(place))}: {error.strerror}") from None
+    except ValueError as error:
         raise NotAClass(f"{shown(str(place))}: {error}") from None
     if stat.S_ISDIR(mode):
         return _in_folder(place, titles, notes)
@@ -205,7 +207,7 @@ def _in_folder(
                         f" {2 * MOST_LEARNERS:,} entries"
                     )
     except OSError as error:
-        raise NotAClass(f"{shown(str(place))}: {error}") from None
+        raise NotAClass(f"{shown(str(place))}: {error.strerror}") from None
     if b"my" in names or {t.split("/")[0].encode() for t in titles} & {*names}:
         notes.append(
             f"{shown(str(place))} looks like the folder of one learner: each"
@@ -233,7 +235,9 @@ def _in_class_folder(place: pathlib.Path, name: bytes) -> _Entry | None:
     try:
         mode = os.lstat(path).st_mode
     except OSError as error:
-        return _Entry(text, text, problem=f"it cannot be read: {error}")
+        return _Entry(
+            text, text, problem=f"it cannot be read: {error.strerror}"
+        )
     if stat.S_ISDIR(mode):
         return _Entry(
             text, text, unpack.FOLDER, lambda: _open_in(place, name, True)

@@ -358,7 +358,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         write_reports(options, course, screen)
     except OSError as error:
-        print(f"course: {error}", file=sys.stderr)
+        print(f"course: {program.in_words(error)}", file=sys.stderr)
         return 1
     return 1 if any(lab.failed for lab in course.labs) else 0
 

@@ -33,6 +33,7 @@ cc_binary(
     deps = ["{deps}"],
 )
 """
+_NO_FOLDER = f"{FOLDER} is there, but is not a folder"
 
 
 class Spoiled(Exception):
@@ -78,11 +79,13 @@ class Desk:
 
     def _read(self) -> None:
         try:
-            text = self._file.read_text(encoding="utf-8")
+            data = self._file.read_bytes()
         except FileNotFoundError:
             return
+        except NotADirectoryError:
+            raise Spoiled(_NO_FOLDER) from None
         try:
-            state = json.loads(text)
+            state = json.loads(data)
             self.current = str(state["current"])
             for name, fields in state["exercises"].items():
                 self._marks[name] = Mark(**fields)
@@ -122,7 +125,7 @@ class Desk:
         try:
             self.folder.mkdir(exist_ok=True)
         except FileExistsError:
-            raise Spoiled(f"{FOLDER} is there, but is not a folder") from None
+            raise Spoiled(_NO_FOLDER) from None
 
     # The copies.
 

@@ -46,8 +46,7 @@ def _attempt(probe: Probe) -> str:
     except probes.Missing as missing:
         return f"-{missing}"
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        return f"-{name}{error.strerror or error}"
+        return f"-{program.in_words(error)}"
     except Exception as error:  # pylint: disable=broad-exception-caught
         place = traceback.extract_tb(error.__traceback__)[-1].name
         return f"-{place}: {type(error).__name__}: {error}"

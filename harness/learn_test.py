@@ -235,6 +235,20 @@ class CommandsTest(LearnTest):
             self.write("my/progress.json", text)
             self.assertIn("progress.json cannot be", self.learn(status=2))
             self.assertEqual((self.root / "my/progress.json").read_text(), text)
+        (self.root / "my/progress.json").write_bytes(b"\xff\x00")
+        self.assertIn("progress.json cannot be", self.learn(status=2))
+
+    def test_a_folder_that_cannot_be_used_gets_one_line(self) -> None:
+        self.write("my", "")
+        self.assertIn("my is there, but is not a folder", self.learn(status=2))
+        (self.root / "my").unlink()
+        (self.root / "my/progress.json").mkdir(parents=True)
+        process = self.start_learn()
+        said = process.communicate()[1]
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(
+            said, "^learn: /.*/my/progress.json: Is a directory\n$"
+        )
 
     def test_what_shows_the_mistake_must_stay(self) -> None:
         self.learn("start", "fake/lost")

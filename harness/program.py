@@ -35,8 +35,16 @@ def start(name: str, main: Callable[[Sequence[str]], int]) -> NoReturn:
     except BrokenPipeError:
         status = _NO_READER
     except (OSError, RuntimeError, WrongEnvironment) as error:
-        status = _tell(f"{name}: {error or type(error).__name__}")
+        status = _tell(f"{name}: {in_words(error)}")
     sys.exit(_flush(status))
+
+
+def in_words(error: Exception) -> str:
+    """Returns what an error means to a user, who does not know Python."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return place + error.strerror
+    return str(error) or type(error).__name__
 
 
 def _tell(text: str) -> int:
