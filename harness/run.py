@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import marshal
 import math
 import os
 import re
 import secrets
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import hang as hangs
-from harness import wire
+from harness import wire, worlds
 from harness.hang import Blocked, Event, Hang
 from harness.program import WrongEnvironment
 
@@ -43,7 +40,6 @@ _NAMESPACES = 0x20000000 | 0x8000000 | 0x20000 | 0x40000000
 _PID, _USER, _OWN_MOUNTS = 0x20000000, 0x10000000, 0x20000
 _OWN_NETWORK = 0x40000000
 _LOOK_AGAIN_S = 0.002
-_END_LIMIT_S = 5.0
 
 # The ways to make a world, best first: (name, flags of unshare(2)).
 _WORLDS = (
@@ -216,62 +212,21 @@ def _ask_in_some_world(
     return answer, f"{name} ({'; '.join(dict.fromkeys(reasons))})"
 
 
-def _start_world(question: wire.Question) -> "subprocess.Popen[bytes]":
-    """Starts the fresh process that makes the world and runs the lab in it.
-
-    Its input stays open: its end shows the world that we are gone.
-    """
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    code = (
-        f"import sys; sys.path.insert(0, {root!r});"
-        "from harness.world import main; main()"
-    )
-    data = marshal.dumps(dict(question))
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", code],
-        bufsize=0,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=[fd for fd in (question["tell_fd"],) if fd >= 0],
-        # Ctrl-C ends us; then the world learns that we are gone.
-        start_new_session=True,
-    )
-    assert process.stdin
-    try:
-        process.stdin.write(struct.pack("I", len(data)) + data)
-    except BrokenPipeError:
-        pass  # It has died, and will not answer.
-    return process
-
-
 def _ask(question: wire.Question, tell: Tell | None) -> wire.Answer:
-    """Has a fresh process make the world and run the lab in it."""
-    with contextlib.ExitStack() as stack:
-        told = None
-        if tell:
-            told_fd, question["tell_fd"] = os.pipe()
-            told = stack.enter_context(os.fdopen(told_fd, errors="replace"))
-        process = stack.enter_context(_start_world(question))
-        if tell:
-            os.close(question["tell_fd"])
-        assert process.stdin and process.stdout
+    """Has the world made and the lab run in it."""
+    if not tell:
+        with worlds.World(question) as world:
+            return world.answer()
+    told_fd, its_fd = os.pipe()
+    with os.fdopen(told_fd, errors="replace") as told:
         try:
-            if tell and told:
-                for line in told:  # Ends when the world does.
-                    tell(line.rstrip("\n"))
-            answer_data = process.stdout.read()
-        except BaseException:
-            # This lets it clear away what there is; if it does not, force does.
-            process.stdin.close()
-            try:
-                process.wait(_END_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
-    if not answer_data:
-        raise RuntimeError("the process that makes the world has died")
-    answer: wire.Answer = marshal.loads(answer_data)
-    return answer
+            asked = worlds.World(question, its_fd)
+        finally:
+            os.close(its_fd)
+        with asked as world:
+            for line in told:  # Ends when the world does.
+                tell(line.rstrip("\n"))
+            return world.answer()
 
 
 def _kept_paths(command: Sequence[str], env: Mapping[str, str]) -> list[str]:
@@ -332,6 +287,7 @@ def run(
     question: wire.Question = {
         "command": list(command),
         "env": environment,
+        "cwd": os.getcwd(),
         "flags": 0,
         "keep": _kept_paths(command, environment),
         "scratch": "",
@@ -368,10 +324,11 @@ class Service:
         run(["/bin/true"])  # Finds out which worlds can be made here.
         _, flags = _candidates()[0]
         self._scratch = tempfile.TemporaryDirectory(prefix="ipc-labs-run-")
-        self._process = _start_world(
+        self._world = worlds.World(
             {
                 "command": list(command),
                 "env": plain_environment(),
+                "cwd": os.getcwd(),
                 "flags": flags,
                 "keep": _kept_paths(command, os.environ),
                 "scratch": self._scratch.name,
@@ -394,24 +351,23 @@ class Service:
     @property
     def pid(self) -> int:
         """A process that has its network; 0 if that is the machine's."""
-        if self._process.poll() is not None:
+        if self._world.has_ended():
             raise RuntimeError("the service has ended")
-        return self._process.pid if self._own_network else 0
+        return self._world.pid if self._own_network else 0
 
     def _has_our_network(self) -> bool:
         """Tells whether its world is still to be made."""
-        ours, its = (
-            os.stat(f"/proc/{who}/ns/net") for who in ("self", self.pid)
-        )
+        try:
+            ours, its = (
+                os.stat(f"/proc/{who}/ns/net") for who in ("self", self.pid)
+            )
+        except FileNotFoundError:
+            return True  # It has just ended; `pid` will say so.
         return ours.st_ino == its.st_ino
 
     def end(self) -> None:
         """Ends the service, if need be by force, and all it has started."""
-        assert self._process.stdin
-        self._process.stdin.close()  # Shows the world that we are gone.
-        self._process.wait()
-        assert self._process.stdout
-        self._process.stdout.close()
+        self._world.end()
         self._scratch.cleanup()
 
     def __enter__(self) -> "Service":

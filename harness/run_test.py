@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -241,6 +242,54 @@ class InheritedTest(unittest.TestCase):
                 check=True,
             )
             self.assertEqual(done.stdout, b"3\n")
+
+    def test_what_we_change_between_runs_holds_for_the_next(self) -> None:
+        """Although one process makes the worlds of all runs."""
+        script = "pwd; umask; ulimit -n; nice"
+        before = shell(script, events=False).transcript()
+        here, mask = os.getcwd(), os.umask(0o27)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                os.chdir(folder)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (99, limits[1]))
+                result = shell(script, env={"TEST_TMPDIR": folder})
+            finally:
+                os.chdir(here)
+                os.umask(mask)
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        self.assertEqual(
+            result.transcript().split()[:3], [folder, "0027", "99"]
+        )
+        self.assertEqual(shell(script, events=False).transcript(), before)
+
+    def test_a_copy_of_us_may_run_programs_too(self) -> None:
+        shell("true")
+        child = os.fork()
+        if child == 0:
+            os._exit(shell("exit 3").status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        self.assertEqual((status, shell("exit 4").status), (3, 4))
+
+    def test_the_maker_of_worlds_may_die_and_ends_with_us(self) -> None:
+        code = (
+            "import os, signal; from harness.run import run;"
+            "run(['/bin/true']);"
+            "children = open(f'/proc/self/task/{os.getpid()}/children');"
+            "os.kill(int(children.read()), signal.SIGKILL);"
+            "print(run(['/bin/sh', '-c', 'exit 3']).status);"
+            "fd = open(f'/proc/self/task/{os.getpid()}/children');"
+            "print(fd.read())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        status, maker = done.stdout.split()
+        self.assertEqual(status, b"3")
+        self.assertFalse(os.path.exists(f"/proc/{int(maker)}"))
 
     def test_orders_to_python_and_to_labs_are_not_passed_on(self) -> None:
         names = ("PYTHONHOME", "PYTHONPATH", "IPC_LABS_EXPLORE")

@@ -15,6 +15,7 @@ class Question(TypedDict):
 
     command: list[str]
     env: dict[str, str]
+    cwd: str
     flags: int
     keep: list[str]
     scratch: str

@@ -1,10 +1,11 @@
 """A private world for one run of a lab.
 
-`main` runs in a fresh Python process that is started for the run. It makes the
-namespaces, becomes process 1 in them, and there runs the lab (session.py).
+`serve` runs in a Python process that knows nothing but how a world is made. For
+each run it forks a process, which makes the namespaces, becomes process 1 in
+them, and there runs the lab (session.py). To start Python anew for each run
+took more time than most labs do.
 
-Question and answer travel as marshal data, and only cheap modules are imported,
-because every run pays for the start of this process.
+Question and answer travel as marshal data, and only cheap modules are imported.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import fcntl
 import marshal
 import os
 import signal
+import socket
 import struct
 import sys
 
@@ -267,35 +269,65 @@ def _live_as_process_1(
             sys.excepthook(*sys.exc_info())
         finally:
             session.leave_at_once(0)
-    for fd in (control_fd, answer_fd, question["tell_fd"]):
+    # The answer stays open: its end shows that this process has ended, too.
+    for fd in (control_fd, question["tell_fd"]):
         if fd >= 0:
             os.close(fd)
     os.waitpid(child, 0)
 
 
-def main() -> None:
-    """Reads a question from descriptor 0 and writes the answer to 1."""
-    # With SIGCHLD ignored, as we may inherit it, no end could be waited for.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    control_fd = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
-    answer_fd = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
-    null_fd = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null_fd, 0)
-    os.dup2(null_fd, 1)
-    os.close(null_fd)
+def _answer(control_fd: int, answer_fd: int, tell_fd: int) -> None:
+    """Reads a question, makes a world for it, and writes the answer."""
+    os.setsid()
+    os.write(answer_fd, struct.pack("I", os.getpid()))
     question = _receive(control_fd)
+    question["tell_fd"] = tell_fd
     try:
+        os.chdir(question["cwd"])
         if question["network_of"]:
             question["flags"] = _join_network(
                 question["network_of"], question["flags"]
             )
         if question["flags"]:
             _enter_namespaces(question["flags"])
-    except WorldError as error:
+    except (WorldError, OSError) as error:
         _send(answer_fd, _failure(f"world: {error}", 0))
         return
     if question["flags"] & _NEWPID:
         _live_as_process_1(question, control_fd, answer_fd)
     else:
         _send(answer_fd, _live(question, control_fd))
-    session.leave_at_once(0)  # Nothing is left to tidy up.
+
+
+def serve() -> None:
+    """Makes a world for each that is asked for, while any process may ask.
+
+    Descriptor 0 is a socket. Each message brings the descriptors for a run: to
+    read the question from, to write the answer to, and perhaps one for what the
+    lab says on standard error. The end of the first shows that the asking
+    process has gone. Before the answer comes the number of the new process.
+    """
+    asked = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3))
+    null_fd = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null_fd, 0)
+    os.dup2(null_fd, 1)
+    os.close(null_fd)
+    # Nobody waits for the processes that are forked here.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, fds, _, _ = socket.recv_fds(asked, 1, 3)
+        if not message:
+            return
+        if os.fork() == 0:
+            try:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                asked.close()
+                for fd in fds:
+                    os.set_inheritable(fd, False)
+                _answer(*[*fds, -1][:3])
+            except BaseException:  # pylint: disable=broad-exception-caught
+                sys.excepthook(*sys.exc_info())
+            finally:
+                session.leave_at_once(0)
+        for fd in fds:
+            os.close(fd)
