@@ -236,6 +236,28 @@ TEST(ManagerTest, AConditionWaitsWithoutItsLock) {
   EXPECT_THROW(other.wait([] { return false; }), ipc::BadCall);
 }
 
+// The first notify comes before the predicate is true.
+TEST(ManagerTest, AWaiterOfAConditionLooksAgainAfterEachNotify) {
+  const Manager manager;
+  const auto condition = manager.condition();
+  const auto value = manager.value(0);
+  const auto waits = manager.semaphore(0);
+  Process waiter("Waiter", [&] {
+    const ipc::managed::Guard guard(condition);
+    waits.release();
+    condition.wait([&] { return value.get().as_int() == 1; });
+    expect(value.get().as_int() == 1);
+  });
+  waits.acquire();
+  for (const int next : {0, 1}) {
+    // It succeeds only when the waiter waits, or has ended.
+    const ipc::managed::Guard guard(condition);
+    value.set(next);
+    condition.notify_all();
+  }
+  EXPECT_EQ(status_of(waiter), 0);
+}
+
 // Several processes change one object.
 
 TEST(ManagerTest, AnAdditionInTheServerIsNeverLost) {
@@ -276,6 +298,25 @@ TEST(ManagerTest, CallManyReturnsAllRepliesInOrder) {
   EXPECT_EQ(value.get().as_int(), 1000);
 }
 
+TEST(ManagerTest, CallManyThrowsTheFirstErrorWhenAllRepliesHaveCome) {
+  const Manager manager;
+  const auto list = manager.list({5});
+  try {
+    (void)list.call_many("get", {{98}, {0}, {99}});
+    ADD_FAILURE() << "two of the items do not exist";
+  } catch (const ipc::BadCall& error) {
+    EXPECT_STREQ(error.what(), "there is no item 98");
+  }
+  EXPECT_EQ(list.get(0).as_int(), 5);
+  // A call that would wait is an error as well.
+  const auto queue = manager.queue();
+  (void)queue.put(1);
+  EXPECT_THROW(
+      (void)queue.call_many("get", std::vector<ipc::Proxy::Arguments>(2)),
+      ipc::BadCall);
+  EXPECT_EQ(queue.size(), 0U);
+}
+
 TEST(ManagerTest, AProxyInAContainerIsTheObjectItself) {
   const Manager manager;
   const auto outer = manager.dict();
@@ -311,6 +352,20 @@ TEST(ManagerTest, ObjectsGoWithTheirLastProxy) {
     EXPECT_EQ(manager.object_count(), 2U);
   }
   await_count(manager, 1);
+}
+
+// A thread has made a proxy of the object, and the last copy of that proxy goes
+// in a thread that has a proxy of its own.
+TEST(ManagerTest, AnObjectStaysWhenAProxyOfAnotherThreadGoes) {
+  const Manager manager;
+  const auto ours = manager.list({1});
+  std::optional<ipc::managed::List> theirs;
+  std::thread([&] { theirs.emplace(ipc::Proxy(ours.server(), ours)); }).join();
+  theirs.reset();
+  // The collection that takes this list would take ours as well.
+  { const auto other = manager.list(); }
+  await_count(manager, 2);
+  EXPECT_EQ(ours.size(), 1U);
 }
 
 TEST(ManagerTest, AnotherThreadIsAnotherOwner) {
@@ -520,6 +575,22 @@ TEST(ManagerTest, AfterShutdownEveryCallSaysThatTheManagerHasGone) {
   });
 }
 
+TEST(ManagerTest, AChildCannotShutDownTheServerOfItsParent) {
+  Manager manager;
+  const auto list = manager.list();
+  in_child([&] { manager.shutdown(); });
+  EXPECT_EQ(list.append(1), 1U);
+}
+
+TEST(ManagerTest, AfterShutdownNoConnectionIsLeft) {
+  Manager manager;
+  const int before = ipc::testing::open_fd_count();
+  (void)manager.list();
+  EXPECT_GT(ipc::testing::open_fd_count(), before);
+  manager.shutdown();
+  EXPECT_EQ(ipc::testing::open_fd_count(), before);
+}
+
 // The server waits neither for a silent client nor for half a message.
 TEST(ManagerTest, ASilentClientDelaysNoOtherClient) {
   const Manager manager;
@@ -542,6 +613,7 @@ class Counter {
     value_ += amount;
   }
   [[nodiscard]] int get_value() const { return value_; }
+  void raise(uint64_t amount) { value_ += static_cast<int>(amount); }
   void reset() { value_ = 0; }  // Not registered.
 
  private:
@@ -553,6 +625,7 @@ ipc::ManagerOptions counter_options(const std::string& address = "") {
   options.types.add<Counter, int>("Counter")
       .method("increment", &Counter::increment)
       .method("add", &Counter::add)
+      .method("raise", &Counter::raise)
       .method("get_value", &Counter::get_value);
   return options;
 }
@@ -563,19 +636,22 @@ struct Odd {
   }
   void number() { throw 42; }
   void text() { throw "a text"; }
+  void bytes() { throw std::runtime_error("\xff"); }  // They are not UTF-8.
 };
 
 TEST(ManagerTest, WhateverAMethodThrowsIsAnErrorAtItsCaller) {
   ipc::ManagerOptions options;
   options.types.add<Odd, int>("Odd")
       .method("number", &Odd::number)
-      .method("text", &Odd::text);
+      .method("text", &Odd::text)
+      .method("bytes", &Odd::bytes);
   const Manager manager(options);
   const auto dict = manager.dict();
   dict.set("a", 1);
   const ipc::Proxy odd = manager.create("Odd", {0});
   EXPECT_THROW((void)odd.call("number"), ipc::CallFailed);
   EXPECT_THROW((void)odd.call("text"), ipc::CallFailed);
+  EXPECT_THROW((void)odd.call("bytes"), ipc::CallFailed);
   EXPECT_THROW((void)manager.create("Odd", {1}), ipc::CallFailed);
   EXPECT_EQ(dict.get("a")->as_int(), 1) << "the server must still serve";
 }
@@ -643,6 +719,7 @@ TEST(ManagerTest, ArgumentsThatDoNotFitAreRefused) {
   EXPECT_THROW((void)counter.call("increment", {1}), ipc::BadCall);
   EXPECT_THROW((void)counter.call("add", {"1", "a"}), ipc::BadCall);
   EXPECT_THROW((void)counter.call("add", {40'000, "a"}), ipc::BadCall);
+  EXPECT_THROW((void)counter.call("raise", {-1}), ipc::BadCall);
   EXPECT_THROW((void)counter.call("add", {counter, "a"}), ipc::BadCall);
   EXPECT_THROW((void)counter.call("add", {1, ""}), ipc::CallFailed);
   EXPECT_EQ(counter.call("get_value").as_int(), 0);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,8 +13,10 @@
 #include <array>
 #include <map>
 #include <new>
+#include <optional>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <vector>
 
 #include "common/base/errors.h"
@@ -26,14 +29,19 @@ size_t allocated_bytes = 0;
 
 }  // namespace
 
-// These replace those of the C++ library, to count.
+// These replace those of the C++ library: to count, and to overwrite what is
+// freed, so that a use of it afterwards crashes.
 void* operator new(size_t size) {
   allocated_bytes += size;
   if (void* const memory = ::malloc(size)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { ::free(memory); }
-void operator delete(void* memory, size_t /*size*/) noexcept { ::free(memory); }
+void operator delete(void* memory, size_t size) noexcept {
+  if (memory != nullptr) ::memset(memory, 0xdd, size);
+  asm volatile("" : : "r"(memory) : "memory");  // The compiler keeps memset().
+  ::free(memory);
+}
 
 namespace {
 
@@ -157,6 +165,78 @@ TEST_F(ManagerServerTest, TheClientThatHasWaitedLongestIsNext) {
   }
 }
 
+// One client has two calls that wait, and another client's call is between.
+TEST_F(ManagerServerTest, TheOwnerOfAnRLockOvertakesThoseThatWait) {
+  Connection owner = connect();
+  Connection first = connect();
+  Connection second = connect();
+  const std::string lock = create(owner, R"("RLock")");
+  const std::string begin = "," + lock + ",";
+  EXPECT_EQ(ask(owner, "[1" + begin + R"("lock",-1,[]])"), R"([1,"ok",false])");
+  EXPECT_EQ(ask(first, "[2" + begin + R"("lock",-1,[]])"), "");
+  EXPECT_EQ(ask(second, "[3" + begin + R"("lock",-1,[]])"), "");
+  EXPECT_EQ(ask(first, "[4" + begin + R"("lock",-1,[]])"), "");
+  EXPECT_EQ(ask(owner, "[5" + begin + R"("unlock",0,[]])"), R"([5,"ok",null])");
+  EXPECT_EQ(answer(first), R"([2,"ok",false])");
+  EXPECT_EQ(answer(first), R"([4,"ok",false])");
+  EXPECT_EQ(answer(second), "");
+}
+
+TEST_F(ManagerServerTest, TheErrorOfACallThatHasWaitedHasItsNumber) {
+  Connection owner = connect();
+  Connection client = connect();
+  const std::string lock = create(owner, R"("Lock")");
+  const std::string begin = "," + lock + ",";
+  (void)ask(owner, "[1" + begin + R"("lock",-1,[]])");
+  EXPECT_EQ(ask(client, "[2" + begin + R"("lock",-1,[]])"), "");
+  EXPECT_EQ(ask(client, "[3" + begin + R"("lock",-1,[]])"), "");
+  (void)ask(owner, "[4" + begin + R"("unlock",0,[]])");
+  EXPECT_EQ(answer(client), R"([2,"ok",false])");
+  EXPECT_EQ(answer(client),
+            R"([3,"BadCall","the caller holds the lock already"])");
+}
+
+// Its calls can be done in the order of their numbers only.
+class Steps : public ipc::ManagedObject {
+ public:
+  bool may_overtake() const override { return true; }
+  std::optional<int> take(int number) {
+    if (number != next_) return {};
+    return next_++;
+  }
+
+ private:
+  int next_ = 0;
+};
+
+TEST_F(ManagerServerTest, ACallThatIsDoneMayEndTheWaitOfAnOlderOne) {
+  types_.add<Steps>("Steps").method("take", &Steps::take);
+  Connection client = connect();
+  const std::string steps = create(client, R"("Steps")");
+  const auto take = [&](int number) {
+    return ask(client,
+               fmt::format(R"([1{0},{1},"take",-1,[{0}]])", number, steps));
+  };
+  for (const int number : {3, 2, 1}) EXPECT_EQ(take(number), "");
+  EXPECT_EQ(take(0), R"([10,"ok",0])");
+  for (int number = 1; number <= 3; ++number) {
+    EXPECT_EQ(answer(client), fmt::format(R"([1{0},"ok",{0}])", number));
+  }
+}
+
+TEST_F(ManagerServerTest, AClosedQueueStillGivesOutItsItems) {
+  Connection client = connect();
+  const std::string queue = create(client, R"("Queue",1)");
+  const std::string begin = "," + queue + ",";
+  EXPECT_EQ(ask(client, "[2" + begin + R"("put",-1,["x"]])"),
+            R"([2,"ok",true])");
+  EXPECT_EQ(ask(client, "[3" + begin + R"("put",-1,["y"]])"), "");
+  EXPECT_EQ(ask(client, "[4" + begin + R"("close",0,[]])"), R"([4,"ok",null])");
+  EXPECT_EQ(answer(client), R"([3,"ok",false])") << "it is still full";
+  EXPECT_EQ(ask(client, "[5" + begin + R"("get",-1,[]])"), R"([5,"ok",["x"]])");
+  EXPECT_EQ(ask(client, "[6" + begin + R"("get",-1,[]])"), R"([6,"ok",[]])");
+}
+
 TEST_F(ManagerServerTest, OneChangeMayEndTheWaitOfMany) {
   std::vector<Connection> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(connect());
@@ -169,6 +249,33 @@ TEST_F(ManagerServerTest, OneChangeMayEndTheWaitOfMany) {
   for (size_t i = 1; i < 4; ++i) {
     EXPECT_EQ(answer(clients[i]), R"([2,"ok",null])");
   }
+}
+
+// Clients wait in another order than that in which they came, so that the
+// oldest client is not the oldest waiter.
+TEST_F(ManagerServerTest, EachNotifyGoesToTheOldestWaiterThatHasNone) {
+  std::vector<Connection> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect());
+  Connection owner = connect();
+  const std::string lock = create(owner, R"("Lock")");
+  const std::string condition =
+      create(owner, R"("Condition",)" + reference(lock));
+  const std::string begin = "[1," + condition + ",";
+  for (const size_t i : {1, 0, 2}) {
+    (void)ask(clients[i], begin + R"("lock",-1,[]])");
+    EXPECT_EQ(ask(clients[i], begin + R"("wait",-1,[]])"), "");
+  }
+  const std::string unlock = begin + R"("unlock",0,[]])";
+  (void)ask(owner, begin + R"("lock",-1,[]])");
+  (void)ask(owner, begin + R"("notify_one",0,[]])");
+  (void)ask(owner, unlock);
+  EXPECT_EQ(answer(clients[1]), R"([1,"ok",true])");
+  (void)ask(clients[1], begin + R"("notify_one",0,[]])");
+  (void)ask(clients[1], begin + R"("notify_one",0,[]])");
+  EXPECT_EQ(ask(clients[1], unlock), R"([1,"ok",null])");
+  EXPECT_EQ(answer(clients[0]), R"([1,"ok",true])");
+  EXPECT_EQ(ask(clients[0], unlock), R"([1,"ok",null])");
+  EXPECT_EQ(answer(clients[2]), R"([1,"ok",true])");
 }
 
 // The first of two waiters has been notified, and dies before it has the lock.
@@ -315,6 +422,80 @@ TEST_F(ManagerServerTest, TheWaitingCallsOfAClientAreLimited) {
             R"([2,"BadCall","too many calls of this client wait"])");
 }
 
+TEST_F(ManagerServerTest, ACallThatHasEndedDoesNotCountAsWaiting) {
+  Connection client = connect();
+  const std::string queue = create(client, R"("Queue",1)");
+  for (size_t i = 0; i <= ManagerServer::kWaitsMax; ++i) {
+    ASSERT_EQ(ask(client, "[2," + queue + R"(,"get",-1,[]])"), "") << i;
+    ASSERT_EQ(ask(client, "[3," + queue + R"(,"put",0,["x"]])"),
+              R"([3,"ok",true])");
+    ASSERT_EQ(answer(client), R"([2,"ok",["x"]])");
+  }
+}
+
+TEST_F(ManagerServerTest, ACallThatWasDoneInTimeHasNoDeadlineAnyMore) {
+  Connection client = connect_by_stream();
+  const std::string queue = create(client, R"("Queue",1)");
+  // Both come together, so the server does both before it looks at the time.
+  client.queue("[2," + queue + R"(,"get",1000000,[]])");
+  client.queue("[3," + queue + R"(,"put",0,["x"]])");
+  ASSERT_EQ(client.flush_until(Deadline::at_ns(0)), Transfer::ok);
+  settle();
+  EXPECT_EQ(answer(client), R"([3,"ok",true])");
+  EXPECT_EQ(answer(client), R"([2,"ok",["x"]])");
+  const Deadline later = Deadline::after(0.002);
+  while (!later.expired()) server_.step(nullptr, later);
+  EXPECT_EQ(answer(client), "");
+  expect_served(client);
+}
+
+// A registered class may fork, and its child has copies of all connections.
+TEST_F(ManagerServerTest, AClosedConnectionIsNotWatchedThoughACopyIsOpen) {
+  ipc::ConnectionPair pair = ipc::make_connections();
+  const ipc::UniqueFd copy(ipc::check(::dup(pair.first.fd()), "dup"));
+  server_.add_client(std::move(pair.first));
+  pair.second.close();
+  settle();
+  EXPECT_EQ(server_.client_count(), 0U);
+  const Deadline deadline = Deadline::after(0.05);
+  server_.step(nullptr, deadline);
+  EXPECT_TRUE(deadline.expired()) << "there was nothing to do until then";
+}
+
+class Large {
+ public:
+  Json text() const { return std::string(Connection::kMaxBytes, 'x'); }
+};
+
+TEST_F(ManagerServerTest, AReplyThatIsTooLongIsAnErrorAtItsCaller) {
+  types_.add<Large>("Large").method("text", &Large::text);
+  Connection client = connect();
+  const std::string large = create(client, R"("Large")");
+  EXPECT_EQ(ask(client, "[2," + large + R"(,"text",0,[]])"),
+            R"([2,"BadCall","the reply is too long"])");
+  expect_served(client);
+}
+
+// It has no each_value(), so the server could not find what it keeps.
+class Hoard {
+ public:
+  void keep(const Json& value) { value_ = value; }
+
+ private:
+  Json value_;
+};
+
+TEST_F(ManagerServerTest, AClassThatShowsNoValuesTakesNoProxies) {
+  types_.add<Hoard>("Hoard").method("keep", &Hoard::keep);
+  Connection client = connect();
+  const std::string hoard = create(client, R"("Hoard")");
+  EXPECT_EQ(ask(client, "[2," + hoard + R"(,"keep",0,[1]])"),
+            R"([2,"ok",null])");
+  EXPECT_EQ(
+      ask(client, "[3," + hoard + R"(,"keep",0,[)" + reference(hoard) + "]]"),
+      R"([3,"BadCall","an object of this type takes no proxies"])");
+}
+
 TEST_F(ManagerServerTest, AnObjectOfAnotherServerIsStale) {
   Connection client = connect();
   const std::string list = create(client, R"("list")");
@@ -358,6 +539,44 @@ TEST_F(ManagerServerTest, AnObjectStaysAsLongAsAClientOrAValueRefersToIt) {
   await_count(2);
   keeper.close();
   await_count(1);
+}
+
+// No client uses the inner list any more when it is taken out of the outer one.
+TEST_F(ManagerServerTest, AnObjectGoesWithTheLastValueThatRefersToIt) {
+  Connection client = connect();
+  const std::string outer = create(client, R"("list")");
+  const std::string inner = create(client, R"("list")");
+  (void)ask(client,
+            "[2," + outer + R"(,"append",0,[)" + reference(inner) + "]]");
+  (void)ask(client, R"([0,"","drop",0,[)" + inner + "]]");
+  // Let a collection find that the outer list keeps it.
+  const Deadline later = Deadline::after(2 * ipc::ObjectTable::kCollectEveryS);
+  while (!later.expired()) server_.step(nullptr, Deadline::after(0.01));
+  EXPECT_EQ(server_.object_count(), 3U);
+  (void)ask(client, "[3," + outer + R"(,"clear",0,[]])");
+  await_count(2);
+}
+
+// Both requests are there when the step begins, and after them it collects.
+TEST_F(ManagerServerTest, AnObjectThatAnotherClientBeginsToUseStays) {
+  Connection maker = connect();
+  Connection other = connect();
+  const std::string list = create(maker, R"("list")");
+  (void)maker.send(R"([0,"","drop",0,[)" + list + "]]");
+  (void)other.send("[2," + list + R"(,"append",0,[1]])");
+  settle();
+  EXPECT_EQ(answer(other), R"([2,"ok",1])");
+  EXPECT_EQ(ask(other, "[3," + list + R"(,"size",0,[]])"), R"([3,"ok",1])");
+}
+
+TEST_F(ManagerServerTest, ALockThatWasDroppedIsNotToldWhichClientsGo) {
+  Connection maker = connect();
+  const std::string lock = create(maker, R"("Lock")");
+  (void)ask(maker, R"([0,"","drop",0,[)" + lock + "]]");
+  await_count(1);
+  connect().close();
+  settle();
+  EXPECT_EQ(server_.client_count(), 1U);
 }
 
 double cpu_ms() {
@@ -483,6 +702,22 @@ TEST_F(ManagerServerTest, WaitingCallsTimeOutInTheOrderOfTheirDeadlines) {
                    R"([160,"timed out",null])");
   EXPECT_EQ(ask(client, "[1," + event + R"(,"set",0,[]])"), R"([1,"ok",null])");
   EXPECT_EQ(answer(client), R"([99,"ok",null])");
+}
+
+// Nothing else happens that could wake it.
+TEST_F(ManagerServerTest, TheServerWakesAtTheDeadlineOfACall) {
+  Connection client = connect();
+  const std::string event = create(client, R"("Event")");
+  client.queue("[2," + event + R"(,"wait",1000000,[]])");
+  ASSERT_EQ(client.flush_until(Deadline::at_ns(0)), Transfer::ok);
+  const Deadline limit = Deadline::after(10 * ipc::time_scale());
+  std::string reply;
+  while (reply.empty() && !limit.expired()) {
+    server_.step(nullptr, limit);
+    reply = answer(client);
+  }
+  EXPECT_EQ(reply, R"([2,"timed out",null])");
+  EXPECT_FALSE(limit.expired()) << "it slept until the end of its step";
 }
 
 TEST_F(ManagerServerTest, AClientThatReadsNothingLosesItsConnection) {
