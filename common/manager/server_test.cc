@@ -300,6 +300,35 @@ TEST_F(ManagerServerTest, ANotifyThatADeadWaiterHasNotUsedGoesToAnother) {
   EXPECT_EQ(answer(waiters.back()), R"([1,"ok",true])");
 }
 
+// The same, but the deadline of the dead one has also come meanwhile.
+TEST_F(ManagerServerTest, ANotifyOfADeadWaiterThatWasLateGoesToAnother) {
+  Connection late = connect_by_stream();
+  Connection other = connect_by_stream();
+  Connection owner = connect_by_stream();
+  const std::string lock = create(owner, R"("Lock")");
+  const std::string condition =
+      create(owner, R"("Condition",)" + reference(lock));
+  const std::string begin = "[1," + condition + ",";
+  (void)ask(late, begin + R"("lock",-1,[]])");
+  // All of that comes together, so the notify is in time.
+  late.queue(begin + R"("wait",1000000,[]])");
+  other.queue(begin + R"("lock",-1,[]])");
+  other.queue(begin + R"("wait",-1,[]])");
+  owner.queue(begin + R"("lock",-1,[]])");
+  owner.queue(begin + R"("notify_one",0,[]])");
+  for (Connection* const client : {&late, &other, &owner}) {
+    ASSERT_EQ(client->flush_until(Deadline::at_ns(0)), Transfer::ok);
+  }
+  const Deadline later = Deadline::after(0.002);
+  while (!later.expired()) server_.step(nullptr, later);
+  late.close();
+  settle();
+  EXPECT_EQ(answer(other), R"([1,"ok",false])");
+  EXPECT_EQ(answer(other), "");
+  (void)ask(owner, begin + R"("unlock",0,[]])");
+  EXPECT_EQ(answer(other), R"([1,"ok",true])");
+}
+
 // The client gets a reply that says so first.
 TEST_F(ManagerServerTest, AMessageThatIsNotARequestEndsOnlyItsConnection) {
   Connection good = connect();

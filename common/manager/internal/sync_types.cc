@@ -98,7 +98,10 @@ class Condition : public ManagedObject {
   bool give_up(const Caller& caller) override {
     const auto ticket = tickets_.find({caller.client, caller.number});
     if (ticket == tickets_.end()) return true;
-    ticket->second.state = State::timed_out;
+    // A notify that has come in time counts, and forget() has to pass it on.
+    if (ticket->second.state == State::waiting) {
+      ticket->second.state = State::timed_out;
+    }
     return false;
   }
   void forget(ClientId client) override {
