@@ -608,6 +608,21 @@ TEST_F(ManagerServerTest, ALockThatWasDroppedIsNotToldWhichClientsGo) {
   EXPECT_EQ(server_.client_count(), 1U);
 }
 
+// Its arguments refer to an object that exists and to one that does not.
+TEST_F(ManagerServerTest, AnObjectThatCouldNotBeMadeIsNotSearched) {
+  Connection client = connect();
+  const std::string list = create(client, R"("list")");
+  std::string stale = list;
+  stale.replace(17, 4, "zzzz");
+  const std::string reply =
+      ask(client, R"([2,"","create",0,["Value",[)" + reference(list) + "," +
+                      reference(stale) + "]]]");
+  EXPECT_EQ(reply, R"([2,"StaleObject","the object has been dropped"])");
+  // Now the objects that may refer to the list are searched.
+  (void)ask(client, R"([0,"","drop",0,[)" + list + "]]");
+  await_count(1);
+}
+
 double cpu_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

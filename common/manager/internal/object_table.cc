@@ -89,6 +89,7 @@ void ObjectTable::leave(ClientId client, Uses uses) {
 
 void ObjectTable::give(Uses& uses, ManagedObject& object,
                        const ManagedType::Arguments& arguments) {
+  bool refers = false;
   for (const Json& argument : arguments) {
     for_each_reference(argument, [&](const Reference& reference) {
       // Without each_value() we could not find out what the object keeps.
@@ -96,10 +97,13 @@ void ObjectTable::give(Uses& uses, ManagedObject& object,
         throw BadCall("an object of this type takes no proxies");
       }
       use(uses, reference.id)->may_be_referred_to_ = true;
-      object.may_refer_ = true;
-      referring_.insert(&object);
+      refers = true;
     });
   }
+  // Not before all of them were found: a new object ends if one was not.
+  if (!refers) return;
+  object.may_refer_ = true;
+  referring_.insert(&object);
 }
 
 std::optional<Json> ObjectTable::call(Uses& uses, ManagedObject& object,
