@@ -852,6 +852,25 @@ TEST_F(Collection, OfManyObjectsDelaysNoClientForLong) {
   EXPECT_LT(longest_ms, 15) << "all clients wait during a step";
 }
 
+// The first step of the search does not get far in so many values.
+TEST_F(Collection, OfAnObjectThatACallChangesMeanwhile) {
+  constexpr int kItems = 20'000;
+  Connection client = connect();
+  const std::string outer = create(client, R"("list")");
+  const std::string inner = create(client, R"("list")");
+  std::string items = reference(inner);
+  for (int i = 1; i < kItems; ++i) items += "," + reference(inner);
+  EXPECT_EQ(ask(client, "[2," + outer + R"(,"extend",0,[[)" + items + "]]]"),
+            fmt::format(R"([2,"ok",{}])", kItems));
+  (void)client.send(R"([0,"","drop",0,[)" + inner + "]]");
+  settle(1);
+  // The list has no room for one more, so all its items move.
+  EXPECT_EQ(ask(client, "[3," + outer + R"(,"append",0,[1]])"),
+            fmt::format(R"([3,"ok",{}])", kItems + 1));
+  (void)ask(client, "[4," + outer + R"(,"clear",0,[]])");
+  await_count(2);
+}
+
 TEST_F(Collection, KeepsWhatCanBeReachedAndNothingElse) {
   constexpr size_t kPlaces = 12;
   std::mt19937 random(20'261'129);
