@@ -27,6 +27,8 @@ namespace {
 // How much memory this program has allocated so far.
 size_t allocated_bytes = 0;
 
+constexpr size_t kOverwritten = 1 << 20;
+
 }  // namespace
 
 // These replace those of the C++ library: to count, and to overwrite what is
@@ -38,7 +40,8 @@ void* operator new(size_t size) {
 }
 void operator delete(void* memory) noexcept { ::free(memory); }
 void operator delete(void* memory, size_t size) noexcept {
-  if (memory != nullptr) ::memset(memory, 0xdd, size);
+  // Not all of a large one, which would take too long.
+  if (memory != nullptr) ::memset(memory, 0xdd, std::min(size, kOverwritten));
   asm volatile("" : : "r"(memory) : "memory");  // The compiler keeps memset().
   ::free(memory);
 }
