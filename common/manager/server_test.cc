@@ -730,23 +730,24 @@ TEST_F(ManagerServerTest, CallsThatWaitDoNotSlowTheOthers) {
 }
 
 TEST_F(ManagerServerTest, WaitingCallsTimeOutInTheOrderOfTheirDeadlines) {
-  Connection client = connect();
+  Connection client = connect_by_stream();
   const std::string event = create(client, R"("Event")");
-  // The later ones first, and one that waits forever.
-  for (const int wait_ms : {-1, 60, 40, 20}) {
+  // The later ones first, and one that waits forever. All come together, so
+  // that none of them is over before the others have come.
+  for (const int wait_ms : {-1, 300, 200, 100}) {
     const int64_t wait_ns = wait_ms < 0 ? -1 : wait_ms * 1'000'000;
-    EXPECT_EQ(ask(client, fmt::format(R"([{},{},"wait",{},[]])", 100 + wait_ms,
-                                      event, wait_ns)),
-              "");
+    client.queue(
+        fmt::format(R"([{},{},"wait",{},[]])", 100 + wait_ms, event, wait_ns));
   }
+  ASSERT_EQ(client.flush_until(Deadline::at_ns(0)), Transfer::ok);
   std::string order;
   const Deadline limit = Deadline::after(10 * ipc::time_scale());
   while (order.size() < size_t{3} * 22 && !limit.expired()) {
     server_.step(nullptr, Deadline::after(0.01));
     order += answer(client);
   }
-  EXPECT_EQ(order, R"([120,"timed out",null][140,"timed out",null])"
-                   R"([160,"timed out",null])");
+  EXPECT_EQ(order, R"([200,"timed out",null][300,"timed out",null])"
+                   R"([400,"timed out",null])");
   EXPECT_EQ(ask(client, "[1," + event + R"(,"set",0,[]])"), R"([1,"ok",null])");
   EXPECT_EQ(answer(client), R"([99,"ok",null])");
 }
