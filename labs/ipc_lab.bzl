@@ -148,7 +148,8 @@ def ipc_lab(
         visibility = _READERS,
     )
 
-    # What the course loads: the checks, and all that they run and read.
+    # What the course loads: the checks, and all that they run and read, but for
+    # what a chapter quotes of common.
     py_library(
         name = name + "_checks",
         testonly = True,
@@ -156,7 +157,6 @@ def ipc_lab(
         data = [
             ":" + name,
             ":%s_sources" % name,
-            "//common:sources",
         ] + ([":raw"] if raw else []) + [
             ":wrong_" + variant
             for variant in wrong
@@ -168,6 +168,7 @@ def ipc_lab(
         name = name + "_test",
         size = size,
         srcs = [name + "_test.py"],
+        data = ["//common:sources"],
         python_version = "PY3",
         # A person who changes a lab waits for this one test alone.
         shard_count = 2,
