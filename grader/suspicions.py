@@ -21,7 +21,7 @@ from harness.exercises import BUILD, MEND, Exercise
 MOST_LINES = 8
 # Characters of a source that are looked at. The longest solution has 6,000, and
 # for what never ends, such as many R"(, the time grows with their square.
-MOST_LOOKED_AT = 64 << 10
+MOST_LOOKED_AT = 32 << 10
 # The share of the file as handed out below which it may be another program. The
 # solution that changes most leaves 60 percent. Between two labs' programs, at
 # most half is alike.
